@@ -1,0 +1,51 @@
+"""The data and its rules: what the stages read and write."""
+
+from llmgen.artifacts.base import SCHEMA_VERSION, ArtifactModel, Box, check_inside
+from llmgen.artifacts.detection import Detection, Mask
+from llmgen.artifacts.edit import AddEdit, ChangeAttributeEdit, DeleteEdit, Edit, EditPlan, MoveEdit
+from llmgen.artifacts.image import ImageRef
+from llmgen.artifacts.layout import Instance, Layout
+from llmgen.artifacts.manifest import Manifest, PromptEntry, StageEntry
+from llmgen.artifacts.record import (
+    REQUIRED_SECTIONS,
+    HistoryEntry,
+    Kind,
+    ModelUse,
+    Provenance,
+    Record,
+    RecordError,
+    Reply,
+    Score,
+    Stage,
+)
+
+__all__ = [
+    "REQUIRED_SECTIONS",
+    "SCHEMA_VERSION",
+    "AddEdit",
+    "ArtifactModel",
+    "Box",
+    "ChangeAttributeEdit",
+    "DeleteEdit",
+    "Detection",
+    "Edit",
+    "EditPlan",
+    "HistoryEntry",
+    "ImageRef",
+    "Instance",
+    "Kind",
+    "Layout",
+    "Manifest",
+    "Mask",
+    "ModelUse",
+    "MoveEdit",
+    "PromptEntry",
+    "Provenance",
+    "Record",
+    "RecordError",
+    "Reply",
+    "Score",
+    "Stage",
+    "StageEntry",
+    "check_inside",
+]

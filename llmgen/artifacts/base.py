@@ -1,0 +1,53 @@
+"""What every artifact model shares: strict, frozen, nothing unknown, no NaN."""
+
+import math
+from typing import Annotated
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+
+SCHEMA_VERSION = 1
+
+
+class ArtifactModel(BaseModel):
+    """Base of everything that is written to disk."""
+
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, strict=True, allow_inf_nan=False, use_attribute_docstrings=True
+    )
+
+
+def _ordered(box: tuple[float, float, float, float]) -> tuple[float, float, float, float]:
+    x0, y0, x1, y1 = box
+    if not all(map(math.isfinite, box)):
+        raise ValueError("box has a number that is not finite")
+    if x1 <= x0 or y1 <= y0:
+        raise ValueError(
+            f"box is inverted or empty: x0={x0:g}, y0={y0:g}, x1={x1:g}, y1={y1:g} needs x0 < x1 and y0 < y1"
+        )
+    return box
+
+
+Box = Annotated[
+    tuple[float, float, float, float],
+    AfterValidator(_ordered),
+    Field(description="x0, y0, x1, y1 in pixels, half-open, origin top left"),
+]
+Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+
+
+def check_inside(box: tuple[float, float, float, float], width: int, height: int, what: str) -> None:
+    """Refuse a box that leaves its picture by more than half a pixel.
+
+    Args:
+        box: `x0, y0, x1, y1` in pixels.
+        width: Width of the picture in pixels.
+        height: Height of the picture in pixels.
+        what: Words for the message, such as `instance 'ball-1'`.
+
+    Raises:
+        ValueError: If the box is outside.
+    """
+    x0, y0, x1, y1 = box
+    if x0 < -0.5 or y0 < -0.5 or x1 > width + 0.5 or y1 > height + 0.5:
+        numbers = ", ".join(f"{v:g}" for v in box)
+        raise ValueError(f"{what}: box [{numbers}] leaves the {width}x{height} picture")

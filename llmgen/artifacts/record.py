@@ -1,0 +1,164 @@
+"""One picture's entry. It only grows: a stage takes a record and returns a new one."""
+
+from typing import Any, Literal, Self
+
+from pydantic import Field, model_validator
+
+from llmgen.artifacts.base import SCHEMA_VERSION, ArtifactModel, Sha256, check_inside
+from llmgen.artifacts.detection import Detection
+from llmgen.artifacts.edit import EditPlan
+from llmgen.artifacts.image import ImageRef, RelativePath
+from llmgen.artifacts.layout import Layout
+
+Kind = Literal["prompts", "layouts", "images", "detections", "corrections", "refinements", "scores"]
+Stage = Literal["layout", "generate", "detect", "correct", "refine", "evaluate"]
+
+#: Sections that every record of a kind has (records with `error` excepted).
+REQUIRED_SECTIONS: dict[str, tuple[str, ...]] = {
+    "prompts": (),
+    "layouts": ("layout",),
+    "images": ("image",),
+    "detections": ("image", "detections"),
+    "corrections": ("image", "edits"),
+    "refinements": ("image",),
+    "scores": ("scores",),
+}
+
+
+class HistoryEntry(ArtifactModel):
+    """One picture in the life of a record: the drawn one, each round of correction, the refined one."""
+
+    stage: Literal["generate", "correct", "refine"]
+    round: int = Field(ge=0)
+    """0 for the first picture, then the number of the correction round that made it."""
+    image: ImageRef
+    detections: tuple[Detection, ...] | None = None
+    """What the loop's detector found in this picture, if it looked."""
+    edits: EditPlan | None = None
+    """The edits that made this picture."""
+    region: ImageRef | None = None
+    """White where those edits were allowed to change pixels (a grey PNG)."""
+    satisfied: bool | None = None
+    """Whether the planner saw nothing left to correct in this picture."""
+    agreement: float | None = Field(default=None, ge=0, le=1)
+    """Share of the layout's demands that the detector saw fulfilled; the best picture is kept by it."""
+    kept: bool = True
+    """False for a picture that was dropped in favour of a better one."""
+
+
+class Score(ArtifactModel):
+    """One number about one picture."""
+
+    metric: str
+    """For example `lmd` or `coco`."""
+    of: Literal["layout", "detections", "initial", "final"]
+    """What was scored: the plan, given detections, the first picture or the last one."""
+    value: float = Field(ge=0, le=1)
+    type: str | None = None
+    """Group of the prompt: negation, numeracy, attribution, spatial, or the one given with the prompt."""
+    by: str
+    """Who looked: `judge`, `detector`, or `layout`."""
+    detail: str | None = None
+    """Why, for example `wanted 3 x ball, found 2`."""
+    seen: tuple[Detection, ...] | None = None
+    """What was seen while scoring, when a model looked."""
+
+
+class Reply(ArtifactModel):
+    """A language model's reply, verbatim."""
+
+    call: Literal["layout", "parse", "differences"]
+    provider: str
+    model: str | None = None
+    text: str
+    attempts: int = Field(default=1, ge=1)
+    """How many requests it took, re-asks included."""
+
+
+class ModelUse(ArtifactModel):
+    """A model that took part."""
+
+    role: str
+    source: str
+    """Hub id or `package:` path of bundled weights."""
+    revision: str | None = None
+
+
+class Provenance(ArtifactModel):
+    """How a stage made its section. Times are not here: they would make equal runs differ; the journal has them."""
+
+    stage: Stage
+    method: str
+    preset: str
+    config: dict[str, Any]
+    """Every setting that can change the result, defaults filled in."""
+    config_passed: dict[str, Any] = Field(default_factory=dict)
+    """The settings that somebody gave."""
+    seed: int | None = None
+    models: tuple[ModelUse, ...] = ()
+    input_sha256: Sha256
+    """Digest of the record that came in."""
+    llmgen: str
+    packages: dict[str, str] = Field(default_factory=dict)
+    device: str
+    dtype: str
+
+
+class RecordError(ArtifactModel):
+    """Why a record could not be finished. Later stages pass it on."""
+
+    stage: str
+    type: str
+    """Class of the error."""
+    message: str
+
+
+class Record(ArtifactModel):
+    """One picture's entry."""
+
+    kind: Kind = "prompts"
+    schema_version: Literal[1] = SCHEMA_VERSION
+    id: str = Field(min_length=1, max_length=128, pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
+    """Names the pictures too; letters, digits, dot, dash, underscore."""
+    prompt: str = Field(min_length=1, max_length=10_000)
+    """What the picture should show."""
+    instruction: str | None = None
+    """What should change, or the question."""
+    type: str | None = None
+    """Group for scores."""
+    seed: int | None = Field(default=None, ge=0, lt=2**63)
+    source_image: RelativePath | None = None
+    layout: Layout | None = None
+    image: ImageRef | None = None
+    """The current picture."""
+    detections: tuple[Detection, ...] | None = None
+    """What the loop's detector found in the current picture; null when nobody has looked at it yet."""
+    edits: EditPlan | None = None
+    """The plan that is to be carried out, or the one carried out last."""
+    history: tuple[HistoryEntry, ...] = ()
+    scores: tuple[Score, ...] | None = None
+    replies: tuple[Reply, ...] = ()
+    provenance: tuple[Provenance, ...] = ()
+    error: RecordError | None = None
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if self.error is None:
+            for section in REQUIRED_SECTIONS[self.kind]:
+                if getattr(self, section) is None:
+                    raise ValueError(f"a record of kind {self.kind!r} needs the section {section!r}")
+        if not self.prompt.strip():
+            raise ValueError("the prompt is empty")
+        seen: set[str] = set()
+        for detection in self.detections or ():
+            if detection.id in seen:
+                raise ValueError(f"two detections are called {detection.id!r}")
+            seen.add(detection.id)
+            if self.image is not None:
+                check_inside(detection.box_xyxy, self.image.width, self.image.height, f"detection {detection.id!r}")
+        return self
+
+    def grown(self, **sections: Any) -> "Record":
+        """A new, validated record with sections added or replaced (`model_copy` would not validate)."""
+        values = {name: getattr(self, name) for name in type(self).model_fields}
+        return Record(**{**values, **sections})

@@ -1,0 +1,1 @@
+"""How stages are run: batches, seeds, the per-record error boundary, journal and resume."""

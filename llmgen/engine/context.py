@@ -1,0 +1,72 @@
+"""What a method is given: preset, device, picture store, planner, models, and other stages as collaborators."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from llmgen.engine.stage import StageMethod
+from llmgen.presets import Preset
+from llmgen.registry import resolve
+from llmgen.vision.images import ImageStore
+
+if TYPE_CHECKING:
+    from llmgen.diffusion.loading import ModelPool
+    from llmgen.llm.planner import Planner
+
+
+@dataclass
+class StageContext:
+    """Collaborators of a stage. One context serves a whole run, so that models load once."""
+
+    preset: Preset
+    images: ImageStore
+    device: str
+    """Resolved: `cpu`, `cuda`, `cuda:1`, `mps`."""
+    dtype: str
+    """Resolved: `float32`, `float16`, `bfloat16`."""
+    seed: int = 0
+    """Seed of the run; a record's own seed derives from it and the record's id."""
+    planner_name: str | None = None
+    """Overrides the preset's planner."""
+    batch_size: int = 8
+    """Most records in one call of a model."""
+    progress: Callable[[str], None] = lambda message: None
+    """Told about long steps inside a batch, one short line each."""
+    _models: "ModelPool | None" = field(default=None, repr=False)
+    _planner: "Planner | None" = field(default=None, repr=False)
+    _methods: dict[str, StageMethod] = field(default_factory=dict, repr=False)
+
+    @property
+    def models(self) -> "ModelPool":
+        """Models by role, loaded on first use."""
+        if self._models is None:
+            from llmgen.diffusion.loading import ModelPool
+
+            self._models = ModelPool(self.preset, device=self.device, dtype=self.dtype)
+        return self._models
+
+    @property
+    def planner(self) -> "Planner":
+        """The language model."""
+        if self._planner is None:
+            from llmgen.llm.planner import load_planner
+
+            self._planner = load_planner(self.planner_name or self.preset.planner)
+        return self._planner
+
+    def config_for(self, stage: str, method: str, given: dict[str, Any] | None = None) -> Any:
+        """A method's settings: its own defaults, then the preset's, then what was given.
+
+        Raises:
+            InputError: If a setting does not exist or has a bad value.
+        """
+        from llmgen.engine.config import build_config
+
+        return build_config(resolve(stage, method), self.preset.defaults.get(f"{stage}.{method}", {}), given or {})
+
+    def collaborator(self, stage: str) -> StageMethod:
+        """Another stage's method with the preset's settings, for example the detector inside a correction loop."""
+        if stage not in self._methods:
+            method = self.preset.methods[stage]
+            self._methods[stage] = resolve(stage, method)(self, self.config_for(stage, method))
+        return self._methods[stage]

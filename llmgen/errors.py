@@ -1,0 +1,52 @@
+"""The error tree. Each class carries the exit code of the command line.
+
+```
+LlmgenError                 1   something failed; the message says what and what to do
+├─ InputError               3   unreadable or invalid input: JSON, kind, schema, picture, prompt
+│  └─ UnknownNameError      3   a method or preset that does not exist; names its neighbours
+├─ MissingRequirementError  4   package, weights, key or server missing; the message gives the command to run
+├─ ModelError               5   out of memory, not-a-number picture, refused or unusable reply
+├─ OutputError              1   the output exists, or its folder cannot be written
+└─ PartialFailure           6   some records carry `error`; the others are complete
+```
+
+Success is 0, wrong usage 2 (Typer's own), Ctrl-C 130.
+"""
+
+
+class LlmgenError(Exception):
+    """Something failed. The message is one line that says what happened and what to do."""
+
+    exit_code = 1
+
+
+class InputError(LlmgenError):
+    """The input cannot be read or does not say what the stage needs."""
+
+    exit_code = 3
+
+
+class UnknownNameError(InputError):
+    """A name that is in no table, with suggestions."""
+
+
+class MissingRequirementError(LlmgenError):
+    """A package, weight file, key or server that the work needs is not there."""
+
+    exit_code = 4
+
+
+class ModelError(LlmgenError):
+    """A model could not do its work."""
+
+    exit_code = 5
+
+
+class OutputError(LlmgenError):
+    """The output exists already or cannot be written."""
+
+
+class PartialFailure(LlmgenError):
+    """Some records failed; the rest are complete and written."""
+
+    exit_code = 6

@@ -1,0 +1,82 @@
+"""Presets: JSON files that fill roles with models. The file name is the preset's name."""
+
+from importlib.resources import files
+from typing import Any
+
+from pydantic import Field, ValidationError
+
+from llmgen.artifacts import ArtifactModel
+from llmgen.errors import InputError
+from llmgen.registry import unknown
+
+
+class RoleSpec(ArtifactModel):
+    """One model of a preset."""
+
+    source: str
+    """Hub repository, local folder, or `package:` and a path inside the package for bundled weights."""
+    revision: str | None = None
+    """Pinned commit of the repository."""
+    family: str
+    """Which loader: `stable-diffusion`, `stable-diffusion-xl-refiner`, `owlv2`, `sam`, `phrase-detector`."""
+    classes: dict[str, str] = Field(default_factory=dict)
+    """Component to `module:Class` where it is not the family's own class, for example a U-Net subclass."""
+    files: tuple[str, ...] = ()
+    """Files that must be there before loading starts."""
+    licence: str
+    gated: bool = False
+    memory_gb: float = Field(ge=0)
+    """Weights in memory at the role's dtype, estimated from the parameter count."""
+    dtype: str | None = None
+    """`float32`, `float16` or `bfloat16`; by default the device's."""
+
+
+class Preset(ArtifactModel):
+    """A named set of models with the settings that suit them."""
+
+    name: str
+    description: str
+    planner: str = "rules"
+    """`rules`, `openai` or `replay:FILE`."""
+    width: int = Field(gt=0)
+    """Width of the canvas in pixels."""
+    height: int = Field(gt=0)
+    roles: dict[str, RoleSpec]
+    """text_to_image, layout_to_image, refiner, detector, segmenter, judge."""
+    methods: dict[str, str] = Field(default_factory=dict)
+    """Default method of a stage, for example `{"detect": "owlv2"}`."""
+    defaults: dict[str, dict[str, Any]] = Field(default_factory=dict)
+    """Settings by `stage.method`; a manifest and flags override them."""
+
+    def role(self, name: str) -> RoleSpec:
+        """The model of a role.
+
+        Raises:
+            InputError: If the preset does not fill the role.
+        """
+        if name not in self.roles:
+            raise InputError(
+                f"preset {self.name!r} has no model for the role {name!r}; it fills: {', '.join(sorted(self.roles))}"
+            )
+        return self.roles[name]
+
+
+def preset_names() -> list[str]:
+    """Names of all presets, sorted."""
+    return sorted(f.name.removesuffix(".json") for f in files("llmgen.presets").iterdir() if f.name.endswith(".json"))
+
+
+def load_preset(name: str) -> Preset:
+    """Read a preset.
+
+    Raises:
+        UnknownNameError: If there is none of that name.
+        InputError: If its file is not a valid preset.
+    """
+    if name not in preset_names():
+        raise unknown("preset", name, preset_names())
+    text = (files("llmgen.presets") / f"{name}.json").read_text(encoding="utf-8")
+    try:
+        return Preset.model_validate_json(text)
+    except ValidationError as error:
+        raise InputError(f"preset {name!r} is not valid: {error.errors()[0]['msg']}") from error

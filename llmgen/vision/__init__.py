@@ -1,0 +1,1 @@
+"""Boxes, masks, image files: numpy and PIL only."""

@@ -1,0 +1,39 @@
+"""Small statistics that the summary of `evaluate` and the report share."""
+
+import math
+
+#: Two-sided 95 % quantile of the standard normal distribution.
+Z_95 = 1.959963984540054
+
+
+def wilson(successes: int, n: int) -> tuple[float, float]:
+    """95 % Wilson score interval of a share.
+
+    Unlike the textbook normal interval it stays inside [0, 1] and does not shrink to nothing at 0 or n successes, which
+    is where small benchmarks live.
+
+    Args:
+        successes: How many of `n` trials succeeded, from 0 to `n`.
+        n: Number of trials. 0 gives `(0.0, 1.0)`: nothing is known.
+
+    Returns:
+        Lower and upper bound, each in [0, 1].
+
+    Raises:
+        ValueError: If `successes` is not in `0..n`, or `n` is negative.
+
+    Source:
+        E. B. Wilson, Probable Inference, the Law of Succession, and Statistical Inference, JASA 22 (1927), 209-212.
+    """
+    if n < 0 or not 0 <= successes <= n:
+        raise ValueError(f"wilson needs 0 <= successes <= n, got successes={successes}, n={n}")
+    if n == 0:
+        return 0.0, 1.0
+    share = successes / n
+    spread = Z_95 * Z_95 / n
+    centre = (share + spread / 2) / (1 + spread)
+    half = Z_95 / (1 + spread) * math.sqrt(share * (1 - share) / n + spread / (4 * n))
+    # At the ends the bound is exact; rounding would leave 1e-17 there.
+    lower = 0.0 if successes == 0 else max(0.0, centre - half)
+    upper = 1.0 if successes == n else min(1.0, centre + half)
+    return lower, upper

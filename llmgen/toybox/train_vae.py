@@ -1,0 +1,220 @@
+"""Recipe of the autoencoder: diffusers' `AutoencoderTiny`, trained on 64-pixel crops around objects."""
+
+import logging
+import math
+import random
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from diffusers import AutoencoderTiny
+from PIL import Image
+from torch import nn
+
+from llmgen.toybox.training import Average, Budget, load_checkpoint, one_cycle, save_checkpoint
+from llmgen.toybox.world import SIZE, render_image, sample_scene
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class VaeRecipe:
+    """Everything that shapes the training of the autoencoder.
+
+    Attributes:
+        batch: Crops a step.
+        crop: Side of a crop in pixels, a multiple of 8.
+        learning_rate: Peak of the one-cycle schedule.
+        latent_noise: Standard deviation of the noise on the latents, which are kept near unit scale.
+        checkpoint_s: Seconds between checkpoints.
+    """
+
+    batch: int = 24
+    crop: int = 64
+    learning_rate: float = 2.5e-3
+    latent_noise: float = 0.08
+    checkpoint_s: float = 120.0
+
+
+def build_vae() -> AutoencoderTiny:
+    """Make the autoencoder with fresh weights.
+
+    Returns:
+        8 times smaller, 4 latent channels; pictures in -1..1.
+    """
+    return AutoencoderTiny(
+        encoder_block_out_channels=(32, 32, 32, 32),
+        decoder_block_out_channels=(32, 32, 32, 32),
+        num_encoder_blocks=(0, 1, 2, 4),
+        num_decoder_blocks=(4, 3, 2, 1),
+        latent_channels=4,
+    )
+
+
+def to_tensor(images: list[np.ndarray]) -> torch.Tensor:
+    """Stack pictures for the autoencoder.
+
+    Args:
+        images: uint8 [H, W, 3] each.
+
+    Returns:
+        float32 [B, 3, H, W] in -1..1.
+    """
+    return torch.from_numpy(np.stack(images)).permute(0, 3, 1, 2).float() / 127.5 - 1
+
+
+def _crops(rng: random.Random, recipe: VaeRecipe) -> torch.Tensor:
+    crops = []
+    while len(crops) < recipe.batch:
+        scene = sample_scene(rng)
+        image = render_image(scene)
+        x, y = rng.choice(scene.objects).center
+        for cx, cy in ((x, y), (rng.uniform(0, SIZE), rng.uniform(0, SIZE))):
+            left = min(max(int(cx + rng.uniform(-20, 20)) - recipe.crop // 2, 0), SIZE - recipe.crop)
+            top = min(max(int(cy + rng.uniform(-20, 20)) - recipe.crop // 2, 0), SIZE - recipe.crop)
+            crops.append(image[top : top + recipe.crop, left : left + recipe.crop])
+    return to_tensor(crops[: recipe.batch])
+
+
+def _loss(output: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
+    difference = output - target
+    edges = (difference.diff(dim=-1)).abs().mean() + (difference.diff(dim=-2)).abs().mean()
+    return difference.abs().mean() + 1.0 * difference.square().mean() + 0.3 * edges
+
+
+@torch.no_grad()
+def psnr_on_renders(vae: AutoencoderTiny, seeds: range) -> float:
+    """Mean PSNR of reconstructions of whole held-out pictures.
+
+    Args:
+        vae: The autoencoder.
+        seeds: One picture a seed.
+
+    Returns:
+        Decibels, against the range 0..255.
+    """
+    device = next(vae.parameters()).device
+    total = 0.0
+    for seed in seeds:
+        image = to_tensor([render_image(sample_scene(random.Random(seed)))]).to(device, vae.dtype)
+        output = vae.decoder(vae.encoder(image)).clamp(-1, 1)
+        total += 10 * math.log10(4 / float((output - image).float().square().mean()))
+    return total / len(seeds)
+
+
+@torch.no_grad()
+def latent_statistics(vae: AutoencoderTiny, seeds: range) -> tuple[float, float]:
+    """Mean and standard deviation of the latents of whole pictures.
+
+    Args:
+        vae: The autoencoder.
+        seeds: One picture a seed.
+
+    Returns:
+        Mean and standard deviation over all channels and cells.
+    """
+    images = to_tensor([render_image(sample_scene(random.Random(seed))) for seed in seeds])
+    latents = vae.encoder(images.to(next(vae.parameters()).device, vae.dtype)).float()
+    return float(latents.mean()), float(latents.std())
+
+
+@torch.no_grad()
+def contact_sheet(vae: AutoencoderTiny, path: Path, seeds: range) -> None:
+    """Save pictures above their reconstructions.
+
+    Args:
+        vae: The autoencoder.
+        path: PNG to write.
+        seeds: One column a seed.
+    """
+    images = to_tensor([render_image(sample_scene(random.Random(seed))) for seed in seeds])
+    outputs = vae.decoder(vae.encoder(images.to(next(vae.parameters()).device))).float().cpu().clamp(-1, 1)
+    rows = torch.cat([torch.cat(list(images), dim=2), torch.cat(list(outputs), dim=2)], dim=1)
+    Image.fromarray(((rows + 1) * 127.5).round().byte().permute(1, 2, 0).numpy()).save(path)
+
+
+def run(
+    out_dir: Path,
+    *,
+    minutes: float | None = None,
+    steps: int | None = None,
+    seed: int = 0,
+    device: str = "cpu",
+    resume: bool = False,
+    recipe: VaeRecipe | None = None,
+) -> AutoencoderTiny:
+    """Train the autoencoder.
+
+    Args:
+        out_dir: Gets the checkpoint, the contact sheet and, at the end, the model.
+        minutes: Time for the whole training.
+        steps: Steps of the whole training, instead of a time.
+        seed: Of weights and data.
+        device: Torch device.
+        resume: Whether to go on from the checkpoint in `out_dir`.
+        recipe: Settings; None takes the defaults.
+
+    Returns:
+        The averaged model with `scaling_factor` set so that scaled latents have unit standard deviation.
+    """
+    recipe = recipe or VaeRecipe()
+    torch.manual_seed(seed)
+    vae = build_vae().to(device).to(memory_format=torch.channels_last)
+    optimizer = torch.optim.AdamW(vae.parameters(), lr=recipe.learning_rate, betas=(0.9, 0.98), weight_decay=1e-4)
+    budget, average = Budget(minutes, steps), Average(vae, 0.998)
+    if resume:
+        load_checkpoint(out_dir, vae, optimizer, budget, average)
+    rng = random.Random(f"vae:{seed}:{budget.step}")
+    out_dir.mkdir(parents=True, exist_ok=True)
+    saved_at, running = budget.elapsed_s, 0.0
+    while not budget.done:
+        images = _crops(rng, recipe).to(device).contiguous(memory_format=torch.channels_last)
+        for group in optimizer.param_groups:
+            group["lr"] = recipe.learning_rate * one_cycle(budget.progress, hold=0.3)
+        with torch.autocast(torch.device(device).type, torch.bfloat16):
+            latents = vae.encoder(images).float()
+            output = vae.decoder(latents + recipe.latent_noise * torch.randn_like(latents)).float()
+        # The scale term ties the latents to unit size, so that the noise on them means the same all the time.
+        scale = (latents.std() - 1).square() + latents.mean().square()
+        loss = _loss(output, images) + 0.02 * scale
+        optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        nn.utils.clip_grad_norm_(vae.parameters(), 0.5)
+        optimizer.step()
+        average.update(vae)
+        budget.advance()
+        running += (float(loss.detach()) - running) / min(budget.step, 100)
+        if budget.step % 200 == 0:
+            logger.info("step %d  %.0f s  loss %.4f", budget.step, budget.elapsed_s, running)
+        if budget.elapsed_s - saved_at > recipe.checkpoint_s or budget.done:
+            saved_at = budget.elapsed_s
+            save_checkpoint(out_dir, vae, optimizer, budget, average)
+            averaged = averaged_vae(average)
+            contact_sheet(averaged, out_dir / "sheet.png", range(900_000, 900_008))
+            averaged.save_pretrained(out_dir / "vae")
+            logger.info(
+                "step %d  psnr %.2f dB  latents %s",
+                budget.step,
+                psnr_on_renders(averaged, range(900_000, 900_048)),
+                latent_statistics(averaged, range(900_000, 900_048)),
+            )
+            budget.pause()
+    return averaged_vae(average)
+
+
+def averaged_vae(average: Average) -> AutoencoderTiny:
+    """Make a model of averaged weights, its latents scaled to unit standard deviation.
+
+    Args:
+        average: Averaged weights of a `build_vae` model.
+
+    Returns:
+        The model on the CPU, in evaluation mode.
+    """
+    vae = build_vae()
+    vae.load_state_dict({name: tensor.cpu() for name, tensor in average.state.items()})
+    vae.eval()
+    _, deviation = latent_statistics(vae, range(800_000, 800_256))
+    vae.register_to_config(scaling_factor=round(1 / deviation, 4))
+    return vae

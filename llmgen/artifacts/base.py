@@ -1,11 +1,11 @@
 """What every artifact model shares: strict, frozen, nothing unknown, no NaN."""
 
 import math
-from typing import Annotated
+from typing import Annotated, Final
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION: Final = 1
 
 
 class ArtifactModel(BaseModel):

@@ -1,0 +1,32 @@
+"""One-line messages about input that does not fit its schema."""
+
+import difflib
+from collections.abc import Iterable
+
+from pydantic import ValidationError
+
+
+def describe(error: ValidationError, fields: Iterable[str] = ()) -> str:
+    """The first problem of a validation as `JSON pointer: reason`.
+
+    Args:
+        error: What pydantic says.
+        fields: Names of the fields at the top, to suggest one for a name that is not among them.
+    """
+    problems = error.errors(include_url=False)
+    # A misspelt field also makes a missing one; the misspelling is what has to be mended.
+    first = next((p for p in problems if p["type"] == "extra_forbidden"), problems[0])
+    pointer = "".join(f"/{part}" for part in first["loc"])
+    if first["type"] == "extra_forbidden":
+        name = str(first["loc"][-1])
+        near = difflib.get_close_matches(name, list(fields), n=1, cutoff=0.6) if len(first["loc"]) == 1 else []
+        reason = f"unknown field {name!r}" + (f"; did you mean {near[0]!r}?" if near else "")
+    else:
+        reason = first["msg"].removeprefix("Value error, ")
+        value = first.get("input")
+        if first["type"] != "missing" and isinstance(value, str | int | float | bool):
+            shown = repr(value)
+            if shown not in reason:
+                reason += f", got {shown if len(shown) <= 60 else shown[:57] + '...'}"
+    more = len(problems) - 1
+    return (f"{pointer}: " if pointer else "") + reason + (f" (and {more} more)" if more else "")

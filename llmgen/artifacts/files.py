@@ -1,0 +1,84 @@
+"""Writing files so that a reader never sees half of one."""
+
+import os
+import tempfile
+from pathlib import Path
+
+from llmgen.errors import OutputError
+
+
+def cannot_write(path: Path, error: OSError) -> OutputError:
+    """An `OutputError` that says which file and why."""
+    reason = error.strerror or str(error)
+    return OutputError(f"cannot write {path}: {reason}; free some space or choose another folder with -o")
+
+
+def make_folder(folder: Path) -> None:
+    """Make a folder and its parents.
+
+    Raises:
+        OutputError: If it cannot be made, or a file is in the way.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise cannot_write(folder, error) from error
+
+
+def check_writable(folder: Path) -> None:
+    """Make sure, before any work, that files can be written to a folder; the folder is made if need be.
+
+    Raises:
+        OutputError: If not.
+    """
+    make_folder(folder)
+    try:
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise cannot_write(folder, error) from error
+
+
+def write_atomic(path: Path, data: bytes) -> None:
+    """Write to a temporary file beside the target, bring it to the disk, rename it into place.
+
+    Raises:
+        OutputError: If the folder is full, read-only or gone; the old file, if any, is untouched.
+    """
+    make_folder(path.parent)
+    temporary: Path | None = None
+    try:
+        with tempfile.NamedTemporaryFile(dir=path.parent, prefix=".", suffix=".tmp", delete=False) as file:
+            temporary = Path(file.name)
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        # NamedTemporaryFile makes files that only the owner can read; results are for sharing.
+        os.chmod(temporary, 0o666 & ~_umask())
+        os.replace(temporary, path)
+        temporary = None
+        _sync_folder(path.parent)
+    except OSError as error:
+        raise cannot_write(path, error) from error
+    finally:
+        if temporary is not None:
+            temporary.unlink(missing_ok=True)
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
+
+
+def _sync_folder(folder: Path) -> None:
+    """The rename itself must survive a power cut; Windows cannot open folders and does not need it."""
+    if os.name != "posix":
+        return
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    except OSError:
+        pass  # Some network file systems refuse; the data itself is synced already.
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,63 @@
+"""A method's settings: its own defaults, then the preset's, then what somebody gave."""
+
+import difflib
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from pydantic import BaseModel, ValidationError
+
+from llmgen.artifacts.complaints import describe
+from llmgen.errors import InputError
+
+_WORDS = {"true": True, "yes": True, "on": True, "false": False, "no": False, "off": False, "none": None}
+
+
+def build_config(method_class: Any, preset_defaults: Mapping[str, Any], given: Mapping[str, Any]) -> Any:
+    """Build a method's settings.
+
+    Args:
+        method_class: The method; its `Config` names the settings.
+        preset_defaults: Settings of the preset for this method.
+        given: Settings of a manifest or the command line. A text is also read as JSON (`3`, `true`, `[1, 2]`) or as a list with
+            commas where the setting is not a text.
+
+    Returns:
+        An instance of `method_class.Config`.
+
+    Raises:
+        InputError: If a setting does not exist (with near names) or has a bad value.
+    """
+    what = f"{method_class.stage} {method_class.name}"
+    model: type[BaseModel] = method_class.Config
+    for source, settings in (("the preset", preset_defaults), ("the command or manifest", given)):
+        for name in settings:
+            if name not in model.model_fields:
+                near = difflib.get_close_matches(name, model.model_fields, n=2, cutoff=0.5)
+                hint = f" Did you mean {' or '.join(map(repr, near))}?" if near else ""
+                names = ", ".join(model.model_fields) or "none"
+                raise InputError(f"{what} has no setting {name!r} (given by {source}).{hint} Settings: {names}")
+    values = {**preset_defaults, **given}
+    try:
+        return _check(model, values)
+    except ValidationError as error:
+        wrong = {str(problem["loc"][0]) for problem in error.errors() if problem["loc"]}
+    # Only what did not fit as it stands is read again, so that a text setting keeps a value such as "1".
+    values.update({name: _read(values[name]) for name in wrong if isinstance(values.get(name), str)})
+    try:
+        return _check(model, values)
+    except ValidationError as error:
+        raise InputError(f"{what}: setting {describe(error).removeprefix('/')}") from error
+
+
+def _check(model: type[BaseModel], values: Mapping[str, Any]) -> BaseModel:
+    return model.model_validate_json(json.dumps(values, default=str))
+
+
+def _read(text: str) -> Any:
+    if text.lower() in _WORDS:
+        return _WORDS[text.lower()]
+    try:
+        return json.loads(text)
+    except ValueError:
+        return [part.strip() for part in text.split(",")] if "," in text else text

@@ -1,0 +1,77 @@
+"""Which device and which precision `auto` means on this machine."""
+
+import ctypes
+import sys
+from pathlib import Path
+
+from llmgen.errors import InputError, MissingRequirementError
+
+DTYPES = ("float32", "float16", "bfloat16")
+
+
+def resolve_device(name: str = "auto") -> str:
+    """The device to compute on.
+
+    Args:
+        name: `auto`, `cpu`, `cuda`, `cuda:1`, `mps`.
+
+    Returns:
+        Anything but `auto`.
+
+    Raises:
+        InputError: If there is no such kind of device.
+        MissingRequirementError: If it is asked for by name and this machine does not have it.
+    """
+    kind, _, number = name.partition(":")
+    if kind not in ("auto", "cpu", "cuda", "mps") or (number and not (kind == "cuda" and number.isdecimal())):
+        raise InputError(f"no device {name!r}; use auto, cpu, cuda, cuda:N or mps")
+    if kind == "cpu" or (kind == "auto" and not _may_have_accelerator()):
+        return "cpu"
+    import torch
+
+    if kind in ("auto", "cuda") and torch.cuda.is_available():
+        if number and int(number) >= torch.cuda.device_count():
+            raise MissingRequirementError(
+                f"device {name!r} is not here: {torch.cuda.device_count()} GPU(s); try --device auto"
+            )
+        return "cuda" if kind == "auto" else name
+    if kind in ("auto", "mps") and torch.backends.mps.is_available():
+        return "mps"
+    if kind == "auto":
+        return "cpu"
+    raise MissingRequirementError(f"device {name!r} is not available to torch on this machine; try --device auto")
+
+
+def resolve_dtype(name: str, device: str) -> str:
+    """The precision to compute in.
+
+    Args:
+        name: `auto` or one of `DTYPES`.
+        device: Resolved device.
+
+    Returns:
+        One of `DTYPES`: for `auto` bfloat16 where the GPU has it, else float16 on CUDA, float32 elsewhere.
+
+    Raises:
+        InputError: If there is no such precision.
+    """
+    if name != "auto":
+        if name not in DTYPES:
+            raise InputError(f"no dtype {name!r}; use auto, {', '.join(DTYPES)}")
+        return name
+    if not device.startswith("cuda"):
+        return "float32"
+    import torch
+
+    return "bfloat16" if torch.cuda.is_bf16_supported() else "float16"
+
+
+def _may_have_accelerator() -> bool:
+    """Whether asking torch is worth the seconds that its import takes; stages that plan by rules never need it."""
+    if sys.platform in ("darwin", "win32") or Path("/dev/kfd").exists():
+        return True
+    try:
+        ctypes.CDLL("libcuda.so.1")
+    except OSError:
+        return False
+    return True

@@ -1,0 +1,3 @@
+"""Looking at pictures: which of the wanted things are there, and where."""
+
+METHODS = {"owlv2": "llmgen.detect.owlv2:Owlv2Detect"}

@@ -1,0 +1,1 @@
+"""Torch machinery that methods share: loading, sampling, inversion, latents, attention, guidance."""

@@ -1,0 +1,222 @@
+"""DDIM with classifier-free guidance as a loop one can read: levels, predictions, steps.
+
+A *level* is an amount of noise. With T steps there are T + 1 levels; level 0 is the noisiest, level T is clean. Step i goes from level i
+to level i + 1 and calls the U-Net at `timesteps[i]`. Latent stacks of whole trajectories are ordered the same way, noisiest first.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import torch
+from torch import Tensor
+
+from llmgen.diffusion.grounding import Grounding
+
+PredictionType = Literal["epsilon", "v_prediction", "sample"]
+Predict = Callable[[Tensor, int, int], Tensor]
+"""`predict(latents, timestep, index) -> model output`, guidance already applied."""
+
+
+@dataclass(frozen=True)
+class Levels:
+    """The noise levels of one sampling run."""
+
+    timesteps: tuple[int, ...]
+    """Training times at which the U-Net is called, falling; T of them."""
+    alphas: tuple[float, ...]
+    """Cumulative alpha of the T + 1 levels, rising; each in [0, 1]."""
+    stride: int
+    """Training steps between two levels."""
+    prediction_type: PredictionType = "epsilon"
+
+    @property
+    def steps(self) -> int:
+        """T, the number of steps."""
+        return len(self.timesteps)
+
+    def predicted(self, output: Tensor, latents: Tensor, level: int) -> tuple[Tensor, Tensor]:
+        """What a model output says about the clean latents and the noise.
+
+        Args:
+            output: U-Net output for `latents`, same shape.
+            latents: Latents at `level`.
+            level: Index of the level, 0 is the noisiest.
+
+        Returns:
+            Clean latents and noise.
+        """
+        return convert_prediction(output, latents, self.alphas[level], self.prediction_type)
+
+    def renoise(self, clean: Tensor, noise: Tensor, level: int) -> Tensor:
+        """Latents at a level from clean latents and noise."""
+        alpha = self.alphas[level]
+        return alpha**0.5 * clean + (1 - alpha) ** 0.5 * noise
+
+
+def convert_prediction(
+    output: Tensor, latents: Tensor, alpha: float, prediction_type: PredictionType
+) -> tuple[Tensor, Tensor]:
+    """Clean latents and noise from a model output.
+
+    Args:
+        output: Model output: the noise, the velocity, or the clean latents.
+        latents: Where it was asked, same shape.
+        alpha: Cumulative alpha there, in [0, 1]; 0 only for velocity and clean predictions.
+        prediction_type: What the model predicts.
+
+    Returns:
+        `(clean, noise)` with `latents = sqrt(alpha) clean + sqrt(1 - alpha) noise`.
+    """
+    a, b = alpha**0.5, (1 - alpha) ** 0.5
+    if prediction_type == "epsilon":
+        return (latents - b * output) / a, output
+    if prediction_type == "v_prediction":
+        return a * latents - b * output, a * output + b * latents
+    return output, (latents - a * output) / b
+
+
+def ddim_timesteps(num_train_timesteps: int, steps: int, *, offset: int = 1) -> tuple[int, ...]:
+    """Times of the U-Net calls with leading spacing, falling: 981, 961, ..., 1 for 1000 and 50."""
+    stride = num_train_timesteps // steps
+    return tuple(stride * i + offset for i in range(steps - 1, -1, -1))
+
+
+def fast_timesteps(timesteps: Sequence[int], after: int, rate: int) -> tuple[int, ...]:
+    """A schedule that keeps only every `rate`-th call from step `after` on, the last one included.
+
+    Source: LLM-groundedDiffusion, fast schedule of per-object runs.
+    """
+    tail = timesteps[after:]
+    return (*timesteps[:after], *tail[rate - 1 :: rate])
+
+
+def make_levels(scheduler: Any, steps: int) -> Levels:
+    """The levels of a pipeline's scheduler.
+
+    Args:
+        scheduler: Any diffusers scheduler with `alphas_cumprod`; its own spacing, offset and prediction type are kept.
+        steps: T.
+    """
+    from diffusers import DDIMScheduler
+
+    ddim = DDIMScheduler.from_config(scheduler.config)
+    ddim.set_timesteps(steps)
+    times = tuple(int(t) for t in ddim.timesteps)
+    table = ddim.alphas_cumprod.double()
+    alphas = (*(float(table[t]) for t in times), float(ddim.final_alpha_cumprod))
+    return Levels(times, alphas, ddim.config.num_train_timesteps // steps, ddim.config.prediction_type)
+
+
+@torch.no_grad()
+def ddim_step(levels: Levels, output: Tensor, latents: Tensor, index: int) -> Tensor:
+    """One deterministic step from level `index` to the next cleaner one."""
+    clean, noise = levels.predicted(output, latents, index)
+    return levels.renoise(clean, noise, index + 1)
+
+
+@torch.no_grad()
+def sample(
+    predict: Predict,
+    latents: Tensor,
+    levels: Levels,
+    *,
+    start: int = 0,
+    before_step: Callable[[Tensor, int], Tensor] | None = None,
+    after_step: Callable[[Tensor, int], Tensor] | None = None,
+) -> Tensor:
+    """Denoise from level `start` to clean latents and keep every level.
+
+    Args:
+        predict: The guided model.
+        latents: Latents at level `start`, `[n, c, h, w]`.
+        levels: Noise levels.
+        start: First level.
+        before_step: May change latents before step i, for example by energy guidance.
+        after_step: May change latents after step i, for example by freezing cells: `after_step(latents at level i + 1, i)`.
+
+    Returns:
+        `[n, T + 1 - start, c, h, w]`, noisiest first.
+    """
+    kept = [latents]
+    for i in range(start, levels.steps):
+        if before_step is not None:
+            latents = before_step(latents, i)
+        latents = ddim_step(levels, predict(latents, levels.timesteps[i], i), latents, i)
+        if after_step is not None:
+            latents = after_step(latents, i)
+        kept.append(latents)
+    return torch.stack(kept, dim=1)
+
+
+def freeze_from(trajectory: Tensor, frozen: Tensor, frozen_steps: int) -> Callable[[Tensor, int], Tensor]:
+    """An `after_step` that holds cells on a stored trajectory during the first steps, then lets them go.
+
+    Args:
+        trajectory: `[n, T + 1, c, h, w]`, noisiest first.
+        frozen: 1 where a cell is held, `[n, 1, h, w]`, in [0, 1].
+        frozen_steps: Number of steps during which cells are held.
+
+    Source: SLD (Wu et al. 2023), final generation.
+    """
+
+    def hold(latents: Tensor, index: int) -> Tensor:
+        if index >= frozen_steps:
+            return latents
+        return trajectory[:, index + 1] * frozen + latents * (1 - frozen)
+
+    return hold
+
+
+class GuidedUNet:
+    """A U-Net with classifier-free guidance and optional grounding: the usual `predict`.
+
+    Args:
+        unet: A `UNet2DConditionModel`.
+        text: Conditional token states, `[n, length, dim]`.
+        negative: Unconditional token states, same shape.
+        guidance: Guidance scale, one number or one per row.
+        grounding: Boxes and phrases of all rows, or None.
+        grounding_steps: Grounding is on for steps before this one.
+        batch_size: Most rows of one call (each counts twice under guidance).
+    """
+
+    def __init__(
+        self,
+        unet: Any,
+        text: Tensor,
+        negative: Tensor,
+        guidance: float | Sequence[float],
+        *,
+        grounding: Grounding | None = None,
+        grounding_steps: int = 0,
+        batch_size: int = 8,
+    ) -> None:
+        n = text.shape[0]
+        scales = [float(guidance)] * n if isinstance(guidance, int | float) else [float(g) for g in guidance]
+        self.unet, self.text, self.negative = unet, text, negative
+        self.guidance = torch.tensor(scales, device=text.device).view(-1, 1, 1, 1)
+        self.grounding, self.grounding_steps, self.batch_size = grounding, grounding_steps, batch_size
+        self.calls = 0
+
+    def __call__(self, latents: Tensor, timestep: int, index: int) -> Tensor:
+        """Guided model output for `latents [n, c, h, w]`, in their dtype."""
+        rows = range(0, len(latents), self.batch_size)
+        return torch.cat([self._rows(latents, timestep, index, slice(i, i + self.batch_size)) for i in rows])
+
+    def _rows(self, latents: Tensor, timestep: int, index: int, rows: slice) -> Tensor:
+        self.calls += 1
+        z, scale = latents[rows].to(self.text.dtype), self.guidance[rows]
+        grounded = self.grounding is not None and index < self.grounding_steps
+        if bool((scale == 1).all()):
+            extra = self.grounding.rows(rows).conditional() if grounded and self.grounding else None
+            return self._call(z, timestep, self.text[rows], extra).to(latents.dtype)
+        extra = self.grounding.rows(rows).both_halves() if grounded and self.grounding else None
+        text = torch.cat([self.negative[rows], self.text[rows]])
+        free, wanted = self._call(torch.cat([z, z]), timestep, text, extra).to(latents.dtype).chunk(2)
+        return free + scale.to(latents.dtype) * (wanted - free)
+
+    def _call(self, latents: Tensor, timestep: int, text: Tensor, extra: dict[str, Any] | None) -> Tensor:
+        return self.unet(
+            latents, timestep, encoder_hidden_states=text, cross_attention_kwargs=extra, return_dict=False
+        )[0]

@@ -1,0 +1,65 @@
+"""Prompts to embeddings, each string encoded once."""
+
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+
+class TextEncoder:
+    """A CLIP tokenizer and text model with a memory.
+
+    Strings are encoded one by one, so an embedding never depends on its neighbours in a batch.
+
+    Args:
+        tokenizer: A `CLIPTokenizer`.
+        model: A `CLIPTextModel`.
+        remember: Most strings kept, per kind of embedding.
+    """
+
+    def __init__(self, tokenizer: Any, model: Any, *, remember: int = 512) -> None:
+        self.tokenizer, self.model, self._remember = tokenizer, model, remember
+        self._hidden: OrderedDict[str, Tensor] = OrderedDict()
+        self._pooled: OrderedDict[str, Tensor] = OrderedDict()
+
+    def hidden(self, texts: Sequence[str]) -> Tensor:
+        """Token states for cross-attention, `[n, length, dim]`, padded to the tokenizer's length, no attention mask.
+
+        A text longer than the tokenizer allows loses its end.
+        """
+        return self._encode(texts, self._hidden, self._hidden_of)
+
+    def pooled(self, phrases: Sequence[str]) -> Tensor:
+        """One vector per phrase for GLIGEN, `[n, dim]`: the pooled text output."""
+        return self._encode(phrases, self._pooled, self._pooled_of)
+
+    def num_tokens(self, text: str) -> int:
+        """How many tokens a text has, start and end included."""
+        return len(self.tokenizer(text, truncation=False, verbose=False)["input_ids"])
+
+    def _ids(self, text: str, padding: bool | str) -> Tensor:
+        length = self.tokenizer.model_max_length
+        ids = self.tokenizer(text, padding=padding, max_length=length, truncation=True, return_tensors="pt").input_ids
+        return ids.to(self.model.device)
+
+    @torch.no_grad()
+    def _hidden_of(self, text: str) -> Tensor:
+        return self.model(self._ids(text, "max_length"))[0][0]
+
+    @torch.no_grad()
+    def _pooled_of(self, text: str) -> Tensor:
+        # Attention is causal, so leaving the padding away changes nothing before the end token that is pooled.
+        return self.model(self._ids(text, False)).pooler_output[0]
+
+    def _encode(self, texts: Sequence[str], memory: OrderedDict[str, Tensor], one: Callable[[str], Tensor]) -> Tensor:
+        rows = []
+        for text in texts:
+            if text not in memory:
+                memory[text] = one(text)
+                if len(memory) > self._remember:
+                    memory.popitem(last=False)
+            memory.move_to_end(text) if text in memory else None
+            rows.append(memory[text])
+        return torch.stack(rows)

@@ -1,0 +1,6 @@
+"""Layouts to pictures."""
+
+METHODS = {
+    "lmd": "llmgen.generate.lmd:LayoutGenerate",
+    "sd": "llmgen.generate.sd:TextGenerate",
+}

@@ -1,0 +1,49 @@
+"""What the generate methods share: the size of the canvas and the record's first picture."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from PIL import Image
+
+from llmgen.artifacts import HistoryEntry, Record
+from llmgen.errors import InputError
+
+if TYPE_CHECKING:
+    from llmgen.engine.context import StageContext
+
+
+def group_by_canvas(
+    records: Sequence[Record], context: "StageContext", *, width: int | None, height: int | None, multiple: int
+) -> list[tuple[tuple[int, int], list[int]]]:
+    """Batches of records whose pictures have one size.
+
+    Args:
+        records: Records.
+        context: Gives the preset's canvas and the largest batch.
+        width: Width in pixels that was asked for; else the layout's, else the preset's.
+        height: Height in pixels, likewise.
+        multiple: Sides must be multiples of it.
+
+    Returns:
+        Size and places of the records, at most `context.batch_size` of them.
+
+    Raises:
+        InputError: If a side does not fit.
+    """
+    places: dict[tuple[int, int], list[int]] = {}
+    for i, record in enumerate(records):
+        layout = record.layout
+        w = width or (layout.width if layout else context.preset.width)
+        h = height or (layout.height if layout else context.preset.height)
+        if w % multiple or h % multiple:
+            raise InputError(f"record {record.id!r}: a picture of {w}x{h} needs sides that are multiples of {multiple}")
+        places.setdefault((w, h), []).append(i)
+    step = context.batch_size
+    return [(size, rows[i : i + step]) for size, rows in places.items() for i in range(0, len(rows), step)]
+
+
+def with_first_picture(record: Record, context: "StageContext", image: Image.Image) -> Record:
+    """The record with its picture saved. Whatever later stages had made of an earlier picture is dropped."""
+    ref = context.images.save(record.id, "generate", image)
+    entry = HistoryEntry(stage="generate", round=0, image=ref)
+    return record.grown(image=ref, history=(entry,), detections=None, edits=None, scores=None)

@@ -1,0 +1,82 @@
+"""Text to image by Stable Diffusion, from the prompt alone.
+
+The picture is drawn by `StableDiffusionPipeline` with the scheduler of its own repository. Each record has its own generator, so a
+picture does not depend on the others of its batch.
+
+Source: Rombach et al. 2022, High-resolution image synthesis with latent diffusion models.
+"""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, ClassVar
+
+import torch
+from pydantic import Field
+
+from llmgen.artifacts import Kind, ModelUse, Record, Stage
+from llmgen.diffusion.failures import as_model_errors, check_finite
+from llmgen.diffusion.latents import decode_latents, sides_multiple
+from llmgen.engine.stage import StageConfig
+from llmgen.generate.canvas import group_by_canvas, with_first_picture
+
+if TYPE_CHECKING:
+    from llmgen.engine.context import StageContext
+
+
+class TextGenerateConfig(StageConfig):
+    """Settings of `generate sd`."""
+
+    num_inference_steps: int = Field(default=50, ge=1, le=1000)
+    """Denoising steps."""
+    guidance_scale: float = Field(default=7.5, ge=0, le=50)
+    """Classifier-free guidance; 1 switches it off."""
+    negative_prompt: str = ""
+    """What no picture should show, for example `blurry`."""
+    width: int | None = Field(default=None, ge=16, le=4096)
+    """Width in pixels; the layout's, else the preset's."""
+    height: int | None = Field(default=None, ge=16, le=4096)
+    """Height in pixels; the layout's, else the preset's."""
+
+
+class TextGenerate:
+    """Draw pictures from prompts."""
+
+    stage: ClassVar[Stage] = "generate"
+    name: ClassVar[str] = "sd"
+    makes: ClassVar[Kind] = "images"
+    needs: ClassVar[tuple[str, ...]] = ()
+    Config = TextGenerateConfig
+
+    def __init__(self, context: "StageContext", config: TextGenerateConfig) -> None:
+        self._context, self._config = context, config
+        self._pipe = context.models.stable_diffusion("text_to_image")
+
+    @property
+    def models(self) -> tuple[ModelUse, ...]:
+        """The model in use."""
+        return (self._context.models.use("text_to_image"),)
+
+    def __call__(self, records: Sequence[Record]) -> list[Record]:
+        """Draw each record's picture."""
+        config, pipe = self._config, self._pipe
+        made: dict[int, Record] = {}
+        multiple = sides_multiple(pipe)
+        batches = group_by_canvas(records, self._context, width=config.width, height=config.height, multiple=multiple)
+        for (width, height), rows in batches:
+            batch = [records[i] for i in rows]
+            with as_model_errors("generate sd"), torch.no_grad():
+                latents = pipe(
+                    [record.prompt for record in batch],
+                    width=width,
+                    height=height,
+                    num_inference_steps=config.num_inference_steps,
+                    guidance_scale=config.guidance_scale,
+                    negative_prompt=[config.negative_prompt] * len(batch),
+                    generator=[torch.Generator("cpu").manual_seed(record.seed or 0) for record in batch],
+                    output_type="latent",
+                ).images
+                images = decode_latents(pipe.vae, check_finite(latents, "generate sd"))
+            made |= {
+                i: with_first_picture(records[i], self._context, image) for i, image in zip(rows, images, strict=True)
+            }
+            self._context.progress(f"generate sd: {len(made)}/{len(records)}")
+        return [made[i] for i in range(len(records))]

@@ -1,0 +1,101 @@
+"""What can change the result of a stage, as one digest: the key by which the journal trusts a finished record."""
+
+import functools
+import hashlib
+from importlib import metadata
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel
+
+from llmgen import __version__
+from llmgen.artifacts import Record
+from llmgen.artifacts.hashing import digest, record_digest
+from llmgen.engine.context import StageContext
+from llmgen.presets import Preset
+from llmgen.settings import openai_base_url, openai_model
+
+#: Packages whose version can change a picture or a plan; always all of them, so that equal runs write equal records.
+PACKAGES = ("diffusers", "numpy", "openai", "pillow", "pydantic", "torch", "transformers")
+
+
+class StageFingerprint:
+    """Keys for the records of one stage under one set of settings.
+
+    Args:
+        context: Preset, device, seed and planner.
+        stage: Name of the stage.
+        method: Name of the method.
+        config: Resolved settings.
+    """
+
+    def __init__(self, context: StageContext, stage: str, method: str, config: BaseModel) -> None:
+        planner = context.planner_name or context.preset.planner
+        self._base = digest(
+            {
+                "stage": stage,
+                "method": method,
+                "config": config.model_dump(mode="json"),
+                "preset": context.preset.model_dump(mode="json"),
+                "weights": weights_digest(context.preset),
+                "planner": _planner_identity(planner),
+                "seed": context.seed,
+                "device": context.device,
+                "dtype": context.dtype,
+                "llmgen": __version__,
+            }
+        )
+
+    def key(self, record: Record) -> str:
+        """Digest of everything that can change what becomes of a record."""
+        return digest([self._base, record_digest(record)])
+
+
+def package_versions() -> dict[str, str]:
+    """Versions of the packages in `PACKAGES` that are installed."""
+    return dict(_versions())
+
+
+@functools.cache
+def _versions() -> tuple[tuple[str, str], ...]:
+    found = []
+    for name in PACKAGES:
+        try:
+            found.append((name, metadata.version(name)))
+        except metadata.PackageNotFoundError:
+            continue
+    return tuple(found)
+
+
+def weights_digest(preset: Preset) -> dict[str, str]:
+    """Digest of each bundled or local folder of weights that a preset names; hub weights have a revision instead."""
+    return {
+        spec.source: _folder_digest(spec.source)
+        for spec in preset.roles.values()
+        if spec.source.startswith("package:") or Path(spec.source).is_dir()
+    }
+
+
+@functools.cache
+def _folder_digest(source: str) -> str:
+    bundled = source.startswith("package:")
+    folder = Path(str(files("llmgen"))) / source.removeprefix("package:") if bundled else Path(source)
+    total = hashlib.sha256()
+    for path in sorted(p for p in folder.rglob("*") if p.is_file() and "__pycache__" not in p.parts):
+        total.update(path.relative_to(folder).as_posix().encode() + b"\0")
+        if bundled:
+            total.update(hashlib.sha256(path.read_bytes()).digest())
+        else:  # Big folders: size and time of change tell them apart well enough, and at once.
+            stat = path.stat()
+            total.update(f"{stat.st_size} {stat.st_mtime_ns}\0".encode())
+    return total.hexdigest()
+
+
+def _planner_identity(planner: str) -> Any:
+    if planner.startswith("replay:"):
+        path = Path(planner.removeprefix("replay:"))
+        return ["replay", hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else None]
+    if planner == "openai":
+        return ["openai", openai_model(), openai_base_url()]
+    return planner

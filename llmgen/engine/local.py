@@ -1,0 +1,304 @@
+"""The local engine: one process, batches in order, one error boundary around every record."""
+
+import logging
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from pydantic import BaseModel
+
+from llmgen import __version__, errors, settings
+from llmgen.artifacts import Kind, Provenance, Record, RecordError, Stage
+from llmgen.artifacts.hashing import record_digest
+from llmgen.engine.context import StageContext
+from llmgen.engine.fingerprint import StageFingerprint, package_versions
+from llmgen.engine.journal import Journal
+from llmgen.engine.seeds import derive_seed
+from llmgen.engine.stage import StageMethod
+from llmgen.errors import InputError, LlmgenError, MissingRequirementError, OutputError
+
+logger = logging.getLogger(__name__)
+
+#: Section to the command that makes it.
+MAKERS = {
+    "layout": "llmgen layout",
+    "image": "llmgen generate",
+    "detections": "llmgen detect",
+    "edits": "llmgen correct",
+    "scores": "llmgen evaluate",
+}
+
+
+class Progress:
+    """Told how a stage gets on. This one keeps it to itself; the command line draws bars."""
+
+    def start(self, stage: str, method: str, total: int) -> None:
+        """A stage begins with `total` records."""
+
+    def done(self, records: Sequence[Record], reused: bool) -> None:
+        """Records are finished; `reused` if they were taken from the journal."""
+
+    def message(self, text: str) -> None:
+        """One line about a long step inside a batch."""
+
+    def finish(self) -> None:
+        """The stage is over, well or not."""
+
+
+@dataclass(frozen=True)
+class StageResult:
+    """What became of a stage."""
+
+    makes: Kind
+    records: list[Record]
+    """As many as came in, in their order; those that failed carry `error`."""
+    reused: int
+    """How many were taken from the journal."""
+    seconds: float
+    """Time spent here, loading included."""
+    failed: list[Record] = field(default_factory=list)
+    """The records that failed in this stage, not those that came in with an error."""
+
+
+def run_stage(
+    records: Sequence[Record],
+    *,
+    method_class: Any,
+    config: BaseModel,
+    given: Mapping[str, Any],
+    context: StageContext,
+    journal: Journal | None = None,
+    progress: Progress | None = None,
+    emit: Callable[[Sequence[Record]], None] = lambda records: None,
+    name: str = "the input",
+) -> StageResult:
+    """Run one method over records.
+
+    Batches are cut from the records that need work, in order, so an interrupted run that is started again cuts the same ones. Where a
+    batch fails, its records are tried one by one and those that fail carry `error`.
+
+    Args:
+        records: What came in.
+        method_class: A class as in `llmgen.engine.stage.StageMethod`.
+        config: Its resolved settings.
+        given: The settings that somebody gave, for the provenance.
+        context: Preset, device, seed, pictures and models.
+        journal: Finished records of an earlier run, and where to add new ones.
+        progress: Told about each finished batch.
+        emit: Called with finished records, in the order of the input.
+        name: Words for the input in messages.
+
+    Raises:
+        InputError: If no record has the sections that the method needs.
+        MissingRequirementError: If what the method needs is not on this machine.
+        OutputError: If the journal or a picture cannot be written.
+    """
+    started = time.perf_counter()
+    run = _StageRun(method_class, config, given, context, progress or Progress(), journal)
+    incoming = [run.prepare(record) for record in records]
+    run.check_needs(incoming, name)
+    run.progress.start(run.stage, run.name, len(incoming))
+    try:
+        run.go(incoming, emit)
+    finally:
+        run.progress.finish()
+    results = [record for record in run.results if record is not None]
+    failed = [new for old, new in zip(incoming, results, strict=True) if old.error is None and new.error is not None]
+    return StageResult(run.makes, results, run.reused, time.perf_counter() - started, failed)
+
+
+class _StageRun:
+    """State of one `run_stage`."""
+
+    def __init__(
+        self,
+        method_class: Any,
+        config: BaseModel,
+        given: Mapping[str, Any],
+        context: StageContext,
+        progress: Progress,
+        journal: Journal | None,
+    ) -> None:
+        self.method_class = method_class
+        self.stage: Stage = method_class.stage
+        self.name: str = method_class.name
+        self.makes: Kind = method_class.makes
+        self.config = config
+        self.given = dict(given)
+        self.context = context
+        self.progress = progress
+        self.journal = journal
+        self.fingerprint = StageFingerprint(context, self.stage, self.name, config)
+        self.results: list[Record | None] = []
+        self.reused = 0
+        self._method: StageMethod | None = None
+        self._any_success = False
+
+    def prepare(self, record: Record) -> Record:
+        """The record with its seed filled in."""
+        if record.seed is not None or record.error is not None:
+            return record
+        return record.grown(seed=derive_seed(self.context.seed, record.id))
+
+    def missing(self, record: Record) -> list[str]:
+        """Sections that the method needs and the record lacks."""
+        return [section for section in self.method_class.needs if getattr(record, section) is None]
+
+    def check_needs(self, records: Sequence[Record], name: str) -> None:
+        """Refuse an input of which no record has what is needed: it is of the wrong kind."""
+        sound = [r for r in records if r.error is None]
+        if sound and all(self.missing(r) for r in sound):
+            raise InputError(f"{name}: {self._lack(sound[0])}")
+
+    def go(self, incoming: Sequence[Record], emit: Callable[[Sequence[Record]], None]) -> None:
+        """Fill `results`, batch by batch."""
+        self.results = [None] * len(incoming)
+        emitted = 0
+
+        def flush() -> None:
+            nonlocal emitted
+            end = emitted
+            while end < len(self.results) and self.results[end] is not None:
+                end += 1
+            if end > emitted:
+                emit([r for r in self.results[emitted:end] if r is not None])
+                emitted = end
+
+        todo = []
+        for index, record in enumerate(incoming):
+            if record.error is not None:
+                self.results[index] = record.grown(kind=self.makes)
+                self.progress.done([record], reused=True)
+            elif self.missing(record):
+                self.results[index] = self._failed(record, InputError(self._lack(record)))
+                self.progress.done([self.results[index]], reused=False)  # type: ignore[list-item]
+            else:
+                todo.append(index)
+        flush()
+        size = max(1, self.context.batch_size)
+        for start in range(0, len(todo), size):
+            chosen = todo[start : start + size]
+            for index, result in zip(chosen, self.batch([incoming[i] for i in chosen]), strict=True):
+                self.results[index] = result
+            flush()
+
+    def batch(self, records: list[Record]) -> list[Record]:
+        """One batch, from the journal or anew."""
+        keys = [self.fingerprint.key(record) for record in records]
+        known = [self.journal.find(key, self.context.images) if self.journal else None for key in keys]
+        found = [record for record in known if record is not None]
+        if len(found) == len(records) and all(record.error is None for record in found):
+            self.reused += len(found)
+            self._any_success = True
+            self.progress.done(found, reused=True)
+            return found
+        started = time.perf_counter()
+        if len(found) == len(records):
+            # The batch as a whole failed last time and its records were run alone: so again, and only those that failed.
+            results = [old if old.error is None else self._alone(new) for old, new in zip(found, records, strict=True)]
+        else:
+            results = self._together(records)
+        if self.journal is not None:
+            self.journal.append(list(zip(keys, results, strict=True)), time.perf_counter() - started)
+        self.progress.done(results, reused=False)
+        return results
+
+    def _together(self, records: list[Record]) -> list[Record]:
+        try:
+            return self._call(records)
+        except OutputError:
+            raise
+        except Exception as error:
+            self._notice(error)
+            if len(records) == 1:
+                results = [self._failed(records[0], error)]
+            else:
+                results = [self._alone(record) for record in records]
+        if not self._any_success and all(r.error and r.error.type == "MissingRequirementError" for r in results):
+            # Nothing has worked yet and all of a batch lacked the same thing: the next one would too.
+            raise MissingRequirementError(results[0].error.message if results[0].error else "")
+        return results
+
+    def _alone(self, record: Record) -> Record:
+        try:
+            return self._call([record])[0]
+        except OutputError:
+            raise
+        except Exception as error:
+            self._notice(error)
+            return self._failed(record, error)
+
+    def _call(self, records: list[Record]) -> list[Record]:
+        if self._method is None:
+            # What is missing here is missing for all records: no boundary around loading.
+            try:
+                self._method = self.method_class(self.context, self.config)
+            except LlmgenError as error:
+                raise _Fatal(error) from error
+        grown = self._method(records)
+        if [r.id for r in grown] != [r.id for r in records]:
+            raise RuntimeError(f"{self.stage} {self.name} returned other records than it was given")
+        finished = [self._finished(old, new) for old, new in zip(records, grown, strict=True)]
+        self._any_success = True
+        return finished
+
+    def _finished(self, old: Record, new: Record) -> Record:
+        assert self._method is not None
+        provenance = Provenance(
+            stage=self.stage,
+            method=self.name,
+            preset=self.context.preset.name,
+            config=self.config.model_dump(mode="json"),
+            config_passed=self.given,
+            seed=self.context.seed,
+            models=tuple(self._method.models),
+            input_sha256=record_digest(old),
+            llmgen=__version__,
+            packages=package_versions(),
+            device=self.context.device,
+            dtype=self.context.dtype,
+        )
+        return new.grown(kind=self.makes, provenance=(*old.provenance, provenance))
+
+    def _failed(self, record: Record, error: Exception) -> Record:
+        kind = type(error).__name__ if isinstance(error, LlmgenError) else _kind_of(error)
+        text = " ".join(str(error).split()) or type(error).__name__
+        message = text if isinstance(error, LlmgenError) else f"{_advice(error)}{type(error).__name__}: {text}"
+        return record.grown(kind=self.makes, error=RecordError(stage=self.stage, type=kind, message=message[:2000]))
+
+    def _notice(self, error: Exception) -> None:
+        if isinstance(error, _Fatal):
+            raise error.reason from error
+        if not isinstance(error, LlmgenError):
+            if settings.debug() and not _out_of_memory(error):
+                raise error
+            logger.debug("%s %s failed", self.stage, self.name, exc_info=error)
+
+    def _lack(self, record: Record) -> str:
+        section = self.missing(record)[0]
+        maker = MAKERS.get(section)
+        return (
+            f"record {record.id!r} (of kind {record.kind!r}) has no section {section!r}, which {self.stage} {self.name} needs"
+            + (f"; make it first with `{maker}`" if maker else "")
+        )
+
+
+class _Fatal(Exception):
+    """Carries an error of loading past the per-record boundary."""
+
+    def __init__(self, reason: LlmgenError) -> None:
+        super().__init__(str(reason))
+        self.reason = reason
+
+
+def _out_of_memory(error: Exception) -> bool:
+    return isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError"
+
+
+def _kind_of(error: Exception) -> str:
+    return errors.ModelError.__name__ if _out_of_memory(error) else type(error).__name__
+
+
+def _advice(error: Exception) -> str:
+    return "out of memory; use a smaller --batch-size: " if _out_of_memory(error) else "unexpected "

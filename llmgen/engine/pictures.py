@@ -1,0 +1,94 @@
+"""Bringing a record's pictures along when its artifact moves to another folder."""
+
+import hashlib
+from pathlib import Path, PurePosixPath
+
+from llmgen.artifacts import ImageRef, Record
+from llmgen.errors import InputError, OutputError
+from llmgen.vision.images import MAX_FILE_BYTES, ImageStore
+
+
+def picture_store(output: Path | None, images: Path | None) -> ImageStore:
+    """Where pictures lie for an output.
+
+    Args:
+        output: The output file, or None for stdout: then paths are relative to the working directory.
+        images: Folder for new pictures, or None for `images` beside the output (`outputs/images` in a pipe).
+
+    Raises:
+        OutputError: If the folder is not below the one that paths are relative to.
+    """
+    root = output.parent if output is not None else Path()
+    if images is None:
+        return ImageStore(root, "images" if output is not None else "outputs/images")
+    try:
+        relative = images.resolve().relative_to(root.resolve())
+    except ValueError as error:
+        what = f"the folder of {output}" if output is not None else "the working directory"
+        raise OutputError(
+            f"--images {images} must lie in {what}, because records name pictures relative to it"
+        ) from error
+    return ImageStore(root, relative.as_posix())
+
+
+def bring(record: Record, source: ImageStore, target: ImageStore) -> Record:
+    """The record with its pictures named relative to another folder.
+
+    A picture that lies below the target's root already is only renamed in the record; any other is copied.
+
+    Args:
+        record: Whose pictures.
+        source: Where its paths are relative to now.
+        target: Where they shall be.
+
+    Raises:
+        InputError: If a picture is missing, leads out of its folder, or is another one than recorded.
+        OutputError: If a picture cannot be copied.
+    """
+    if source.root.resolve() == target.root.resolve():
+        return record
+
+    def moved(ref: ImageRef) -> ImageRef:
+        inside = _inside(source.path(ref.path), target)
+        if inside is not None:
+            return ref.model_copy(update={"path": inside})
+        data = source.read(ref)
+        saved = target.save_bytes(_stem(ref.path, data), data, PurePosixPath(ref.path).suffix, (ref.width, ref.height))
+        return saved if ref.sha256 is not None else saved.model_copy(update={"sha256": None})
+
+    history = tuple(
+        entry.model_copy(
+            update={
+                "image": moved(entry.image),
+                "region": moved(entry.region) if entry.region is not None else None,
+            }
+        )
+        for entry in record.history
+    )
+    return record.grown(
+        image=moved(record.image) if record.image is not None else None,
+        history=history,
+        source_image=_moved_source(record.source_image, source, target) if record.source_image else None,
+    )
+
+
+def _moved_source(relative: str, source: ImageStore, target: ImageStore) -> str:
+    path = source.path(relative)
+    inside = _inside(path, target)
+    if inside is not None:
+        return inside
+    if path.stat().st_size > MAX_FILE_BYTES:
+        raise InputError(f"image {relative!r} is larger than {MAX_FILE_BYTES // 2**20} MiB; make it smaller")
+    data = path.read_bytes()
+    # The size is not known here and not part of what is returned.
+    return target.save_bytes(_stem(relative, data), data, path.suffix, (1, 1)).path
+
+
+def _inside(path: Path, target: ImageStore) -> str | None:
+    root = target.root.resolve()
+    return path.relative_to(root).as_posix() if path.is_relative_to(root) else None
+
+
+def _stem(relative: str, data: bytes) -> str:
+    """The name without the digest that `ImageStore` puts at its end, so that a copy is called like its original."""
+    return PurePosixPath(relative).stem.removesuffix(f"-{hashlib.sha256(data).hexdigest()[:8]}")

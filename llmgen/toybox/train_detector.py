@@ -9,7 +9,6 @@ middle of an object is a positive (dense assignment as in FCOS, Tian et al. 2019
 
 import json
 import logging
-import math
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -31,6 +30,7 @@ from transformers import (
 from llmgen.toybox.autoencoder_damage import AutoencoderDamage
 from llmgen.toybox.fitting import Budget, FitSettings, FitState, fit, save_atomically, to_half
 from llmgen.toybox.phrase_queries import PhraseQuery, sample_queries
+from llmgen.toybox.positions import sine_positions
 from llmgen.toybox.scene_batches import COLOR_NAMES, SceneBatch, degrade, draw_scenes, zoom
 from llmgen.toybox.vocabulary import NOUNS
 
@@ -103,23 +103,6 @@ def build_detector(recipe: DetectorRecipe, tokenizer: CLIPTokenizer) -> Owlv2For
         model.box_head.dense2.bias.copy_(torch.tensor([0.0, 0.0, 1.9, 1.9]))
         model.objectness_head.dense2.bias.fill_(-4.0)
     return model
-
-
-def sine_positions(side: int, width: int) -> Tensor:
-    """Sine and cosine features of row and column.
-
-    Args:
-        side: patches along an edge.
-        width: features a patch, a multiple of four.
-
-    Returns:
-        ``[side * side, width]`` in -1..1, rows first.
-    """
-    frequencies = torch.exp(torch.linspace(0, -math.log(2 * side), width // 4)) * math.pi / 2
-    angles = (torch.arange(side) + 0.5)[:, None] * frequencies
-    along = torch.cat([angles.sin(), angles.cos()], dim=1)  # [side, width / 2]
-    grid = torch.cat([along[:, None].expand(-1, side, -1), along[None].expand(side, -1, -1)], dim=-1)
-    return grid.flatten(0, 1)
 
 
 def build_processor(recipe: DetectorRecipe, tokenizer: CLIPTokenizer) -> Owlv2Processor:

@@ -1,0 +1,167 @@
+"""SLD self-correction on the toybox: how many pictures are right before and after, and what each stage costs.
+
+    python benchmarks/toybox_sld.py                  # 200 prompts, 50 of each type; prints the table of the README
+    python benchmarks/toybox_sld.py --per-type 5     # a quick look
+
+Pictures are drawn from the prompt alone; only `correct` sees boxes, and only those of its own detector and planner. A picture counts as
+right when the judge, which no stage uses, finds exactly the named things in exact counts and colours, nothing besides, and every relation
+true (`llmgen.toybox.truth.is_right`).
+"""
+
+import argparse
+import json
+import random
+import statistics
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from llmgen.artifacts import Record
+from llmgen.artifacts.io import write_artifact
+from llmgen.artifacts.statistics import wilson
+from llmgen.engine.context import StageContext
+from llmgen.engine.local import StageResult, run_stage
+from llmgen.presets import load_preset
+from llmgen.registry import resolve
+from llmgen.toybox.captions import PROMPT_TYPES, Prompt, sample_prompt
+from llmgen.toybox.judge import ToyboxJudge
+from llmgen.toybox.truth import Sighting, is_right
+from llmgen.vision.images import ImageStore
+
+HELD_OUT_SEED = 20_261_120
+"""No training or tuning has used it."""
+
+
+def prompts(per_type: int, seed: int) -> dict[str, Prompt]:
+    """Prompts with their truths, by record id."""
+    found = {}
+    for type_ in PROMPT_TYPES:
+        rng = random.Random(f"{seed}-{type_}")
+        found |= {f"{type_}-{i:03d}": sample_prompt(rng, type_) for i in range(per_type)}
+    return found
+
+
+def right(
+    judge: ToyboxJudge, store: ImageStore, asked: dict[str, Prompt], records: Sequence[Record], first: bool
+) -> dict[str, bool]:
+    """Verdict on each record's first or current picture; a failed record is wrong."""
+    verdicts = {}
+    for record in records:
+        ref = record.history[0].image if first and record.history else record.image
+        if ref is None or (record.error is not None and not first):
+            verdicts[record.id] = False
+            continue
+        seen = judge.detect([store.load(ref)])[0]
+        sightings = [Sighting(o.noun, o.color, o.box_xyxy, o.score) for o in seen]
+        verdicts[record.id] = is_right(asked[record.id].truth, sightings)
+    return verdicts
+
+
+def psnr_outside(store: ImageStore, record: Record) -> float | None:
+    """PSNR in dB between the first and the kept picture outside all regions that kept edits could change; None if unedited."""
+    kept = [entry for entry in record.history if entry.stage == "correct" and entry.kept and entry.region is not None]
+    if not kept or record.image is None:
+        return None
+    before = np.asarray(store.load(record.history[0].image), np.float64)
+    after = np.asarray(store.load(kept[-1].image), np.float64)
+    inside = np.zeros(before.shape[:2], bool)
+    for entry in kept:
+        assert entry.region is not None
+        inside |= np.asarray(store.load(entry.region).convert("L")) > 0
+    if inside.all():
+        return None
+    error = ((before - after)[~inside] ** 2).mean()
+    return 99.0 if error == 0 else float(min(99.0, 10 * np.log10(255**2 / error)))
+
+
+def share(verdicts: Sequence[bool]) -> str:
+    """Percentage with its Wilson 95 % interval."""
+    low, high = wilson(sum(verdicts), len(verdicts))
+    return f"{100 * sum(verdicts) / len(verdicts):5.1f} [{100 * low:4.1f}, {100 * high:5.1f}]"
+
+
+def main() -> None:
+    """Run and print."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--per-type", type=int, default=50)
+    parser.add_argument("--rounds", type=int, default=2)
+    parser.add_argument("--seed", type=int, default=HELD_OUT_SEED)
+    parser.add_argument("--batch-size", type=int, default=8)
+    parser.add_argument("--device", default="cpu")
+    parser.add_argument(
+        "--set", action="append", default=[], metavar="STAGE.NAME=JSON", help="another setting of a stage's method"
+    )
+    parser.add_argument("--output", type=Path, default=Path("outputs/benchmarks/toybox_sld"))
+    args = parser.parse_args()
+
+    given: dict[str, dict[str, Any]] = {"correct": {"rounds": args.rounds}}
+    for item in args.set:
+        name, _, value = item.partition("=")
+        stage, _, setting = name.partition(".")
+        given.setdefault(stage, {})[setting] = json.loads(value)
+
+    asked = prompts(args.per_type, args.seed)
+    store = ImageStore(args.output)
+    context = StageContext(
+        load_preset("toybox"), store, args.device, "float32", seed=args.seed, batch_size=args.batch_size
+    )
+    judge = ToyboxJudge.from_pretrained(Path(resolve_weights("judge")))
+    records = [Record(id=name, prompt=prompt.text, type=prompt.type) for name, prompt in asked.items()]
+
+    seconds: dict[str, float] = {}
+    results: dict[str, StageResult] = {}
+    for stage, method in (
+        ("layout", "lmd"),
+        ("generate", "sd"),
+        ("detect", "owlv2"),
+        ("correct", "self_correction"),
+        ("refine", "sdxl"),
+    ):
+        config = context.config_for(stage, method, given.get(stage))
+        results[stage] = result = run_stage(
+            records, method_class=resolve(stage, method), config=config, given=given.get(stage, {}), context=context
+        )
+        records, seconds[stage] = result.records, result.seconds
+        write_artifact(args.output / f"{stage}.json", result.makes, records)
+        print(f"{stage:9s} {result.seconds / len(records):6.2f} s/image, {len(result.failed)} failed", file=sys.stderr)
+
+    before = right(judge, store, asked, results["generate"].records, first=True)
+    after = right(judge, store, asked, results["correct"].records, first=False)
+    refined = right(judge, store, asked, results["refine"].records, first=False)
+    print(f"{'type':12s}   n  {'before':>20s}  {'after correct':>20s}  {'after refine':>20s}")
+    for type_ in (*PROMPT_TYPES, "all"):
+        ids = [name for name, prompt in asked.items() if type_ in ("all", prompt.type)]
+        columns = "  ".join(f"{share([verdict[i] for i in ids]):>20s}" for verdict in (before, after, refined))
+        print(f"{type_:12s} {len(ids):3d}  {columns}")
+    fixed = sum(after[i] and not before[i] for i in asked)
+    broken = sum(before[i] and not after[i] for i in asked)
+    print(f"fixed {fixed}, broken {broken}, failed {len(results['refine'].failed)}")
+    outside = [
+        db
+        for record in results["correct"].records
+        if record.error is None and (db := psnr_outside(store, record)) is not None
+    ]
+    if outside:
+        print(
+            f"PSNR outside the edited regions: median {statistics.median(outside):.1f} dB, least {min(outside):.1f} dB, {len(outside)} edited"
+        )
+    print(
+        "seconds per image, loading included: "
+        + ", ".join(f"{stage} {s / len(asked):.2f}" for stage, s in seconds.items())
+    )
+    print(f"torch {torch.__version__}, {torch.get_num_threads()} threads, seed {args.seed}, {args.device}")
+
+
+def resolve_weights(role: str) -> str:
+    """Folder of a bundled model."""
+    import llmgen
+
+    return str(Path(llmgen.__file__).parent / "toybox" / "weights" / role)
+
+
+if __name__ == "__main__":
+    main()

@@ -18,7 +18,8 @@ from llmgen.detect.merging import (
 )
 from llmgen.engine.stage import StageConfig
 from llmgen.errors import InputError
-from llmgen.llm.grammar import head_noun, singularize
+from llmgen.llm.grammar import head_noun
+from llmgen.llm.words import singularize
 from llmgen.vision.masks import best_masks, encode_mask
 from llmgen.vision.queries import phrase_query
 

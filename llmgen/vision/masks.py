@@ -1,5 +1,6 @@
 """Masks: run lengths, choice among a segmenter's proposals, growth, and the way down to latent cells."""
 
+import warnings
 from collections.abc import Sequence
 
 import numpy as np
@@ -32,8 +33,11 @@ def decode_mask(mask: Mask) -> BoolMask:
     """The mask of `encode_mask` as `bool[h, w]`."""
     from pycocotools import mask as coco
 
-    decoded: BoolMask = coco.decode({"size": list(mask.size), "counts": mask.counts.encode("ascii")}).astype(bool)
-    return decoded
+    with warnings.catch_warnings():
+        # pycocotools hands numpy an array type of before numpy 2; the values are right.
+        warnings.filterwarnings("ignore", category=DeprecationWarning, message="__array__ implementation")
+        decoded = coco.decode({"size": list(mask.size), "counts": mask.counts.encode("ascii")})
+    return np.asarray(decoded, dtype=bool)
 
 
 def box_mask(box: BoxTuple, height: int, width: int) -> BoolMask:
@@ -98,8 +102,7 @@ def union_masks(masks: BoolMask) -> BoolMask:
     Returns:
         `bool[n, h, w]`.
     """
-    joined: BoolMask = masks.any(axis=1)
-    return joined
+    return np.asarray(masks.any(axis=1))
 
 
 def choose_drawn_mask(

@@ -21,4 +21,8 @@ def phrase_query(phrase: str) -> str:
 
     A plural keeps its form (`image of a backpacks`), as in SLD.
     """
-    return f"image of {_english().a(phrase)}"  # type: ignore[arg-type]
+    try:
+        named = _english().a(phrase)
+    except Exception:  # inflect raises its type checker's errors on strings without a word
+        named = f"a {phrase}"
+    return f"image of {named}"

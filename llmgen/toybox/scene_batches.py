@@ -5,6 +5,7 @@ model: softer, noisier, a little off in colour, with objects of sizes the render
 the renders look like that.
 """
 
+import io
 import math
 import random
 from dataclasses import dataclass, replace
@@ -12,8 +13,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 import torch
 import torch.nn.functional as F
+from PIL import Image
 from torch import Tensor
-from torchvision.io import decode_jpeg, encode_jpeg
 
 from llmgen.toybox.vocabulary import COLORS, NOUNS
 from llmgen.toybox.world import MAX_OBJECTS, Scene, render, sample_scene
@@ -171,8 +172,10 @@ def degrade(images: Tensor, rng: np.random.Generator) -> Tensor:
 
     for index in np.flatnonzero((rng.random(count) < 0.15) & touched):
         quality = int(rng.integers(30, 85))
-        file = encode_jpeg((images[index] * 255).round().to(torch.uint8), quality=quality)
-        images[index] = decode_jpeg(file).float() / 255
+        file = io.BytesIO()
+        pixels = (images[index] * 255).round().byte().permute(1, 2, 0).numpy()
+        Image.fromarray(np.ascontiguousarray(pixels)).save(file, "JPEG", quality=quality)
+        images[index] = torch.from_numpy(np.array(Image.open(file))).permute(2, 0, 1).float() / 255
     return images
 
 

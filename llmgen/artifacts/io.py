@@ -68,7 +68,21 @@ def read_records(source: str | Path) -> ReadArtifact:
         InputError: If nothing usable can be read: no such file, not JSON, a manifest, a newer version, two equal ids, no valid record.
     """
     name, base, data = read_bytes(source)
-    entries, kind = _entries(parse_json(data, name), name)
+    return read_value(parse_json(data, name), name, base)
+
+
+def read_value(value: Any, name: str, base: Path) -> ReadArtifact:
+    """Records of a JSON value that is an artifact, a list of JSON Lines, or prompts.
+
+    Args:
+        value: As `parse_json` gives it.
+        name: Words for messages.
+        base: Folder that picture paths are relative to.
+
+    Raises:
+        InputError: As in `read_records`.
+    """
+    entries, kind = _entries(value, name)
     return _check_entries(entries, kind, name, base)
 
 

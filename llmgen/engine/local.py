@@ -3,7 +3,7 @@
 import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from pydantic import BaseModel
@@ -57,8 +57,11 @@ class StageResult:
     """How many were taken from the journal."""
     seconds: float
     """Time spent here, loading included."""
-    failed: list[Record] = field(default_factory=list)
-    """The records that failed in this stage, not those that came in with an error."""
+
+    @property
+    def failed(self) -> list[Record]:
+        """The records that carry `error`, those that came in with one included."""
+        return [record for record in self.records if record.error is not None]
 
 
 def run_stage(
@@ -104,8 +107,7 @@ def run_stage(
     finally:
         run.progress.finish()
     results = [record for record in run.results if record is not None]
-    failed = [new for old, new in zip(incoming, results, strict=True) if old.error is None and new.error is not None]
-    return StageResult(run.makes, results, run.reused, time.perf_counter() - started, failed)
+    return StageResult(run.makes, results, run.reused, time.perf_counter() - started)
 
 
 class _StageRun:

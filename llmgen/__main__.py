@@ -1,0 +1,7 @@
+"""`python -m llmgen`."""
+
+import sys
+
+from llmgen.cli import main
+
+sys.exit(main())

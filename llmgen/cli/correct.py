@@ -1,0 +1,31 @@
+"""`llmgen correct`: what is wrong with each picture, and the picture without it."""
+
+from typing import Annotated
+
+import typer
+
+from llmgen.cli.options import InputArg, StageFlags, with_stage_flags
+from llmgen.cli.stage import raise_failures, run_stage_command
+
+
+@with_stage_flags
+def correct(
+    source: InputArg = "-",
+    mode: Annotated[
+        str | None, typer.Option("--mode", "--method", help="self_correction; see `llmgen methods`.")
+    ] = None,
+    plan_only: Annotated[
+        bool | None,
+        typer.Option("--plan-only", help="Write the plan of edits and stop; the next `correct` carries it out."),
+    ] = None,
+    rounds: Annotated[int | None, typer.Option(help="Most rounds of looking and correcting.")] = None,
+    steps: Annotated[int | None, typer.Option(help="Denoising steps.")] = None,
+    guidance_scale: Annotated[float | None, typer.Option(help="Classifier-free guidance; 1 switches it off.")] = None,
+    *,
+    flags: StageFlags,
+) -> None:
+    """Find what is wrong with each picture and mend it, round by round, keeping the best."""
+    named = {"plan_only": plan_only, "rounds": rounds, "num_inference_steps": steps, "guidance_scale": guidance_scale}
+    done = run_stage_command("correct", source, mode, flags, named)
+    if done is not None:
+        raise_failures(done.result.records, done.dropped)

@@ -1,0 +1,22 @@
+"""`llmgen detect`: pictures to detections."""
+
+from typing import Annotated
+
+import typer
+
+from llmgen.cli.options import InputArg, StageFlags, with_stage_flags
+from llmgen.cli.stage import raise_failures, run_stage_command
+
+
+@with_stage_flags
+def detect(
+    source: InputArg = "-",
+    method: Annotated[str | None, typer.Option(help="owlv2; see `llmgen methods`.")] = None,
+    masks: Annotated[bool | None, typer.Option("--masks/--no-masks", help="Add a mask to each detection.")] = None,
+    *,
+    flags: StageFlags,
+) -> None:
+    """Look at each picture for what its layout or prompt asks for."""
+    done = run_stage_command("detect", source, method, flags, {"masks": masks})
+    if done is not None:
+        raise_failures(done.result.records, done.dropped)

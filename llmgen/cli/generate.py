@@ -1,0 +1,24 @@
+"""`llmgen generate`: prompts or layouts to pictures."""
+
+from typing import Annotated
+
+import typer
+
+from llmgen.cli.options import InputArg, StageFlags, with_stage_flags
+from llmgen.cli.stage import raise_failures, run_stage_command
+
+
+@with_stage_flags
+def generate(
+    source: InputArg = "-",
+    method: Annotated[str | None, typer.Option(help="sd (text alone), lmd (boxes too); see `llmgen methods`.")] = None,
+    steps: Annotated[int | None, typer.Option(help="Denoising steps.")] = None,
+    guidance_scale: Annotated[float | None, typer.Option(help="Classifier-free guidance; 1 switches it off.")] = None,
+    *,
+    flags: StageFlags,
+) -> None:
+    """Draw each record's picture."""
+    named = {"num_inference_steps": steps, "guidance_scale": guidance_scale}
+    done = run_stage_command("generate", source, method, flags, named)
+    if done is not None:
+        raise_failures(done.result.records, done.dropped)

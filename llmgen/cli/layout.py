@@ -1,0 +1,21 @@
+"""`llmgen layout`: prompts to layouts."""
+
+from typing import Annotated
+
+import typer
+
+from llmgen.cli.options import InputArg, StageFlags, with_stage_flags
+from llmgen.cli.stage import raise_failures, run_stage_command
+
+
+@with_stage_flags
+def layout(
+    source: InputArg = "-",
+    method: Annotated[str | None, typer.Option(help="lmd or given; see `llmgen methods`.")] = None,
+    *,
+    flags: StageFlags,
+) -> None:
+    """Plan where things go: boxes, a background, what must be absent."""
+    done = run_stage_command("layout", source, method, flags)
+    if done is not None:
+        raise_failures(done.result.records, done.dropped)

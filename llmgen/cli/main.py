@@ -1,0 +1,132 @@
+"""The app, and the only place where an error becomes an exit code."""
+
+import contextlib
+import importlib.util
+import io
+import os
+import signal
+import sys
+from pathlib import Path
+from types import FrameType
+from typing import Annotated, Any
+
+import typer
+
+from llmgen import __version__, settings
+from llmgen.cli.correct import correct
+from llmgen.cli.detect import detect
+from llmgen.cli.doctor import doctor
+from llmgen.cli.evaluate import evaluate
+from llmgen.cli.generate import generate
+from llmgen.cli.layout import layout
+from llmgen.cli.methods import methods
+from llmgen.cli.models import models
+from llmgen.cli.output import out
+from llmgen.cli.refine import refine
+from llmgen.cli.report import report
+from llmgen.cli.run import run
+from llmgen.cli.schema import schema
+from llmgen.cli.validate import validate
+from llmgen.errors import LlmgenError
+
+INTERRUPTED = 130
+TERMINATED = 143
+
+app = typer.Typer(
+    name="llmgen",
+    help="Text-to-image generation with a language model in the loop: plan, draw, look, correct, refine, score.",
+    epilog="Exit codes: 0 success, 1 failure, 2 usage, 3 input, 4 something missing, 5 model, 6 some records failed, 130 interrupted.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+for command in (layout, generate, detect, correct, refine, evaluate):
+    app.command(rich_help_panel="Stages")(command)
+for command in (run, report):
+    app.command(rich_help_panel="Runs")(command)
+for command in (methods, models, doctor, schema, validate):
+    app.command(rich_help_panel="Looking around")(command)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        out.data(f"llmgen {__version__}\n")
+        raise typer.Exit
+
+
+@app.callback()
+def _llmgen(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    pass
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run the command line.
+
+    Args:
+        argv: Arguments without the program's name; those of the process by default.
+
+    Returns:
+        The exit code, as `llmgen.errors` lists them.
+    """
+    settings.load_dotenv(Path(".env"))
+    _unicode_streams()
+    _add_train()
+    previous = _on_termination()
+    try:
+        app(args=argv, prog_name="llmgen")
+    except SystemExit as error:
+        return error.code if isinstance(error.code, int) else int(error.code is not None)
+    except LlmgenError as error:
+        out.error(" ".join(str(error).split()))
+        if settings.debug():
+            raise
+        return error.exit_code
+    except KeyboardInterrupt:
+        out.error("interrupted")
+        return INTERRUPTED
+    except BrokenPipeError:
+        # The reader has seen enough. Python would complain once more when it flushes stdout at the end.
+        with contextlib.suppress(OSError, io.UnsupportedOperation):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except Exception as error:
+        if settings.debug():
+            raise
+        out.error(f"unexpected {type(error).__name__}: {' '.join(str(error).split())}; LLMGEN_DEBUG=1 shows where")
+        return 1
+    finally:
+        if previous is not None:
+            signal.signal(signal.SIGTERM, previous)
+    return 0
+
+
+def _unicode_streams() -> None:
+    """UTF-8 whatever the locale, and newlines as they are: records are for the next program."""
+    for stream, newline in ((sys.stdout, "\n"), (sys.stderr, None)):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(encoding="utf-8", errors="backslashreplace", newline=newline)
+
+
+def _on_termination() -> Any:
+    """Let SIGTERM unwind the stack like Ctrl-C does, so that temporary files go and the journal is closed."""
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        raise SystemExit(TERMINATED)
+
+    try:
+        return signal.signal(signal.SIGTERM, stop)
+    except ValueError:  # Not the main thread: somebody else decides about signals.
+        return None
+
+
+def _add_train() -> None:
+    """`llmgen train` is registered only when it is meant: it brings a family of commands."""
+    known = any(group.name == "train" for group in app.registered_groups)
+    if not known and importlib.util.find_spec("llmgen.cli.train") is not None:
+        from llmgen.cli.train import app as train
+
+        app.add_typer(train, name="train", rich_help_panel="Runs")

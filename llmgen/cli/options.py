@@ -1,0 +1,113 @@
+"""Flags that several subcommands share, defined once."""
+
+import functools
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Annotated, Any, get_type_hints
+
+import typer
+
+RUNNING = "Running"
+OUTPUT = "Output"
+MODEL = "Models"
+
+InputArg = Annotated[str, typer.Argument(metavar="INPUT", help="Artifact, JSON Lines or prompts; - for stdin.")]
+QuietOpt = Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing but errors.", rich_help_panel=OUTPUT)]
+VerboseOpt = Annotated[bool, typer.Option("--verbose", "-v", help="Say what the library logs.", rich_help_panel=OUTPUT)]
+JsonOpt = Annotated[bool, typer.Option("--json", help="Print JSON to stdout instead of a table.")]
+PresetOpt = Annotated[
+    str, typer.Option(help="Which models fill the roles; see `llmgen models`.", rich_help_panel=MODEL)
+]
+PlannerOpt = Annotated[
+    str | None,
+    typer.Option(metavar="NAME", help="rules, openai or replay:FILE; the preset's by default.", rich_help_panel=MODEL),
+]
+DeviceOpt = Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:N or mps.", rich_help_panel=MODEL)]
+DtypeOpt = Annotated[str, typer.Option(help="auto, float32, float16 or bfloat16.", rich_help_panel=MODEL)]
+BatchSizeOpt = Annotated[int, typer.Option(min=1, help="Most records in one call of a model.", rich_help_panel=RUNNING)]
+SetOpt = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set", metavar="NAME=VALUE", help="Any setting of the method; can be repeated.", rich_help_panel=RUNNING
+    ),
+]
+ForceOpt = Annotated[bool, typer.Option("--force", help="Make existing output anew.", rich_help_panel=RUNNING)]
+DryRunOpt = Annotated[
+    bool, typer.Option("--dry-run", help="Print what would be done as JSON, and stop.", rich_help_panel=RUNNING)
+]
+
+
+@dataclass(frozen=True, kw_only=True)
+class StageFlags:
+    """The flags that all six stages have."""
+
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", metavar="FILE", help="Write here; stdout by default.", rich_help_panel=OUTPUT),
+    ] = None
+    images: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR",
+            help="Folder of new pictures; `images` beside the output, `outputs/images` in a pipe.",
+            rich_help_panel=OUTPUT,
+        ),
+    ] = None
+    preset: PresetOpt = "toybox"
+    planner: PlannerOpt = None
+    seed: Annotated[
+        int, typer.Option(min=0, help="Seed of the run; each record's own derives from it.", rich_help_panel=RUNNING)
+    ] = 0
+    device: DeviceOpt = "auto"
+    dtype: DtypeOpt = "auto"
+    batch_size: BatchSizeOpt = 8
+    settings: SetOpt = None
+    resume: Annotated[bool, typer.Option("--resume", help="Complete an existing output.", rich_help_panel=RUNNING)] = (
+        False
+    )
+    force: ForceOpt = False
+    dry_run: DryRunOpt = False
+    quiet: QuietOpt = False
+    verbose: VerboseOpt = False
+
+
+def with_stage_flags(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command the flags of `StageFlags`, collected into its parameter `flags`."""
+    hints = get_type_hints(StageFlags, include_extras=True)
+    shared = [
+        inspect.Parameter(f.name, inspect.Parameter.KEYWORD_ONLY, default=f.default, annotation=hints[f.name])
+        for f in fields(StageFlags)
+    ]
+    names = {parameter.name for parameter in shared}
+
+    @functools.wraps(command)
+    def run(**values: Any) -> None:
+        flags = StageFlags(**{name: values.pop(name) for name in names})
+        command(**values, flags=flags)
+
+    own = [
+        parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY)
+        for parameter in inspect.signature(command).parameters.values()
+        if parameter.name != "flags"
+    ]
+    run.__signature__ = inspect.Signature(own + shared)  # type: ignore[attr-defined]
+    run.__annotations__ = {parameter.name: parameter.annotation for parameter in own + shared}
+    del run.__dict__["__wrapped__"]
+    return run
+
+
+def parse_settings(pairs: list[str] | None) -> dict[str, str]:
+    """`NAME=VALUE` pairs as a dict; dashes in names become underscores.
+
+    Raises:
+        typer.BadParameter: If a pair has no `=`.
+    """
+    settings = {}
+    for pair in pairs or []:
+        name, equals, value = pair.partition("=")
+        if not equals or not name.strip():
+            raise typer.BadParameter(f"{pair!r} is not NAME=VALUE", param_hint="--set")
+        settings[name.strip().replace("-", "_")] = value
+    return settings

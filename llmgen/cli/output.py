@@ -1,0 +1,107 @@
+"""The two streams: data to stdout, everything else to stderr. Nothing else in llmgen writes to a terminal."""
+
+import json
+import logging
+import sys
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.table import Table
+
+
+class Output:
+    """Where messages go, and how many of them.
+
+    Attributes:
+        quiet: Errors only.
+        verbose: Log lines of the library too.
+    """
+
+    def __init__(self) -> None:
+        self.quiet = False
+        self.verbose = False
+
+    def configure(self, *, quiet: bool, verbose: bool) -> None:
+        """Set how much is said; called once, when the flags are known."""
+        self.quiet, self.verbose = quiet, verbose
+        logger = logging.getLogger("llmgen")
+        for handler in list(logger.handlers):
+            logger.removeHandler(handler)
+        handler = logging.StreamHandler(sys.stderr)
+        handler.setFormatter(logging.Formatter("%(name)s: %(message)s"))
+        logger.addHandler(handler)
+        logger.setLevel(logging.DEBUG if verbose else logging.ERROR if quiet else logging.WARNING)
+
+    @property
+    def console(self) -> "Console":
+        """A console on stderr as it is now; Rich honours NO_COLOR and its relatives."""
+        from rich.console import Console
+
+        return Console(file=sys.stderr, highlight=False)
+
+    @property
+    def watched(self) -> bool:
+        """Whether a person watches stderr, so that bars may move on it."""
+        return sys.stderr.isatty() and not self.quiet
+
+    def data(self, text: str) -> None:
+        """Write to stdout at once, so that the next stage of a pipe can start."""
+        sys.stdout.write(text)
+        sys.stdout.flush()
+
+    def json(self, value: Any) -> None:
+        """Write a JSON value to stdout, for people and programs."""
+        self.data(json.dumps(value, indent=2, ensure_ascii=False) + "\n")
+
+    def note(self, text: str) -> None:
+        """A line for people; not with -q."""
+        if not self.quiet:
+            self._line(text)
+
+    def warn(self, text: str) -> None:
+        """A line about something that went wrong for a part of the work; shown with -q too."""
+        self._line(f"warning: {text}")
+
+    def error(self, text: str) -> None:
+        """The line that says why the command failed."""
+        self._line(f"error: {text}")
+
+    def table(
+        self, title: str, columns: Sequence[str], rows: Iterable[Sequence[str]], *, to_stdout: bool = False
+    ) -> None:
+        """A table for people.
+
+        Args:
+            title: Above it.
+            columns: Heads; those that begin with `#` hold numbers.
+            rows: Cells.
+            to_stdout: Whether the table is what was asked for, and not a comment.
+        """
+        if self.quiet and not to_stdout:
+            return
+        from rich.console import Console
+
+        console = Console(file=sys.stdout, highlight=False) if to_stdout else self.console
+        console.print(_table(title, columns, rows))
+
+    def _line(self, text: str) -> None:
+        sys.stderr.write(text + "\n")
+        sys.stderr.flush()
+
+
+def _table(title: str, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> "Table":
+    from rich import box
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(title=title, box=box.SIMPLE, title_justify="left")
+    for column in columns:
+        table.add_column(column.removeprefix("#"), justify="right" if column.startswith("#") else "left")
+    for row in rows:
+        table.add_row(*(Text(cell) for cell in row))
+    return table
+
+
+out = Output()

@@ -1,0 +1,90 @@
+"""Progress on stderr: bars for a person, plain lines for a log, nothing with -q."""
+
+import time
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from llmgen.cli.output import out
+from llmgen.engine.local import Progress
+
+if TYPE_CHECKING:
+    from rich.progress import Progress as Bars
+    from rich.progress import TaskID
+
+    from llmgen.artifacts import Record
+
+
+class StageProgress(Progress):
+    """Shows how stages get on, and at once which records failed."""
+
+    def __init__(self) -> None:
+        self._bars: Bars | None = None
+        self._task: TaskID | None = None
+        self._label = ""
+        self._total = self._count = self._reused = self._failed = 0
+        self._started = 0.0
+
+    def start(self, stage: str, method: str, total: int) -> None:
+        """A stage begins with `total` records."""
+        self._label, self._total = f"{stage} {method}", total
+        self._count = self._reused = self._failed = 0
+        self._started = time.perf_counter()
+        if out.watched:
+            from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
+            from rich.progress import Progress as Bars
+
+            columns = (
+                TextColumn("{task.description:<26}"),
+                BarColumn(),
+                MofNCompleteColumn(),
+                TimeElapsedColumn(),
+                TextColumn("[dim]{task.fields[detail]}"),
+            )
+            self._bars = Bars(*columns, console=out.console)
+            self._task = self._bars.add_task(self._label, total=total, detail="")
+            self._bars.start()
+
+    def done(self, records: "Sequence[Record]", reused: bool) -> None:
+        """Records are finished."""
+        self._count += len(records)
+        self._reused += len(records) if reused else 0
+        for record in records:
+            if record.error is not None:
+                self._failed += 1
+                if not reused:
+                    self._say(f"{self._label}: record {record.id!r}: {record.error.message}")
+        if self._bars is not None and self._task is not None:
+            self._bars.update(self._task, completed=self._count)
+
+    def message(self, text: str) -> None:
+        """One line about a long step inside a batch."""
+        if self._bars is not None and self._task is not None:
+            self._bars.update(self._task, detail=text)
+
+    def finish(self) -> None:
+        """The stage is over, well or not."""
+        if self._bars is not None and self._task is not None:
+            self._bars.update(self._task, detail=self._remarks())
+            self._bars.stop()
+            self._bars = None
+        else:
+            seconds = time.perf_counter() - self._started
+            remarks = self._remarks()
+            out.note(
+                f"{self._label}: {self._count}/{self._total} records in {seconds:.1f} s"
+                + (f" ({remarks})" if remarks else "")
+            )
+
+    def _remarks(self) -> str:
+        parts = []
+        if self._reused:
+            parts.append(f"{self._reused} done before")
+        if self._failed:
+            parts.append(f"{self._failed} failed")
+        return ", ".join(parts)
+
+    def _say(self, text: str) -> None:
+        if self._bars is not None:
+            self._bars.console.print(f"warning: {text}", markup=False, soft_wrap=True)
+        else:
+            out.warn(text)

@@ -1,0 +1,25 @@
+"""`llmgen refine`: pictures to finer pictures."""
+
+from typing import Annotated
+
+import typer
+
+from llmgen.cli.options import InputArg, StageFlags, with_stage_flags
+from llmgen.cli.stage import raise_failures, run_stage_command
+
+
+@with_stage_flags
+def refine(
+    source: InputArg = "-",
+    method: Annotated[str | None, typer.Option(help="sdxl; see `llmgen methods`.")] = None,
+    strength: Annotated[float | None, typer.Option(help="Denoising strength, 0 to 1; 1 ignores the picture.")] = None,
+    steps: Annotated[int | None, typer.Option(help="Denoising steps.")] = None,
+    guidance_scale: Annotated[float | None, typer.Option(help="Classifier-free guidance; 1 switches it off.")] = None,
+    *,
+    flags: StageFlags,
+) -> None:
+    """Go over each picture once more, in the edited region unless told otherwise."""
+    named = {"strength": strength, "num_inference_steps": steps, "guidance_scale": guidance_scale}
+    done = run_stage_command("refine", source, method, flags, named)
+    if done is not None:
+        raise_failures(done.result.records, done.dropped)

@@ -1,0 +1,32 @@
+"""`llmgen validate`: is this file what it should be?"""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from llmgen.cli.options import QuietOpt
+from llmgen.cli.output import out
+
+
+def validate(
+    source: Annotated[
+        str, typer.Argument(metavar="FILE", help="Artifact, JSON Lines, prompts or manifest; - for stdin.")
+    ],
+    quiet: QuietOpt = False,
+) -> None:
+    """Check a file against its schema, and that its pictures are there and unchanged."""
+    from llmgen.artifacts.io import parse_json, read_bytes
+    from llmgen.errors import InputError
+    from llmgen.pipeline.checking import check_manifest, check_records
+
+    out.configure(quiet=quiet, verbose=False)
+    name, base, data = read_bytes(source)
+    value = parse_json(data, name)
+    is_manifest = isinstance(value, dict) and (value.get("kind") == "manifest" or "stages" in value)
+    found, problems = check_manifest(Path(source)) if is_manifest else check_records(value, name, base)
+    for problem in problems[:-1]:
+        out.warn(problem)
+    if problems:
+        raise InputError(problems[-1] + (f" ({len(problems)} problems)" if len(problems) > 1 else ""))
+    out.note(f"{name}: valid: {found}")

@@ -1,0 +1,265 @@
+"""A manifest, run: its stages in order, one artifact each, resumable at any moment."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from llmgen.artifacts import Kind, Manifest, PromptEntry, Record, StageEntry
+from llmgen.artifacts.files import check_writable, write_atomic
+from llmgen.artifacts.io import (
+    ReadArtifact,
+    pretty_json,
+    read_manifest,
+    read_records,
+    records_from_prompts,
+    same_json,
+    validate,
+    write_artifact,
+)
+from llmgen.engine.context import StageContext
+from llmgen.engine.journal import Journal, journal_path
+from llmgen.engine.local import Progress, StageResult, run_stage
+from llmgen.errors import InputError, OutputError
+from llmgen.pipeline.options import DEFAULT_PRESET, RunOptions
+from llmgen.pipeline.single import brought, plan_of
+from llmgen.registry import resolve
+from llmgen.vision.images import ImageStore
+
+RESOLVED = "manifest.json"
+REPORT = "report.html"
+
+
+@dataclass(frozen=True)
+class ManifestRun:
+    """A run of a manifest: where it comes from, where it goes, what overrides it."""
+
+    path: Path
+    output: Path | None = None
+    """Folder; `outputs/<name>` by default."""
+    preset: str | None = None
+    planner: str | None = None
+    seed: int | None = None
+    device: str = "auto"
+    dtype: str = "auto"
+    batch_size: int = RunOptions.batch_size
+    given: Mapping[str, Mapping[str, Any]] | None = None
+    """Settings by stage that override the manifest's."""
+    force: bool = False
+    """Make everything anew, also over the run of another manifest."""
+
+
+@dataclass(frozen=True)
+class StageOutcome:
+    """One stage of a run that is over."""
+
+    stage: str
+    method: str
+    path: Path
+    result: StageResult
+
+
+@dataclass(frozen=True)
+class RunOutcome:
+    """A run that is over."""
+
+    folder: Path
+    stages: tuple[StageOutcome, ...]
+    report: Path
+    dropped: tuple[str, ...]
+    """Lines about prompts that could not even be named."""
+
+    @property
+    def records(self) -> list[Record]:
+        """The records as the last stage left them."""
+        return self.stages[-1].result.records
+
+
+@dataclass(frozen=True)
+class _Step:
+    method_class: Any
+    method: str
+    config: Any
+    given: dict[str, Any]
+    file: str
+
+
+@dataclass(frozen=True)
+class _Resolved:
+    manifest: Manifest
+    folder: Path
+    read: ReadArtifact
+    steps: tuple[_Step, ...]
+    context: StageContext
+
+
+def plan_manifest(run: ManifestRun) -> dict[str, Any]:
+    """What a run would do, as JSON values; nothing is written or loaded."""
+    ready = _resolve(run)
+    return {
+        "manifest": str(run.path),
+        "output": str(ready.folder),
+        "records": len(ready.read.records),
+        **plan_of(ready.context),
+        "stages": [
+            {
+                "stage": step.method_class.stage,
+                "method": step.method,
+                "output": step.file,
+                "config": step.config.model_dump(mode="json"),
+            }
+            for step in ready.steps
+        ],
+    }
+
+
+def run_manifest(
+    run: ManifestRun,
+    *,
+    progress: Progress | None = None,
+    stage_done: Callable[[StageOutcome], None] = lambda outcome: None,
+) -> RunOutcome:
+    """Run a manifest.
+
+    Started again on its own folder, finished or not, it takes up where it was: finished records are read from the journals, and the
+    artifacts become what an uninterrupted run would have written, byte for byte.
+
+    Args:
+        run: What to run.
+        progress: Told about each finished batch.
+        stage_done: Called after each stage, when its artifact is written.
+
+    Raises:
+        LlmgenError: Before any work if something in the manifest does not exist or the folder belongs to another run; later if a stage
+            cannot go on at all. Errors of single records are in the records.
+    """
+    ready = _resolve(run)
+    folder, context = ready.folder, ready.context
+    check_writable(folder)
+    records = brought(ready.read, context.images, "read")
+    manifest = _with_prompts(ready.manifest, records)
+    _claim(folder, manifest, [step.file for step in ready.steps], run.force)
+    if progress is not None:
+        context.progress = progress.message
+    outcomes = []
+    for step in ready.steps:
+        path = folder / step.file
+        journal = Journal(journal_path(path))
+        if run.force:
+            journal.discard()
+        result = run_stage(
+            records,
+            method_class=step.method_class,
+            config=step.config,
+            given=step.given,
+            context=context,
+            journal=journal,
+            progress=progress,
+            name=str(path),
+        )
+        write_artifact(path, result.makes, result.records)
+        outcomes.append(StageOutcome(step.method_class.stage, step.method, path, result))
+        stage_done(outcomes[-1])
+        records = result.records
+    from llmgen.report import write_report
+
+    return RunOutcome(folder, tuple(outcomes), write_report(folder), ready.read.dropped)
+
+
+def _resolve(run: ManifestRun) -> _Resolved:
+    """Everything that can be refused before any work is refused here."""
+    manifest = read_manifest(run.path)
+    folder = run.output if run.output is not None else Path("outputs") / manifest.name
+    options = RunOptions(
+        preset=run.preset or manifest.preset or DEFAULT_PRESET,
+        planner=run.planner or manifest.planner,
+        seed=manifest.seed if run.seed is None else run.seed,
+        device=run.device,
+        dtype=run.dtype,
+        batch_size=run.batch_size,
+    )
+    context = options.context(ImageStore(folder))
+    steps = _steps(manifest, context, run.given or {})
+    if manifest.prompts_path is not None:
+        read = read_records(run.path.parent / manifest.prompts_path)
+    else:
+        read = records_from_prompts(manifest.prompts, str(run.path), run.path.parent)
+    resolved = manifest.model_copy(
+        update={
+            "preset": options.preset,
+            "planner": options.planner or context.preset.planner,
+            "seed": options.seed,
+            "prompts_path": None,
+            "stages": tuple(
+                StageEntry(stage=entry.stage, method=entry.method, config=step.given)
+                for entry, step in zip(manifest.stages, steps, strict=True)
+            ),
+        }
+    )
+    return _Resolved(resolved, folder, read, steps, context)
+
+
+def _steps(manifest: Manifest, context: StageContext, overrides: Mapping[str, Mapping[str, Any]]) -> tuple[_Step, ...]:
+    stray = set(overrides) - {entry.stage for entry in manifest.stages}
+    if stray:
+        raise InputError(f"--set names the stage {sorted(stray)[0]!r}, which the manifest does not run")
+    steps: list[_Step] = []
+    files: list[str] = []
+    for entry in manifest.stages:
+        method_class = resolve(entry.stage, entry.method)
+        given = {**entry.config, **overrides.get(entry.stage, {})}
+        config = context.config_for(entry.stage, entry.method, given)
+        makes: Kind = method_class.makes
+        number = sum(f == f"{makes}.json" or f.startswith(f"{makes}-") for f in files) + 1
+        files.append(f"{makes}.json" if number == 1 else f"{makes}-{number}.json")
+        steps.append(_Step(method_class, entry.method, config, given, files[-1]))
+    return tuple(steps)
+
+
+def _with_prompts(manifest: Manifest, records: list[Record]) -> Manifest:
+    """The manifest with its prompts written out, so that the folder says by itself what was run."""
+    prompts = tuple(
+        PromptEntry(
+            prompt=record.prompt,
+            id=record.id,
+            seed=record.seed,
+            type=record.type,
+            instruction=record.instruction,
+            source_image=record.source_image,
+        )
+        for record in records
+    )
+    return manifest.model_copy(update={"prompts": prompts})
+
+
+def _claim(folder: Path, manifest: Manifest, files: list[str], force: bool) -> None:
+    """Make the folder this run's own, or refuse."""
+    path = folder / RESOLVED
+    if force:
+        for name in {*files, REPORT}:
+            (folder / name).unlink(missing_ok=True)
+    elif path.exists():
+        try:
+            other = read_manifest(path)
+        except InputError as error:
+            raise OutputError(
+                f"{path} is not the manifest of a run ({error}); use --force or another folder with -o"
+            ) from error
+        if not same_json(other, manifest):
+            raise OutputError(
+                f"{folder} holds the run of another manifest or other settings; use --force to make it anew, or -o for another folder"
+            )
+    else:
+        for name in files:
+            if (folder / name).exists():
+                raise OutputError(f"{folder / name} exists; use --force to make it anew, or -o for another folder")
+    write_atomic(path, pretty_json(plain_manifest(manifest)).encode())
+
+
+def plain_manifest(manifest: Manifest) -> dict[str, Any]:
+    """A manifest as it is written: JSON values, empty fields left out, settings as they are."""
+    values = manifest.model_dump(mode="json", exclude_none=True)
+    for entry, stage in zip(values["stages"], manifest.stages, strict=True):
+        entry["config"] = stage.config
+    validate(Manifest, values, "the resolved manifest")
+    return values

@@ -1,0 +1,49 @@
+"""What holds for a whole run, and the context that comes of it."""
+
+from dataclasses import dataclass
+
+from llmgen.engine.context import StageContext
+from llmgen.engine.devices import resolve_device, resolve_dtype
+from llmgen.presets import Preset, load_preset
+from llmgen.registry import methods
+from llmgen.vision.images import ImageStore
+
+DEFAULT_PRESET = "toybox"
+DEFAULT_BATCH_SIZE = 8
+
+
+@dataclass(frozen=True)
+class RunOptions:
+    """Choices that no single stage owns."""
+
+    preset: str = DEFAULT_PRESET
+    planner: str | None = None
+    """`rules`, `openai` or `replay:FILE`; the preset's by default."""
+    seed: int = 0
+    device: str = "auto"
+    dtype: str = "auto"
+    batch_size: int = DEFAULT_BATCH_SIZE
+
+    def context(self, images: ImageStore) -> StageContext:
+        """Collaborators of the stages.
+
+        Raises:
+            UnknownNameError: If there is no such preset.
+            MissingRequirementError: If the device is not here.
+        """
+        preset = load_preset(self.preset)
+        device = resolve_device(self.device)
+        return StageContext(
+            preset=preset,
+            images=images,
+            device=device,
+            dtype=resolve_dtype(self.dtype, device),
+            seed=self.seed,
+            planner_name=self.planner,
+            batch_size=self.batch_size,
+        )
+
+
+def method_for(stage: str, chosen: str | None, preset: Preset) -> str:
+    """The method of a stage: the chosen one, else the preset's, else the first of the stage's table."""
+    return chosen or preset.methods.get(stage) or next(iter(methods(stage)))

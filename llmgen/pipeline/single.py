@@ -1,0 +1,164 @@
+"""One stage, from an artifact to an artifact: what the six subcommands do."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from llmgen.artifacts import Record, RecordError
+from llmgen.artifacts.files import check_writable, write_atomic
+from llmgen.artifacts.io import ReadArtifact, read_records, record_line, write_artifact
+from llmgen.engine.context import StageContext
+from llmgen.engine.journal import Journal, journal_path
+from llmgen.engine.local import Progress, StageResult, run_stage
+from llmgen.engine.pictures import bring, picture_store
+from llmgen.errors import InputError, OutputError
+from llmgen.pipeline.options import RunOptions, method_for
+from llmgen.registry import resolve
+from llmgen.vision.images import ImageStore
+
+
+@dataclass(frozen=True)
+class SingleStage:
+    """One call of a stage."""
+
+    stage: str
+    source: str = "-"
+    """Path, or `-` for stdin."""
+    output: Path | None = None
+    """File to write, or None to hand the records to `emit` only."""
+    images: Path | None = None
+    """Folder of new pictures."""
+    method: str | None = None
+    given: Mapping[str, Any] = field(default_factory=dict)
+    """Settings of the method, by name."""
+    options: RunOptions = RunOptions()
+    resume: bool = False
+    force: bool = False
+
+
+@dataclass(frozen=True)
+class SingleResult:
+    """What one call did."""
+
+    result: StageResult
+    method: str
+    dropped: tuple[str, ...]
+    """Lines about entries of the input that could not even be named."""
+
+
+@dataclass(frozen=True)
+class _Prepared:
+    method: str
+    method_class: Any
+    config: Any
+    context: StageContext
+
+
+def plan_single(request: SingleStage) -> dict[str, Any]:
+    """What a call would do, as JSON values; nothing is read or loaded."""
+    ready = _prepare(request)
+    return {
+        "stage": request.stage,
+        "method": ready.method,
+        "input": request.source,
+        "output": str(request.output) if request.output is not None else "-",
+        "images": (ready.context.images.root / ready.context.images.folder).as_posix(),
+        **plan_of(ready.context),
+        "config": ready.config.model_dump(mode="json"),
+        "needs": list(ready.method_class.needs),
+        "makes": ready.method_class.makes,
+    }
+
+
+def plan_of(context: StageContext) -> dict[str, Any]:
+    """The part of a plan that no stage owns."""
+    return {
+        "preset": context.preset.name,
+        "planner": context.planner_name or context.preset.planner,
+        "seed": context.seed,
+        "device": context.device,
+        "dtype": context.dtype,
+        "batch_size": context.batch_size,
+    }
+
+
+def run_single(
+    request: SingleStage,
+    *,
+    progress: Progress | None = None,
+    emit: Callable[[Sequence[Record]], None] = lambda records: None,
+) -> SingleResult:
+    """Run one stage.
+
+    Args:
+        request: What to run.
+        progress: Told about each finished batch.
+        emit: Called with finished records, in the order of the input, as soon as their batch is done.
+
+    Raises:
+        LlmgenError: Before any work if the request cannot be carried out, later if the output cannot be written. Errors of single
+            records are in the records.
+    """
+    ready = _prepare(request)
+    refuse_existing(request.output, request.resume, request.force)
+    read = read_records(request.source)
+    store = ready.context.images
+    check_writable(request.output.parent if request.output is not None else Path())
+    journal = Journal(journal_path(request.output)) if request.output is not None else None
+    if journal is not None and request.force:
+        journal.discard()
+    if progress is not None:
+        ready.context.progress = progress.message
+    result = run_stage(
+        brought(read, store, request.stage),
+        method_class=ready.method_class,
+        config=ready.config,
+        given=request.given,
+        context=ready.context,
+        journal=journal,
+        progress=progress,
+        emit=emit,
+        name=read.name,
+    )
+    if request.output is not None:
+        if request.output.suffix == ".jsonl":
+            write_atomic(request.output, "".join(map(record_line, result.records)).encode())
+        else:
+            write_artifact(request.output, result.makes, result.records)
+    return SingleResult(result, ready.method, read.dropped)
+
+
+def refuse_existing(output: Path | None, resume: bool, force: bool) -> None:
+    """Refuse to write over something unless that is wanted.
+
+    Raises:
+        OutputError: If the output exists, or is a folder.
+    """
+    if output is None:
+        return
+    if output.is_dir():
+        raise OutputError(f"{output} is a folder; give -o the name of a file in it")
+    if output.exists() and not (resume or force):
+        raise OutputError(f"{output} exists; use --resume to complete it or --force to make it anew")
+
+
+def brought(read: ReadArtifact, target: ImageStore, stage: str) -> list[Record]:
+    """The records with their pictures named relative to the target; those whose pictures cannot be had carry `error`."""
+    source = ImageStore(read.base)
+    records = []
+    for record in read.records:
+        if record.error is None:
+            try:
+                record = bring(record, source, target)
+            except InputError as error:
+                record = record.grown(error=RecordError(stage=stage, type="InputError", message=str(error)))
+        records.append(record)
+    return records
+
+
+def _prepare(request: SingleStage) -> _Prepared:
+    context = request.options.context(picture_store(request.output, request.images))
+    method = method_for(request.stage, request.method, context.preset)
+    method_class = resolve(request.stage, method)
+    return _Prepared(method, method_class, context.config_for(request.stage, method, dict(request.given)), context)

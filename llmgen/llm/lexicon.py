@@ -42,10 +42,12 @@ ADJECTIVES: Final = COLORS | _words(
     "small large big little tiny huge giant tall short long thin thick fat wide narrow round square flat tiny mini "
     "old young new ancient modern antique vintage broken clean dirty shiny dark light bright pale deep colorful "
     "colourful colored coloured multicolored plain striped spotted dotted checkered happy sad angry cute beautiful "
-    "pretty ugly cool hot cold warm wet dry empty full open closed wooden metal metallic plastic golden woolen leather "
+    "pretty ugly cool hot cold warm wet dry empty full open closed wooden metal metallic plastic golden "
+    "woolen leather "
     "ceramic stone brick paper cotton silk "
     "realistic photorealistic digital quiet calm busy lonely wild fresh ripe "
-    "quick slow lazy famous sleeping running flying robotic mechanical electric soft hard heavy fluffy furry hairy smooth rough sharp blunt "
+    "quick slow lazy famous sleeping running flying robotic mechanical electric soft hard heavy fluffy furry "
+    "hairy smooth rough sharp blunt "
     "transparent opaque royal rustic snowy sandy grassy sunny rainy cloudy foggy stormy rocky misty green "
     "tropical urban rural medieval futuristic magical mysterious abstract aerial simple detailed minimal minimalist "
     "triangular rectangular circular oval american chinese japanese french english african asian european "
@@ -68,10 +70,14 @@ COMPOUNDS: Final = frozenset(
 
 NOT_ADJECTIVES: Final = _words(
     "toy city baby teddy candy cherry key monkey country birthday military hockey trolley jelly party body family "
-    "library luxury lady berry strawberry raspberry blueberry boy day bay donkey turkey honey money story puppy kitty "
-    "bunny pony fly daisy lily ivy cowboy valley chimney alley jersey jockey ferry cemetery bakery bed seed sled reed "
-    "shed weed red building ring king painting wing ceiling string earring swing thing spring morning evening clothing "
-    "pudding dumpling duckling lightning drawing railing stocking bowling wedding fish dish radish goldfish jellyfish starfish "
+    "library luxury lady berry strawberry raspberry blueberry boy day bay donkey turkey honey money story "
+    "puppy kitty "
+    "bunny pony fly daisy lily ivy cowboy valley chimney alley jersey jockey ferry cemetery bakery bed seed "
+    "sled reed "
+    "shed weed red building ring king painting wing ceiling string earring swing thing spring morning evening "
+    "clothing "
+    "pudding dumpling duckling lightning drawing railing stocking bowling wedding fish dish radish goldfish "
+    "jellyfish starfish "
     "butterfly dragonfly firefly cosmos octopus walrus nobody everybody somebody anybody"
 )
 """Nouns that end as adjectives or participles do."""
@@ -100,7 +106,8 @@ IMAGE_HEADS: Final = _words(
 """Nouns that name the picture itself."""
 
 PLACE_NOUNS: Final = _words(
-    "meadow beach night snow field forest sky sea ocean street park garden room kitchen bedroom bathroom office desert "
+    "meadow beach night snow field forest sky sea ocean street park garden room kitchen bedroom bathroom "
+    "office desert "
     "mountain hill city road grass river lake wall floor ground space background sunset sunrise day daytime morning "
     "evening afternoon noon midnight dawn dusk rain storm fog mist scene scenery landscape seascape cityscape view "
     "water lawn sand winter summer autumn spring countryside town village farm jungle wood woods valley shore coast "

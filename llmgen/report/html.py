@@ -1,0 +1,45 @@
+"""From the view to one HTML file."""
+
+import base64
+import hashlib
+from importlib.resources import files
+
+from jinja2 import Environment, FunctionLoader, StrictUndefined, Undefined
+
+from llmgen.report.charts import STRIP_WIDTH
+from llmgen.report.view import Page
+
+
+def _asset(name: str) -> str:
+    return (files("llmgen.report") / "page" / name).read_text(encoding="utf-8")
+
+
+def _csp_hash(text: str) -> str:
+    digest = hashlib.sha256(text.encode("utf-8")).digest()
+    return f"'sha256-{base64.b64encode(digest).decode('ascii')}'"
+
+
+def render(page: Page) -> str:
+    """Write the page as HTML.
+
+    Everything that comes from an artifact is escaped by the template. As a second lock the content security policy allows no
+    request, no pictures but embedded ones, and only the style and the script whose digests it names.
+    """
+    # No newline translation or trimming may touch these two: their digests must fit.
+    style, script = "\n" + _asset("report.css"), "\n" + _asset("report.js")
+    undefined: type[Undefined] = StrictUndefined
+    environment = Environment(
+        loader=FunctionLoader(_asset), autoescape=True, undefined=undefined, trim_blocks=True, lstrip_blocks=True
+    )
+    policy = "; ".join(
+        (
+            "default-src 'none'",
+            "img-src data:",
+            f"style-src {_csp_hash(style)}",
+            f"script-src {_csp_hash(script)}",
+            "base-uri 'none'",
+            "form-action 'none'",
+        )
+    )
+    template = environment.get_template("report.html.j2")
+    return template.render(page=page, style=style, script=script, policy=policy, strip_width=STRIP_WIDTH)

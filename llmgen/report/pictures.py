@@ -1,0 +1,117 @@
+"""Pictures as data URLs, bounded in size, each read once."""
+
+import base64
+import io
+from dataclasses import dataclass
+from typing import Final
+
+from PIL import Image
+
+from llmgen.artifacts import ImageRef
+from llmgen.errors import InputError
+from llmgen.vision.images import ImageStore
+
+MAX_SIDE: Final = 768
+"""Longest side of an embedded picture in pixels."""
+#: Pictures in a report, and the longest side that keeps such a report at some tens of megabytes.
+_SIDE_BY_COUNT: Final = ((150, MAX_SIDE), (600, 512))
+_SMALLEST_SIDE: Final = 384
+_MAX_PNG_BYTES: Final = 160_000
+_JPEG_QUALITY: Final = 88
+_OUTSIDE: Final = (12, 12, 16, 150)
+"""RGBA over the pixels that an edit may not change."""
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """A picture of the report.
+
+    Attributes:
+        key: Name in the page, the same for the same file.
+        width: Width of the original in pixels; overlays are in these pixels.
+        height: Height of the original in pixels.
+        url: `data:` URL, or None when it cannot be shown.
+        problem: Why it cannot be shown.
+    """
+
+    key: str
+    width: int
+    height: int
+    url: str | None
+    problem: str | None = None
+
+
+def longest_side(count: int) -> int:
+    """Longest side in pixels for the pictures of a report that shows `count` of them."""
+    return next((side for limit, side in _SIDE_BY_COUNT if count <= limit), _SMALLEST_SIDE)
+
+
+class Pictures:
+    """Reads pictures and keeps their data URLs."""
+
+    def __init__(self, store: ImageStore, max_side: int = MAX_SIDE) -> None:
+        """Make a reader.
+
+        Args:
+            store: Where the pictures lie.
+            max_side: Longest side of an embedded picture in pixels; larger ones are scaled down.
+        """
+        self._store = store
+        self._max_side = max_side
+        self._known: dict[tuple[str, str], Picture] = {}
+
+    def show(self, ref: ImageRef) -> Picture:
+        """A picture to look at. One that cannot be read is shown as the reason why."""
+        return self._read(ref, "picture")
+
+    def region(self, ref: ImageRef) -> Picture:
+        """A veil over everything outside an edited region.
+
+        Args:
+            ref: Grey picture, white inside the region.
+        """
+        return self._read(ref, "region")
+
+    def _read(self, ref: ImageRef, use: str) -> Picture:
+        known = self._known.get((ref.path, use))
+        if known is not None:
+            return known
+        key = f"p{len(self._known) + 1}"
+        try:
+            image = self._store.load(ref)
+        except InputError as error:
+            # The page is passed on; where it was made is nobody's business.
+            problem = str(error).replace(str(self._store.root), "the artifact's folder")
+            picture = Picture(key, ref.width, ref.height, None, problem)
+        else:
+            image.thumbnail((self._max_side, self._max_side), Image.Resampling.LANCZOS)
+            url = _data_url(image) if use == "picture" else _veil_url(image)
+            picture = Picture(key, ref.width, ref.height, url)
+        self._known[ref.path, use] = picture
+        return picture
+
+
+def _data_url(image: Image.Image) -> str:
+    # Encoded anew: what is embedded is known to be a picture and carries no metadata.
+    image = image.convert("RGB")
+    image.info.clear()
+    png = io.BytesIO()
+    image.save(png, "PNG", optimize=True)
+    if len(png.getvalue()) <= _MAX_PNG_BYTES:
+        return _url("png", png.getvalue())
+    jpeg = io.BytesIO()
+    image.save(jpeg, "JPEG", quality=_JPEG_QUALITY, subsampling=0)
+    return _url("jpeg", jpeg.getvalue())
+
+
+def _veil_url(image: Image.Image) -> str:
+    inside = image.convert("L").point([0] * 128 + [255] * 128)
+    veil = Image.new("RGBA", image.size, _OUTSIDE)
+    veil.paste((0, 0, 0, 0), mask=inside)
+    buffer = io.BytesIO()
+    veil.quantize(2).save(buffer, "PNG", optimize=True)
+    return _url("png", buffer.getvalue())
+
+
+def _url(kind: str, data: bytes) -> str:
+    return f"data:image/{kind};base64,{base64.b64encode(data).decode('ascii')}"

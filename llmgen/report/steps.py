@@ -1,0 +1,217 @@
+"""The life of a record as a row of pictures: the plan, the drawn picture, each round, the refined one."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Final, Literal
+
+from llmgen.artifacts import Detection, EditPlan, HistoryEntry, ImageRef, Record, Score
+from llmgen.report.overlay import EditWords, Mark, edit_marks, edit_words, font_size, found_marks, number, plan_marks
+from llmgen.report.pictures import Picture, Pictures
+
+Layer = Literal["found", "edits", "region", "judge"]
+LAYERS: Final[dict[Layer, tuple[str, bool]]] = {
+    "found": ("Found", True),
+    "edits": ("Edits", True),
+    "region": ("Editable region", False),
+    "judge": ("Seen while scoring", False),
+}
+"""What can be shown and hidden: its words, and whether it is shown at first."""
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One figure of a record.
+
+    Attributes:
+        title: For example `Round 1`.
+        alt: The picture in words.
+        width: Width of the canvas in pixels of the original.
+        height: Height of the canvas.
+        font_size: Size of the labels in the same pixels.
+        picture: None for the plan, which is drawn on an empty canvas.
+        final: Whether this is the record's last word.
+        marks: Layers with what they draw; the plan's marks are always shown.
+        region: Veil over what an edit may not change.
+        edits: The edits that made the picture, in words.
+        planned: The edits are planned but not carried out.
+        notes: Short remarks.
+        reasoning: Why the planner wanted the edits.
+        extra: Lines of text under a plan: background, what must be absent.
+    """
+
+    title: str
+    alt: str
+    width: int
+    height: int
+    font_size: str
+    picture: Picture | None = None
+    final: bool = False
+    dropped: bool = False
+    plan: tuple[Mark, ...] = ()
+    marks: tuple[tuple[Layer, tuple[Mark, ...]], ...] = ()
+    region: Picture | None = None
+    edits: tuple[EditWords, ...] = ()
+    planned: bool = False
+    notes: tuple[str, ...] = ()
+    reasoning: str | None = None
+    extra: tuple[tuple[str, str], ...] = ()
+
+
+def make_steps(record: Record, pictures: Pictures, judged: dict[str, Score]) -> tuple[Step, ...]:
+    """The figures of a record, in order.
+
+    Args:
+        record: Any record, finished or not.
+        pictures: Reads the pictures.
+        judged: Scores by what was scored; what was seen in the first and the final picture becomes a layer.
+    """
+    steps = [_plan_step(record)] if record.layout is not None else []
+    entries = _entries(record)
+    seen = _seen(record, entries, judged)
+    for index, entry in enumerate(entries):
+        final = entry.image == record.image and not any(e.image == entry.image for e in entries[index + 1 :])
+        steps.append(_picture_step(entry, pictures, final, _title(entry, record), seen.get(index)))
+    planned = _planned(record)
+    if planned is not None and record.image is not None:
+        steps.append(_planned_step(record.image, planned, pictures))
+    return tuple(steps)
+
+
+def compared(steps: Sequence[Step]) -> tuple[Picture, Picture] | None:
+    """The first and the final picture, if both can be shown and they differ."""
+    shown = [step for step in steps if step.picture is not None and step.picture.url is not None and not step.planned]
+    final = next((step.picture for step in reversed(shown) if step.final), None)
+    first = shown[0].picture if shown else None
+    if first is None or final is None or first.key == final.key:
+        return None
+    return first, final
+
+
+def _entries(record: Record) -> list[HistoryEntry]:
+    entries = list(record.history)
+    if record.image is None:
+        return entries
+    if not any(entry.image == record.image for entry in entries):
+        # A picture from outside has no history of its own.
+        entries.append(HistoryEntry(stage="generate", round=0, image=record.image, detections=record.detections))
+    return [
+        entry.model_copy(update={"detections": record.detections})
+        if entry.detections is None and entry.image == record.image
+        else entry
+        for entry in entries
+    ]
+
+
+def _seen(
+    record: Record, entries: Sequence[HistoryEntry], judged: dict[str, Score]
+) -> dict[int, tuple[Detection, ...]]:
+    places: dict[str, Callable[[], int | None]] = {
+        "initial": lambda: 0 if entries else None,
+        "final": lambda: max((i for i, e in enumerate(entries) if e.image == record.image), default=None),
+    }
+    seen = {}
+    for of, place in places.items():
+        index = place()
+        score = judged.get(of)
+        if index is not None and score is not None and score.seen is not None:
+            seen[index] = score.seen
+    return seen
+
+
+def _title(entry: HistoryEntry, record: Record) -> str:
+    if entry.stage == "correct":
+        return f"Round {entry.round}"
+    if entry.stage == "refine":
+        return "Refined"
+    return "Drawn" if entry in record.history else "Picture"
+
+
+def _plan_step(record: Record) -> Step:
+    layout = record.layout
+    assert layout is not None
+    phrases = ", ".join(i.phrase for i in layout.instances) or "no objects"
+    extra = [("Background", layout.background_prompt)] if layout.background_prompt else []
+    if layout.absent:
+        extra.append(("Absent", ", ".join(layout.absent)))
+    return Step(
+        title="Plan",
+        alt=f"Planned layout: {phrases}",
+        width=layout.width,
+        height=layout.height,
+        font_size=number(font_size(layout.width, layout.height)),
+        plan=plan_marks(layout),
+        extra=tuple(extra),
+    )
+
+
+def _picture_step(
+    entry: HistoryEntry, pictures: Pictures, final: bool, title: str, seen: tuple[Detection, ...] | None
+) -> Step:
+    width, height = entry.image.width, entry.image.height
+    marks: list[tuple[Layer, tuple[Mark, ...]]] = []
+    if seen:
+        marks.append(("judge", found_marks(seen, width, height, "judge")))
+    if entry.detections:
+        marks.append(("found", found_marks(entry.detections, width, height)))
+    if entry.edits is not None and entry.edits.edits:
+        marks.append(("edits", edit_marks(entry.edits, width, height)))
+    return Step(
+        title=title,
+        alt=_alt(title, entry.detections),
+        width=width,
+        height=height,
+        font_size=number(font_size(width, height)),
+        picture=pictures.show(entry.image),
+        final=final,
+        dropped=not entry.kept,
+        marks=tuple(marks),
+        region=pictures.region(entry.region) if entry.region is not None else None,
+        edits=edit_words(entry.edits) if entry.edits is not None else (),
+        notes=_notes(entry, final),
+        reasoning=entry.edits.reasoning if entry.edits is not None else None,
+    )
+
+
+def _alt(title: str, detections: Sequence[Detection] | None) -> str:
+    if detections is None:
+        return f"{title} picture"
+    return f"{title} picture, found in it: {', '.join(d.phrase for d in detections) or 'nothing'}"
+
+
+def _notes(entry: HistoryEntry, final: bool) -> tuple[str, ...]:
+    notes = []
+    if entry.satisfied:
+        notes.append("nothing left to correct")
+    elif entry.satisfied is False and final:
+        notes.append("still not as planned")
+    if entry.agreement is not None and not entry.satisfied:
+        notes.append(f"{round(entry.agreement * 100)}\N{NO-BREAK SPACE}% of the demands seen")
+    if not entry.kept:
+        notes.append("dropped in favour of a better picture")
+    if entry.detections is not None and not entry.detections:
+        notes.append("nothing found")
+    return tuple(notes)
+
+
+def _planned(record: Record) -> EditPlan | None:
+    """A plan that no picture of the history has carried out."""
+    plan = record.edits
+    if plan is None or not plan.edits or any(entry.edits == plan for entry in record.history):
+        return None
+    return plan
+
+
+def _planned_step(image: ImageRef, plan: EditPlan, pictures: Pictures) -> Step:
+    return Step(
+        title="Next",
+        alt=f"Planned edits: {'; '.join(words.text for words in edit_words(plan))}",
+        width=image.width,
+        height=image.height,
+        font_size=number(font_size(image.width, image.height)),
+        picture=pictures.show(image),
+        marks=(("edits", edit_marks(plan, image.width, image.height)),),
+        edits=edit_words(plan),
+        planned=True,
+        notes=("planned, not carried out",),
+        reasoning=plan.reasoning,
+    )

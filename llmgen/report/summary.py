@@ -1,0 +1,161 @@
+"""The arithmetic of the report: pure functions from records to tables, outcomes and the success curve."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final, Literal
+
+from llmgen.artifacts import Record, Score
+from llmgen.artifacts.statistics import wilson
+
+Outcome = Literal["right", "fixed", "wrong", "worse", "error", "unscored"]
+
+OUTCOMES: Final[tuple[Outcome, ...]] = ("right", "fixed", "wrong", "worse", "error", "unscored")
+_TYPES: Final = ("negation", "numeracy", "attribution", "spatial")
+_OF: Final = ("layout", "detections", "initial", "final")
+_BY: Final = ("judge", "detector", "layout")
+
+
+@dataclass(frozen=True, slots=True)
+class Scorer:
+    """A way of scoring: what was computed, and who looked."""
+
+    metric: str
+    by: str
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """Mean of some scores.
+
+    Attributes:
+        mean: In [0, 1].
+        n: How many records.
+        successes: How many of them scored 1; None when some score is neither 0 nor 1.
+        low: Lower end of the 95 % Wilson interval in [0, 1]; None when the scores are not successes and failures.
+        high: Its upper end.
+    """
+
+    mean: float
+    n: int
+    successes: int | None
+    low: float | None
+    high: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class ScoreRow:
+    """Scores of one group of prompts; `cells` are in the order of the table's columns."""
+
+    type: str
+    cells: tuple[Share | None, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ScoreTable:
+    """Scores by one scorer, by type; `overall` covers all types."""
+
+    scorer: Scorer
+    columns: tuple[str, ...]
+    """What was scored: layout, detections, initial, final."""
+    rows: tuple[ScoreRow, ...]
+    overall: ScoreRow
+
+
+@dataclass(frozen=True, slots=True)
+class RoundShare:
+    """Share of records whose planner was satisfied at the latest after a round."""
+
+    round: int
+    share: Share
+
+
+def _rank(value: str, order: Sequence[str]) -> tuple[int, str]:
+    return (order.index(value) if value in order else len(order), value)
+
+
+def share(values: Sequence[float]) -> Share:
+    """Mean with its interval.
+
+    Args:
+        values: At least one score in [0, 1].
+    """
+    if all(value in (0.0, 1.0) for value in values):
+        successes = round(sum(values))
+        return Share(successes / len(values), len(values), successes, *wilson(successes, len(values)))
+    return Share(sum(values) / len(values), len(values), None, None, None)
+
+
+def scores_of(record: Record, scorer: Scorer) -> dict[str, Score]:
+    """A record's scores by one scorer, keyed by what was scored; of several the latest counts."""
+    return {s.of: s for s in record.scores or () if (s.metric, s.by) == (scorer.metric, scorer.by)}
+
+
+def scorers(records: Sequence[Record]) -> tuple[Scorer, ...]:
+    """All ways of scoring that occur: those that saw most pictures before and after first, the judge before others."""
+    seen = Counter(Scorer(s.metric, s.by) for r in records for s in r.scores or ())
+    looked = {Scorer(s.metric, s.by) for r in records for s in r.scores or () if s.of in ("initial", "final")}
+    return tuple(sorted(seen, key=lambda s: (s not in looked, _rank(s.by, _BY), s.metric != "lmd", s.metric)))
+
+
+def score_tables(records: Sequence[Record]) -> tuple[ScoreTable, ...]:
+    """One table for each way of scoring, the most telling first."""
+    tables = []
+    for scorer in scorers(records):
+        scored = [(record, scores_of(record, scorer)) for record in records]
+        columns = sorted({of for _, scores in scored for of in scores}, key=lambda of: _rank(of, _OF))
+        groups: dict[str, dict[str, list[float]]] = {}
+        overall: dict[str, list[float]] = {}
+        for record, scores in scored:
+            for of, score in scores.items():
+                group = score.type or record.type or "other"
+                groups.setdefault(group, {}).setdefault(of, []).append(score.value)
+                overall.setdefault(of, []).append(score.value)
+
+        def row(name: str, values: dict[str, list[float]], columns: Sequence[str]) -> ScoreRow:
+            return ScoreRow(name, tuple(share(values[of]) if of in values else None for of in columns))
+
+        names = sorted(groups, key=lambda name: _rank(name, _TYPES))
+        rows = tuple(row(name, groups[name], columns) for name in names)
+        tables.append(ScoreTable(scorer, tuple(columns), rows, row("overall", overall, columns)))
+    return tuple(tables)
+
+
+def outcome(record: Record, scorer: Scorer | None) -> Outcome:
+    """What became of a record, in one word.
+
+    A score of 1 is right, anything less is not. `fixed` was wrong before correction and is right after, `worse` scored less after
+    than before, `wrong` is neither.
+    """
+    if record.error is not None:
+        return "error"
+    scores = scores_of(record, scorer) if scorer else {}
+    if not scores:
+        return "unscored"
+    after = scores[max(scores, key=_OF.index)].value
+    before = scores["initial"].value if "initial" in scores and "final" in scores else after
+    if after < before:
+        return "worse"
+    if after < 1:
+        return "wrong"
+    return "fixed" if before < 1 else "right"
+
+
+def success_at_round(records: Sequence[Record]) -> tuple[RoundShare, ...]:
+    """How many records had nothing left to correct, round by round.
+
+    This is what the loop itself saw through its own detector, not the verdict of the judge, which never looks inside the loop. A
+    record that was satisfied once stays counted; records at which no loop looked are left out.
+    """
+    first: list[int | None] = []
+    last = 0
+    for record in records:
+        looked = [entry for entry in record.history if entry.satisfied is not None]
+        if looked:
+            last = max(last, *(entry.round for entry in looked))
+            first.append(min((entry.round for entry in looked if entry.satisfied), default=None))
+    if not first:
+        return ()
+    return tuple(
+        RoundShare(number, share([float(f is not None and f <= number) for f in first])) for number in range(last + 1)
+    )

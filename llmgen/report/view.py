@@ -1,0 +1,352 @@
+"""Everything the page shows, worked out before any HTML is written."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from llmgen.artifacts import Manifest, Provenance, Record, RecordError, Reply
+from llmgen.artifacts.hashing import canonical_json
+from llmgen.artifacts.io import ReadArtifact, pretty_json
+from llmgen.report.charts import Curve, Dot, curve, dot, percent
+from llmgen.report.pictures import Picture, Pictures, longest_side
+from llmgen.report.source import Source
+from llmgen.report.steps import LAYERS, Layer, Step, compared, make_steps
+from llmgen.report.summary import (
+    OUTCOMES,
+    Outcome,
+    Scorer,
+    ScoreTable,
+    Share,
+    outcome,
+    score_tables,
+    scorers,
+    scores_of,
+    success_at_round,
+)
+from llmgen.vision.images import ImageStore
+
+OUTCOME_WORDS: Final[dict[Outcome, tuple[str, str]]] = {
+    "right": ("Right at once", "✓"),
+    "fixed": ("Fixed", "↑"),
+    "wrong": ("Still wrong", "✗"),
+    "worse": ("Made worse", "↓"),
+    "error": ("Error", "!"),
+    "unscored": ("Not scored", "·"),
+}
+COLUMN_WORDS: Final = {"layout": "Plan", "detections": "Found", "initial": "Before", "final": "After"}
+_VALUES: Final = {0.0: "wrong", 1.0: "right"}
+_SCORER_WORDS: Final = {"judge": "an independent judge", "detector": "the loop's own detector", "layout": "the plan"}
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """One cell of a score table."""
+
+    text: str
+    count: str
+    interval: str
+    dot: Dot
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One row of a score table; `change` is in points, signed, and empty without a before and an after."""
+
+    type: str
+    cells: tuple[Cell | None, ...]
+    change: str
+    trend: str
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A score table in words."""
+
+    title: str
+    by: str
+    columns: tuple[tuple[str, str], ...]
+    """Key and heading."""
+    rows: tuple[Row, ...]
+    overall: Row
+    changes: bool
+    """Whether there is a before and an after."""
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """A button that shows some of the records."""
+
+    key: str
+    text: str
+    count: int
+    outcomes: str
+    """Outcomes it shows, separated by spaces; empty for all."""
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """One score of one record."""
+
+    column: str
+    value: str
+    right: bool
+    metric: str
+    by: str
+    detail: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """How a stage was run; records that were run alike share it."""
+
+    number: int
+    stage: str
+    method: str
+    preset: str
+    facts: tuple[tuple[str, str], ...]
+    config: str
+    passed: str
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """What a record's provenance adds to the recipe."""
+
+    recipe: Recipe
+    seed: int | None
+    input_sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """One record."""
+
+    id: str
+    prompt: str
+    instruction: str | None
+    type: str | None
+    seed: int | None
+    outcome: Outcome
+    outcome_text: str
+    outcome_sign: str
+    search: str
+    steps: tuple[Step, ...]
+    compared: tuple[Picture, Picture] | None
+    verdicts: tuple[Verdict, ...]
+    replies: tuple[Reply, ...]
+    made: tuple[Made, ...]
+    error: RecordError | None
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """The report."""
+
+    name: str
+    description: str
+    facts: tuple[tuple[str, str], ...]
+    chain: tuple[str, ...]
+    headline: tuple[str, str, str] | None
+    """Share right before and after, and who says so."""
+    tables: tuple[Table, ...]
+    outcomes: tuple[tuple[Outcome, str, str, int], ...]
+    """Outcome, words, sign, count; those that occur."""
+    filters: tuple[Filter, ...]
+    layers: tuple[tuple[Layer, str, bool], ...]
+    curve: Curve | None
+    cards: tuple[Card, ...]
+    recipes: tuple[Recipe, ...]
+    kind: str
+    warnings: tuple[str, ...]
+    reduced: int | None
+    """Longest side in pixels to which larger pictures were scaled down, if any was."""
+
+
+def make_page(source: Source) -> Page:
+    """Work out a report."""
+    artifact, manifest = source.artifact, source.manifest
+    records = artifact.records
+    refs = [ref for r in records for ref in (r.image, *(e.image for e in r.history)) if ref is not None]
+    side = longest_side(len({ref.path for ref in refs}))
+    pictures = Pictures(ImageStore(artifact.base), side)
+    ranked = scorers(records)
+    scorer = ranked[0] if ranked else None
+    recipes = _Recipes()
+    cards = tuple(_card(record, scorer, pictures, recipes) for record in records)
+    tables = score_tables(records)
+    counts = Counter(card.outcome for card in cards)
+    layers = {layer for card in cards for step in card.steps for layer, _ in step.marks}
+    layers |= {"region" for card in cards for step in card.steps if step.region is not None and step.region.url}
+    return Page(
+        name=source.name,
+        description=manifest.description if manifest else "",
+        facts=_facts(manifest, records),
+        chain=_chain(manifest, recipes.all),
+        headline=_headline(tables),
+        tables=tuple(_table(table) for table in tables),
+        outcomes=tuple((key, *OUTCOME_WORDS[key], counts[key]) for key in OUTCOMES if counts[key]),
+        filters=_filters(counts),
+        layers=tuple((layer, *LAYERS[layer]) for layer in LAYERS if layer in layers),
+        curve=curve(success_at_round(records)),
+        cards=cards,
+        recipes=recipes.all,
+        kind=artifact.kind,
+        warnings=_warnings(artifact, counts, bool(tables)),
+        reduced=side if any(max(ref.width, ref.height) > side for ref in refs) else None,
+    )
+
+
+class _Recipes:
+    """Collects how stages were run, each way once."""
+
+    def __init__(self) -> None:
+        self._known: dict[str, Recipe] = {}
+
+    @property
+    def all(self) -> tuple[Recipe, ...]:
+        return tuple(self._known.values())
+
+    def add(self, made: Provenance) -> Made:
+        shared = made.model_dump(mode="json", exclude={"seed", "input_sha256"})
+        key = canonical_json(shared)
+        if key not in self._known:
+            models = "; ".join(f"{m.role}: {m.source}{f' @ {m.revision}' if m.revision else ''}" for m in made.models)
+            packages = ", ".join(f"{name} {version}" for name, version in sorted(made.packages.items()))
+            facts = (
+                ("Models", models),
+                ("Device", f"{made.device}, {made.dtype}"),
+                ("Software", ", ".join(filter(None, (f"llmgen {made.llmgen}", packages)))),
+            )
+            self._known[key] = Recipe(
+                number=len(self._known) + 1,
+                stage=made.stage,
+                method=made.method,
+                preset=made.preset,
+                facts=tuple(fact for fact in facts if fact[1]),
+                config=pretty_json(made.config).strip() if made.config else "",
+                passed=pretty_json(made.config_passed).strip() if made.config_passed else "",
+            )
+        return Made(self._known[key], made.seed, made.input_sha256)
+
+
+def _card(record: Record, scorer: Scorer | None, pictures: Pictures, recipes: _Recipes) -> Card:
+    steps = make_steps(record, pictures, scores_of(record, scorer) if scorer else {})
+    became = outcome(record, scorer)
+    words, sign = OUTCOME_WORDS[became]
+    verdicts = tuple(
+        Verdict(COLUMN_WORDS[s.of], _VALUES.get(s.value, f"{s.value:.2f}"), s.value == 1, s.metric, s.by, s.detail)
+        for s in record.scores or ()
+    )
+    texts = [record.id, record.prompt, record.instruction, record.type, words]
+    texts += [record.error.message] if record.error else []
+    texts += [verdict.detail for verdict in verdicts]
+    texts += [edit.text for step in steps for edit in step.edits]
+    return Card(
+        id=record.id,
+        prompt=record.prompt,
+        instruction=record.instruction,
+        type=record.type,
+        seed=record.seed,
+        outcome=became,
+        outcome_text=words,
+        outcome_sign=sign,
+        search=" ".join(" ".join(filter(None, texts)).lower().split()),
+        steps=steps,
+        compared=compared(steps),
+        verdicts=verdicts,
+        replies=record.replies,
+        made=tuple(recipes.add(made) for made in record.provenance),
+        error=record.error,
+    )
+
+
+def _filters(counts: Counter[Outcome]) -> tuple[Filter, ...]:
+    groups: tuple[tuple[str, str, tuple[Outcome, ...]], ...] = (
+        ("failures", "Failures", ("wrong", "worse")),
+        ("fixed", "Fixed by correction", ("fixed",)),
+        ("worse", "Made worse", ("worse",)),
+        ("errors", "Errors", ("error",)),
+    )
+    return (
+        Filter("all", "All", sum(counts.values()), ""),
+        *(Filter(key, text, sum(counts[o] for o in members), " ".join(members)) for key, text, members in groups),
+    )
+
+
+def _facts(manifest: Manifest | None, records: Sequence[Record]) -> tuple[tuple[str, str], ...]:
+    presets = sorted({made.preset for record in records for made in record.provenance})
+    versions = sorted({made.llmgen for record in records for made in record.provenance})
+    planners = sorted({reply.provider for record in records for reply in record.replies})
+    facts = (
+        ("Records", str(len(records))),
+        ("Preset", ", ".join(presets) or (manifest.preset if manifest else "")),
+        ("Planner", ", ".join(planners) or (manifest.planner or "" if manifest else "")),
+        ("Seed", str(manifest.seed) if manifest else ""),
+        ("llmgen", ", ".join(versions)),
+    )
+    return tuple(fact for fact in facts if fact[1])
+
+
+def _chain(manifest: Manifest | None, recipes: Sequence[Recipe]) -> tuple[str, ...]:
+    if manifest is not None:
+        return tuple(f"{entry.stage} {entry.method}" for entry in manifest.stages)
+    return tuple(dict.fromkeys(f"{recipe.stage} {recipe.method}" for recipe in recipes))
+
+
+def _headline(tables: Sequence[ScoreTable]) -> tuple[str, str, str] | None:
+    if not tables:
+        return None
+    by_column = dict(zip(tables[0].columns, tables[0].overall.cells, strict=True))
+    before, after = by_column.get("initial"), by_column.get("final")
+    if before is None or after is None:
+        return None
+    return percent(before.mean), percent(after.mean), _by(tables[0].scorer)
+
+
+def _by(scorer: Scorer) -> str:
+    return _SCORER_WORDS.get(scorer.by, scorer.by)
+
+
+def _table(table: ScoreTable) -> Table:
+    changes = {"initial", "final"} <= set(table.columns)
+
+    def row(name: str, cells: Sequence[Share | None]) -> Row:
+        by_column = dict(zip(table.columns, cells, strict=True))
+        before, after = by_column.get("initial"), by_column.get("final")
+        points = round((after.mean - before.mean) * 100) if before and after else None
+        sign = "" if points is None else "−" if points < 0 else "+" if points else "±"
+        trend = "" if points is None else "down" if points < 0 else "up" if points else "level"
+        change = "" if points is None else f"{sign}{abs(points)}"
+        return Row(name, tuple(_cell(cell) if cell else None for cell in cells), change, trend)
+
+    return Table(
+        title=table.scorer.metric,
+        by=_by(table.scorer),
+        columns=tuple((column, COLUMN_WORDS[column]) for column in table.columns),
+        rows=tuple(row(r.type, r.cells) for r in table.rows) if len(table.rows) > 1 else (),
+        overall=row(table.overall.type if len(table.rows) > 1 else table.rows[0].type, table.overall.cells),
+        changes=changes,
+    )
+
+
+def _cell(value: Share) -> Cell:
+    if value.successes is None or value.low is None or value.high is None:
+        return Cell(f"{value.mean:.2f}", f"n = {value.n}", "", dot(value))
+    interval = f"{percent(value.low).split()[0]}–{percent(value.high)}"
+    return Cell(percent(value.mean), f"{value.successes} of {value.n}", interval, dot(value))
+
+
+def _warnings(artifact: ReadArtifact, counts: Counter[Outcome], scored: bool) -> tuple[str, ...]:
+    warnings = []
+    errors = counts["error"]
+    if errors:
+        failed = "1 record failed" if errors == 1 else f"{errors} records failed"
+        warnings.append(
+            f"{failed}{' and is' if errors == 1 else ' and are'} not in the scores." if scored else f"{failed}."
+        )
+    if artifact.dropped:
+        warnings.append(f"Entries of the artifact that could not be read at all: {len(artifact.dropped)}.")
+    if artifact.kind != "scores":
+        warnings.append(f"This is a partial run: its last artifact holds {artifact.kind}.")
+    return tuple(warnings)

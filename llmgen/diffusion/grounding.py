@@ -64,9 +64,7 @@ def grounding_slots(unet: Any) -> int:
     return int(getattr(unet.config, "grounding_slots", None) or MAX_OBJECTS)
 
 
-def make_grounding(
-    pictures: Sequence[Sequence[GroundedPhrase]], text: TextEncoder, *, slots: int
-) -> Grounding:
+def make_grounding(pictures: Sequence[Sequence[GroundedPhrase]], text: TextEncoder, *, slots: int) -> Grounding:
     """Grounding inputs for a batch of pictures.
 
     Args:

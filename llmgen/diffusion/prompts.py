@@ -1,6 +1,14 @@
 """Texts for the sampler, put together from a layout's parts."""
 
+import functools
 from collections.abc import Sequence
+from typing import Any
+
+OVERALL_NEGATIVE = (
+    "artifacts, blurry, smooth texture, bad quality, distortions, unrealistic, distorted image, bad proportions, "
+    "duplicate"
+)
+"""Negative prompt of LMD and SLD for whole pictures."""
 
 
 def scene_prompt(background: str, phrases: Sequence[str]) -> str:
@@ -8,19 +16,50 @@ def scene_prompt(background: str, phrases: Sequence[str]) -> str:
 
     Args:
         background: The scene, for example `a meadow`; may be empty.
-        phrases: Objects with their articles, in order.
+        phrases: Objects with their articles, one entry per object.
 
     Returns:
-        For example `a meadow with a red ball, a blue car`.
+        For example `a meadow with a red ball, two blue cars`.
 
-    Source: LMD (Lian et al. 2023), overall prompt.
+    Source: LMD (Lian et al. 2023), overall prompt; equal phrases are counted as there.
     """
-    objects = ", ".join(phrases)
+    objects = ", ".join(count_phrases(phrases))
     if background and objects:
         return f"{background} with {objects}"
     return background or objects
 
 
+def count_phrases(phrases: Sequence[str]) -> list[str]:
+    """Equal phrases as one with a number: `a ski, a ski, a dog` becomes `two skis, a dog`. First come first.
+
+    The reference strips `a ` anywhere in the phrase, which breaks `a panda bear`; here only the article goes.
+    """
+    counted: list[str] = []
+    for phrase in dict.fromkeys(phrases):
+        count = list(phrases).count(phrase)
+        counted.append(phrase if count == 1 else _several(phrase, count))
+    return counted
+
+
 def join_negatives(*parts: str) -> str:
     """Negative prompts, the most particular first, separated by commas; empty ones are left out."""
     return ", ".join(part for part in parts if part)
+
+
+def without_article(phrase: str) -> str:
+    """A phrase without its leading `a`, `an`, `the` or `one`."""
+    first, _, rest = phrase.partition(" ")
+    return rest if rest and first.lower() in ("a", "an", "the", "one") else phrase
+
+
+@functools.cache
+def _inflection() -> Any:
+    import inflect
+
+    return inflect.engine()
+
+
+@functools.lru_cache(maxsize=1024)
+def _several(phrase: str, count: int) -> str:
+    bare = without_article(phrase)
+    return f"{_inflection().number_to_words(count)} {_inflection().plural_noun(bare, count) or bare}"

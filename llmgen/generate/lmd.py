@@ -18,7 +18,7 @@ from llmgen.artifacts import Kind, Layout, ModelUse, Record, Stage
 from llmgen.diffusion.failures import as_model_errors, check_finite
 from llmgen.diffusion.grounding import GroundedPhrase, grounding_slots, make_grounding
 from llmgen.diffusion.latents import decode_latents, latent_factor, make_noise, sides_multiple
-from llmgen.diffusion.prompts import join_negatives, scene_prompt
+from llmgen.diffusion.prompts import OVERALL_NEGATIVE, join_negatives, scene_prompt
 from llmgen.diffusion.sampling import GuidedUNet, make_levels, sample
 from llmgen.engine.stage import StageConfig
 from llmgen.errors import InputError
@@ -38,7 +38,7 @@ class LayoutGenerateConfig(StageConfig):
     """Classifier-free guidance; 1 switches it off."""
     grounding_fraction: float = Field(default=0.4, ge=0, le=1)
     """Share of the steps, from the first, during which boxes steer the U-Net."""
-    negative_prompt: str = "artifacts, blurry, smooth texture, bad quality, distortions, unrealistic, distorted image, bad proportions, duplicate"
+    negative_prompt: str = OVERALL_NEGATIVE
     """What no picture should show; the layout's own negative prompt is put in front."""
 
 

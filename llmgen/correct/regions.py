@@ -1,0 +1,74 @@
+"""From edits to masks: what goes, what must stay, what is drawn anew."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from llmgen.artifacts import ChangeAttributeEdit, DeleteEdit, Detection, EditPlan, MoveEdit
+from llmgen.vision.boxes import BoxTuple, clip, iou
+from llmgen.vision.masks import best_masks, decode_mask
+from llmgen.vision.protocols import Segmenter
+
+BoolMask = NDArray[np.bool_]
+
+
+def object_masks(image: Image.Image, detections: Sequence[Detection], segmenter: Segmenter) -> dict[str, BoolMask]:
+    """The mask of every detection.
+
+    A mask that the detector stage left in the record is taken; for the rest the segmenter's most trusted proposal is, and the box itself
+    where that proposal is empty. (The SLD reference takes the union of all three proposals, which removes too much.)
+
+    Args:
+        image: RGB picture, `h x w`.
+        detections: What was found in it.
+        segmenter: Turns boxes into masks.
+
+    Returns:
+        Id of the detection to `bool[h, w]`.
+    """
+    size = (image.height, image.width)
+    found = {d.id: decode_mask(d.mask) for d in detections if d.mask is not None and d.mask.size == size}
+    missing = [d for d in detections if d.id not in found]
+    if missing:
+        proposals, trust = segmenter.segment(image, [d.box_xyxy for d in missing])
+        for detection, mask in zip(missing, best_masks(proposals, trust), strict=True):
+            found[detection.id] = mask if mask.any() else rectangle(detection.box_xyxy, *size)
+    return found
+
+
+def rectangle(box_xyxy: Sequence[float], height: int, width: int) -> BoolMask:
+    """The pixels of a box, at least one when the box touches the picture."""
+    x0, y0, x1, y1 = clip(box_xyxy, width, height)
+    mask = np.zeros((height, width), dtype=bool)
+    mask[int(y0) : int(np.ceil(y1)), int(x0) : int(np.ceil(x1))] = True
+    return mask
+
+
+def mask_of(
+    target: str, box_xyxy: BoxTuple, detections: Sequence[Detection], masks: Mapping[str, BoolMask]
+) -> BoolMask:
+    """The mask of the detection that an edit means: by id, else by the best overlap, else the box itself.
+
+    Args:
+        target: Id in the edit.
+        box_xyxy: Where the edit says that the object is, in pixels.
+        detections: What was found.
+        masks: Their masks.
+    """
+    if target in masks:
+        return masks[target]
+    near = max(detections, key=lambda d: iou(d.box_xyxy, box_xyxy), default=None)
+    if near is not None and iou(near.box_xyxy, box_xyxy) > 0.5:
+        return masks[near.id]
+    height, width = (
+        next(iter(masks.values())).shape if masks else (int(np.ceil(box_xyxy[3])), int(np.ceil(box_xyxy[2])))
+    )
+    return rectangle(box_xyxy, height, width)
+
+
+def kept_ids(plan: EditPlan, detections: Sequence[Detection]) -> list[str]:
+    """Ids of the detections that no edit touches."""
+    touched = {edit.target for edit in plan.edits if isinstance(edit, DeleteEdit | MoveEdit | ChangeAttributeEdit)}
+    return [d.id for d in detections if d.id not in touched]

@@ -1,0 +1,212 @@
+"""SLD's loop: look at the picture, say what is wrong, correct it on latents, look again.
+
+Each round the language model compares the prompt with what the detector sees and returns edits; `LatentPainter`
+carries them out. A record whose picture has nothing left to correct leaves the loop. A round starts from the best
+picture so far, and its picture is kept only if the detector sees more of what was asked: no record gets worse by the
+detector's own measure. (The reference keeps the last picture.)
+
+Source: SLD (Wu et al. 2024, Self-correcting LLM-controlled Diffusion Models).
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, ClassVar
+
+from llmgen.artifacts import (
+    DeleteEdit,
+    Detection,
+    EditPlan,
+    HistoryEntry,
+    ImageRef,
+    Kind,
+    ModelUse,
+    Record,
+    Reply,
+    Stage,
+)
+from llmgen.correct.painting import Job, LatentPainter
+from llmgen.correct.settings import SelfCorrectionConfig
+from llmgen.diffusion.failures import as_model_errors
+from llmgen.engine.seeds import derive_seed
+from llmgen.errors import InputError
+
+if TYPE_CHECKING:
+    from llmgen.engine.context import StageContext
+
+
+@dataclass
+class _Seen:
+    """A picture, what was seen in it and what is left to do."""
+
+    image: ImageRef
+    detections: tuple[Detection, ...]
+    plan: EditPlan
+    place: int
+    """Its entry in the history."""
+
+    @property
+    def agreement(self) -> float:
+        """Share of the demands that are fulfilled."""
+        return agreement(self.plan)
+
+
+@dataclass
+class _Loop:
+    """A record on its way through the rounds."""
+
+    record: Record
+    best: _Seen
+    history: list[HistoryEntry]
+    carried_out: EditPlan | None = None
+    replies: list[Reply] = field(default_factory=list)
+
+
+def agreement(plan: EditPlan) -> float:
+    """How much of what was asked a picture shows, judged by the edits it still needs.
+
+    Args:
+        plan: The edits, and all objects that should be there after them.
+
+    Returns:
+        Wanted objects that need no edit, divided by wanted objects plus objects to delete; 1 for an empty plan.
+    """
+    deletions = sum(isinstance(edit, DeleteEdit) for edit in plan.edits)
+    unfinished = len({edit.target for edit in plan.edits if not isinstance(edit, DeleteEdit)})
+    demands = max(len(plan.target), unfinished) + deletions
+    return 1.0 if not plan.edits else max(0.0, (demands - deletions - unfinished) / demands)
+
+
+class SelfCorrection:
+    """Correct pictures by their own prompts."""
+
+    stage: ClassVar[Stage] = "correct"
+    name: ClassVar[str] = "self_correction"
+    makes: ClassVar[Kind] = "corrections"
+    needs: ClassVar[tuple[str, ...]] = ("image", "detections")
+    Config = SelfCorrectionConfig
+
+    def __init__(self, context: "StageContext", config: SelfCorrectionConfig) -> None:
+        self._context, self._config = context, config
+        self._painter: LatentPainter | None = None
+
+    @property
+    def models(self) -> tuple[ModelUse, ...]:
+        """The models in use; none when only plans are made."""
+        if self._config.plan_only:
+            return ()
+        return tuple(self._context.models.use(role) for role in ("layout_to_image", "segmenter", "detector"))
+
+    def __call__(self, records: Sequence[Record]) -> list[Record]:
+        """Correct each record's picture, or plan to."""
+        loops = [self._first_look(record) for record in records]
+        if self._config.plan_only:
+            return [_planned(loop) for loop in loops]
+        for number in range(1, self._config.rounds + 1):
+            active = [loop for loop in loops if loop.best.plan.edits]
+            if not active:
+                break
+            self._context.progress(f"correct: round {number}, {len(active)} of {len(loops)} pictures")
+            self._round(active, number)
+        return [_finished(loop) for loop in loops]
+
+    def _first_look(self, record: Record) -> _Loop:
+        if record.image is None or record.detections is None:
+            raise InputError(f"record {record.id!r} has no detections; run `llmgen detect` first")
+        history = list(record.history) or [HistoryEntry(stage="generate", round=0, image=record.image)]
+        place = max((i for i, e in enumerate(history) if e.image == record.image), default=0)
+        loop = _Loop(record, _Seen(record.image, record.detections, EditPlan(), place), history)
+        # A plan that no picture of the history was made by is still waiting: made by --plan-only, or by hand.
+        waiting = record.edits is not None and all(entry.edits != record.edits for entry in history)
+        plan = record.edits if waiting and record.edits is not None else self._plan(loop, record.detections)
+        loop.best.plan = plan
+        history[place] = history[place].model_copy(
+            update={"detections": record.detections, "satisfied": not plan.edits, "agreement": agreement(plan)}
+        )
+        return loop
+
+    def _plan(self, loop: _Loop, detections: Sequence[Detection]) -> EditPlan:
+        record, image = loop.record, loop.best.image
+        seed = derive_seed(record.seed or 0, "differences", len(loop.history))
+        plan, reply = self._context.planner.differences(
+            record.prompt, detections, width=image.width, height=image.height, layout=record.layout, seed=seed
+        )
+        loop.replies.append(reply)
+        return plan
+
+    def _round(self, loops: Sequence[_Loop], number: int) -> None:
+        if self._painter is None:
+            models = self._context.models
+            self._painter = LatentPainter(
+                models.stable_diffusion("layout_to_image"),
+                models.text("layout_to_image"),
+                models.segmenter("segmenter"),
+                self._config,
+                batch_size=self._context.batch_size,
+                progress=self._context.progress,
+            )
+        images = self._context.images
+        with as_model_errors("correct self_correction"):
+            painted = self._painter.paint([self._job(loop, number) for loop in loops])
+        pictures = [images.save(x.record.id, f"correct-{number}", p.image) for x, p in zip(loops, painted, strict=True)]
+        regions = [images.save(x.record.id, f"region-{number}", p.region) for x, p in zip(loops, painted, strict=True)]
+        looked = self._context.collaborator("detect")(
+            [x.record.grown(image=ref, detections=None) for x, ref in zip(loops, pictures, strict=True)]
+        )
+        for loop, ref, region, record in zip(loops, pictures, regions, looked, strict=True):
+            detections = record.detections or ()
+            made_by, place = loop.best.plan, len(loop.history)
+            loop.carried_out = made_by
+            plan = self._plan(loop, detections)
+            seen = _Seen(ref, detections, plan, place)
+            better = seen.agreement > loop.best.agreement
+            loop.history.append(
+                HistoryEntry(
+                    stage="correct",
+                    round=number,
+                    image=ref,
+                    detections=detections,
+                    edits=made_by,
+                    region=region,
+                    satisfied=not plan.edits,
+                    agreement=seen.agreement,
+                    kept=better,
+                )
+            )
+            if better:
+                loop.best = seen
+
+    def _job(self, loop: _Loop, number: int) -> Job:
+        record, best = loop.record, loop.best
+        if record.layout is not None:
+            background, negative = record.layout.background_prompt, record.layout.negative_prompt
+        else:
+            parsed, reply = self._context.planner.parse(record.prompt)
+            background, negative = parsed.background, ", ".join(parsed.negative)
+            loop.replies.append(reply)
+        return Job(
+            image=self._context.images.load(best.image),
+            plan=best.plan,
+            detections=best.detections,
+            background=background,
+            negative=negative,
+            seed=derive_seed(record.seed or 0, "correct", number),
+        )
+
+
+def _planned(loop: _Loop) -> Record:
+    record = loop.record
+    return record.grown(
+        edits=loop.best.plan, history=tuple(loop.history), replies=(*record.replies, *loop.replies), scores=None
+    )
+
+
+def _finished(loop: _Loop) -> Record:
+    record, best = loop.record, loop.best
+    return record.grown(
+        image=best.image,
+        detections=best.detections,
+        edits=loop.carried_out if loop.carried_out is not None else best.plan,
+        history=tuple(loop.history),
+        replies=(*record.replies, *loop.replies),
+        scores=None,
+    )

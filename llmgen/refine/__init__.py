@@ -1,0 +1,3 @@
+"""Pictures to finer pictures."""
+
+METHODS = {"sdxl": "llmgen.refine.sdxl:ImageToImageRefine"}

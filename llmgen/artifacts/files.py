@@ -6,6 +6,8 @@ from pathlib import Path
 
 from llmgen.errors import OutputError
 
+_PREFIX, _SUFFIX = ".llmgen-", ".tmp"
+
 
 def cannot_write(path: Path, error: OSError) -> OutputError:
     """An `OutputError` that says which file and why."""
@@ -48,7 +50,7 @@ def write_atomic(path: Path, data: bytes) -> None:
     make_folder(path.parent)
     temporary: Path | None = None
     try:
-        with tempfile.NamedTemporaryFile(dir=path.parent, prefix=".", suffix=".tmp", delete=False) as file:
+        with tempfile.NamedTemporaryFile(dir=path.parent, prefix=_PREFIX, suffix=_SUFFIX, delete=False) as file:
             temporary = Path(file.name)
             file.write(data)
             file.flush()
@@ -63,6 +65,12 @@ def write_atomic(path: Path, data: bytes) -> None:
     finally:
         if temporary is not None:
             temporary.unlink(missing_ok=True)
+
+
+def sweep(folder: Path) -> None:
+    """Remove what a killed process left half-written in a folder. The caller holds the folder's lock."""
+    for path in folder.glob(f"{_PREFIX}*{_SUFFIX}"):
+        path.unlink(missing_ok=True)
 
 
 def _umask() -> int:

@@ -18,6 +18,7 @@ class StageProgress(Progress):
     """Shows how stages get on, and at once which records failed."""
 
     def __init__(self) -> None:
+        self.began = False
         self._bars: Bars | None = None
         self._task: TaskID | None = None
         self._label = ""
@@ -29,6 +30,7 @@ class StageProgress(Progress):
         self._label, self._total = f"{stage} {method}", total
         self._count = self._reused = self._failed = 0
         self._started = time.perf_counter()
+        self.began = True
         if out.watched:
             from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
             from rich.progress import Progress as Bars

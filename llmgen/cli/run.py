@@ -79,11 +79,12 @@ def run(
     if dry_run:
         out.json(plan_manifest(request))
         return
+    progress = StageProgress()
     try:
-        outcome = run_manifest(request, progress=StageProgress())
-    except (KeyboardInterrupt, LlmgenError):
+        outcome = run_manifest(request, progress=progress)
+    except (KeyboardInterrupt, SystemExit, LlmgenError):
         # What is finished is in the journals: say so before the reason is said.
-        if output is not None or manifest.exists():
+        if progress.began:
             out.note("what is finished is kept; the same command takes up from there")
         raise
     _conclude(outcome)

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from llmgen.artifacts import Kind, Manifest, PromptEntry, Record, StageEntry
-from llmgen.artifacts.files import check_writable, write_atomic
+from llmgen.artifacts.files import check_writable, sweep, write_atomic
 from llmgen.artifacts.io import (
     ReadArtifact,
     pretty_json,
@@ -20,6 +20,7 @@ from llmgen.artifacts.io import (
 from llmgen.engine.context import StageContext
 from llmgen.engine.journal import Journal, journal_path
 from llmgen.engine.local import Progress, StageResult, run_stage
+from llmgen.engine.lock import locked
 from llmgen.errors import InputError, OutputError
 from llmgen.pipeline.options import DEFAULT_PRESET, RunOptions
 from llmgen.pipeline.single import brought, plan_of
@@ -134,18 +135,29 @@ def run_manifest(
             cannot go on at all. Errors of single records are in the records.
     """
     ready = _resolve(run)
-    folder, context = ready.folder, ready.context
+    folder = ready.folder
     check_writable(folder)
+    with locked(folder / ".llmgen" / "lock", str(folder)):
+        sweep(folder)
+        sweep(folder / ready.context.images.folder)
+        outcomes = _run_steps(ready, run.force, progress or Progress(), stage_done)
+        from llmgen.report import write_report
+
+        return RunOutcome(folder, tuple(outcomes), write_report(folder), ready.read.dropped)
+
+
+def _run_steps(
+    ready: _Resolved, force: bool, progress: Progress, stage_done: Callable[[StageOutcome], None]
+) -> list[StageOutcome]:
+    folder, context = ready.folder, ready.context
     records = brought(ready.read, context.images, "read")
-    manifest = _with_prompts(ready.manifest, records)
-    _claim(folder, manifest, [step.file for step in ready.steps], run.force)
-    if progress is not None:
-        context.progress = progress.message
+    _claim(folder, _with_prompts(ready.manifest, records), [step.file for step in ready.steps], force)
+    context.progress = progress.message
     outcomes = []
     for step in ready.steps:
         path = folder / step.file
         journal = Journal(journal_path(path))
-        if run.force:
+        if force:
             journal.discard()
         result = run_stage(
             records,
@@ -161,9 +173,7 @@ def run_manifest(
         outcomes.append(StageOutcome(step.method_class.stage, step.method, path, result))
         stage_done(outcomes[-1])
         records = result.records
-    from llmgen.report import write_report
-
-    return RunOutcome(folder, tuple(outcomes), write_report(folder), ready.read.dropped)
+    return outcomes
 
 
 def _resolve(run: ManifestRun) -> _Resolved:

@@ -11,6 +11,7 @@ from llmgen.artifacts.io import ReadArtifact, read_records, record_line, write_a
 from llmgen.engine.context import StageContext
 from llmgen.engine.journal import Journal, journal_path
 from llmgen.engine.local import Progress, StageResult, run_stage
+from llmgen.engine.lock import locked
 from llmgen.engine.pictures import bring, picture_store
 from llmgen.errors import InputError, OutputError
 from llmgen.pipeline.options import RunOptions, method_for
@@ -103,25 +104,30 @@ def run_single(
     ready = _prepare(request)
     refuse_existing(request.output, request.resume, request.force)
     read = read_records(request.source)
-    store = ready.context.images
     check_writable(request.output.parent if request.output is not None else Path())
-    journal = Journal(journal_path(request.output)) if request.output is not None else None
-    if journal is not None and request.force:
-        journal.discard()
     if progress is not None:
         ready.context.progress = progress.message
-    result = run_stage(
-        brought(read, store, request.stage),
-        method_class=ready.method_class,
-        config=ready.config,
-        given=request.given,
-        context=ready.context,
-        journal=journal,
-        progress=progress,
-        emit=emit,
-        name=read.name,
-    )
-    if request.output is not None:
+
+    def work(journal: Journal | None) -> StageResult:
+        return run_stage(
+            brought(read, ready.context.images, request.stage),
+            method_class=ready.method_class,
+            config=ready.config,
+            given=request.given,
+            context=ready.context,
+            journal=journal,
+            progress=progress,
+            emit=emit,
+            name=read.name,
+        )
+
+    if request.output is None:
+        return SingleResult(work(None), ready.method, read.dropped)
+    with locked(journal_path(request.output).with_suffix(".lock"), str(request.output)):
+        journal = Journal(journal_path(request.output))
+        if request.force:
+            journal.discard()
+        result = work(journal)
         if request.output.suffix == ".jsonl":
             write_atomic(request.output, "".join(map(record_line, result.records)).encode())
         else:

@@ -1,0 +1,48 @@
+"""One writer per output: a second process is refused instead of tearing the first one's journal."""
+
+import contextlib
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+from llmgen.artifacts.files import cannot_write, make_folder
+from llmgen.errors import OutputError
+
+
+@contextlib.contextmanager
+def locked(path: Path, what: str) -> Iterator[None]:
+    """Hold a lock file; the system lets go of it when the process ends, however it ends.
+
+    Args:
+        path: The lock file; made if need be, and left there.
+        what: Words for the message.
+
+    Raises:
+        OutputError: If another process holds it.
+    """
+    make_folder(path.parent)
+    try:
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
+    except OSError as error:
+        raise cannot_write(path, error) from error
+    try:
+        try:
+            _lock(descriptor)
+        except OSError as error:
+            raise OutputError(
+                f"another llmgen is writing {what}; wait for it or choose another output with -o"
+            ) from error
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _lock(descriptor: int) -> None:
+    if os.name == "nt":
+        import msvcrt
+
+        msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)  # type: ignore[attr-defined]
+    else:
+        import fcntl
+
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -1,0 +1,47 @@
+"""What every test gets: no network, no caches of the user, one thread."""
+
+import os
+import socket
+from pathlib import Path
+
+import pytest
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+os.environ["HF_HUB_OFFLINE"] = "1"
+os.environ["TRANSFORMERS_OFFLINE"] = "1"
+os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
+os.environ["TERM"] = "dumb"
+
+LOCAL = ("127.0.0.1", "::1", "localhost")
+
+
+@pytest.fixture(autouse=True)
+def _alone(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Caches in a temporary folder, no keys, no debug switch, no connection beyond this machine."""
+    monkeypatch.setenv("LLMGEN_CACHE_DIR", str(tmp_path_factory.getbasetemp() / "cache"))
+    for name in ("LLMGEN_DEBUG", "LLMGEN_OPENAI_MODEL", "OPENAI_API_KEY", "OPENAI_BASE_URL"):
+        monkeypatch.delenv(name, raising=False)
+    connect = socket.socket.connect
+
+    def guarded(self: socket.socket, address: object) -> None:
+        if isinstance(address, tuple) and address[0] not in LOCAL:
+            raise RuntimeError(f"a test tried to reach {address[0]}; tests use no network")
+        connect(self, address)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(socket.socket, "connect", guarded)
+
+
+@pytest.fixture
+def workplace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty working directory."""
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture
+def tiny_stages(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Stages that need no model, in place of the real ones."""
+    import tiny_stages
+
+    monkeypatch.setattr("llmgen.registry.methods", tiny_stages.methods)
+    monkeypatch.setattr("llmgen.pipeline.options.methods", tiny_stages.methods)

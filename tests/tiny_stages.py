@@ -1,0 +1,177 @@
+"""Stages that need no model: real classes of the contract, a few milliseconds each, for tests of what is around a stage.
+
+Run as a program it is `llmgen` on these stages: `python tests/tiny_stages.py run manifest.json`.
+"""
+
+import os
+import random
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import ClassVar
+
+from PIL import Image
+
+from llmgen.artifacts import (
+    AddEdit,
+    Detection,
+    EditPlan,
+    HistoryEntry,
+    Instance,
+    Kind,
+    Layout,
+    ModelUse,
+    Record,
+    Score,
+    Stage,
+)
+from llmgen.engine.stage import StageConfig
+from llmgen.errors import ModelError
+
+#: Every record that a stage really worked on, one line per stage and id, if this variable names a file.
+WORK_LOG = "TINY_WORK_LOG"
+
+
+class TinyConfig(StageConfig):
+    """Settings of all tiny stages."""
+
+    seconds: float = 0.0
+    """How long a record takes."""
+    fail: tuple[str, ...] = ()
+    """Ids of records that fail."""
+    crash: tuple[str, ...] = ()
+    """Ids of records that end in an unexpected error."""
+    rounds: int = 2
+    """Nothing; a number to set."""
+    label: str = "plain"
+    """Nothing; a text to set."""
+
+
+class _Tiny:
+    Config = TinyConfig
+    name: ClassVar[str] = "tiny"
+    stage: ClassVar[Stage]
+
+    def __init__(self, context, config):
+        self.context, self.config = context, config
+
+    @property
+    def models(self):
+        return (ModelUse(role="tiny", source="package:tests", revision="1"),)
+
+    def __call__(self, records: Sequence[Record]) -> list[Record]:
+        grown = []
+        for record in records:
+            if record.id in self.config.fail:
+                raise ModelError(f"cannot do {record.id}")
+            if record.id in self.config.crash:
+                raise ZeroDivisionError("by design")
+            time.sleep(self.config.seconds)
+            if WORK_LOG in os.environ:
+                with Path(os.environ[WORK_LOG]).open("a") as file:
+                    file.write(f"{self.stage} {record.id}\n")
+            grown.append(self.one(record))
+        return grown
+
+    def picture(self, record: Record, label: str):
+        """A picture that depends on the record's seed."""
+        random_bytes = random.Random(f"{record.seed} {label}").randbytes(16 * 16 * 3)
+        return self.context.images.save(record.id, label, Image.frombytes("RGB", (16, 16), random_bytes))
+
+
+class TinyLayout(_Tiny):
+    stage: ClassVar[Stage] = "layout"
+    makes: ClassVar[Kind] = "layouts"
+    needs: ClassVar[tuple[str, ...]] = ()
+
+    def one(self, record):
+        thing = Instance(id="ball-1", phrase="a ball", noun="ball", box_xyxy=(1.0, 2.0, 9.5, 10.0))
+        return record.grown(layout=Layout(width=16, height=16, background_prompt="a meadow", instances=(thing,)))
+
+
+class TinyGenerate(_Tiny):
+    stage: ClassVar[Stage] = "generate"
+    makes: ClassVar[Kind] = "images"
+    needs: ClassVar[tuple[str, ...]] = ()
+
+    def one(self, record):
+        image = self.picture(record, "generate")
+        return record.grown(image=image, history=(HistoryEntry(stage="generate", round=0, image=image),))
+
+
+class TinyDetect(_Tiny):
+    stage: ClassVar[Stage] = "detect"
+    makes: ClassVar[Kind] = "detections"
+    needs: ClassVar[tuple[str, ...]] = ("image",)
+
+    def one(self, record):
+        self.context.images.load(record.image)
+        found = Detection(id="ball #1", phrase="ball", noun="ball", box_xyxy=(0.0, 0.0, 8.0, 8.0), score=0.5)
+        return record.grown(detections=(found,))
+
+
+class TinyCorrect(_Tiny):
+    stage: ClassVar[Stage] = "correct"
+    makes: ClassVar[Kind] = "corrections"
+    needs: ClassVar[tuple[str, ...]] = ("image", "detections")
+
+    def one(self, record):
+        self.context.images.load(record.image)
+        plan = EditPlan(
+            edits=(AddEdit(target="ball #2", phrase="a ball", noun="ball", box_xyxy=(8.0, 8.0, 16.0, 16.0)),)
+        )
+        image = self.picture(record, "correct-1")
+        entry = HistoryEntry(stage="correct", round=1, image=image, edits=plan)
+        return record.grown(image=image, edits=plan, history=(*record.history, entry))
+
+
+class TinyRefine(_Tiny):
+    stage: ClassVar[Stage] = "refine"
+    makes: ClassVar[Kind] = "refinements"
+    needs: ClassVar[tuple[str, ...]] = ("image",)
+
+    def one(self, record):
+        image = self.picture(record, "refine")
+        return record.grown(image=image, history=(*record.history, HistoryEntry(stage="refine", round=0, image=image)))
+
+
+class TinyEvaluate(_Tiny):
+    stage: ClassVar[Stage] = "evaluate"
+    makes: ClassVar[Kind] = "scores"
+    needs: ClassVar[tuple[str, ...]] = ("image",)
+    name: ClassVar[str] = "lmd"
+
+    def one(self, record):
+        def score(of, value):
+            return Score(metric="lmd", of=of, value=value, by="judge", type=record.type)
+
+        return record.grown(scores=(score("initial", 0.0), score("final", 1.0)))
+
+
+CLASSES = (TinyLayout, TinyGenerate, TinyDetect, TinyCorrect, TinyRefine, TinyEvaluate)
+
+
+def methods(stage: str) -> dict[str, str]:
+    """A table as in `llmgen.registry`."""
+    from llmgen.registry import STAGES, unknown
+
+    if stage not in STAGES:
+        raise unknown("stage", stage, STAGES)
+    return {c.name: f"tiny_stages:{c.__name__}" for c in CLASSES if c.stage == stage}
+
+
+def main() -> int:
+    """`llmgen` on the tiny stages."""
+    import llmgen.pipeline.options
+    import llmgen.registry
+    from llmgen.cli import main
+
+    llmgen.registry.methods = methods
+    llmgen.pipeline.options.methods = methods
+    return main()
+
+
+if __name__ == "__main__":
+    sys.modules["tiny_stages"] = sys.modules["__main__"]
+    sys.exit(main())

@@ -23,8 +23,12 @@ class Detection(ArtifactModel):
     phrase: str = Field(min_length=1)
     """What it was found as: attributes that were confirmed, then the noun, no article, for example `red ball`."""
     noun: str = Field(min_length=1)
+    """Head noun in the singular."""
     attributes: tuple[str, ...] = ()
     """Only the attributes that the attribute pass confirmed."""
     box_xyxy: Box
+    """Where it is."""
     score: float = Field(ge=0, le=1)
+    """The detector's own confidence, 0 to 1."""
     mask: Mask | None = None
+    """Its pixels, if a segmenter looked."""

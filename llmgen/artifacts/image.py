@@ -26,4 +26,6 @@ class ImageRef(ArtifactModel):
     sha256: Sha256 | None = None
     """SHA-256 of the file; null only in hand-written input."""
     width: int = Field(gt=0, le=16384)
+    """Width in pixels."""
     height: int = Field(gt=0, le=16384)
+    """Height in pixels."""

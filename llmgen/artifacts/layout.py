@@ -19,6 +19,7 @@ class Instance(ArtifactModel):
     attributes: tuple[str, ...] = ()
     """What the prompt asks of it, for example `red`."""
     box_xyxy: Box
+    """Where it should be."""
 
 
 class Layout(ArtifactModel):
@@ -35,6 +36,7 @@ class Layout(ArtifactModel):
     absent: tuple[str, ...] = ()
     """Singular nouns that must not appear; detectors look for them too."""
     instances: tuple[Instance, ...] = ()
+    """The objects, later ones in front."""
 
     @model_validator(mode="after")
     def _check(self) -> Self:

@@ -29,9 +29,11 @@ class HistoryEntry(ArtifactModel):
     """One picture in the life of a record: the drawn one, each round of correction, the refined one."""
 
     stage: Literal["generate", "correct", "refine"]
+    """The stage that made the picture."""
     round: int = Field(ge=0)
     """0 for the first picture, then the number of the correction round that made it."""
     image: ImageRef
+    """The picture."""
     detections: tuple[Detection, ...] | None = None
     """What the loop's detector found in this picture, if it looked."""
     edits: EditPlan | None = None
@@ -54,6 +56,7 @@ class Score(ArtifactModel):
     of: Literal["layout", "detections", "initial", "final"]
     """What was scored: the plan, given detections, the first picture or the last one."""
     value: float = Field(ge=0, le=1)
+    """0 to 1, more is better."""
     type: str | None = None
     """Group of the prompt: negation, numeracy, attribution, spatial, or the one given with the prompt."""
     by: str
@@ -68,9 +71,13 @@ class Reply(ArtifactModel):
     """A language model's reply, verbatim."""
 
     call: Literal["layout", "parse", "differences"]
+    """What was asked for."""
     provider: str
+    """Who answered: `rules`, `openai` or `replay`."""
     model: str | None = None
+    """Name of the model, as the server knows it."""
     text: str
+    """The reply, verbatim."""
     attempts: int = Field(default=1, ge=1)
     """How many requests it took, re-asks included."""
 
@@ -79,45 +86,60 @@ class ModelUse(ArtifactModel):
     """A model that took part."""
 
     role: str
+    """What it did, for example `detector`."""
     source: str
     """Hub id or `package:` path of bundled weights."""
     revision: str | None = None
+    """Commit of the hub repository, or digest of bundled weights."""
 
 
 class Provenance(ArtifactModel):
     """How a stage made its section. Times are not here: they would make equal runs differ; the journal has them."""
 
     stage: Stage
+    """Name of the stage."""
     method: str
+    """Name of the method."""
     preset: str
+    """Name of the preset."""
     config: dict[str, Any]
     """Every setting that can change the result, defaults filled in."""
     config_passed: dict[str, Any] = Field(default_factory=dict)
     """The settings that somebody gave."""
     seed: int | None = None
+    """Seed of the run."""
     models: tuple[ModelUse, ...] = ()
+    """Models that took part."""
     input_sha256: Sha256
     """Digest of the record that came in."""
     llmgen: str
+    """Version of llmgen."""
     packages: dict[str, str] = Field(default_factory=dict)
+    """Versions of the packages that can change the result."""
     device: str
+    """Where it was computed, for example `cpu` or `cuda`."""
     dtype: str
+    """Precision it was computed in."""
 
 
 class RecordError(ArtifactModel):
     """Why a record could not be finished. Later stages pass it on."""
 
     stage: str
+    """Where it failed; `read` for an entry that did not fit its schema."""
     type: str
     """Class of the error."""
     message: str
+    """What happened and what to do, in one line."""
 
 
 class Record(ArtifactModel):
     """One picture's entry."""
 
     kind: Kind = "prompts"
+    """Which sections are filled."""
     schema_version: Literal[1] = SCHEMA_VERSION
+    """Version of this format."""
     id: str = Field(min_length=1, max_length=128, pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
     """Names the pictures too; letters, digits, dot, dash, underscore."""
     prompt: str = Field(min_length=1, max_length=10_000)
@@ -127,8 +149,11 @@ class Record(ArtifactModel):
     type: str | None = None
     """Group for scores."""
     seed: int | None = Field(default=None, ge=0, lt=2**63)
+    """Seed of this record; derived from the run's seed and the id when null."""
     source_image: RelativePath | None = None
+    """A picture to start from, as a path like those of `image`."""
     layout: Layout | None = None
+    """What should be where."""
     image: ImageRef | None = None
     """The current picture."""
     detections: tuple[Detection, ...] | None = None
@@ -136,10 +161,15 @@ class Record(ArtifactModel):
     edits: EditPlan | None = None
     """The plan that is to be carried out, or the one carried out last."""
     history: tuple[HistoryEntry, ...] = ()
+    """All pictures of this record, in the order they were made."""
     scores: tuple[Score, ...] | None = None
+    """What `evaluate` found."""
     replies: tuple[Reply, ...] = ()
+    """What language models said, verbatim, in order."""
     provenance: tuple[Provenance, ...] = ()
+    """How each section was made, in order."""
     error: RecordError | None = None
+    """Why this record could not be finished; null when all is well."""
 
     @model_validator(mode="after")
     def _check(self) -> Self:

@@ -1,0 +1,3 @@
+"""Scoring: does the picture show what the prompt asked for."""
+
+METHODS = {"coco": "llmgen.evaluate.coco:CocoEvaluate", "lmd": "llmgen.evaluate.lmd:LmdEvaluate"}

@@ -1,0 +1,161 @@
+"""Detections against a plan's boxes: COCO's average precision, and an F1 for a single picture."""
+
+import contextlib
+import io
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from llmgen.artifacts import Detection, Layout, Record
+from llmgen.llm.grammar import read_phrase
+from llmgen.vision.boxes import BoxTuple, iou, xyxy_to_xywh
+
+
+@dataclass(frozen=True)
+class LabelledBox:
+    """A box with its category."""
+
+    category: str
+    box_xyxy: BoxTuple
+    score: float = 1.0
+
+
+@dataclass(frozen=True)
+class ScoredPicture:
+    """What should be and what was found in one picture, both in its pixels."""
+
+    wanted: tuple[LabelledBox, ...]
+    found: tuple[LabelledBox, ...]
+
+
+def wanted_boxes(layout: Layout, size: tuple[int, int]) -> tuple[LabelledBox, ...]:
+    """The plan's boxes, scaled to a picture.
+
+    Args:
+        layout: The plan.
+        size: Width, height of the picture in pixels.
+
+    Returns:
+        One box an instance; its category is attributes and noun, for example `red ball`.
+    """
+    across, down = size[0] / layout.width, size[1] / layout.height
+    boxes = []
+    for instance in layout.instances:
+        noun, attributes = read_phrase(instance.phrase)
+        name = " ".join((*(instance.attributes or attributes), instance.noun or noun))
+        x0, y0, x1, y1 = instance.box_xyxy
+        boxes.append(LabelledBox(name, (x0 * across, y0 * down, x1 * across, y1 * down)))
+    return tuple(boxes)
+
+
+def found_boxes(detections: Sequence[Detection]) -> tuple[LabelledBox, ...]:
+    """Detections under their phrases; a ball whose colour nobody confirmed is no `red ball`."""
+    return tuple(LabelledBox(found.phrase, found.box_xyxy, found.score) for found in detections)
+
+
+def scored_pictures(records: Sequence[Record], *, initial: bool = False) -> list[ScoredPicture]:
+    """Plan and detections of each record that has both.
+
+    Args:
+        records: Records.
+        initial: Take the first picture's detections instead of the last one's.
+    """
+    pictures = []
+    for record in records:
+        detections = record.history[0].detections if initial and record.history else record.detections
+        if record.layout is None or detections is None:
+            continue
+        canvas = (record.history[0].image if initial and record.history else record.image) or record.layout
+        size = (canvas.width, canvas.height)
+        pictures.append(ScoredPicture(wanted_boxes(record.layout, size), found_boxes(detections)))
+    return pictures
+
+
+def f1_at(picture: ScoredPicture, threshold: float = 0.5) -> tuple[float, int]:
+    """F1 of one picture.
+
+    Best-scored detections choose first, each the free wanted box of its category that it overlaps most.
+
+    Args:
+        picture: Wanted and found boxes.
+        threshold: Least IoU of a match.
+
+    Returns:
+        F1 in [0, 1] (1 when nothing was wanted and nothing found), and the number of matches.
+    """
+    free = list(range(len(picture.wanted)))
+    for found in sorted(picture.found, key=lambda found: -found.score):
+        overlaps = {
+            i: iou(picture.wanted[i].box_xyxy, found.box_xyxy)
+            for i in free
+            if picture.wanted[i].category == found.category
+        }
+        best = max(overlaps, key=lambda i: overlaps[i], default=None)
+        if best is not None and overlaps[best] >= threshold:
+            free.remove(best)
+    matches = len(picture.wanted) - len(free)
+    total = len(picture.wanted) + len(picture.found)
+    return (2 * matches / total if total else 1.0), matches
+
+
+def average_precision(pictures: Sequence[ScoredPicture]) -> dict[str, float | None]:
+    """COCO's figures over all pictures, phrases as categories.
+
+    Args:
+        pictures: Wanted and found boxes. Only categories that are wanted somewhere count, as COCO has it: a detection of any other
+            is no false positive (`f1_at` counts it as one).
+
+    Returns:
+        `ap` (mean over IoU 0.5 to 0.95), `ap50`, `ap75` and `ar` (up to 100 detections a picture), each in [0, 1]; null when nothing
+        was wanted.
+
+    Source:
+        pycocotools' `COCOeval` with its own settings.
+    """
+    names = sorted({box.category for picture in pictures for box in picture.wanted})
+    if not names:
+        return {"ap": None, "ap50": None, "ap75": None, "ar": None}
+    with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
+        # pycocotools prints its progress and hands numpy an array type of before numpy 2.
+        warnings.filterwarnings("ignore", category=DeprecationWarning)
+        stats = _coco_stats(pictures, {name: number for number, name in enumerate(names, start=1)})
+    return {"ap": stats[0], "ap50": stats[1], "ap75": stats[2], "ar": stats[8]}
+
+
+def _coco_stats(pictures: Sequence[ScoredPicture], category_id: dict[str, int]) -> list[float]:
+    from pycocotools.coco import COCO
+    from pycocotools.cocoeval import COCOeval
+
+    wanted, found = COCO(), COCO()
+    frame = {
+        "info": {},
+        "images": [{"id": number} for number in range(1, len(pictures) + 1)],
+        "categories": [{"id": number, "name": name} for name, number in category_id.items()],
+    }
+    wanted.dataset = {**frame, "annotations": _annotations([picture.wanted for picture in pictures], category_id)}
+    found.dataset = {**frame, "annotations": _annotations([picture.found for picture in pictures], category_id)}
+    wanted.createIndex()
+    found.createIndex()
+    evaluation = COCOeval(wanted, found, "bbox")
+    evaluation.evaluate()
+    evaluation.accumulate()
+    evaluation.summarize()
+    return [float(value) for value in evaluation.stats]
+
+
+def _annotations(pictures: Sequence[Sequence[LabelledBox]], category_id: dict[str, int]) -> list[dict[str, object]]:
+    rows = [
+        (image, box) for image, boxes in enumerate(pictures, start=1) for box in boxes if box.category in category_id
+    ]
+    return [
+        {
+            "id": number,
+            "image_id": image,
+            "category_id": category_id[box.category],
+            "bbox": list(xyxy_to_xywh(box.box_xyxy)),
+            "area": (box.box_xyxy[2] - box.box_xyxy[0]) * (box.box_xyxy[3] - box.box_xyxy[1]),
+            "iscrowd": 0,
+            "score": box.score,
+        }
+        for number, (image, box) in enumerate(rows, start=1)
+    ]

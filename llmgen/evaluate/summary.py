@@ -1,0 +1,112 @@
+"""From scored records to a table: shares with intervals, by type, before and after correction."""
+
+from collections.abc import Iterable, Sequence
+from math import comb
+from typing import Any
+
+from llmgen.artifacts import Record, Score
+from llmgen.artifacts.statistics import wilson
+from llmgen.evaluate.average_precision import average_precision, scored_pictures
+
+_BY = ("judge", "detector", "layout")
+_LAST_OF = ("final", "detections", "layout")
+
+
+def summarize(records: Sequence[Record], metric: str, *, by: str | None = None) -> dict[str, Any]:
+    """Summarise one metric.
+
+    Args:
+        records: Records with scores. Those with `error` are counted and listed, not averaged.
+        metric: `lmd` or `coco`.
+        by: Whose scores: `judge`, `detector` or `layout`. By default the first of these that scored anything.
+
+    Returns:
+        A JSON-ready dictionary:
+
+        - `metric`, `by`, `of` (`final`, `detections` or `layout`).
+        - `overall`: `accuracy` in [0, 1], `n`, `ci95` (Wilson; null where scores are not 0 or 1), `n_prompts` (distinct prompts; repeats
+          of a prompt make the interval too narrow).
+        - `by_type`: the same for each type of prompt.
+        - `initial`: `overall` and `by_type` of the first pictures, where they were scored.
+        - `change`: exact McNemar test of first against last picture: `fixed`, `broken`, `p_value`.
+        - `n_failed`, `failed` (ids) and, when there are any, `accuracy_failed_as_wrong`; `n_unscored`: records without this score.
+        - for `coco`, `overall` and `initial.overall` also have `ap`, `ap50`, `ap75`, `ar` over all pictures, and `accuracy` is the mean F1.
+    """
+    done = [record for record in records if record.error is None]
+    failed = [record.id for record in records if record.error is not None]
+    by = by or _first(_BY, {score.by for record in done for score in record.scores or () if score.metric == metric})
+    scored = {record.id: _scores(record, metric, by) for record in done}
+    of = _first(_LAST_OF, {of for scores in scored.values() for of in scores})
+    last = [(record, scored[record.id][of]) for record in done if of in scored[record.id]]
+    first = [(record, scored[record.id]["initial"]) for record in done if "initial" in scored[record.id]]
+    summary: dict[str, Any] = {"metric": metric, "by": by, "of": of, **_table(last)}
+    if first:
+        summary["initial"] = _table(first)
+        pairs = [
+            (scored[record.id]["initial"].value, scored[record.id][of].value)
+            for record in done
+            if {"initial", of} <= scored[record.id].keys()
+        ]
+        summary["change"] = mcnemar(pairs)
+    if metric == "coco":
+        summary["overall"].update(average_precision(scored_pictures([record for record, _ in last])))
+        if first:
+            pictures = scored_pictures([record for record, _ in first], initial=True)
+            summary["initial"]["overall"].update(average_precision(pictures))
+    summary |= {"n_failed": len(failed), "failed": failed, "n_unscored": len(done) - len(last)}
+    if failed and last:
+        summary["accuracy_failed_as_wrong"] = sum(score.value for _, score in last) / (len(last) + len(failed))
+    return summary
+
+
+def mcnemar(pairs: Iterable[tuple[float, float]]) -> dict[str, Any]:
+    """Exact McNemar test of paired verdicts.
+
+    Args:
+        pairs: Value before and after for each record; 1 is right, anything less is not.
+
+    Returns:
+        `fixed` (wrong before, right after), `broken` (the other way) and the two-sided `p_value` of the binomial test on them.
+
+    Source:
+        Q. McNemar, Note on the sampling error of the difference between correlated proportions, Psychometrika 12 (1947).
+    """
+    verdicts = [(before >= 1, after >= 1) for before, after in pairs]
+    fixed = sum(after and not before for before, after in verdicts)
+    broken = sum(before and not after for before, after in verdicts)
+    n, fewer = fixed + broken, min(fixed, broken)
+    tail = sum(comb(n, k) for k in range(fewer + 1))
+    return {"fixed": fixed, "broken": broken, "p_value": min(1.0, 2 * tail / 2**n)}
+
+
+def _first(order: Sequence[str], present: set[str]) -> str:
+    return next((name for name in order if name in present), min(present, default=order[0]))
+
+
+def _scores(record: Record, metric: str, by: str) -> dict[str, Score]:
+    """The record's scores by what was scored; of equals the latest."""
+    return {score.of: score for score in record.scores or () if (score.metric, score.by) == (metric, by)}
+
+
+def _table(scored: Sequence[tuple[Record, Score]]) -> dict[str, Any]:
+    types = sorted({score.type or record.type or "other" for record, score in scored})
+    return {
+        "overall": _share(scored),
+        "by_type": {
+            name: _share(
+                [(record, score) for record, score in scored if (score.type or record.type or "other") == name]
+            )
+            for name in types
+        },
+    }
+
+
+def _share(scored: Sequence[tuple[Record, Score]]) -> dict[str, Any]:
+    values = [score.value for _, score in scored]
+    binary = all(value in (0.0, 1.0) for value in values)
+    return {
+        "accuracy": sum(values) / len(values) if values else None,
+        "n": len(values),
+        "ci95": list(wilson(round(sum(values)), len(values))) if values and binary else None,
+        "n_prompts": len({record.prompt for record, _ in scored}),
+    }

@@ -47,7 +47,7 @@
   }
   for (const button of all(".bare")) {
     button.addEventListener("click", () => {
-      const bare = button.closest(".canvas").classList.toggle("is-bare");
+      const bare = button.closest("figure").classList.toggle("is-bare");
       button.setAttribute("aria-pressed", String(bare));
     });
   }

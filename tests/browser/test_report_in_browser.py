@@ -1,0 +1,308 @@
+"""The report in a real browser: works from a file, without network, by keyboard, on a phone."""
+
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from report_run import HOSTILE, write_run
+
+from llmgen.report import write_report
+
+sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+CHROMIUM = os.environ.get("LLMGEN_CHROMIUM") or next(
+    filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
+)
+FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--no-first-run",
+]
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.skipif(CHROMIUM is None, reason="no Chromium found; install one or set LLMGEN_CHROMIUM to its path"),
+]
+
+
+@pytest.fixture(scope="module")
+def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_report(write_run(tmp_path_factory.mktemp("run")))
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator["sync_api.Browser"]:
+    with sync_api.sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, headless=True, args=FLAGS)
+        yield browser
+        browser.close()
+
+
+class Opened:
+    """A page and all that it complained about or asked for."""
+
+    def __init__(self, page: "sync_api.Page", report: Path) -> None:
+        self.page = page
+        self.complaints: list[str] = []
+        self.requests: list[str] = []
+        page.on("console", lambda message: self.complaints.append(message.text))
+        page.on("pageerror", lambda error: self.complaints.append(str(error)))
+        page.on("request", lambda request: self.requests.append(request.url))
+        page.goto(report.as_uri())
+
+
+@pytest.fixture
+def desk(browser: "sync_api.Browser", report: Path) -> Iterator[Opened]:
+    context = browser.new_context(viewport={"width": 1280, "height": 900}, reduced_motion="reduce")
+    opened = Opened(context.new_page(), report)
+    yield opened
+    context.close()
+    assert opened.complaints == []
+
+
+@pytest.fixture
+def phone(browser: "sync_api.Browser", report: Path) -> Iterator[Opened]:
+    context = browser.new_context(viewport={"width": 360, "height": 780}, has_touch=True, is_mobile=True)
+    opened = Opened(context.new_page(), report)
+    yield opened
+    context.close()
+    assert opened.complaints == []
+
+
+def test_opens_without_complaint_or_request(desk: Opened, report: Path) -> None:
+    page = desk.page
+    page.wait_for_load_state()
+    assert [url for url in desk.requests if not url.startswith("data:")] == [report.as_uri()]
+    assert page.title() == "storybook · llmgen report"
+    assert page.locator("#prompt-0007").inner_text() == HOSTILE
+    broken = page.evaluate("[...document.images].filter(i => !i.complete || !i.naturalWidth).map(i => i.alt)")
+    assert broken == []
+
+
+def test_policy_stops_injected_code_and_requests(desk: Opened) -> None:
+    page = desk.page
+    page.evaluate(
+        """() => { const s = document.createElement('script'); s.textContent = 'document.title = "owned"'; document.body.append(s);
+        const i = new Image(); i.src = 'http://127.0.0.1:9/x.png'; document.body.append(i); }"""
+    )
+    page.wait_for_timeout(100)
+    assert page.title() == "storybook · llmgen report"
+    assert len([c for c in desk.complaints if "Content Security Policy" in c]) == 2
+    desk.complaints.clear()
+
+
+def test_boxes_lie_on_the_pixels_they_name(desk: Opened) -> None:
+    step = desk.page.locator("#record-0001 .step").nth(1)
+    image = step.locator("img").bounding_box()
+    box = step.locator(".mark-found", has_text="red ball #1").locator(".box")
+    shape = box.evaluate(
+        "e => { const r = e.getBBox(), m = e.getScreenCTM(); return [r.x * m.a + m.e, r.y * m.d + m.f, r.width * m.a, r.height * m.d] }"
+    )
+    scale = image["width"] / 128
+    expected = [image["x"] + 14 * scale, image["y"] + 74 * scale, 38 * scale, 38 * scale]
+    assert shape == pytest.approx(expected, abs=0.5)
+
+
+def test_filters_show_their_records_and_say_how_many(desk: Opened) -> None:
+    page = desk.page
+    shown = page.locator("#shown")
+    assert shown.get_attribute("aria-live") == "polite"
+    for name, ids in (
+        ("Failures", ["0004", "0005"]),
+        ("Fixed by correction", ["0001", "0003"]),
+        ("Made worse", ["0005"]),
+        ("Errors", ["0006"]),
+        ("All", [f"000{i}" for i in range(1, 8)]),
+    ):
+        button = page.get_by_role("button", name=name)
+        button.click()
+        visible = page.evaluate("[...document.querySelectorAll('.card')].filter(c => !c.hidden).map(c => c.id)")
+        assert visible == [f"record-{i}" for i in ids]
+        assert shown.inner_text() == f"{len(ids)} of 7 records shown"
+        assert button.get_attribute("aria-pressed") == "true"
+        assert page.locator(".filter[aria-pressed=true]").count() == 1
+        assert f"{len(ids)}" in button.inner_text()
+
+
+def test_search_finds_prompts_reasons_and_edits(desk: Opened) -> None:
+    page = desk.page
+    field = page.get_by_role("searchbox")
+    for words, ids in (("RED balls", ["0001"]), ("thimble", ["0006"]), ("no yellow", ["0005"]), ("58 px", ["0003"])):
+        field.fill(words)
+        visible = page.evaluate("[...document.querySelectorAll('.card')].filter(c => !c.hidden).map(c => c.id)")
+        assert visible == [f"record-{i}" for i in ids], words
+    field.fill("no such thing")
+    assert page.locator("#none").is_visible()
+    assert page.locator("#shown").inner_text() == "0 of 7 records shown"
+    page.get_by_role("button", name="Show all").click()
+    assert page.locator("#shown").inner_text() == "7 of 7 records shown"
+    assert page.evaluate("document.activeElement.dataset.key") == "all"
+
+
+def test_slider_works_by_keyboard(desk: Opened) -> None:
+    page = desk.page
+    assert page.locator(".compare:visible").count() == 3
+    slider = page.locator("#record-0001 input[type=range]")
+    slider.focus()
+    clip = "getComputedStyle(document.querySelector('#record-0001 .before')).clipPath"
+    page.keyboard.press("ArrowRight")
+    assert slider.get_attribute("aria-valuetext") == "51 % before, 49 % after"
+    page.keyboard.press("Home")
+    assert "100%" in page.evaluate(clip)
+    assert not page.locator("#record-0001 .cue-before").is_visible()
+    page.keyboard.press("End")
+    assert "100%" not in page.evaluate(clip)
+    assert slider.input_value() == "100"
+    assert page.evaluate("getComputedStyle(document.querySelector('#record-0001 .stage')).outlineStyle") == "solid"
+
+
+def test_slider_shows_the_first_and_the_final_picture(desk: Opened) -> None:
+    sources = desk.page.evaluate(
+        """() => { const card = document.getElementById('record-0003');
+        const film = [...card.querySelectorAll('.film img')].map(i => i.src);
+        return [card.querySelector('img.before').src === film[0], card.querySelector('img.after').src === film.at(-1)]; }"""
+    )
+    assert sources == [True, True]
+
+
+def test_layers_and_single_pictures_can_be_bared(desk: Opened) -> None:
+    page = desk.page
+    step = page.locator("#record-0001 .step").nth(2)
+    for name, layer, on in (
+        ("Found", "found", True),
+        ("Edits", "edits", True),
+        ("Editable region", "region", False),
+    ):
+        assert step.locator(f".on-{layer}").is_visible() is on
+        button = page.get_by_role("button", name=name, exact=True)
+        assert button.get_attribute("aria-pressed") == str(on).lower()
+        button.press("Space")
+        assert step.locator(f".on-{layer}").is_visible() is not on
+        button.press("Enter")
+    bare = step.get_by_role("button")
+    bare.click()
+    assert not step.locator(".over").is_visible()
+    assert page.locator("#record-0001 .step").nth(1).locator(".over").is_visible()
+    bare.click()
+    assert step.locator(".over").is_visible()
+
+
+def test_links_reveal_what_is_filtered_or_folded(desk: Opened) -> None:
+    page = desk.page
+    page.get_by_role("button", name="Errors").click()
+    page.evaluate("location.hash = '#record-0002'")
+    page.wait_for_function("!document.getElementById('record-0002').hidden")
+    page.locator("#record-0002 summary").click()
+    page.locator("#record-0002 .made a").first.click()
+    page.wait_for_function("document.getElementById('recipe-1').open")
+
+
+@pytest.mark.parametrize("width", [320, 360, 768, 1280])
+def test_nothing_is_wider_than_the_screen(desk: Opened, width: int) -> None:
+    desk.page.set_viewport_size({"width": width, "height": 800})
+    desk.page.evaluate("document.querySelectorAll('details').forEach(d => d.open = true)")
+    assert desk.page.evaluate("document.documentElement.scrollWidth") <= width
+    outside = desk.page.evaluate(
+        """() => [...document.querySelectorAll('h1, h3, p, table, figure, pre, input, li')]
+        .filter(e => !e.closest('.sr, .skip, .toolbar') && e.getBoundingClientRect().right > innerWidth + 1)
+        .map(e => e.outerHTML.slice(0, 120))"""
+    )
+    assert outside == []
+
+
+def test_fingers_find_the_buttons(phone: Opened) -> None:
+    small = phone.page.evaluate(
+        """() => [...document.querySelectorAll('button, input, summary')].filter(e => e.offsetParent)
+        .map(e => [e.className || e.tagName, e.getBoundingClientRect()]).filter(([, r]) => r.height < 24 || r.width < 24)
+        .map(([name]) => name)"""
+    )
+    assert small == []
+    phone.page.get_by_role("button", name="Errors").tap()
+    assert phone.page.locator("#shown").inner_text() == "1 of 7 records shown"
+
+
+def test_keyboard_reaches_everything_and_shows_where_it_is(desk: Opened) -> None:
+    page = desk.page
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.className") == "skip"
+    assert page.locator(".skip").bounding_box()["y"] >= 0
+    page.keyboard.press("Enter")
+    assert page.evaluate("document.activeElement.id") == "records"
+    reached = set()
+    for _ in range(25):
+        page.keyboard.press("Tab")
+        name, outline = page.evaluate(
+            """() => { const e = document.activeElement;
+            return [e.className || e.id || e.type || e.tagName, getComputedStyle(e.closest('.stage') || e).outlineStyle]; }"""
+        )
+        reached.add(name)
+        assert outline in ("solid", "auto"), name
+    assert {"filter", "layer", "find", "bare", "range", "SUMMARY"} <= reached
+
+
+def test_landmarks_names_and_headings(desk: Opened) -> None:
+    page = desk.page
+    assert page.evaluate("document.documentElement.lang") == "en"
+    assert page.locator("header.top, main, footer, [role=search]").count() == 4
+    assert page.locator("h1").count() == 1
+    nameless = page.evaluate(
+        """() => [...document.querySelectorAll('button, input, a, article, section, [role=img], img')].filter(e => {
+        const name = e.getAttribute('aria-label') || e.textContent.trim() || e.alt
+          || document.getElementById(e.getAttribute('aria-labelledby'))?.textContent || e.labels?.[0]?.textContent;
+        return !name && !e.closest('[aria-hidden=true]') && !e.matches('.compare img'); }).map(e => e.outerHTML.slice(0, 120))"""
+    )
+    assert nameless == []
+    ids = page.evaluate("[...document.querySelectorAll('[id]')].map(e => e.id)")
+    assert len(ids) == len(set(ids))
+    levels = page.evaluate("[...document.querySelectorAll('h1,h2,h3,h4')].map(h => Number(h.tagName[1]))")
+    assert all(after - before <= 1 for before, after in zip(levels, levels[1:], strict=False))
+
+
+CONTRAST = """() => {
+  const parse = (c) => { const v = c.match(/[\\d.]+/g).map(Number); return v.length === 3 ? [...v, 1] : v; };
+  const mix = (top, under) => [0, 1, 2].map((i) => top[i] * top[3] + under[i] * (1 - top[3]));
+  const light = (c) => { const [r, g, b] = c.map((v) => { v /= 255; return v <= .03928 ? v / 12.92 : ((v + .055) / 1.055) ** 2.4; });
+    return .2126 * r + .7152 * g + .0722 * b; };
+  const ground = (e) => { const chain = []; for (; e; e = e.parentElement) chain.push(parse(getComputedStyle(e).backgroundColor));
+    return chain.reverse().reduce((under, top) => mix(top, under), [255, 255, 255]); };
+  const bad = [];
+  for (const e of document.querySelectorAll('p, b, dt, dd, th, td, small, span, a, button, h1, h2, h3, summary, bdi, li, figcaption')) {
+    if (e.closest('.stage, .sr, .skip, .toolbar, [hidden], :disabled, svg') || !e.offsetParent) continue;
+    if (![...e.childNodes].some((n) => n.nodeType === 3 && n.textContent.trim())) continue;
+    const under = ground(e), over = mix(parse(getComputedStyle(e).color), under);
+    const [a, b] = [light(over), light(under)];
+    const ratio = (Math.max(a, b) + .05) / (Math.min(a, b) + .05);
+    if (ratio < 4.5) bad.push(`${ratio.toFixed(2)} ${e.outerHTML.slice(0, 100)}`);
+  }
+  return bad;
+}"""
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_text_has_contrast_in_both_schemes(desk: Opened, scheme: str) -> None:
+    desk.page.emulate_media(color_scheme=scheme)
+    assert desk.page.evaluate(CONTRAST) == []
+    paper = desk.page.evaluate("getComputedStyle(document.documentElement).backgroundColor")
+    assert paper == {"light": "rgb(250, 248, 243)", "dark": "rgb(21, 22, 26)"}[scheme]
+
+
+def test_prints_the_pictures_and_not_the_controls(desk: Opened) -> None:
+    desk.page.emulate_media(media="print")
+    assert not desk.page.locator(".toolbar").is_visible()
+    assert not desk.page.locator(".compare").first.is_visible()
+    assert desk.page.locator("#record-0001 .film img").count() == 3
+    assert desk.page.locator("#record-0001 .film img").first.is_visible()
+
+
+def test_reads_without_script(browser: "sync_api.Browser", report: Path) -> None:
+    context = browser.new_context(java_script_enabled=False)
+    page = context.new_page()
+    page.goto(report.as_uri())
+    assert not page.locator(".toolbar").is_visible()
+    assert page.locator("#record-0001 .film img").nth(2).is_visible()
+    assert page.locator("#record-0001 .on-edits").first.is_visible()
+    assert not page.locator("#record-0001 .on-region").first.is_visible()
+    context.close()

@@ -22,22 +22,36 @@ from llmgen.llm.words import with_article
 from llmgen.vision.boxes import xywh_to_xyxy
 from llmgen.vision.queries import phrase_query
 
-CASES = json.loads((Path(__file__).parents[1] / "data" / "sld_cases_evaluate.json").read_text(encoding="utf-8"))[
-    "cases"
-]
-BY_NAME = {case["case"]: case for case in CASES}
-
-
-def cases(prefix: str, *without: str) -> Any:
-    chosen = [case for case in CASES if case["case"].startswith(prefix) and case["case"] not in without]
-    assert chosen
-    return pytest.mark.parametrize("case", chosen, ids=lambda case: case["case"])
-
-
+DATA = Path(__file__).parents[1] / "data"
 TWO_NOUNS = "rule_numeracy_two_nouns_defect_reads_first_pair_only"
+NOT_AS_RECORDED = frozenset({TWO_NOUNS})
+PREFIXES = {
+    "test_rules": ("rule",),
+    "test_verdicts": ("verdict",),
+    "test_the_400_prompts": ("lmd_prompt_counts",),
+}
 
 
-@cases("rule", TWO_NOUNS)
+def cases_of(folder: Path) -> list[dict[str, Any]]:
+    """All cases in a folder's `sld_cases*.json`."""
+    found: list[dict[str, Any]] = []
+    for path in sorted(folder.glob("sld_cases*.json")):
+        content = json.loads(path.read_text(encoding="utf-8"))
+        found += content["cases"] if isinstance(content, dict) else content
+    return found
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    if "case" not in metafunc.fixturenames:
+        return
+    prefixes = PREFIXES[metafunc.function.__name__]
+    folder = Path(metafunc.config.getoption("--goldens", default=None) or DATA)
+    cases = {case["case"]: case for case in cases_of(folder) or cases_of(DATA)}
+    chosen = [case for name, case in cases.items() if name.startswith(prefixes) and name not in NOT_AS_RECORDED]
+    assert chosen
+    metafunc.parametrize("case", chosen, ids=[case["case"] for case in chosen])
+
+
 def test_rules(case: dict[str, Any]) -> None:
     meaning = read_prompt(case["input"])
     queries, rule = case["expected"]
@@ -55,12 +69,11 @@ def test_rules(case: dict[str, Any]) -> None:
 
 def test_two_counted_nouns_are_both_read() -> None:
     # The reference reads the first pair twice and never looks at the second.
-    meaning = read_prompt(BY_NAME[TWO_NOUNS]["input"])
+    meaning = read_prompt("A realistic photo of a scene with two cats and three dogs")
     assert [(wanted.noun, wanted.count) for wanted in meaning.objects] == [("cat", 2), ("dog", 3)]
     assert prompt_type(meaning) == "numeracy"
 
 
-@cases("verdict")
 def test_verdicts(case: dict[str, Any]) -> None:
     meaning = read_prompt(case["input"]["prompt"])
     boxes: dict[str, list[Any]] = {}
@@ -71,9 +84,9 @@ def test_verdicts(case: dict[str, Any]) -> None:
     assert verdict.ok is case["expected"], verdict.detail
 
 
-def test_the_400_prompts() -> None:
+def test_the_400_prompts(case: dict[str, Any]) -> None:
     prompts = lmd_prompts()
-    expected = BY_NAME["lmd_prompt_counts"]["expected"]
+    expected = case["expected"]
     assert [entry.id for entry in prompts] == [f"{i:03d}" for i in range(400)]
     for kind, facts in expected.items():
         texts = [entry.prompt for entry in prompts if entry.type == kind]

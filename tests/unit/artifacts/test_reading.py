@@ -1,0 +1,219 @@
+import json
+from pathlib import Path
+
+import pytest
+
+from llmgen.artifacts import PromptEntry, Record
+from llmgen.artifacts.hashing import record_digest
+from llmgen.artifacts.io import (
+    pretty_json,
+    read_manifest,
+    read_records,
+    record_line,
+    records_from_prompts,
+    write_artifact,
+)
+from llmgen.errors import InputError
+
+LAYOUT = {"width": 16, "height": 16, "background_prompt": "a meadow"}
+
+
+def written(tmp_path: Path, content: object) -> Path:
+    path = tmp_path / "in.json"
+    path.write_text(content if isinstance(content, str) else json.dumps(content), encoding="utf-8")
+    return path
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        ["a cat", "a dog"],
+        [{"prompt": "a cat"}, {"prompt": "a dog"}],
+        ["a cat", {"prompt": "a dog", "id": "0002"}],
+        {"kind": "prompts", "schema_version": 1, "records": [{"prompt": "a cat"}, {"prompt": "a dog"}]},
+        {"kind": "prompts", "records": ["a cat", "a dog"]},
+        '{"prompt": "a cat"}\n{"prompt": "a dog"}\n',
+        '"a cat"\n"a dog"',
+        '\ufeff["a cat", "a dog"]',
+        '{"kind": "prompts", "schema_version": 1, "id": "0001", "prompt": "a cat"}\r\n\r\n{"id": "0002", "prompt": "a dog"}',
+    ],
+)
+def test_every_form_of_prompts_reads_the_same(tmp_path, content):
+    read = read_records(written(tmp_path, content))
+    assert read.kind == "prompts"
+    assert [(r.id, r.prompt) for r in read.records] == [("0001", "a cat"), ("0002", "a dog")]
+    assert read.base == tmp_path
+
+
+def test_one_record_on_one_line_is_an_artifact(tmp_path):
+    line = json.dumps({"kind": "layouts", "id": "a", "prompt": "x", "layout": LAYOUT})
+    read = read_records(written(tmp_path, line))
+    assert read.kind == "layouts" and read.records[0].layout.width == 16
+
+
+def test_prompt_entries_keep_what_goes_with_them(tmp_path):
+    entry = {
+        "prompt": "a cat",
+        "id": "c",
+        "seed": 7,
+        "type": "numeracy",
+        "instruction": "why?",
+        "source_image": "c.png",
+    }
+    record = read_records(written(tmp_path, [entry])).records[0]
+    assert record.model_dump(include=set(entry)) == entry
+
+
+def test_separators_inside_json_strings_do_not_end_a_line(tmp_path):
+    lines = '{"prompt": "a\u2028cat"}\n{"prompt": "a\x85dog"}'
+    assert [r.prompt for r in read_records(written(tmp_path, lines)).records] == ["a\u2028cat", "a\x85dog"]
+
+
+REFUSED = {
+    "not JSON": ("{", "not JSON"),
+    "where": ('["a",\n  b]', "line 2, column 3"),
+    "JSON Lines broken in line 3": ('{"prompt": "a"}\n{"prompt": "b"}\n{"prompt": \n', "line 3"),
+    "empty": ("  \n", "is empty"),
+    "empty list": ("[]", "holds no prompts"),
+    "empty records": ('{"kind": "prompts", "records": []}', "holds no prompts"),
+    "number": ("12", "bare int"),
+    "null": ("null", "bare NoneType"),
+    "records no list": ('{"kind": "prompts", "records": {}}', "/records: should be a list"),
+    "wrong kind": ('{"kind": "pictures", "records": ["a"]}', "'pictures' is no kind"),
+    "kind of another type": ('{"kind": ["x"], "records": ["a"]}', "is no kind"),
+    "manifest": ('{"kind": "manifest", "name": "x", "stages": []}', "llmgen run"),
+    "neither": ('{"foo": 1}', "neither prompts nor an artifact"),
+    "unknown field of the document": ('{"kind": "prompts", "records": ["a"], "recrods": 1}', "unknown field 'recrods'"),
+    "newer version": ('{"kind": "prompts", "schema_version": 2, "records": ["a"]}', "newer llmgen"),
+    "newer record": ('{"kind": "prompts", "schema_version": 9, "id": "a", "prompt": "b"}', "newer llmgen"),
+    "version zero": ('{"kind": "prompts", "schema_version": 0, "records": ["a"]}', "no version"),
+    "twice the same id": ('[{"prompt": "a", "id": "x"}, {"prompt": "b", "id": "x"}]', "two records are called 'x'"),
+    "id taken by a position": ('["a", {"prompt": "b", "id": "0001"}]', "positions 1 and 2"),
+    "twice the same field": ('[{"prompt": "a", "prompt": "b"}]', "'prompt' twice"),
+    "nested": ("[" * 100_000 + "]" * 100_000, "nested too deeply"),
+    "huge integer": ("[" + "9" * 10_000 + "]", "not JSON that can be read"),
+    "blank prompt": ('["  "]', "the prompt is empty"),
+    "no prompt": ('[{"id": "a"}]', "/prompt: Field required"),
+    "prompt of another type": ('[{"prompt": 3}]', "/prompt"),
+    "misspelt": ('[{"prompt": "a", "sed": 3}]', "did you mean 'seed'"),
+    "bad id": ('[{"prompt": "a", "id": "../../etc"}]', "/id"),
+    "negative seed": ('[{"prompt": "a", "seed": -1}]', "/seed"),
+    "lone surrogate": ('["\\ud800"]', "position 1"),
+    "list of lists": ("[[1]]", "found list"),
+}
+
+
+@pytest.mark.parametrize("case", REFUSED)
+def test_what_says_nothing_usable_is_refused_in_one_line(tmp_path, case):
+    content, reason = REFUSED[case]
+    with pytest.raises(InputError) as caught:
+        read_records(written(tmp_path, content))
+    message = str(caught.value)
+    assert reason in message
+    assert message.startswith(str(tmp_path / "in.json")) and "\n" not in message and len(message) < 500
+
+
+def test_other_encodings_and_missing_files_are_refused(tmp_path):
+    path = tmp_path / "in.json"
+    path.write_bytes('["é"]'.encode("latin-1"))
+    with pytest.raises(InputError, match="not UTF-8"):
+        read_records(path)
+    with pytest.raises(InputError, match="no such file"):
+        read_records(tmp_path / "none.json")
+    with pytest.raises(InputError, match="directory"):
+        read_records(tmp_path)
+
+
+def test_size_is_bounded(tmp_path, monkeypatch):
+    monkeypatch.setattr("llmgen.artifacts.io.MAX_INPUT_BYTES", 2**20)
+    with pytest.raises(InputError, match="larger than 1 MiB"):
+        read_records(written(tmp_path, ["x" * 2**20]))
+
+
+BAD_RECORDS = {
+    "unknown field": ({"colour": "red"}, "unknown field 'colour'"),
+    "box outside": ({"instances": [[1, 2, 30, 4]]}, "leaves the 16x16 picture"),
+    "box inverted": ({"instances": [[9, 2, 3, 4]]}, "/layout/instances/0/box_xyxy: box is inverted"),
+    "box not a number": (
+        {"instances": [[float("nan"), 2, 3, 4]]},
+        "/layout/instances/0/box_xyxy/0: Input should be a finite",
+    ),
+    "box too short": ({"instances": [[1, 2, 3]]}, "/layout/instances/0/box_xyxy"),
+    "section missing": ({"layout": None}, "needs the section 'layout'"),
+    "image leaves": (
+        {"image": {"path": "../a.png", "width": 4, "height": 4}},
+        "/image/path: image path '../a.png' leaves",
+    ),
+    "image absolute": ({"image": {"path": "/etc/a.png", "width": 4, "height": 4}}, "leaves the folder"),
+    "image on a drive": ({"image": {"path": "C:/a.png", "width": 4, "height": 4}}, "leaves the folder"),
+}
+
+
+@pytest.mark.parametrize("case", BAD_RECORDS)
+def test_a_record_that_does_not_fit_goes_on_with_its_error(tmp_path, case):
+    change, reason = BAD_RECORDS[case]
+    good = {"id": "good", "prompt": "a cat", "layout": LAYOUT}
+    bad = {"id": "bad", "prompt": "a dog", "type": "spatial", "layout": LAYOUT}
+    if "instances" in change:
+        instance = {"id": "i", "phrase": "a ball", "box_xyxy": change["instances"][0]}
+        bad["layout"] = {**LAYOUT, "instances": [instance]}
+    else:
+        bad |= change
+    read = read_records(written(tmp_path, {"kind": "layouts", "records": [bad, good]}))
+    first, second = read.records
+    assert (first.id, first.prompt, first.type, first.kind) == ("bad", "a dog", "spatial", "layouts")
+    assert first.error is not None and first.error.type == "InputError"
+    assert reason in first.error.message and "record 'bad' (position 1)" in first.error.message
+    assert second.error is None and second.layout is not None
+    assert read.dropped == ()
+
+
+def test_an_entry_without_a_name_is_left_out_and_said(tmp_path):
+    read = read_records(written(tmp_path, ["a cat", "", {"kind": "prompts", "prompt": "no id"}, "a dog"]))
+    assert [r.id for r in read.records] == ["0001", "0004"]
+    assert len(read.dropped) == 2 and "position 2" in read.dropped[0] and "/id: missing" in read.dropped[1]
+
+
+def test_both_forms_hold_the_same_records(tmp_path):
+    records = [Record(id="a", prompt="ä\n\u2028 🎈 [\n 1\n]"), Record(id="b", prompt="x", seed=3)]
+    write_artifact(tmp_path / "doc.json", "prompts", records)
+    (tmp_path / "lines.jsonl").write_text("".join(map(record_line, records)), encoding="utf-8")
+    for name in ("doc.json", "lines.jsonl"):
+        assert list(read_records(tmp_path / name).records) == records
+
+
+def test_rows_of_numbers_stay_on_a_line_and_texts_stay_as_they_are():
+    value = {"box": [1.5, -2e-05, 3], "text": "[\n  1,\n  2\n]", "empty": [], "words": ["a"]}
+    text = pretty_json(value)
+    assert '"box": [1.5, -2e-05, 3]' in text
+    assert json.loads(text) == value
+
+
+def test_manifests(tmp_path):
+    path = written(tmp_path, {"name": "x", "prompts": ["a"], "stages": [{"stage": "layout", "method": "lmd"}]})
+    assert read_manifest(path).preset == "toybox"
+    for change, reason in [
+        ({"stages": []}, "/stages"),
+        ({"prompts": []}, "either `prompts`"),
+        ({"prompts_path": "p.json"}, "either `prompts`"),
+        ({"kind": "layouts"}, "not a manifest"),
+        ({"pressets": "toybox"}, "did you mean 'preset'"),
+        ({"name": "../x"}, "/name"),
+        ({"stages": [{"stage": "dream", "method": "x"}]}, "/stages/0/stage"),
+    ]:
+        value = {"name": "x", "prompts": ["a"], "stages": [{"stage": "layout", "method": "lmd"}], **change}
+        with pytest.raises(InputError, match=reason):
+            read_manifest(written(tmp_path, value))
+    with pytest.raises(InputError, match="not a list"):
+        read_manifest(written(tmp_path, []))
+
+
+def test_prompts_of_a_manifest_get_ids(tmp_path):
+    read = records_from_prompts(["a", PromptEntry(prompt="b", id="x")], "m.json", tmp_path)
+    assert [r.id for r in read.records] == ["0001", "x"]
+
+
+def test_digest_ignores_how_a_record_was_written(tmp_path):
+    loose = written(tmp_path, '{"seed": 3, "prompt": "a", "id": "x", "layout": null, "history": []}')
+    assert record_digest(read_records(loose).records[0]) == record_digest(Record(id="x", prompt="a", seed=3))
+    assert record_digest(Record(id="x", prompt="a", seed=3)) != record_digest(Record(id="x", prompt="a", seed=4))

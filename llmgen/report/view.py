@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from llmgen.artifacts import Manifest, Provenance, Record, RecordError, Reply
+from llmgen.artifacts import Kind, Manifest, Provenance, Record, RecordError, Reply, Stage
 from llmgen.artifacts.hashing import canonical_json
 from llmgen.artifacts.io import ReadArtifact, pretty_json
 from llmgen.report.charts import Curve, Dot, curve, dot, percent
@@ -35,6 +35,14 @@ OUTCOME_WORDS: Final[dict[Outcome, tuple[str, str]]] = {
     "unscored": ("Not scored", "·"),
 }
 COLUMN_WORDS: Final = {"layout": "Plan", "detections": "Found", "initial": "Before", "final": "After"}
+_KIND_OF: Final[dict[Stage, Kind]] = {
+    "layout": "layouts",
+    "generate": "images",
+    "detect": "detections",
+    "correct": "corrections",
+    "refine": "refinements",
+    "evaluate": "scores",
+}
 _VALUES: Final = {0.0: "wrong", 1.0: "right"}
 _SCORER_WORDS: Final = {"judge": "an independent judge", "detector": "the loop's own detector", "layout": "the plan"}
 
@@ -192,7 +200,7 @@ def make_page(source: Source) -> Page:
         cards=cards,
         recipes=recipes.all,
         kind=artifact.kind,
-        warnings=_warnings(artifact, counts, bool(tables)),
+        warnings=_warnings(artifact, manifest, counts, bool(tables)),
         reduced=side if any(max(ref.width, ref.height) > side for ref in refs) else None,
     )
 
@@ -337,7 +345,9 @@ def _cell(value: Share) -> Cell:
     return Cell(percent(value.mean), f"{value.successes} of {value.n}", interval, dot(value))
 
 
-def _warnings(artifact: ReadArtifact, counts: Counter[Outcome], scored: bool) -> tuple[str, ...]:
+def _warnings(
+    artifact: ReadArtifact, manifest: Manifest | None, counts: Counter[Outcome], scored: bool
+) -> tuple[str, ...]:
     warnings = []
     errors = counts["error"]
     if errors:
@@ -347,6 +357,6 @@ def _warnings(artifact: ReadArtifact, counts: Counter[Outcome], scored: bool) ->
         )
     if artifact.dropped:
         warnings.append(f"Entries of the artifact that could not be read at all: {len(artifact.dropped)}.")
-    if artifact.kind != "scores":
-        warnings.append(f"This is a partial run: its last artifact holds {artifact.kind}.")
+    if manifest is not None and artifact.kind != _KIND_OF[manifest.stages[-1].stage]:
+        warnings.append(f"The run is not finished: its last artifact holds {artifact.kind}.")
     return tuple(warnings)

@@ -76,6 +76,7 @@ def test_each_record_shows_its_story(page: str) -> None:
         assert words in first
     assert "it should be red" in first
     assert "144 objects do not fit" in articles[5]
+    assert "not finished" not in page
     assert "move red car #1 58 px right" in articles[2]
     assert ">Refined<" in articles[2]
     assert ">dropped<" in articles[3]
@@ -100,10 +101,12 @@ def test_recipes_are_shared_by_records(run: Path) -> None:
 
 
 def test_a_partial_run_with_plans_only(tmp_path: Path) -> None:
+    run = write_run(tmp_path)
+    (run / "scores.json").unlink()
     record = Record(kind="layouts", id="a", prompt="a ball", layout=layout([("red", "ball", (10, 10, 50, 50))]))
-    write_artifact(tmp_path / "layouts.json", "layouts", [record])
-    text = write_report(tmp_path).read_text(encoding="utf-8")
-    assert "partial run" in text and "Planned layout: a red ball" in text
+    write_artifact(run / "layouts.json", "layouts", [record])
+    text = write_report(run).read_text(encoding="utf-8")
+    assert "not finished: its last artifact holds layouts" in text and "Planned layout: a red ball" in text
     assert "before and after correction" not in text
 
 

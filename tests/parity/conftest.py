@@ -1,0 +1,31 @@
+"""Goldens from a directory: `pytest tests/parity --goldens DIR`, by default `tests/data`."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+DATA = Path(__file__).parents[1] / "data"
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--goldens", default=str(DATA), help="folder with sld_cases*.json", metavar="DIR")
+
+
+def sld_cases(folder: Path, prefixes: tuple[str, ...]) -> list[dict[str, Any]]:
+    """Cases of all `sld_cases*.json` whose name begins with one of the prefixes."""
+    found: dict[str, dict[str, Any]] = {}
+    for path in sorted(folder.glob("sld_cases*.json")):
+        content = json.loads(path.read_text(encoding="utf-8"))
+        for case in content["cases"] if isinstance(content, dict) else content:
+            if case["case"].startswith(prefixes):
+                found[case["case"]] = case
+    return list(found.values())
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    if "diffusion_case" in metafunc.fixturenames:
+        folder = Path(metafunc.config.getoption("--goldens", default=str(DATA)))
+        cases = sld_cases(folder, tuple(metafunc.module.CASES))
+        metafunc.parametrize("diffusion_case", cases, ids=[case["case"] for case in cases])

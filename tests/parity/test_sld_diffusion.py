@@ -1,0 +1,376 @@
+"""The diffusion machinery gives what the reference repositories of SLD and LMD gave, run on CPU in their own library versions."""
+
+import math
+import zlib
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import torch
+from diffusers import DDIMScheduler, UNet2DConditionModel
+from torch import Tensor
+
+from llmgen.diffusion.attention import capture_attention, guidance_layers
+from llmgen.diffusion.grounding import Grounding
+from llmgen.diffusion.guidance import (
+    EnergyGuidance,
+    EnergySettings,
+    GuidedPhrase,
+    attention_energy,
+    boxes_on_grid,
+    find_phrases,
+    guidance_iterations,
+    total_energy,
+)
+from llmgen.diffusion.inversion import invert
+from llmgen.diffusion.latents import blend_noise, compose_layers, make_noise
+from llmgen.diffusion.sampling import (
+    GuidedUNet,
+    ddim_timesteps,
+    fast_timesteps,
+    freeze_from,
+    make_levels,
+    sample,
+)
+
+SCHEDULER = DDIMScheduler(
+    num_train_timesteps=1000,
+    beta_start=0.00085,
+    beta_end=0.012,
+    beta_schedule="scaled_linear",
+    clip_sample=False,
+    set_alpha_to_one=False,
+    steps_offset=1,
+)
+
+
+def _rectangle(numbers: list[int], rows: int = 64, columns: int = 64) -> Tensor:
+    mask = torch.zeros(rows, columns, dtype=torch.bool)
+    y0, y1, x0, x1 = numbers
+    mask[y0:y1, x0:x1] = True
+    return mask
+
+
+def _fake(guidance: float) -> Callable[[Tensor, int, int], Tensor]:
+    def predict(x: Tensor, t: int, index: int) -> Tensor:
+        free, wanted = (0.1 * x + c * torch.tanh(x) + 0.0001 * t for c in (0.2, 0.5))
+        return free + guidance * (wanted - free)
+
+    return predict
+
+
+def _fake_inversion(guidance: float, steps: int) -> Tensor:
+    clean = torch.linspace(-1.5, 1.5, 16384).reshape(1, 4, 64, 64)
+    return invert(_fake(guidance), clean, make_levels(SCHEDULER, steps), convention="source")
+
+
+# One check per family of cases: input to what llmgen gives, in the form of `expected`.
+
+
+def _noise(x: Any) -> Any:
+    values = make_noise(x["seed"], x["shape"]).flatten()
+    return {"first": values[:6].tolist(), "at": [values[p].item() for p in x["positions"]]}
+
+
+def _blend(x: Any) -> Any:
+    return blend_noise(torch.tensor(x["bg"]), torch.tensor(x["fg"]), torch.tensor(x["mask"]), x["ratio"]).tolist()
+
+
+def _compose(x: Any) -> Any:
+    layers = [(torch.full((51, 4, 64, 64), float(value)), _rectangle(box)) for value, box in x["layers"]]
+    noise = make_noise(x["bg_seed"], (1, 4, 64, 64))
+    background = torch.full((51, 4, 64, 64), float(x["background"]))
+    composed, frozen = compose_layers(layers, noise, _rectangle(x["removal"]), background)
+    return {"values": [composed[tuple(p)].item() for p in x["probes"]], "frozen_cells": int(frozen.sum())}
+
+
+def _timesteps(x: Any) -> Any:
+    asked: list[int] = []
+
+    def predict(z: Tensor, t: int, index: int) -> Tensor:
+        asked.append(t)
+        return z
+
+    levels = make_levels(SCHEDULER, 50)
+    assert levels.timesteps == ddim_timesteps(1000, 50)
+    invert(predict, torch.zeros(1, 1, 1, 1), levels, convention="source")
+    return {"forward": list(levels.timesteps), "inverse": asked}
+
+
+def _inverse_steps(x: Any) -> Any:
+    levels = make_levels(SCHEDULER, 50)
+    eps, start = torch.tensor(x["eps"]), torch.tensor(x["x"])
+    results = []
+    for t in x["t"]:
+        index = levels.timesteps.index(t + 20)
+        clean, noise = levels.predicted(eps, start, index + 1)
+        results.append(levels.renoise(clean, noise, index).tolist())
+    return results
+
+
+def _inversion_loop(x: Any) -> Any:
+    stored = _fake_inversion(x["guidance"], x["steps"])[0].flatten(1)
+    return {str(i): stored[i][[0, 5000, 12345, 16383]].tolist() for i in (0, 25, 50)}
+
+
+def _final_loop(x: Any) -> Any:
+    stored = _fake_inversion(2.5, 50)
+    held = (~_rectangle([10, 40, 20, 50])).float()[None, None]
+    start = stored[:, 0] * held + make_noise(6666, (1, 4, 64, 64)) * (1 - held)
+    after = freeze_from(stored, held, x["frozen_steps"])
+    final = sample(_fake(2.5), start, make_levels(SCHEDULER, 50), after_step=after)[0, -1]
+    return [final[tuple(p)].item() for p in x["probes"]]
+
+
+def _settings(x: Any, reference: float = 0.0) -> EnergySettings:
+    return EnergySettings(
+        top_inside=x["fg_top_p"],
+        top_outside=x["bg_top_p"],
+        weight_inside=x["fg_weight"],
+        weight_outside=x["bg_weight"],
+        weight_reference=reference,
+    )
+
+
+def _energy_map(x: Any) -> Any:
+    attention = torch.tensor(x["attention"])
+    side = math.isqrt(attention.shape[1])
+    return sum(
+        attention_energy(attention, boxes_on_grid(boxes, side, side).flatten(), tokens, _settings(x)).item()
+        for boxes, tokens in zip(x["boxes_per_object"], x["token_positions"], strict=True)
+    )
+
+
+def _energy_total(x: Any) -> Any:
+    maps = {str(i): torch.tensor(m) for i, m in enumerate(x["layers"])}
+    shape = (8, 8)  # the larger of the two grids
+    phrases = [
+        GuidedPhrase(tuple(map(tuple, b)), tuple(t), w)
+        for b, t, w in zip(x["boxes_per_object"], x["token_positions"], x["word_tokens"], strict=True)
+    ]
+    reference = [{str(i): torch.tensor(m) for i, m in enumerate(maps_of)} for maps_of in x["reference"]]
+    return {
+        "without_reference": total_energy(maps, phrases, shape, _settings(x)).item(),
+        "with_reference": total_energy(maps, phrases, shape, _settings(x, x["ref_weight"]), reference).item(),
+    }
+
+
+def _iterations(x: Any) -> Any:
+    return [guidance_iterations(i) for i in range(50)]
+
+
+def _fast(x: Any) -> Any:
+    return list(fast_timesteps(ddim_timesteps(1000, 50), 30, 2))
+
+
+def _phrases(x: Any) -> Any:
+    prompt, places = find_phrases(x["prompt"], x["phrases"], lambda text: ["<bos>", *text.split(), "<eos>"])
+    words = [
+        place[phrase.split().index(word)] for place, phrase, word in zip(places, x["phrases"], x["words"], strict=True)
+    ]
+    return {"positions": places, "word_positions": words, "prompt": prompt}
+
+
+# The small network, rebuilt from names.
+
+
+def named(name: str, shape: tuple[int, ...]) -> Tensor:
+    return torch.randn(shape, generator=torch.Generator().manual_seed(zlib.crc32(name.encode())))
+
+
+@pytest.fixture(scope="module")
+def network() -> UNet2DConditionModel:
+    unet = UNet2DConditionModel(
+        sample_size=64,
+        in_channels=4,
+        out_channels=4,
+        block_out_channels=(16, 16, 16, 16),
+        layers_per_block=2,
+        down_block_types=("CrossAttnDownBlock2D",) * 3 + ("DownBlock2D",),
+        up_block_types=("UpBlock2D",) + ("CrossAttnUpBlock2D",) * 3,
+        cross_attention_dim=768,
+        attention_head_dim=2,
+        norm_num_groups=4,
+        attention_type="gated",
+    )
+    with torch.no_grad():
+        for name, p in unet.named_parameters():
+            r = named(name, tuple(p.shape))
+            if name.endswith(("alpha_attn", "alpha_dense")):
+                p.fill_(0.7)
+            elif p.ndim >= 2:
+                p.copy_(r / p[0].numel() ** 0.5)
+            elif "norm" in name and name.endswith("weight"):
+                p.copy_(1 + 0.1 * r)
+            else:
+                p.copy_(0.1 * r)
+    return unet.eval().requires_grad_(False)
+
+
+LATENT, TEXT = named("latent", (1, 4, 64, 64)), named("text", (2, 77, 768))
+CAT, DOG = (0.1, 0.2, 0.5, 0.7), (0.55, 0.3, 0.95, 0.8)
+
+
+def _grounding(**objects: tuple[float, ...]) -> Grounding:
+    boxes, embeddings, masks = torch.zeros(1, 30, 4), torch.zeros(1, 30, 768), torch.zeros(1, 30)
+    for i, (name, box) in enumerate(objects.items()):
+        boxes[0, i], embeddings[0, i], masks[0, i] = torch.tensor(box), named(f"phrase:a {name}", (768,)), 1
+    return Grounding(boxes, embeddings, masks)
+
+
+def _guided(unet: Any, guidance: float, grounding: Grounding | None, on: int) -> GuidedUNet:
+    return GuidedUNet(unet, TEXT[1:], TEXT[:1], guidance, grounding=grounding, grounding_steps=on)
+
+
+def _probe(values: Tensor, x: Any) -> list[float]:
+    return [values[tuple(p)].item() for p in x["probes"]]
+
+
+def _tiny_forward(x: Any, unet: Any) -> Any:
+    both = _grounding(cat=x["boxes"]["a cat"], dog=x["boxes"]["a dog"]).both_halves()
+    with torch.no_grad(), capture_attention(unet, guidance_layers(unet)) as watched:
+        latents = torch.cat([LATENT, LATENT])
+        out = unet(latents, 481, encoder_hidden_states=TEXT, cross_attention_kwargs=both).sample
+        maps = [p.probabilities[1] for p in watched.values() if p.probabilities is not None]
+    names = ("mid/0/0/0", "up/1/0/0", "up/1/1/0", "up/1/2/0")
+    return {
+        "epsilon": _probe(out[1], x),
+        "attention": {
+            n: [m[tuple(p)].item() for p in x["attention_probes"] if p[1] < m.shape[1]]
+            for n, m in zip(names, maps, strict=True)
+        },
+    }
+
+
+def _tiny_guidance(x: Any, unet: Any) -> Any:
+    levels = make_levels(SCHEDULER, 50)
+    index = levels.timesteps.index(x["t"])
+    phrases = [GuidedPhrase((CAT,), (3, 4), 4), GuidedPhrase((DOG,), (7, 8), 8)]
+    guide = EnergyGuidance(
+        unet,
+        TEXT[1:],
+        phrases,
+        levels,
+        settings=EnergySettings(threshold=0.01),
+        kwargs=_grounding(cat=CAT, dog=DOG).null(),
+        iterations=lambda i: x["iterations"],
+    )
+    latents = guide(LATENT, index)
+    return {
+        "last_energy_times_5": guide.last,
+        "latent": _probe(latents[0], x),
+        "change_norm": (latents - LATENT).norm().item(),
+    }
+
+
+def _tiny_object(x: Any, unet: Any) -> Any:
+    kept: list[Tensor] = []
+    predict = _guided(unet, 7.5, _grounding(cat=CAT), int(x["beta"] * x["steps"]))
+    layer = guidance_layers(unet)[1]
+    with capture_attention(unet, [layer]) as watched:
+
+        def keep(latents: Tensor, index: int) -> Tensor:
+            probabilities = watched[layer].probabilities
+            assert probabilities is not None
+            kept.append(probabilities[1, :, :, 4])
+            return latents
+
+        run = sample(predict, LATENT, make_levels(SCHEDULER, x["steps"]), after_step=keep)[0]
+    return {
+        "final": _probe(run[-1], x),
+        "stored_2": _probe(run[2], x),
+        "attention": [kept[3][1, p].item() for p in (0, 100, 255)],
+    }
+
+
+def _tiny_inversion(x: Any, unet: Any) -> Any:
+    predict = _guided(unet, x["guidance"], None, 0)
+    stored = invert(predict, 0.5 * LATENT, make_levels(SCHEDULER, x["steps"]), convention="source")[0]
+    return {i: _probe(stored[int(i)], x) for i in ("0", "3", "5")}
+
+
+def _tiny_final(x: Any, unet: Any) -> Any:
+    levels, layers = make_levels(SCHEDULER, x["steps"]), guidance_layers(unet)
+    names = ("mid.0.0.0", "up.1.0.0", "up.1.1.0", "up.1.2.0")
+    reference = [
+        {
+            layer: named(f"ref:{name}:{i}", (2, 64 if name.startswith("mid") else 256)).softmax(-1)
+            for layer, name in zip(layers, names, strict=True)
+        }
+        for i in range(x["steps"])
+    ]
+    grounding = _grounding(cat=CAT, dog=DOG)
+    guide = EnergyGuidance(
+        unet,
+        TEXT[1:],
+        [GuidedPhrase((CAT,), (3, 4), 4, reference)],
+        levels,
+        settings=EnergySettings(threshold=0.01, weight_reference=x["ref_weight"]),
+        kwargs=grounding.null(),
+        iterations=lambda i: x["iterations"] if i < 3 else 0,
+    )
+    stored = torch.stack([named(f"stored:{i}", (1, 4, 64, 64)) for i in range(6)], dim=1)
+    held = (~_rectangle([10, 50, 8, 40])).float()[None, None]
+    start = stored[:, 0] * held + make_noise(6666, (1, 4, 64, 64)) * (1 - held)
+    predict = _guided(unet, 2.5, grounding, int(x["beta"] * x["steps"]))
+    after = freeze_from(stored, held, x["frozen_steps"])
+    return _probe(sample(predict, start, levels, before_step=guide, after_step=after)[0, -1], x)
+
+
+CASES: dict[str, Callable[..., Any]] = {
+    "noise_": _noise,
+    "blend_": _blend,
+    "compose_": _compose,
+    "ddim_timesteps": _timesteps,
+    "ddim_inverse_single": _inverse_steps,
+    "ddim_inversion_loop": _inversion_loop,
+    "final_loop_": _final_loop,
+    "energy_max_based": _energy_map,
+    "energy_total": _energy_total,
+    "guidance_iterations": _iterations,
+    "fast_schedule": _fast,
+    "phrases_": _phrases,
+    "tiny_forward": _tiny_forward,
+    "tiny_guidance": _tiny_guidance,
+    "tiny_object": _tiny_object,
+    "tiny_inversion": _tiny_inversion,
+    "tiny_final": _tiny_final,
+}
+MENDED = {
+    "phrases_defect_character_level_match": {
+        "positions": [[5, 6]],
+        "word_positions": [6],
+        "prompt": "A sea cat with a cat",
+    }
+}
+
+
+def test_case(diffusion_case: dict[str, Any], request: pytest.FixtureRequest) -> None:
+    name = diffusion_case["case"]
+    prefix = max((p for p in CASES if name.startswith(p)), key=len)
+    network = (request.getfixturevalue("network"),) if prefix.startswith("tiny_") else ()
+    got = CASES[prefix](diffusion_case["input"], *network)
+    compare = diffusion_case["compare"]
+    tolerance = float(compare.split()[1]) if compare.startswith("approx") else 0.0
+    check(got, MENDED.get(name, diffusion_case["expected"]), tolerance)
+
+
+def check(got: Any, expected: Any, tolerance: float, where: str = "") -> None:
+    """Equal in form; numbers within the tolerance, relative above 1."""
+    if isinstance(expected, dict):
+        assert sorted(got) == sorted(expected), where
+        for key in expected:
+            check(got[key], expected[key], tolerance, f"{where}/{key}")
+    elif isinstance(expected, list):
+        assert len(got) == len(expected), where
+        for i, (a, b) in enumerate(zip(got, expected, strict=True)):
+            check(a, b, tolerance, f"{where}/{i}")
+    elif isinstance(expected, int | float) and not isinstance(expected, bool):
+        assert abs(got - expected) <= tolerance * max(1.0, abs(expected)), f"{where}: {got} is not {expected}"
+    else:
+        assert got == expected, where
+
+
+def test_check_can_fail() -> None:
+    with pytest.raises(AssertionError):
+        check({"a": [1.0]}, {"a": [1.1]}, 1e-3)

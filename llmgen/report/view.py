@@ -305,11 +305,15 @@ def _chain(manifest: Manifest | None, recipes: Sequence[Recipe]) -> tuple[str, .
 def _headline(tables: Sequence[ScoreTable]) -> tuple[str, str, str] | None:
     if not tables:
         return None
-    by_column = dict(zip(tables[0].columns, tables[0].overall.cells, strict=True))
+    pair = _before_and_after(tables[0].columns, tables[0].overall.cells)
+    return (percent(pair[0].mean), percent(pair[1].mean), _by(tables[0].scorer)) if pair else None
+
+
+def _before_and_after(columns: Sequence[str], cells: Sequence[Share | None]) -> tuple[Share, Share] | None:
+    """The two shares that can be compared: both there, and about equally many records."""
+    by_column = dict(zip(columns, cells, strict=True))
     before, after = by_column.get("initial"), by_column.get("final")
-    if before is None or after is None:
-        return None
-    return percent(before.mean), percent(after.mean), _by(tables[0].scorer)
+    return (before, after) if before and after and before.n == after.n else None
 
 
 def _by(scorer: Scorer) -> str:
@@ -320,9 +324,8 @@ def _table(table: ScoreTable) -> Table:
     changes = {"initial", "final"} <= set(table.columns)
 
     def row(name: str, cells: Sequence[Share | None]) -> Row:
-        by_column = dict(zip(table.columns, cells, strict=True))
-        before, after = by_column.get("initial"), by_column.get("final")
-        points = round((after.mean - before.mean) * 100) if before and after else None
+        pair = _before_and_after(table.columns, cells)
+        points = round((pair[1].mean - pair[0].mean) * 100) if pair else None
         sign = "" if points is None else "−" if points < 0 else "+" if points else "±"
         trend = "" if points is None else "down" if points < 0 else "up" if points else "level"
         change = "" if points is None else f"{sign}{abs(points)}"

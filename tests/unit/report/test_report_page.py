@@ -229,3 +229,21 @@ def test_a_picture_outside_the_folder_is_not_read(tmp_path: Path) -> None:
     (root / "link.png").symlink_to(outside)
     picture = Pictures(ImageStore(root)).show(ImageRef(path="link.png", width=128, height=128))
     assert picture.url is None and picture.problem is not None
+
+
+def test_before_and_after_are_compared_only_over_the_same_records(tmp_path: Path) -> None:
+    run = write_run(tmp_path)
+    assert make_page(read_source(run)).headline is not None
+    scored = list(read_source(run).artifact.records)
+    assert scored[0].scores is not None
+    scored[0] = scored[0].grown(scores=scored[0].scores[1:])
+    write_artifact(run / "scores.json", "scores", scored)
+    page = make_page(read_source(run))
+    assert page.headline is None
+    assert {row.type: row.change for row in (*page.tables[0].rows, page.tables[0].overall)} == {
+        "negation": "±0",
+        "numeracy": "",
+        "attribution": "−50",
+        "spatial": "+100",
+        "overall": "",
+    }

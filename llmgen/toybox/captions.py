@@ -211,6 +211,7 @@ def sample_prompt(rng: random.Random, type: PromptType) -> Prompt:
     Returns:
         The prompt with its truth and a scene that obeys.
     """
+    groups: tuple[int, ...]
     background = rng.choice(BACKGROUNDS)
     name, where = BACKGROUND_PHRASES[background][0], PLACE_PHRASES[background][0]
     if type == "numeracy":

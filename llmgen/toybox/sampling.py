@@ -203,7 +203,9 @@ def write_model_index(folder: Path) -> None:
         "scheduler": ["diffusers", "DDIMScheduler"],
         "text_encoder": ["transformers", "CLIPTextModel"],
         "tokenizer": ["transformers", "CLIPTokenizer"],
-        "unet": ["llmgen.toybox.unet", "PositionedUNet2DConditionModel"],
+        # diffusers loads only classes of libraries that it knows. The caller passes our subclass as `unet`; a load that
+        # forgets to fails loudly on the wider first convolution.
+        "unet": ["diffusers", "UNet2DConditionModel"],
         "vae": ["diffusers", "AutoencoderTiny"],
     }
     (folder / "model_index.json").write_text(json.dumps(index, indent=2) + "\n", encoding="utf-8")

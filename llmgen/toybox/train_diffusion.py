@@ -107,7 +107,7 @@ class LatentPool:
         full = len(self._scenes) == recipe.pool
         self._owed += recipe.batch * (recipe.fresh_share / 4 if full else recipe.fresh_share)
         if not self._scenes:
-            self._add(512)
+            self._add(min(512, recipe.pool))
         elif self._owed >= 64:
             self._add(64)
             self._owed -= 64

@@ -20,7 +20,7 @@ from llmgen.toybox.captions import sample_caption, sample_vague_caption
 from llmgen.toybox.tokenizer import MAX_LENGTH, build_tokenizer
 from llmgen.toybox.training import Average, Budget, load_checkpoint, one_cycle, save_checkpoint
 from llmgen.toybox.truth import OPPOSITES, Demand, Relation, Truth
-from llmgen.toybox.vocabulary import BACKGROUNDS, COLORS, NOUNS, object_phrase, singular
+from llmgen.toybox.vocabulary import BACKGROUNDS, COLORS, NOUNS, PLURALS, object_phrase, singular
 from llmgen.toybox.world import sample_scene
 
 logger = logging.getLogger(__name__)
@@ -138,13 +138,7 @@ def _sample_batch(rng: random.Random, tokenizer: CLIPTokenizer, noun_ids: set[in
             scene = sample_scene(rng)
             caption = sample_vague_caption(rng, scene) if rng.random() < 0.08 else sample_caption(rng, scene)
             text, truth = caption.text, caption.truth
-            words = set(text.split())
-            named = any(
-                w in words
-                for w in {"meadow": ("meadow",), "beach": ("beach",), "night": ("night",), "snow": ("snow", "snowy")}[
-                    scene.background
-                ]
-            )
+            named = any(word.startswith(scene.background) for word in text.split())
             background = BACKGROUNDS.index(scene.background) if named else len(BACKGROUNDS)
         bag = [0] * (len(NOUNS) * len(_COLOR_NAMES))
         for demand in truth.demands if truth else ():
@@ -215,7 +209,7 @@ def run(
     recipe = recipe or TextRecipe()
     torch.manual_seed(seed)
     tokenizer = build_tokenizer()
-    noun_ids = {tokenizer.convert_tokens_to_ids(f"{w}</w>") for w in _noun_words()}
+    noun_ids = {tokenizer.convert_tokens_to_ids(f"{w}</w>") for w in (*NOUNS, *PLURALS.values())}
     exam = _Exam(build_text_encoder(tokenizer)).to(device)
     optimizer = torch.optim.AdamW(exam.parameters(), lr=recipe.learning_rate, betas=(0.9, 0.98), weight_decay=0.01)
     budget, average = Budget(minutes, steps), Average(exam, 0.995)
@@ -247,9 +241,3 @@ def run(
     encoder.save_pretrained(out_dir / "text_encoder")
     tokenizer.save_pretrained(out_dir / "tokenizer")
     return encoder
-
-
-def _noun_words() -> list[str]:
-    from llmgen.toybox.vocabulary import PLURALS
-
-    return [*NOUNS, *PLURALS.values()]

@@ -28,6 +28,7 @@ class VaeRecipe:
         learning_rate: Peak of the one-cycle schedule.
         latent_noise: Standard deviation of the noise on the latents, which are kept near unit scale.
         checkpoint_s: Seconds between checkpoints.
+        measured: Held-out pictures that each checkpoint is measured on.
     """
 
     batch: int = 24
@@ -35,6 +36,7 @@ class VaeRecipe:
     learning_rate: float = 2.5e-3
     latent_noise: float = 0.08
     checkpoint_s: float = 120.0
+    measured: int = 64
 
 
 def build_vae() -> AutoencoderTiny:
@@ -65,7 +67,7 @@ def to_tensor(images: list[np.ndarray]) -> torch.Tensor:
 
 
 def _crops(rng: random.Random, recipe: VaeRecipe) -> torch.Tensor:
-    crops = []
+    crops: list[np.ndarray] = []
     while len(crops) < recipe.batch:
         scene = sample_scene(rng)
         image = render_image(scene)
@@ -168,6 +170,7 @@ def run(
     rng = random.Random(f"vae:{seed}:{budget.step}")
     out_dir.mkdir(parents=True, exist_ok=True)
     saved_at, running = budget.elapsed_s, 0.0
+    held_out = range(900_000, 900_000 + recipe.measured)
     while not budget.done:
         images = _crops(rng, recipe).to(device).contiguous(memory_format=torch.channels_last)
         for group in optimizer.param_groups:
@@ -190,24 +193,25 @@ def run(
         if budget.elapsed_s - saved_at > recipe.checkpoint_s or budget.done:
             saved_at = budget.elapsed_s
             save_checkpoint(out_dir, vae, optimizer, budget, average)
-            averaged = averaged_vae(average)
+            averaged = averaged_vae(average, recipe.measured)
             contact_sheet(averaged, out_dir / "sheet.png", range(900_000, 900_008))
             averaged.save_pretrained(out_dir / "vae")
             logger.info(
                 "step %d  psnr %.2f dB  latents %s",
                 budget.step,
-                psnr_on_renders(averaged, range(900_000, 900_048)),
-                latent_statistics(averaged, range(900_000, 900_048)),
+                psnr_on_renders(averaged, held_out),
+                latent_statistics(averaged, held_out),
             )
             budget.pause()
-    return averaged_vae(average)
+    return averaged_vae(average, recipe.measured)
 
 
-def averaged_vae(average: Average) -> AutoencoderTiny:
+def averaged_vae(average: Average, measured: int = 256) -> AutoencoderTiny:
     """Make a model of averaged weights, its latents scaled to unit standard deviation.
 
     Args:
         average: Averaged weights of a `build_vae` model.
+        measured: Pictures that the scale of the latents is measured on.
 
     Returns:
         The model on the CPU, in evaluation mode.
@@ -215,6 +219,6 @@ def averaged_vae(average: Average) -> AutoencoderTiny:
     vae = build_vae()
     vae.load_state_dict({name: tensor.cpu() for name, tensor in average.state.items()})
     vae.eval()
-    _, deviation = latent_statistics(vae, range(800_000, 800_256))
+    _, deviation = latent_statistics(vae, range(800_000, 800_000 + measured))
     vae.register_to_config(scaling_factor=round(1 / deviation, 4))
     return vae

@@ -128,7 +128,8 @@ class PositionedUNet2DConditionModel(UNet2DConditionModel):
     modules are disabled (`enabled = False`), as GLIGEN's scheduled sampling does.
     """
 
-    @functools.wraps(UNet2DConditionModel.__init__)
+    # `wraps` keeps the parent's signature, from which diffusers reads the names of the configuration.
+    @functools.wraps(UNet2DConditionModel.__init__)  # type: ignore[misc]
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         """Make the network; the arguments are those of the parent."""
         super().__init__(*args, **kwargs)

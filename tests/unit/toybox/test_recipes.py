@@ -1,0 +1,95 @@
+import random
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+
+from llmgen.toybox.captions import sample_caption
+from llmgen.toybox.export import export_denoiser
+from llmgen.toybox.sampling import TextToImage, generate, grounding_of_scenes
+from llmgen.toybox.train_diffusion import DiffusionRecipe, load_average
+from llmgen.toybox.train_diffusion import run as train_diffusion
+from llmgen.toybox.train_text import TextRecipe
+from llmgen.toybox.train_text import run as train_text
+from llmgen.toybox.train_vae import VaeRecipe, psnr_on_renders
+from llmgen.toybox.train_vae import run as train_vae
+from llmgen.toybox.training import Budget, one_cycle
+from llmgen.toybox.vocabulary import NOUNS
+from llmgen.toybox.world import sample_scene
+
+
+def test_the_shipped_autoencoder_keeps_the_pictures() -> None:
+    models = TextToImage.from_pretrained()
+    assert psnr_on_renders(models.vae, range(930_000, 930_008)) > 30
+
+
+def test_the_shipped_text_encoder_tells_phrases_apart() -> None:
+    models = TextToImage.from_pretrained()
+    phrases = [f"a {color} {noun}" for noun in NOUNS for color in ("red", "blue")]
+    pooled = torch.nn.functional.normalize(models.pooled(phrases) - models.pooled(phrases).mean(0), dim=-1)
+    similarity = pooled @ pooled.T - 2 * torch.eye(len(phrases))
+    assert similarity.max() < 0.9
+    # The same noun in another colour is nearer than another noun in another colour, on average.
+    same = torch.stack([similarity[i, i ^ 1] for i in range(len(phrases))]).mean()
+    assert same > similarity[similarity > -1].mean()
+
+
+def test_the_autoencoder_recipe_learns_resumes_and_repeats(tmp_path: Path) -> None:
+    recipe = VaeRecipe(batch=4, measured=2)
+    first = train_vae(tmp_path / "a", steps=3, recipe=recipe)
+    again = train_vae(tmp_path / "b", steps=3, recipe=recipe)
+    assert all(torch.equal(a, b) for a, b in zip(first.parameters(), again.parameters(), strict=True))
+    longer = train_vae(tmp_path / "a", steps=5, recipe=recipe, resume=True)
+    assert not torch.equal(next(first.parameters()), next(longer.parameters()))
+    assert '"step": 5' in (tmp_path / "a" / "state.json").read_text()
+    assert longer.config.scaling_factor > 0
+    assert (tmp_path / "a" / "sheet.png").is_file()
+
+
+def test_the_text_recipe_runs(tmp_path: Path) -> None:
+    encoder = train_text(tmp_path, steps=2, recipe=TextRecipe(batch=8))
+    assert encoder.config.hidden_size == 128
+    assert (tmp_path / "text_encoder" / "model.safetensors").is_file()
+
+
+def test_the_denoiser_recipe_runs_resumes_and_exports(tmp_path: Path) -> None:
+    recipe = DiffusionRecipe(batch=2, pool=16, look_s=1e9, grounded_share=0.5)
+    with pytest.MonkeyPatch.context() as patch:
+        # The contact sheet at the end draws 48 pictures twice; two show as much here.
+        from llmgen.toybox import train_diffusion as module
+
+        patch.setattr(module, "look", lambda models, path: {"seen": float(models.unet is not None)})
+        train_diffusion(tmp_path, steps=4, recipe=recipe, workers=1)
+        before = load_average(tmp_path)
+        after = train_diffusion(tmp_path, steps=8, recipe=recipe, workers=1, resume=True)
+    assert not torch.equal(next(before.parameters()), next(after.parameters()))
+    export_denoiser(tmp_path, tmp_path / "shipped")
+    index = (tmp_path / "shipped" / "model_index.json").read_text()
+    assert "StableDiffusionGLIGENPipeline" in index
+    assert (tmp_path / "shipped" / "unet" / "diffusion_pytorch_model.safetensors").stat().st_size < 20e6
+
+
+def test_sampling_is_seeded_and_sees_text_and_boxes(tmp_path: Path) -> None:
+    from llmgen.toybox.unet import build_unet
+
+    torch.manual_seed(0)
+    models = replace(TextToImage.from_pretrained(), unet=build_unet().eval())
+    scenes = [sample_scene(random.Random(i)) for i in range(2)]
+    texts = [sample_caption(random.Random(1), scene).text for scene in scenes]
+    alone = generate(models, texts, steps=2)
+    assert (alone[0] == generate(models, texts, steps=2)[0]).all()
+    grounded = generate(models, texts, steps=2, grounding=grounding_of_scenes(models, scenes))
+    assert (alone[0] != grounded[0]).any()
+    assert (alone[0] != generate(models, texts[::-1], steps=2)[0]).any()
+
+
+def test_budget_and_schedule() -> None:
+    with pytest.raises(ValueError):
+        Budget(None, None)
+    budget = Budget(None, 2)
+    budget.advance()
+    assert budget.progress == 0.5 and not budget.done
+    factors = [one_cycle(p / 100, hold=0.5) for p in range(101)]
+    assert max(factors) == 1 and factors[0] < 0.1 and factors[-1] == pytest.approx(0.02)
+    assert factors[40] == 1 > factors[80]

@@ -34,6 +34,8 @@ OUTCOME_WORDS: Final[dict[Outcome, tuple[str, str]]] = {
     "error": ("Error", "!"),
     "unscored": ("Not scored", "·"),
 }
+#: What nothing was done about is not "still" wrong.
+UNCORRECTED_WORDS: Final = OUTCOME_WORDS | {"right": ("Right", "✓"), "wrong": ("Wrong", "✗")}
 COLUMN_WORDS: Final = {"layout": "Plan", "detections": "Found", "initial": "Before", "final": "After"}
 _KIND_OF: Final[dict[Stage, Kind]] = {
     "layout": "layouts",
@@ -184,6 +186,7 @@ def make_page(source: Source) -> Page:
     cards = tuple(_card(record, scorer, pictures, recipes) for record in records)
     tables = score_tables(records)
     counts = Counter(card.outcome for card in cards)
+    words = OUTCOME_WORDS if any("initial" in table.columns for table in tables) else UNCORRECTED_WORDS
     layers = {layer for card in cards for step in card.steps for layer, _ in step.marks}
     layers |= {"region" for card in cards for step in card.steps if step.region is not None and step.region.url}
     return Page(
@@ -193,7 +196,7 @@ def make_page(source: Source) -> Page:
         chain=_chain(manifest, recipes.all),
         headline=_headline(tables),
         tables=tuple(_table(table) for table in tables),
-        outcomes=tuple((key, *OUTCOME_WORDS[key], counts[key]) for key in OUTCOMES if counts[key]),
+        outcomes=tuple((key, *words[key], counts[key]) for key in OUTCOMES if counts[key]),
         filters=_filters(counts),
         layers=tuple((layer, *LAYERS[layer]) for layer in LAYERS if layer in layers),
         curve=curve(success_at_round(records)),
@@ -241,9 +244,12 @@ class _Recipes:
 def _card(record: Record, scorer: Scorer | None, pictures: Pictures, recipes: _Recipes) -> Card:
     steps = make_steps(record, pictures, scores_of(record, scorer) if scorer else {})
     became = outcome(record, scorer)
-    words, sign = OUTCOME_WORDS[became]
+    paired = any(s.of == "initial" for s in record.scores or ())
+    words, sign = (OUTCOME_WORDS if paired else UNCORRECTED_WORDS)[became]
     verdicts = tuple(
-        Verdict(COLUMN_WORDS[s.of], _VALUES.get(s.value, f"{s.value:.2f}"), s.value == 1, s.metric, s.by, s.detail)
+        Verdict(
+            _column_words(s.of, paired), _VALUES.get(s.value, f"{s.value:.2f}"), s.value == 1, s.metric, s.by, s.detail
+        )
         for s in record.scores or ()
     )
     texts = [record.id, record.prompt, record.instruction, record.type, words]
@@ -267,6 +273,10 @@ def _card(record: Record, scorer: Scorer | None, pictures: Pictures, recipes: _R
         made=tuple(recipes.add(made) for made in record.provenance),
         error=record.error,
     )
+
+
+def _column_words(of: str, paired: bool) -> str:
+    return "Picture" if of == "final" and not paired else COLUMN_WORDS[of]
 
 
 def _filters(counts: Counter[Outcome]) -> tuple[Filter, ...]:
@@ -334,7 +344,7 @@ def _table(table: ScoreTable) -> Table:
     return Table(
         title=table.scorer.metric,
         by=_by(table.scorer),
-        columns=tuple((column, COLUMN_WORDS[column]) for column in table.columns),
+        columns=tuple((column, _column_words(column, changes)) for column in table.columns),
         rows=tuple(row(r.type, r.cells) for r in table.rows) if len(table.rows) > 1 else (),
         overall=row(table.overall.type if len(table.rows) > 1 else table.rows[0].type, table.overall.cells),
         changes=changes,

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from PIL import Image
-from report_run import HOSTILE, RunFolder, draw, found, layout, records, write_run
+from report_run import HOSTILE, RunFolder, draw, found, layout, records, score, write_run
 
 from llmgen.artifacts import AddEdit, EditPlan, HistoryEntry, ImageRef, MoveEdit, Record
 from llmgen.artifacts.io import write_artifact
@@ -247,3 +247,16 @@ def test_before_and_after_are_compared_only_over_the_same_records(tmp_path: Path
         "spatial": "+100",
         "overall": "",
     }
+
+
+def test_without_correction_nothing_is_called_still_wrong(tmp_path: Path) -> None:
+    ref = RunFolder(tmp_path).save("a", draw([]))
+    scored = Record(
+        kind="scores", id="a", prompt="p", image=ref, scores=(score("final", 0.0, "numeracy", "wanted 3, found 2"),)
+    )
+    write_artifact(tmp_path / "scores.json", "scores", [scored])
+    page = make_page(read_source(tmp_path))
+    assert page.cards[0].outcome_text == "Wrong"
+    assert page.cards[0].verdicts[0].column == "Picture"
+    assert [words for _, words in page.tables[0].columns] == ["Picture"]
+    assert [o[1:] for o in page.outcomes] == [("Wrong", "✗", 1)]

@@ -1,0 +1,136 @@
+"""A planner that repeats recorded replies: our own records, plain lists of replies, or LMD's reply caches."""
+
+import hashlib
+import json
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, get_args
+
+from llmgen.artifacts import Detection, EditPlan, Layout, Reply
+from llmgen.errors import InputError, ModelError
+from llmgen.llm.reading import read_layout_reply, read_parse_reply, read_update_reply
+from llmgen.llm.replies import layout_of_plan, plan_of_update
+from llmgen.llm.schemas import ParsedPrompt
+
+CALLS: tuple[str, ...] = get_args(Reply.model_fields["call"].annotation)
+
+
+class ReplayPlanner:
+    """Answers from a file.
+
+    Replies are found by call and prompt. When a prompt has several replies of one call, the first question takes the
+    first, a question that differs (another seed, other detections) the next, and a question that was asked before gets
+    the same answer again.
+    """
+
+    provider = "replay"
+    model: str | None = None
+
+    def __init__(self, path: str | Path) -> None:
+        """Read a file.
+
+        Args:
+            path: JSON or JSON Lines: an artifact or records with `replies`; entries `{"call", "prompt", "text"}`; or
+                LMD's cache, an object from prompt to its layout replies.
+
+        Raises:
+            InputError: If the file cannot be read or holds no replies.
+        """
+        self.path = Path(path)
+        self._replies: dict[tuple[str, str], list[tuple[str, str | None]]] = {}
+        self._given: dict[tuple[str, str], dict[str, int]] = {}
+        for call, prompt, text, model in _entries(_read(self.path), self.path):
+            self._replies.setdefault((call, _key(prompt)), []).append((text, model))
+        if not self._replies:
+            raise InputError(f"{self.path} holds no recorded replies")
+
+    def parse(self, prompt: str) -> tuple[ParsedPrompt, Reply]:
+        """See `Planner.parse`."""
+        reply = self._find("parse", prompt, "")
+        return read_parse_reply(reply.text), reply
+
+    def layout(self, prompt: str, *, width: int, height: int, seed: int) -> tuple[Layout, Reply]:
+        """See `Planner.layout`."""
+        reply = self._find("layout", prompt, f"{seed}")
+        plan = read_layout_reply(reply.text, width=width, height=height)
+        return layout_of_plan(plan, width=width, height=height), reply
+
+    def differences(
+        self,
+        prompt: str,
+        detections: Sequence[Detection],
+        *,
+        width: int,
+        height: int,
+        layout: Layout | None,
+        seed: int,
+    ) -> tuple[EditPlan, Reply]:
+        """See `Planner.differences`."""
+        seen = json.dumps([[d.id, *d.box_xyxy] for d in detections])
+        reply = self._find("differences", prompt, hashlib.sha256(f"{seed}\0{seen}".encode()).hexdigest())
+        update = read_update_reply(reply.text, detections, width=width, height=height)
+        return plan_of_update(update, detections), reply
+
+    def _find(self, call: str, prompt: str, question: str) -> Reply:
+        where = (call, _key(prompt))
+        known = self._replies.get(where)
+        if not known:
+            raise InputError(f"{self.path} has no reply to the {call} call for the prompt {prompt[:80]!r}")
+        given = self._given.setdefault(where, {})
+        index = given.setdefault(question, len(given))
+        if index >= len(known):
+            if call == "differences":
+                raise ModelError(
+                    f"{self.path} has {len(known)} replies to the {call} call for the prompt {prompt[:80]!r}; "
+                    f"another one was asked for"
+                )
+            index %= len(known)
+        text, model = known[index]
+        return Reply(call=call, provider=self.provider, model=model, text=text)  # type: ignore[arg-type]
+
+
+def _key(prompt: str) -> str:
+    # LMD strips prompts and drops their last period before it asks.
+    return " ".join(prompt.split()).rstrip(".")
+
+
+def _read(path: Path) -> Any:
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
+        raise InputError(f"cannot read the recorded replies {path}: {reason}") from error
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        pass
+    try:
+        return [json.loads(line) for line in text.splitlines() if line.strip()]
+    except (ValueError, RecursionError) as error:
+        raise InputError(f"the recorded replies {path} are neither JSON nor JSON Lines") from error
+
+
+def _entries(value: Any, path: Path) -> Iterator[tuple[str, str, str, str | None]]:
+    if isinstance(value, list):
+        for entry in value:
+            yield from _entries(entry, path)
+    elif isinstance(value, dict) and isinstance(value.get("records"), list):
+        yield from _entries(value["records"], path)
+    elif isinstance(value, dict) and isinstance(value.get("prompt"), str):
+        prompt = value["prompt"]
+        replies = value["replies"] if isinstance(value.get("replies"), list) else [value]
+        for reply in replies:
+            if not isinstance(reply, dict) or reply.get("call") not in CALLS or not isinstance(reply.get("text"), str):
+                if "replies" not in value and "call" not in value:
+                    continue  # a record that nobody asked about yet
+                raise InputError(f'{path}: a reply is not {{"call": {"|".join(CALLS)}, "text": ...}}')
+            model = reply.get("model")
+            yield reply["call"], prompt, reply["text"], model if isinstance(model, str) else None
+    elif isinstance(value, dict) and value and all(isinstance(v, (str, list)) for v in value.values()):
+        for prompt, texts in value.items():
+            for text in [texts] if isinstance(texts, str) else texts:
+                if not isinstance(text, str):
+                    raise InputError(f"{path}: a reply to {prompt[:80]!r} is not text")
+                yield "layout", prompt, text, None
+    else:
+        raise InputError(f"{path}: neither records with replies, nor replies, nor a reply cache")

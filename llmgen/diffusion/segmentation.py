@@ -33,9 +33,10 @@ class SamConfig(ArtifactModel):
     encoder_depth: int = 32
     encoder_num_heads: int = 16
     encoder_global_attn_indexes: tuple[int, ...] = (7, 15, 23, 31)
-    window_size: int = 14
+    encoder_window_size: int = 14
     """Side of the attention windows of the other blocks, in patches; 0 is global."""
-    mlp_ratio: float = 4.0
+    encoder_mlp_ratio: float = 4.0
+    encoder_use_rel_pos: bool = True
     prompt_embed_dim: int = 256
     mask_in_chans: int = 16
     decoder_depth: int = 2
@@ -59,12 +60,12 @@ def build_sam(config: SamConfig) -> Any:
             embed_dim=config.encoder_embed_dim,
             depth=config.encoder_depth,
             num_heads=config.encoder_num_heads,
-            mlp_ratio=config.mlp_ratio,
+            mlp_ratio=config.encoder_mlp_ratio,
             out_chans=config.prompt_embed_dim,
             qkv_bias=True,
             norm_layer=partial(torch.nn.LayerNorm, eps=1e-6),
-            use_rel_pos=True,
-            window_size=config.window_size,
+            use_rel_pos=config.encoder_use_rel_pos,
+            window_size=config.encoder_window_size,
             global_attn_indexes=config.encoder_global_attn_indexes,
         ),
         prompt_encoder=PromptEncoder(

@@ -168,15 +168,14 @@ class LmdEvaluate:
     def _look(self, looks: Sequence[_Look]) -> list[_Sight]:
         if self._detector is None:
             self._detector = self.context.models.phrase_detector(self.role)
-        images = [look.image for look in looks]
         boxes: list[dict[str, list[BoxTuple]]] = [{} for _ in looks]
         seen: list[list[Detection]] = [[] for _ in looks]
         passes = ((attributed_phrases, self.config.attribution_threshold), (plain_phrases, self.config.threshold))
         for phrases_of, threshold in passes:
-            asked = [phrases_of(look.meaning) for look in looks]
-            queries = [[phrase_query(phrase) for phrase in phrases] for phrases in asked]
-            answers = self._detector.detect_phrases(images, queries, threshold=threshold)
-            for i, (phrases, hits) in enumerate(zip(asked, answers, strict=True)):
+            asked = {i: phrases for i, look in enumerate(looks) if (phrases := phrases_of(look.meaning))}
+            queries = [[phrase_query(phrase) for phrase in phrases] for phrases in asked.values()]
+            answers = self._detector.detect_phrases([looks[i].image for i in asked], queries, threshold=threshold)
+            for (i, phrases), hits in zip(asked.items(), answers, strict=True):
                 phrase_of = {phrase_query(phrase): phrase for phrase in phrases}
                 kept = suppress_overlaps_by_label(
                     [hit.box_xyxy for hit in hits],

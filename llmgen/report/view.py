@@ -260,7 +260,7 @@ def _card(record: Record, scorer: Scorer | None, pictures: Pictures, recipes: _R
         id=record.id,
         prompt=record.prompt,
         instruction=record.instruction,
-        type=record.type,
+        type=record.type or next((s.type for s in record.scores or () if s.type), None),
         seed=record.seed,
         outcome=became,
         outcome_text=words,

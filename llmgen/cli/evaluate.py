@@ -36,23 +36,30 @@ def evaluate(
         if as_json:
             out.json(summary)
         else:
-            show_summary(summary, done.result.records)
+            show_summary(summary)
     raise_failures(done.result.records, done.dropped)
 
 
-def show_summary(summary: dict[str, Any], records: "list[Record]") -> None:
-    """The summary of one metric as a table on stderr, and what comes before and after correction below it."""
-    rows = [
-        _row(name, values)
-        for name, values in [*sorted(summary.get("by_type", {}).items()), ("overall", summary.get("overall", {}))]
-    ]
-    out.table(f"{summary['metric']}", ["type", "#score", "#n", "#95 % interval"], rows)
-    extra = {
-        k: v for k, v in summary.items() if k not in ("metric", "overall", "by_type") and isinstance(v, int | float)
-    }
-    if extra:
-        out.table("", ["measure", "#value"], [[name, f"{value:.4g}"] for name, value in extra.items()])
-    show_scores(records)
+def show_summary(summary: dict[str, Any]) -> None:
+    """The summary of one metric as a table on stderr: by type, and before correction where that was scored."""
+    first = summary.get("initial", {})
+    names = [*summary["by_type"], None]
+    rows = []
+    for name in names:
+        last = summary["by_type"][name] if name else summary["overall"]
+        before = (first.get("by_type", {}).get(name) if name else first.get("overall")) or {}
+        rows.append([name or "overall", _share(before), _share(last), str(last["n"])])
+    title = f"{summary['metric']} of {summary['of']} by {summary['by']}"
+    columns = ["type", "#first picture", "#last picture" if first else "#score", "#n"]
+    if not first:
+        columns, rows = [columns[0], *columns[2:]], [[row[0], *row[2:]] for row in rows]
+    out.table(title, columns, rows)
+    measures = {name: summary["overall"][name] for name in ("ap", "ap50", "ap75", "ar") if name in summary["overall"]}
+    if measures:
+        out.note(", ".join(f"{name} {_number(value)}" for name, value in measures.items()))
+    change = summary.get("change")
+    if change:
+        out.note(f"fixed {change['fixed']}, broken {change['broken']} (McNemar p = {change['p_value']:.3g})")
 
 
 def show_scores(records: "list[Record]") -> None:
@@ -64,12 +71,10 @@ def show_scores(records: "list[Record]") -> None:
         out.note(f"score {line.metric} of {line.of} by {line.by}: {line.mean:.3f}{interval} (n = {line.n})")
 
 
-def _row(name: str, values: dict[str, Any]) -> list[str]:
-    low, high = values.get("ci95") or (None, None)
-    accuracy = values.get("accuracy", values.get("ap"))
-    return [
-        name,
-        "-" if accuracy is None else f"{accuracy:.3f}",
-        str(values.get("n", "-")),
-        "-" if low is None else f"{low:.3f} - {high:.3f}",
-    ]
+def _share(values: dict[str, Any]) -> str:
+    interval = values.get("ci95")
+    return _number(values.get("accuracy")) + (f" [{interval[0]:.2f}, {interval[1]:.2f}]" if interval else "")
+
+
+def _number(value: float | None) -> str:
+    return "-" if value is None else f"{value:.3f}"

@@ -41,9 +41,11 @@ def build_config(method_class: Any, preset_defaults: Mapping[str, Any], given: M
     try:
         return _check(model, values)
     except ValidationError as error:
-        wrong = {str(problem["loc"][0]) for problem in error.errors() if problem["loc"]}
+        wrong = {str(problem["loc"][0]): problem["type"] for problem in error.errors() if problem["loc"]}
     # Only what did not fit as it stands is read again, so that a text setting keeps a value such as "1".
-    values.update({name: _read(values[name]) for name in wrong if isinstance(values.get(name), str)})
+    for name, reason in wrong.items():
+        if isinstance(values.get(name), str):
+            values[name] = _read(values[name], as_list=reason in ("tuple_type", "list_type"))
     try:
         return _check(model, values)
     except ValidationError as error:
@@ -54,10 +56,13 @@ def _check(model: type[BaseModel], values: Mapping[str, Any]) -> BaseModel:
     return model.model_validate_json(json.dumps(values, default=str))
 
 
-def _read(text: str) -> Any:
+def _read(text: str, *, as_list: bool) -> Any:
     if text.lower() in _WORDS:
         return _WORDS[text.lower()]
     try:
-        return json.loads(text)
+        value = json.loads(text)
     except ValueError:
-        return [part.strip() for part in text.split(",")] if "," in text else text
+        value = text
+    if as_list and not isinstance(value, list):
+        return [part.strip() for part in text.split(",")]
+    return value

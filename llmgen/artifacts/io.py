@@ -8,7 +8,7 @@ import json
 import re
 import sys
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, NoReturn, TypeVar, get_args
 
@@ -54,7 +54,9 @@ class ReadArtifact:
     """Folder that the records' picture paths are relative to."""
     name: str
     """Words for messages: the path, or `stdin`."""
-    dropped: tuple[str, ...] = field(default=())
+    invalid: tuple[str, ...] = ()
+    """One line for each record that did not fit its schema."""
+    dropped: tuple[str, ...] = ()
     """One line for each entry that could not even be named, and so cannot go on."""
 
 
@@ -276,14 +278,18 @@ def _check_entries(entries: list[Any], kind: Kind | None, name: str, base: Path)
         raise InputError(f"{name}: holds no prompts or records; add at least one")
     records: list[Record] = []
     dropped: list[str] = []
-    first_problem: str | None = None
+    invalid: list[str] = []
+    fresh: list[Record] = []
     positions: dict[str, int] = {}
     for position, entry in enumerate(entries, start=1):
         record, problem = _read_entry(entry, position, kind, name)
-        first_problem = first_problem or problem
         if record is None:
             dropped.append(problem or "")
             continue
+        if problem is None:
+            fresh.append(record)
+        else:
+            invalid.append(problem)
         if record.id in positions:
             raise InputError(
                 f"{name}: two records are called {record.id!r} (positions {positions[record.id]} and {position}); "
@@ -291,13 +297,12 @@ def _check_entries(entries: list[Any], kind: Kind | None, name: str, base: Path)
             )
         positions[record.id] = position
         records.append(record)
-    fresh = [r for r in records if not (r.error is not None and r.error.stage == "read")]
     if not fresh:
         count = f" (none of the {len(entries)} entries is valid)" if len(entries) > 1 else ""
-        raise InputError(f"{first_problem}{count}")
+        raise InputError(f"{(invalid + dropped)[0]}{count}")
     kinds: list[Kind] = [r.kind for r in fresh]
     common = max(kinds, key=kinds.count)
-    return ReadArtifact(kind or common, tuple(records), base, name, tuple(dropped))
+    return ReadArtifact(kind or common, tuple(records), base, name, tuple(invalid), tuple(dropped))
 
 
 def _read_entry(entry: Any, position: int, kind: Kind | None, name: str) -> tuple[Record | None, str | None]:

@@ -63,6 +63,10 @@ class StageProgress(Progress):
         if self._bars is not None and self._task is not None:
             self._bars.update(self._task, detail=text)
 
+    def problem(self, text: str) -> None:
+        """One line about a record that failed before a stage began."""
+        self._say(text)
+
     def finish(self) -> None:
         """The stage is over, well or not."""
         if self._bars is not None and self._task is not None:

@@ -6,10 +6,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from pydantic import BaseModel
+from pydantic import BaseModel, ValidationError
 
 from llmgen import __version__, errors, settings
 from llmgen.artifacts import Kind, Provenance, Record, RecordError, Stage
+from llmgen.artifacts.complaints import describe
 from llmgen.artifacts.hashing import record_digest
 from llmgen.engine.context import StageContext
 from llmgen.engine.fingerprint import StageFingerprint, package_versions
@@ -41,6 +42,9 @@ class Progress:
 
     def message(self, text: str) -> None:
         """One line about a long step inside a batch."""
+
+    def problem(self, text: str) -> None:
+        """One line about a record that failed before a stage began."""
 
     def finish(self) -> None:
         """The stage is over, well or not."""
@@ -265,8 +269,10 @@ class _StageRun:
 
     def _failed(self, record: Record, error: Exception) -> Record:
         kind = type(error).__name__ if isinstance(error, LlmgenError) else _kind_of(error)
-        text = " ".join(str(error).split()) or type(error).__name__
-        message = text if isinstance(error, LlmgenError) else f"{_advice(error)}{type(error).__name__}: {text}"
+        text = describe(error) if isinstance(error, ValidationError) else " ".join(str(error).split())
+        message = (
+            text if isinstance(error, LlmgenError) else f"{_advice(error)}{type(error).__name__}: {text}".rstrip(": ")
+        )
         return record.grown(kind=self.makes, error=RecordError(stage=self.stage, type=kind, message=message[:2000]))
 
     def _notice(self, error: Exception) -> None:

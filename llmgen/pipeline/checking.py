@@ -40,19 +40,17 @@ def check_records(value: Any, name: str, base: Path) -> tuple[str, list[str]]:
         InputError: If nothing in it is usable.
     """
     read = read_value(value, name, base)
-    problems = list(read.dropped)
+    problems = [*read.invalid, *read.dropped]
     store = ImageStore(base)
     for record in read.records:
         if record.error is not None:
-            if record.error.stage == "read":
-                problems.append(record.error.message)
             continue
         try:
             for ref in image_refs(record):
                 store.load(ref)
         except InputError as error:
             problems.append(f"{name}: record {record.id!r}: {error}")
-    failed = sum(r.error is not None and r.error.stage != "read" for r in read.records)
+    failed = sum(r.error is not None for r in read.records) - len(read.invalid)
     return f"{len(read.records)} records of kind {read.kind!r}" + (
         f", {failed} with an error" if failed else ""
     ), problems

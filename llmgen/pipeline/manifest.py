@@ -150,7 +150,7 @@ def _run_steps(
     ready: _Resolved, force: bool, progress: Progress, stage_done: Callable[[StageOutcome], None]
 ) -> list[StageOutcome]:
     folder, context = ready.folder, ready.context
-    records = brought(ready.read, context.images, "read")
+    records = brought(ready.read, context.images, "read", progress)
     _claim(folder, _with_prompts(ready.manifest, records), [step.file for step in ready.steps], force)
     context.progress = progress.message
     outcomes = []

@@ -105,12 +105,12 @@ def run_single(
     refuse_existing(request.output, request.resume, request.force)
     read = read_records(request.source)
     check_writable(request.output.parent if request.output is not None else Path())
-    if progress is not None:
-        ready.context.progress = progress.message
+    progress = progress or Progress()
+    ready.context.progress = progress.message
 
     def work(journal: Journal | None) -> StageResult:
         return run_stage(
-            brought(read, ready.context.images, request.stage),
+            brought(read, ready.context.images, request.stage, progress),
             method_class=ready.method_class,
             config=ready.config,
             given=request.given,
@@ -149,8 +149,10 @@ def refuse_existing(output: Path | None, resume: bool, force: bool) -> None:
         raise OutputError(f"{output} exists; use --resume to complete it or --force to make it anew")
 
 
-def brought(read: ReadArtifact, target: ImageStore, stage: str) -> list[Record]:
+def brought(read: ReadArtifact, target: ImageStore, stage: str, progress: Progress) -> list[Record]:
     """The records with their pictures named relative to the target; those whose pictures cannot be had carry `error`."""
+    for line in read.invalid:
+        progress.problem(line)
     source = ImageStore(read.base)
     records = []
     for record in read.records:
@@ -158,6 +160,7 @@ def brought(read: ReadArtifact, target: ImageStore, stage: str) -> list[Record]:
             try:
                 record = bring(record, source, target)
             except InputError as error:
+                progress.problem(f"{read.name}: record {record.id!r}: {error}")
                 record = record.grown(error=RecordError(stage=stage, type="InputError", message=str(error)))
         records.append(record)
     return records

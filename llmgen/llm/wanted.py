@@ -84,7 +84,7 @@ def assign(wanted: Sequence[Wanted], detections: Sequence[Detection], rules: Rul
     """Pair wanted objects with detections so that least must change.
 
     As many as possible are paired; among those pairings the fewest attributes must change, then the fewest relations
-    are broken, then the boxes lie nearest to the plan, then the better scores are used.
+    are broken, then the better scores are used, then the boxes lie nearest to the plan.
 
     Args:
         wanted: The wanted objects.
@@ -124,8 +124,8 @@ def _cost(wanted: Wanted, detection: Detection, canvas: Canvas) -> float:
     if wanted.prefer_xyxy is not None:
         dx = (center(wanted.prefer_xyxy, 0) - center(detection.box_xyxy, 0)) / canvas.width
         dy = (center(wanted.prefer_xyxy, 1) - center(detection.box_xyxy, 1)) / canvas.height
-        cost += 0.2 * min(1.0, (dx * dx + dy * dy) ** 0.5)
-    return cost + 0.05 * (1 - detection.score)
+        cost += 0.02 * min(1.0, (dx * dx + dy * dy) ** 0.5)
+    return cost + 0.4 * (1 - detection.score)
 
 
 def _straighten(

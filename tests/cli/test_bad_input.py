@@ -30,7 +30,12 @@ WHOLE = {
     "blank prompt": (["layout", "-"], '[" "]', 3, "the prompt is empty"),
     "unknown field": (["layout", "-"], '[{"prompt": "a", "tpye": "b"}]', 3, "did you mean 'type'"),
     "wrong kind": (["detect", "-"], '["a cat"]', 3, "make it first with `llmgen generate`"),
-    "not looked at": (["correct", "-", "--mode", "tiny"], json.dumps(picture_record("a.png")), 3, "make it first with `llmgen detect`"),
+    "not looked at": (
+        ["correct", "-", "--mode", "tiny"],
+        json.dumps(picture_record("a.png")),
+        3,
+        "make it first with `llmgen detect`",
+    ),
     "manifest given to a stage": (["layout", "-"], '{"stages": []}', 3, "llmgen run"),
     "no manifest": (["run", "none.json"], "", 3, "no such file"),
     "box outside": (

@@ -85,6 +85,10 @@ class OpenAIPlanner:
         self._rung = 0
         self._dropped: set[str] = set()
 
+    def close(self) -> None:
+        """Close the connections; the planner cannot be used afterwards."""
+        self._client.close()
+
     def parse(self, prompt: str) -> tuple[ParsedPrompt, Reply]:
         """See `Planner.parse`."""
         return self._ask("parse", ParsedPrompt, _description(prompt), read_parse_reply, seed=0)

@@ -1,0 +1,242 @@
+"""The openai planner against a real HTTP server on the loopback."""
+
+import json
+import logging
+import socket
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+import pytest
+
+from llmgen.artifacts import Detection
+from llmgen.errors import InputError, MissingRequirementError, ModelError
+from llmgen.llm.openai import OpenAIPlanner
+from llmgen.llm.planner import load_planner
+
+KEY = "sk-secret-0123456789"
+PLAN = {
+    "reasoning": "one",
+    "objects": [{"noun": "ball", "attributes": ["red"], "box": {"x": 10, "y": 20, "width": 40, "height": 40}}],
+    "background": "a meadow",
+    "negative": [],
+}
+GOOD = json.dumps(PLAN)
+
+
+class Server:
+    """Answers requests from a script; the last entry is repeated."""
+
+    def __init__(self, script: list[Any]) -> None:
+        self.requests: list[dict[str, Any]] = []
+        self.keys: list[str | None] = []
+        outer = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_POST(self) -> None:
+                body = self.rfile.read(int(self.headers["Content-Length"]))
+                outer.requests.append(json.loads(body))
+                outer.keys.append(self.headers.get("Authorization"))
+                entry = script[min(len(outer.requests), len(script)) - 1]
+                status, answer = entry if isinstance(entry, tuple) else (200, entry)
+                data = json.dumps(answer if status != 200 or isinstance(answer, dict) else completion(answer)).encode()
+                self.send_response(status)
+                self.send_header("Content-Type", "application/json")
+                self.send_header("Content-Length", str(len(data)))
+                self.end_headers()
+                self.wfile.write(data)
+
+            def log_message(self, *_: object) -> None:
+                pass
+
+        self._http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self._http.server_address[1]}/v1"
+        self._thread = threading.Thread(target=self._http.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
+        self._thread.start()
+
+    def close(self) -> None:
+        self._http.shutdown()
+        self._http.server_close()
+        self._thread.join()
+
+
+def completion(content: str | None, refusal: str | None = None) -> dict[str, Any]:
+    message = {"role": "assistant", "content": content, "refusal": refusal}
+    choice = {"index": 0, "finish_reason": "stop", "message": message, "logprobs": None}
+    return {"id": "c", "object": "chat.completion", "created": 0, "model": "m", "choices": [choice]}
+
+
+def refused(message: str) -> tuple[int, dict[str, Any]]:
+    return 400, {"error": {"message": message, "type": "invalid_request_error"}}
+
+
+@pytest.fixture
+def serve(monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -> Iterator[Any]:
+    started: list[Server] = []
+    monkeypatch.setenv("LLMGEN_CACHE_DIR", str(tmp_path / "cache"))
+
+    def start(*script: Any, key: str = KEY) -> Server:
+        server = Server(list(script))
+        started.append(server)
+        monkeypatch.setenv("OPENAI_BASE_URL", server.url)
+        monkeypatch.setenv("OPENAI_API_KEY", key)
+        return server
+
+    yield start
+    for server in started:
+        server.close()
+
+
+def ask(seed: int = 7, **options: Any) -> Any:
+    planner = OpenAIPlanner(model="m", **options)
+    try:
+        return planner.layout("a meadow with a red ball", width=128, height=128, seed=seed)
+    finally:
+        planner.close()
+
+
+def test_a_good_answer(serve: Any) -> None:
+    server = serve(GOOD)
+    layout, reply = ask()
+    assert [(i.phrase, i.box_xyxy) for i in layout.instances] == [("a red ball", (10, 20, 50, 60))]
+    assert (reply.text, reply.model, reply.attempts) == (GOOD, "m", 1)
+    (request,) = server.requests
+    assert request["response_format"]["json_schema"]["strict"] is True
+    assert (request["temperature"], request["seed"], request["model"]) == (0, 7, "m")
+    assert "a meadow with a red ball" in request["messages"][1]["content"]
+
+
+def test_answers_are_cached(serve: Any) -> None:
+    server = serve(GOOD)
+    first = ask()
+    assert ask() == first
+    assert len(server.requests) == 1
+    ask(seed=8)
+    assert len(server.requests) == 2
+
+
+def test_prose_and_fences_are_read(serve: Any) -> None:
+    server = serve(f"Gladly!\n```json\n{GOOD}\n```")
+    assert ask()[0].background_prompt == "a meadow"
+    assert len(server.requests) == 1
+
+
+def test_a_bad_answer_is_sent_back_with_its_fault(serve: Any) -> None:
+    server = serve('{"objects": "none"}', GOOD)
+    _, reply = ask()
+    assert reply.attempts == 2
+    assert [m["role"] for m in server.requests[1]["messages"]] == ["system", "user", "assistant", "user"]
+    assert "objects" in server.requests[1]["messages"][3]["content"]
+
+
+def test_bad_answers_end(serve: Any) -> None:
+    server = serve("no")
+    with pytest.raises(ModelError, match="no usable answer.*3 attempts.*'no'"):
+        ask()
+    assert len(server.requests) == 3
+
+
+def test_a_refusal_is_told(serve: Any) -> None:
+    serve(completion(None, refusal="I cannot draw that."))
+    with pytest.raises(ModelError, match="refused to answer: I cannot draw that."):
+        ask()
+
+
+def test_servers_without_schemas_get_less(serve: Any) -> None:
+    server = serve(refused("response_format json_schema is not supported"), refused("no response_format at all"), GOOD)
+    planner = OpenAIPlanner(model="m")
+    planner.layout("a red ball", width=128, height=128, seed=0)
+    formats = [r.get("response_format", {}).get("type") for r in server.requests]
+    assert formats == ["json_schema", "json_object", None]
+    assert "JSON schema" in server.requests[2]["messages"][0]["content"]
+    planner.layout("a blue ball", width=128, height=128, seed=0)
+    planner.close()
+    assert "response_format" not in server.requests[3]
+
+
+def test_models_without_temperature_get_none(serve: Any) -> None:
+    server = serve(refused("temperature does not support 0 with this model"), GOOD)
+    ask()
+    assert "temperature" not in server.requests[1]
+    assert server.requests[1]["response_format"]["type"] == "json_schema"
+
+
+def test_a_request_that_is_never_right_ends(serve: Any) -> None:
+    server = serve(refused("context length exceeded"))
+    with pytest.raises(ModelError, match="refused the request.*context length"):
+        ask()
+    assert len(server.requests) == 3
+
+
+def test_server_errors(serve: Any) -> None:
+    server = serve((500, {"error": {"message": f"broken, key {KEY}"}}))
+    with pytest.raises(ModelError, match="status 500") as caught:
+        ask(retries=1)
+    assert KEY not in str(caught.value)
+    assert len(server.requests) == 2
+
+
+@pytest.mark.parametrize(
+    ("status", "named"), [(401, "OPENAI_API_KEY"), (403, "OPENAI_API_KEY"), (404, "LLMGEN_OPENAI_MODEL")]
+)
+def test_setup_errors_name_the_variable(serve: Any, status: int, named: str) -> None:
+    serve((status, {"error": {"message": f"no, {KEY}"}}))
+    with pytest.raises(MissingRequirementError, match=named) as caught:
+        ask(retries=0)
+    assert KEY not in str(caught.value)
+
+
+def test_nonsense_with_status_200(serve: Any) -> None:
+    serve({"hello": "there"})
+    with pytest.raises(ModelError, match="sent no answer"):
+        ask()
+
+
+def test_a_dead_server(monkeypatch: pytest.MonkeyPatch) -> None:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    monkeypatch.setenv("OPENAI_BASE_URL", f"http://127.0.0.1:{port}/v1")
+    with pytest.raises(MissingRequirementError, match=f"no answer from 127.0.0.1:{port}") as caught:
+        ask(retries=0)
+    assert "\n" not in str(caught.value)
+
+
+def test_no_key(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(MissingRequirementError, match="OPENAI_API_KEY"):
+        load_planner("openai")
+    monkeypatch.setenv("OPENAI_BASE_URL", "https://models.example.com/v1")
+    with pytest.raises(MissingRequirementError, match="OPENAI_API_KEY"):
+        load_planner("openai")
+
+
+def test_a_local_server_needs_no_key(serve: Any) -> None:
+    server = serve(GOOD, key="")
+    ask()
+    assert server.keys == ["Bearer none"]
+
+
+def test_the_key_appears_nowhere(serve: Any, caplog: pytest.LogCaptureFixture, tmp_path: Any) -> None:
+    serve("bad", GOOD)
+    with caplog.at_level(logging.INFO, logger="llmgen"):
+        layout, reply = ask()
+    assert KEY not in caplog.text + layout.model_dump_json() + reply.model_dump_json()
+    assert all(KEY not in path.read_text() for path in (tmp_path / "cache").rglob("*.json"))
+
+
+def test_differences_and_parse(serve: Any) -> None:
+    update = {"reasoning": "", "keep": [], "delete": ["ball #1"], "move": [], "change": [], "add": []}
+    server = serve(
+        json.dumps(update), json.dumps({"reasoning": "", "objects": [], "background": "x", "negative": ["Cars"]})
+    )
+    planner = OpenAIPlanner(model="m")
+    ball = Detection(id="ball #1", phrase="ball", noun="ball", box_xyxy=(0, 0, 30, 30), score=0.5)
+    plan, reply = planner.differences("no balls", [ball], width=128, height=128, layout=None, seed=0)
+    assert [(e.op, e.target) for e in plan.edits] == [("delete", "ball #1")]
+    assert reply.call == "differences"
+    assert '"ball #1"' in server.requests[0]["messages"][1]["content"]
+    assert planner.parse("no cars")[0].negative == ["cars"]
+    with pytest.raises(InputError, match="empty"):
+        planner.parse(" ")
+    planner.close()

@@ -131,6 +131,36 @@ def drop_contradictions(hits: Sequence[Hit], same_iou: float = SAME_OBJECT_IOU) 
     return [hit for i, hit in enumerate(hits) if i in kept]
 
 
+def drop_explained(
+    demands: Sequence[Demand],
+    attribute_hits: Sequence[Hit],
+    primitive_hits: Sequence[Hit],
+    same_iou: float = SAME_OBJECT_IOU,
+) -> list[Hit]:
+    """Plain hits without those that lie on a confirmed object of another noun.
+
+    What answered to `yellow fish` is a fish, however sure the plain pass is of a house there.
+
+    Args:
+        demands: One a noun.
+        attribute_hits: Answers for attributed phrases.
+        primitive_hits: Answers for nouns.
+        same_iou: Overlap above which two boxes are one object.
+
+    Returns:
+        The rest of the plain hits, order kept.
+    """
+    noun_of = {phrase: demand.noun for demand in demands for phrase in demand.attributed}
+    return [
+        plain
+        for plain in primitive_hits
+        if not any(
+            noun_of[hit.phrase] != plain.phrase and same_object(hit.box_xyxy, plain.box_xyxy, same_iou)
+            for hit in attribute_hits
+        )
+    ]
+
+
 class _Names:
     """Running numbers, one series a phrase."""
 

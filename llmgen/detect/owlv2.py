@@ -11,6 +11,7 @@ from llmgen.detect.merging import (
     Demand,
     Hit,
     drop_contradictions,
+    drop_explained,
     expected_counts,
     join_demands,
     merge_passes,
@@ -112,12 +113,13 @@ class Owlv2Detect:
         for picture, asked, with_attributes, plain in zip(
             pictures, demands, attribute_hits, primitive_hits, strict=True
         ):
+            same_iou = self.config.same_object_iou
             named = merge_passes(
                 asked,
                 with_attributes,
-                plain,
+                drop_explained(asked, with_attributes, plain, same_iou),
                 show_surplus=self.config.show_surplus,
-                same_iou=self.config.same_object_iou,
+                same_iou=same_iou,
             )
             detections = [
                 Detection(

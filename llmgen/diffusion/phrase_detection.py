@@ -127,15 +127,15 @@ def _read_hits(
         Hits with boxes in pixels. The processor pads to the bottom right, so one factor, the longer side, serves both axes.
     """
     best, label = logits.float().max(dim=-1)
-    scores = best.sigmoid()
+    scores = best.sigmoid().cpu()
     width, height = size
-    side = max(width, height)
+    corners = (boxes.float().cpu() * max(width, height)).tolist()
     hits = []
     for place in torch.argsort(scores, descending=True, stable=True).tolist():
         score = scores[place].item()
         if score < threshold:
             break
-        cx, cy, w, h = (boxes[place].float() * side).tolist()
+        cx, cy, w, h = corners[place]
         box = clip((cx - w / 2, cy - h / 2, cx + w / 2, cy + h / 2), width, height)
         if box[2] > box[0] and box[3] > box[1]:
             hits.append(PhraseHit(queries[int(label[place])], box, score))

@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from llmgen.artifacts import ImageRef, Instance, Layout, Record, Reply
-from llmgen.detect.merging import Demand, Hit, drop_contradictions, merge_passes
+from llmgen.detect.merging import Demand, Hit, drop_contradictions, drop_explained, merge_passes
 from llmgen.detect.owlv2 import Owlv2Detect, Owlv2DetectConfig, demands_of_layout
 from llmgen.diffusion.phrase_detection import Owlv2PhraseDetector
 from llmgen.diffusion.segmentation import SamSegmenter
@@ -175,6 +175,13 @@ def test_plain_instance_beside_attributed_ones_is_not_forgotten() -> None:
 def test_one_object_has_one_name() -> None:
     hits = [Hit("red ball", A, 0.5), Hit("blue ball", (2.0, 2.0, 20.0, 20.5), 0.8), Hit("blue ball", B, 0.6)]
     assert drop_contradictions(hits) == hits[1:]
+
+
+def test_a_confirmed_object_is_not_another_plain_one() -> None:
+    asked = [Demand("fish", (("yellow",),)), Demand("house")]
+    confirmed = [Hit("yellow fish", A, 0.6)]
+    plain = [Hit("house", A, 0.9), Hit("house", B, 0.3), Hit("fish", A, 0.8)]
+    assert drop_explained(asked, confirmed, plain) == plain[1:]
 
 
 def test_demands_of_a_layout_join_by_noun() -> None:

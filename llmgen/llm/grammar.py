@@ -5,9 +5,9 @@ Made for prompts of the LMD benchmark's and the toybox's kind; any other text ge
 
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
-from typing import Literal
 
 from llmgen.llm import lexicon as lex
+from llmgen.llm.meaning import DEFAULT_BACKGROUND, Ordering, PromptMeaning, Relation, RelationKind, WantedObject
 from llmgen.llm.phrases import NounPhrase, Token, read_adjectives, read_noun_phrase, starts_verb, tokenize
 from llmgen.llm.words import bare, is_plural, number_word, pluralize, singularize, with_article
 
@@ -29,9 +29,6 @@ __all__ = [
     "with_article",
 ]
 
-RelationKind = Literal["left_of", "right_of", "above", "below", "on_left", "on_right", "on_top", "on_bottom"]
-DEFAULT_BACKGROUND = "a realistic photo of a scene"
-
 _BETWEEN: dict[str, RelationKind] = {"left": "left_of", "right": "right_of", "top": "above", "bottom": "below"}
 _ABSOLUTE: dict[str, RelationKind] = {"left": "on_left", "right": "on_right", "top": "on_top", "bottom": "on_bottom"}
 _VERTICAL: dict[str, str] = {
@@ -43,86 +40,6 @@ _NEGATIONS = (
     "does not contain", "do not include", "not including", "not containing", "does not have", "excluding", "no visible",
     "with zero", "not a", "not an", "with none of",
 )  # fmt: skip
-
-
-@dataclass(frozen=True, slots=True)
-class WantedObject:
-    """A group of equal objects that the prompt asks for.
-
-    Attributes:
-        noun: Singular, lower case, may have several words.
-        attributes: Adjectives, lower case.
-        count: How many.
-        exact: True when the prompt says a number; False for "a ball" (at least one) and for bare plurals.
-    """
-
-    noun: str
-    attributes: tuple[str, ...] = ()
-    count: int = 1
-    exact: bool = False
-
-    @property
-    def phrase(self) -> str:
-        """One of them without article, for example "red ball"."""
-        return " ".join((*self.attributes, self.noun))
-
-
-@dataclass(frozen=True, slots=True)
-class Relation:
-    """Where objects are.
-
-    Attributes:
-        kind: `left_of`, `right_of`, `above`, `below` relate two groups; `on_left`, `on_right`, `on_top`, `on_bottom`
-            place one group in the picture.
-        subject: Index into `PromptMeaning.objects`.
-        object: Index of the other group, None for the `on_` kinds.
-    """
-
-    kind: RelationKind
-    subject: int
-    object: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Ordering:
-    """All of one group come before all of another along an axis, by the centres of their boxes.
-
-    Attributes:
-        axis: 0 for x (before = left), 1 for y (before = above).
-        first: Index of the group with the smaller centres.
-        second: Index of the group with the larger centres.
-    """
-
-    axis: int
-    first: int
-    second: int
-
-
-@dataclass(frozen=True, slots=True)
-class PromptMeaning:
-    """What a prompt asks for."""
-
-    objects: tuple[WantedObject, ...] = ()
-    relations: tuple[Relation, ...] = ()
-    absent: tuple[str, ...] = ()
-    """Singular nouns that must not be there."""
-    background: str = DEFAULT_BACKGROUND
-    """The scene without its objects."""
-
-    def orderings(self) -> tuple[Ordering, ...]:
-        """The relations between groups, said outright or by opposite sides ("A on the left and B on the right")."""
-        found: list[Ordering] = []
-        for relation in self.relations:
-            if relation.object is not None:
-                axis = 0 if relation.kind in ("left_of", "right_of") else 1
-                pair = (relation.subject, relation.object)
-                first, second = pair if relation.kind in ("left_of", "above") else pair[::-1]
-                found.append(Ordering(axis, first, second))
-        for axis, low, high in ((0, "on_left", "on_right"), (1, "on_top", "on_bottom")):
-            firsts = [r.subject for r in self.relations if r.kind == low]
-            seconds = [r.subject for r in self.relations if r.kind == high]
-            found += [Ordering(axis, a, b) for a in firsts for b in seconds if a != b]
-        return tuple(dict.fromkeys(found))
 
 
 @lru_cache(maxsize=1024)

@@ -4,6 +4,7 @@ from typing import Annotated
 
 import typer
 
+from llmgen.cli.completion import method_names
 from llmgen.cli.options import InputArg, StageFlags, with_stage_flags
 from llmgen.cli.stage import raise_failures, run_stage_command
 
@@ -12,7 +13,10 @@ from llmgen.cli.stage import raise_failures, run_stage_command
 def correct(
     source: InputArg = "-",
     mode: Annotated[
-        str | None, typer.Option("--mode", "--method", help="self_correction; see `llmgen methods`.")
+        str | None,
+        typer.Option(
+            "--mode", "--method", help="self_correction; see `llmgen methods`.", autocompletion=method_names("correct")
+        ),
     ] = None,
     plan_only: Annotated[
         bool | None,

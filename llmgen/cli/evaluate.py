@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from llmgen.cli.completion import method_names
 from llmgen.cli.options import InputArg, StageFlags, with_stage_flags
 from llmgen.cli.output import out
 from llmgen.cli.stage import raise_failures, run_stage_command
@@ -14,7 +15,12 @@ if TYPE_CHECKING:
 
 @with_stage_flags
 def evaluate(
-    method: Annotated[str, typer.Argument(metavar="METHOD", help="lmd or coco; see `llmgen methods`.")],
+    method: Annotated[
+        str,
+        typer.Argument(
+            metavar="METHOD", help="lmd or coco; see `llmgen methods`.", autocompletion=method_names("evaluate")
+        ),
+    ],
     source: InputArg = "-",
     judge: Annotated[
         bool | None, typer.Option("--judge/--no-judge", help="Let the preset's judge look, which no loop ever asks.")

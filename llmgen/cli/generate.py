@@ -4,6 +4,7 @@ from typing import Annotated
 
 import typer
 
+from llmgen.cli.completion import method_names
 from llmgen.cli.options import InputArg, StageFlags, with_stage_flags
 from llmgen.cli.stage import raise_failures, run_stage_command
 
@@ -11,7 +12,12 @@ from llmgen.cli.stage import raise_failures, run_stage_command
 @with_stage_flags
 def generate(
     source: InputArg = "-",
-    method: Annotated[str | None, typer.Option(help="sd (text alone), lmd (boxes too); see `llmgen methods`.")] = None,
+    method: Annotated[
+        str | None,
+        typer.Option(
+            help="sd (text alone), lmd (boxes too); see `llmgen methods`.", autocompletion=method_names("generate")
+        ),
+    ] = None,
     steps: Annotated[int | None, typer.Option(help="Denoising steps.")] = None,
     guidance_scale: Annotated[float | None, typer.Option(help="Classifier-free guidance; 1 switches it off.")] = None,
     *,

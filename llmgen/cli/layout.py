@@ -4,6 +4,7 @@ from typing import Annotated
 
 import typer
 
+from llmgen.cli.completion import method_names
 from llmgen.cli.options import InputArg, StageFlags, with_stage_flags
 from llmgen.cli.stage import raise_failures, run_stage_command
 
@@ -11,7 +12,9 @@ from llmgen.cli.stage import raise_failures, run_stage_command
 @with_stage_flags
 def layout(
     source: InputArg = "-",
-    method: Annotated[str | None, typer.Option(help="lmd or given; see `llmgen methods`.")] = None,
+    method: Annotated[
+        str | None, typer.Option(help="lmd or given; see `llmgen methods`.", autocompletion=method_names("layout"))
+    ] = None,
     *,
     flags: StageFlags,
 ) -> None:

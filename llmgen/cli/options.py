@@ -9,6 +9,8 @@ from typing import Annotated, Any, get_type_hints
 
 import typer
 
+from llmgen.cli.completion import presets, words
+
 RUNNING = "Running"
 OUTPUT = "Output"
 MODEL = "Models"
@@ -18,14 +20,29 @@ QuietOpt = Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing but e
 VerboseOpt = Annotated[bool, typer.Option("--verbose", "-v", help="Say what the library logs.", rich_help_panel=OUTPUT)]
 JsonOpt = Annotated[bool, typer.Option("--json", help="Print JSON to stdout instead of a table.")]
 PresetOpt = Annotated[
-    str, typer.Option(help="Which models fill the roles; see `llmgen models`.", rich_help_panel=MODEL)
+    str,
+    typer.Option(
+        help="Which models fill the roles; see `llmgen models`.", autocompletion=presets, rich_help_panel=MODEL
+    ),
 ]
 PlannerOpt = Annotated[
     str | None,
-    typer.Option(metavar="NAME", help="rules, openai or replay:FILE; the preset's by default.", rich_help_panel=MODEL),
+    typer.Option(
+        metavar="NAME",
+        help="rules, openai or replay:FILE; the preset's by default.",
+        autocompletion=words("rules", "openai", "replay:"),
+        rich_help_panel=MODEL,
+    ),
 ]
 DeviceOpt = Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:N or mps.", rich_help_panel=MODEL)]
-DtypeOpt = Annotated[str, typer.Option(help="auto, float32, float16 or bfloat16.", rich_help_panel=MODEL)]
+DtypeOpt = Annotated[
+    str,
+    typer.Option(
+        help="auto, float32, float16 or bfloat16.",
+        autocompletion=words("auto", "float32", "float16", "bfloat16"),
+        rich_help_panel=MODEL,
+    ),
+]
 BatchSizeOpt = Annotated[int, typer.Option(min=1, help="Most records in one call of a model.", rich_help_panel=RUNNING)]
 SetOpt = Annotated[
     list[str] | None,

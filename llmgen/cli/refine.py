@@ -4,6 +4,7 @@ from typing import Annotated
 
 import typer
 
+from llmgen.cli.completion import method_names
 from llmgen.cli.options import InputArg, StageFlags, with_stage_flags
 from llmgen.cli.stage import raise_failures, run_stage_command
 
@@ -11,7 +12,9 @@ from llmgen.cli.stage import raise_failures, run_stage_command
 @with_stage_flags
 def refine(
     source: InputArg = "-",
-    method: Annotated[str | None, typer.Option(help="sdxl; see `llmgen methods`.")] = None,
+    method: Annotated[
+        str | None, typer.Option(help="sdxl; see `llmgen methods`.", autocompletion=method_names("refine"))
+    ] = None,
     strength: Annotated[float | None, typer.Option(help="Denoising strength, 0 to 1; 1 ignores the picture.")] = None,
     steps: Annotated[int | None, typer.Option(help="Denoising steps.")] = None,
     guidance_scale: Annotated[float | None, typer.Option(help="Classifier-free guidance; 1 switches it off.")] = None,

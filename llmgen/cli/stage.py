@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+import typer
+
 from llmgen.cli.options import StageFlags, parse_settings
 from llmgen.cli.output import out
 
@@ -38,6 +40,9 @@ def run_stage_command(
     from llmgen.pipeline import RunOptions, SingleStage, plan_single, run_single
 
     out.configure(quiet=flags.quiet, verbose=flags.verbose)
+    to_stdout = flags.output is None or str(flags.output) == "-"
+    if flags.resume and (flags.force or to_stdout):
+        raise typer.BadParameter("--resume completes the file of -o, and does not go with --force")
     given = {
         **{name: value for name, value in (named or {}).items() if value is not None},
         **parse_settings(flags.settings),
@@ -45,7 +50,7 @@ def run_stage_command(
     request = SingleStage(
         stage=stage,
         source=source,
-        output=None if flags.output is not None and str(flags.output) == "-" else flags.output,
+        output=None if to_stdout else flags.output,
         images=flags.images,
         method=method,
         given=given,

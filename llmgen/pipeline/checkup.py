@@ -64,9 +64,12 @@ def examine(presets: list[str] | None = None) -> dict[str, Any]:
 
 
 def _examine_preset(preset: Preset) -> dict[str, Any]:
-    missing = []
+    # Roles often share a model: one line for each thing to do, and the roles that wait for it.
+    waiting: dict[str, list[str]] = {}
     for role, spec in preset.roles.items():
-        missing += [f"{role}: {problem}" for problem in _missing(spec)]
+        for problem in _missing(spec):
+            waiting.setdefault(problem, []).append(role)
+    missing = [f"{', '.join(roles)}: {problem}" for problem, roles in waiting.items()]
     if preset.planner == "openai" and not os.environ.get("OPENAI_API_KEY"):
         missing.append("planner: OPENAI_API_KEY is not set; export it or put it into .env")
     sources = {(spec.source, spec.revision): spec.memory_gb for spec in preset.roles.values()}
@@ -86,7 +89,8 @@ def _missing(spec: RoleSpec) -> list[str]:
         from huggingface_hub import try_to_load_from_cache
     except ImportError:
         return ["huggingface_hub is not installed"]
-    wanted = spec.files or ("config.json",)
+    index = "model_index.json" if spec.family.startswith("stable-diffusion") else "config.json"
+    wanted = spec.files or (index,)
     absent = [n for n in wanted if not isinstance(try_to_load_from_cache(spec.source, n, revision=spec.revision), str)]
     if not absent:
         return []

@@ -209,7 +209,8 @@ def detector_losses(
     """Losses of a batch under dense assignment.
 
     A patch is positive for an object if its middle lies within 0.3 half sizes of the object's (or if it is the patch that holds
-    the object's middle), silent on classes elsewhere inside any box, and negative outside. Boxes are learned within 0.6.
+    the object's middle). Up to 0.6 it may give the right answers or not, further away every answer is wrong, and wrong answers are
+    wrong everywhere; without that last rule the rim of a ball calls itself a heart. Boxes are learned within 0.6.
 
     Args:
         logits: ``[B, P, Q]`` for P patches in rows and Q queries.
@@ -229,36 +230,38 @@ def detector_losses(
     grid = (torch.arange(side, device=device) + 0.5) / side
     y, x = (axis.flatten() for axis in torch.meshgrid(grid, grid, indexing="ij"))
     left, top, right, bottom = (truth[..., axis, None] for axis in range(4))
-    # Chebyshev-free ellipse distance in half sizes, [B, slots, P].
+    # Distance from the object's middle in half sizes, [B, slots, P].
     across = (x - (left + right) / 2) / ((right - left) / 2).clamp(min=1e-3)
     down = (y - (top + bottom) / 2) / ((bottom - top) / 2).clamp(min=1e-3)
     distance = (across**2 + down**2).sqrt()
     holds = ((x - (left + right) / 2).abs() <= 0.5 / side) & ((y - (top + bottom) / 2).abs() <= 0.5 / side)
     positive = ((distance < 0.3) | holds) & present[..., None]
-    inside = (across.abs() <= 1.1) & (down.abs() <= 1.1) & (present | ignored)[..., None]
+    central = ((distance < 0.6) | holds) & present[..., None]
+    cut = (across.abs() <= 1.1) & (down.abs() <= 1.1) & ignored[..., None]
 
     fits = torch.tensor(
         [[[query.fits(noun, color) for color in COLOR_NAMES] for noun in NOUNS] for query in queries], device=device
     )  # [Q, nouns, colors]
     answers = fits[:, batch.nouns.to(device), batch.colors.to(device)].permute(1, 2, 0)  # [B, slots, Q]
-    target = (positive[..., None] & answers[:, :, None]).any(dim=1).float()  # [B, P, Q]
-    counted = (positive.any(dim=1) | ~inside.any(dim=1)).float()
+    target = (positive[..., None] & answers[:, :, None]).any(dim=1)  # [B, P, Q]
+    # Around the middle a right answer is neither wanted nor wrong; a wrong answer is wrong everywhere.
+    spared = ((central & ~positive)[..., None] & answers[:, :, None]).any(dim=1) & ~target
+    counted = ~spared & ~cut.any(dim=1)[..., None]
     count = positive.sum().clamp(min=1)
 
-    probability = logits.sigmoid()
-    entropy = F.binary_cross_entropy_with_logits(logits, target, reduction="none")
-    surprise = (target - probability).abs() ** 2
-    class_loss = (surprise * entropy * counted[..., None]).sum() / count
+    entropy = F.binary_cross_entropy_with_logits(logits, target.float(), reduction="none")
+    surprise = (target.float() - logits.sigmoid()).abs() ** 2
+    class_loss = (surprise * entropy * counted).sum() / count
 
-    central = ((distance < 0.6) | holds) & present[..., None]
     example, slot, patch = torch.nonzero(central, as_tuple=True)
     found_cxcywh = boxes[example, patch]
     wanted = truth[example, slot]
     half = found_cxcywh[:, 2:] / 2
     found = torch.cat([found_cxcywh[:, :2] - half, found_cxcywh[:, :2] + half], dim=1)
     pieces = max(1, len(wanted))
-    thing = positive.any(dim=1).float()
-    object_loss = F.binary_cross_entropy_with_logits(objectness, thing, weight=counted, reduction="sum") / count
+    thing = positive.any(dim=1)
+    sure = (thing | ~(central | cut).any(dim=1)).float()
+    object_loss = F.binary_cross_entropy_with_logits(objectness, thing.float(), weight=sure, reduction="sum") / count
     return {
         "class": recipe.class_weight * class_loss,
         "l1": recipe.box_weight * (found - wanted).abs().sum() / pieces,

@@ -76,9 +76,20 @@ class Rules:
     sides: tuple[Relation, ...] = ()
 
     @classmethod
-    def of(cls, meaning: PromptMeaning) -> "Rules":
-        """The rules of a prompt."""
-        return cls(meaning.orderings(), tuple(r for r in meaning.relations if r.object is None))
+    def of(cls, meaning: PromptMeaning, *, compared_only: bool = False) -> "Rules":
+        """The rules of a prompt.
+
+        Args:
+            meaning: What the prompt says.
+            compared_only: Take "A on the left and B on the right" for an order only, as the benchmark judges it, and
+                not also for halves of the picture.
+        """
+        orderings = meaning.orderings()
+        ordered = {(rule.axis, group) for rule in orderings for group in (rule.first, rule.second)}
+        sides = [r for r in meaning.relations if r.object is None]
+        if compared_only:
+            sides = [r for r in sides if (0 if r.kind in ("on_left", "on_right") else 1, r.subject) not in ordered]
+        return cls(orderings, tuple(sides))
 
     def chain(self, group: int | None, axis: int) -> tuple[int, int] | None:
         """How many groups must come before and after one along an axis; None when the rules contradict themselves."""

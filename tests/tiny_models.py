@@ -1,5 +1,10 @@
 """Real classes at tiny sizes, with random weights that are the same every time."""
 
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
 import torch
 from diffusers import (
     AutoencoderKL,
@@ -8,8 +13,14 @@ from diffusers import (
     StableDiffusionPipeline,
     UNet2DConditionModel,
 )
+from numpy.typing import NDArray
+from PIL import Image
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
 from transformers.convert_slow_tokenizer import bytes_to_unicode
+
+from llmgen.engine.context import StageContext
+from llmgen.presets import Preset, RoleSpec
+from llmgen.vision.images import ImageStore
 
 TOKENS = 24
 
@@ -22,7 +33,7 @@ def tiny_tokenizer(length: int = TOKENS) -> CLIPTokenizer:
     return CLIPTokenizer(vocab=vocabulary, merges=[], model_max_length=length)
 
 
-def tiny_scheduler(prediction_type: str = "epsilon") -> DDIMScheduler:
+def tiny_scheduler(prediction_type: str = "epsilon", spacing: str = "leading") -> DDIMScheduler:
     return DDIMScheduler(
         num_train_timesteps=1000,
         beta_start=0.00085,
@@ -32,6 +43,7 @@ def tiny_scheduler(prediction_type: str = "epsilon") -> DDIMScheduler:
         set_alpha_to_one=False,
         steps_offset=1,
         prediction_type=prediction_type,
+        timestep_spacing=spacing,
     )
 
 
@@ -106,3 +118,50 @@ def tiny_pipeline(prediction_type: str = "epsilon", vae: str = "tiny", seed: int
     )
     pipe.set_progress_bar_config(disable=True)
     return pipe
+
+
+SIZE = 64
+"""Width and height of the tiny preset's canvas in pixels; 16 cells of 4 pixels."""
+
+
+def tiny_preset(folder: Path, prediction_type: str = "v_prediction", vae: str = "tiny") -> Preset:
+    """A preset whose diffusion roles are a tiny pipeline saved in `folder`."""
+    tiny_pipeline(prediction_type, vae).save_pretrained(folder / "sd")
+    spec = RoleSpec(
+        source=str(folder / "sd"),
+        family="stable-diffusion",
+        classes={"vae": f"diffusers:{'AutoencoderTiny' if vae == 'tiny' else 'AutoencoderKL'}"},
+        files=("unet/config.json", "unet/diffusion_pytorch_model.safetensors"),
+        licence="MIT",
+        memory_gb=0.0,
+    )
+    return Preset(
+        name="tiny",
+        description="",
+        width=SIZE,
+        height=SIZE,
+        roles={"text_to_image": spec, "layout_to_image": spec, "refiner": spec},
+        methods={"detect": "owlv2"},
+    )
+
+
+def tiny_context(folder: Path, **options: Any) -> StageContext:
+    """A stage context on the tiny preset, pictures in `folder`."""
+    return StageContext(tiny_preset(folder, **options), ImageStore(folder), "cpu", "float32")
+
+
+class BoxSegmenter:
+    """A segmenter that answers with the box, one pixel smaller on each side."""
+
+    def segment(
+        self, image: Image.Image, boxes_xyxy: Sequence[tuple[float, float, float, float]]
+    ) -> tuple[NDArray[np.bool_], NDArray[np.float32]]:
+        masks = np.zeros((len(boxes_xyxy), 3, image.height, image.width), dtype=bool)
+        for i, (x0, y0, x1, y1) in enumerate(boxes_xyxy):
+            masks[i, :, int(y0) + 1 : int(y1) - 1, int(x0) + 1 : int(x1) - 1] = True
+        return masks, np.full((len(boxes_xyxy), 3), 0.9, dtype=np.float32)
+
+
+def noise_image(seed: int = 0, width: int = SIZE, height: int = SIZE) -> Image.Image:
+    """Colourful noise: any changed pixel shows."""
+    return Image.fromarray(np.random.default_rng(seed).integers(0, 255, (height, width, 3), dtype=np.uint8))

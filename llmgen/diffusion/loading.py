@@ -2,6 +2,7 @@
 
 import importlib
 import json
+import warnings
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from importlib.resources import files
@@ -91,7 +92,9 @@ class _Parts:
         if not self.local:
             options["revision"] = self.spec.revision
         try:
-            return cls.from_pretrained(self.source, **options)
+            with warnings.catch_warnings():  # the libraries' remarks about each other's deprecations
+                warnings.simplefilter("ignore")
+                return cls.from_pretrained(self.source, **options)
         except (OSError, ValueError) as error:
             if self.local:
                 raise MissingRequirementError(

@@ -1,0 +1,62 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+from tiny_models import SIZE, tiny_context
+
+from llmgen.artifacts import Instance, Layout, Record
+from llmgen.engine.context import StageContext
+from llmgen.errors import InputError
+from llmgen.generate.lmd import LayoutGenerate, LayoutGenerateConfig
+from llmgen.generate.sd import TextGenerate, TextGenerateConfig
+
+
+def pixels(context: StageContext, record: Record) -> np.ndarray:
+    assert record.image is not None
+    return np.asarray(context.images.load(record.image)).astype(int)
+
+
+def records(count: int, **fields: object) -> list[Record]:
+    return [Record(id=f"r{i}", prompt=f"{i} balls", seed=i, **fields) for i in range(count)]
+
+
+def layout(width: int = SIZE, height: int = SIZE, count: int = 1) -> Layout:
+    boxes = [(4.0, 4.0, 30.0, 30.0), (34.0, 8.0, 60.0, 30.0)][:count]
+    instances = tuple(Instance(id=f"b{i}", phrase="a ball", box_xyxy=box) for i, box in enumerate(boxes))
+    return Layout(width=width, height=height, background_prompt="a meadow", instances=instances)
+
+
+def test_text_to_image_depends_on_prompt_and_seed_only(tmp_path: Path) -> None:
+    context = tiny_context(tmp_path)
+    method = TextGenerate(context, TextGenerateConfig(num_inference_steps=3))
+    together = method(records(3))
+    alone = [method([record])[0] for record in reversed(records(3))][::-1]
+    for a, b in zip(together, alone, strict=True):
+        assert np.abs(pixels(context, a) - pixels(context, b)).max() <= 1
+    assert np.abs(pixels(context, together[0]) - pixels(context, together[1])).max() > 10
+    assert together[0].image == method(records(1))[0].image
+    assert [(e.stage, e.round) for e in together[0].history] == [("generate", 0)]
+    assert method.models[0].role == "text_to_image"
+
+
+@pytest.mark.parametrize("prediction_type", ["epsilon", "v_prediction"])
+def test_layout_to_image_obeys_its_layout_only(tmp_path: Path, prediction_type: str) -> None:
+    context = tiny_context(tmp_path, prediction_type=prediction_type)
+    method = LayoutGenerate(context, LayoutGenerateConfig(num_inference_steps=3, grounding_fraction=1.0))
+    one, two = records(2, layout=layout())[1], records(2, layout=layout(count=2))[1]
+    drawn = pixels(context, method([one])[0])
+    assert np.abs(drawn - pixels(context, method([two])[0])).max() > 5
+    neighbours = method([records(1, layout=layout(count=2))[0], one])
+    assert np.abs(drawn - pixels(context, neighbours[1])).max() <= 1
+
+
+def test_the_layout_says_the_size(tmp_path: Path) -> None:
+    context = tiny_context(tmp_path)
+    method = LayoutGenerate(context, LayoutGenerateConfig(num_inference_steps=2))
+    wide, square = records(2, layout=layout(96, 64))[0], records(2, layout=layout())[1]
+    sizes = [(r.image.width, r.image.height) for r in method([wide, square]) if r.image]
+    assert sizes == [(96, 64), (64, 64)]
+    with pytest.raises(InputError, match="multiples of 8"):
+        method(records(1, layout=layout(67, 64)))
+    with pytest.raises(InputError, match="no layout"):
+        method(records(1))

@@ -140,11 +140,10 @@ class TinyEvaluate(_Tiny):
     stage: ClassVar[Stage] = "evaluate"
     makes: ClassVar[Kind] = "scores"
     needs: ClassVar[tuple[str, ...]] = ("image",)
-    name: ClassVar[str] = "lmd"
 
     def one(self, record):
         def score(of, value):
-            return Score(metric="lmd", of=of, value=value, by="judge", type=record.type)
+            return Score(metric="tiny", of=of, value=value, by="judge", type=record.type)
 
         return record.grown(scores=(score("initial", 0.0), score("final", 1.0)))
 

@@ -10,7 +10,7 @@ STAGES = ("layout", "generate", "detect", "correct", "refine")
 @pytest.fixture
 def manifest(workplace):
     def write(name="m.json", **changes):
-        stages = [{"stage": stage, "method": "tiny"} for stage in STAGES] + [{"stage": "evaluate", "method": "lmd"}]
+        stages = [{"stage": stage, "method": "tiny"} for stage in STAGES] + [{"stage": "evaluate", "method": "tiny"}]
         value = {
             "name": "t",
             "prompts": ["a red ball", {"prompt": "two cats", "type": "numeracy"}],
@@ -32,8 +32,8 @@ def test_the_last_lines_say_what_was_made(llmgen, manifest, workplace):
     made, where, before, after, report = done.err.splitlines()[-5:]
     assert made.startswith("made 2 of 2 records with 6 pictures")
     assert "outputs/t" in where and "layouts.json" in where and "scores.json" in where
-    assert before == "score lmd of initial by judge: 0.000 [0.00, 0.66] (n = 2)"
-    assert after == "score lmd of final by judge: 1.000 [0.34, 1.00] (n = 2)"
+    assert before == "score tiny of initial by judge: 0.000 [0.00, 0.66] (n = 2)"
+    assert after == "score tiny of final by judge: 1.000 [0.34, 1.00] (n = 2)"
     assert report == "report: outputs/t/report.html" and (workplace / "outputs/t/report.html").is_file()
 
 

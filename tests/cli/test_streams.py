@@ -23,11 +23,11 @@ def test_a_pipe_of_all_stages(llmgen, workplace):
     assert [h["stage"] for h in records[0]["history"]] == ["generate", "correct", "refine"]
     assert (workplace / records[0]["image"]["path"]).is_file()
     assert records[0]["image"]["path"].startswith("outputs/images/0001.refine-")
-    done = llmgen("evaluate", "lmd", "-", stdin=text)
+    done = llmgen("evaluate", "tiny", "-", stdin=text)
     assert done.code == 0 and lines(done.out)[1]["scores"] and "last picture" in done.err
-    done = llmgen("evaluate", "lmd", "-", "--json", stdin=text)
+    done = llmgen("evaluate", "tiny", "-", "--json", stdin=text)
     summary = json.loads(done.out)
-    assert summary["metric"] == "lmd" and summary["overall"]["n"] == 2
+    assert summary["metric"] == "tiny" and summary["overall"]["n"] == 2
     assert summary["by_type"]["numeracy"]["accuracy"] == 1.0 and len(summary["overall"]["ci95"]) == 2
 
 

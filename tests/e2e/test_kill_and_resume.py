@@ -19,7 +19,7 @@ N = 12
 def manifest(folder, seconds=0.02, **changes):
     stages = [{"stage": stage, "method": "tiny", "config": {"seconds": seconds}} for stage in STAGES]
     value = {"name": "t", "seed": 3, "prompts": [f"thing {i}" for i in range(N)], "stages": stages, **changes}
-    stages.append({"stage": "evaluate", "method": "lmd"})
+    stages.append({"stage": "evaluate", "method": "tiny"})
     (folder / "m.json").write_text(json.dumps(value))
 
 
@@ -159,7 +159,7 @@ def test_records_flow_through_a_real_pipe(tmp_path):
     script = (
         "set -o pipefail\n"
         f"{program} layout p.json --method tiny | {program} generate - --method tiny | {program} detect --method tiny"
-        f" | {program} correct --mode tiny | {program} evaluate lmd - --json"
+        f" | {program} correct --mode tiny | {program} evaluate tiny - --json"
     )
     environment = {**os.environ, "LC_ALL": "C", "PYTHONUTF8": "0"}
     done = subprocess.run(

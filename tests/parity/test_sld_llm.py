@@ -1,6 +1,6 @@
 """Legacy replies, LMD's box filter and the wording of layouts, against the cases recorded from the originals.
 
-The cases lie in `sld_cases_llm.json` or `sld_cases.json` of the golden folder (`--goldens DIR`, default `tests/data`).
+The cases lie in the files `sld_cases*.json` of the golden folder (`--goldens DIR`, default `tests/data`).
 """
 
 import json
@@ -33,12 +33,12 @@ def plain(value: Any) -> Any:
 @pytest.fixture(scope="module")
 def cases(request: pytest.FixtureRequest) -> dict[str, dict[str, Any]]:
     folder = Path(request.config.getoption("--goldens", default=None) or Path(__file__).parents[1] / "data")
-    for name in ("sld_cases_llm.json", "sld_cases.json"):
-        if (folder / name).is_file():
-            found = json.loads((folder / name).read_text(encoding="utf-8"))
-            listed = found["cases"] if isinstance(found, dict) else found
-            return {case["case"]: case for case in listed if case["case"].startswith(PREFIXES)}
-    pytest.fail(f"no sld_cases_llm.json or sld_cases.json in {folder}")
+    found: dict[str, dict[str, Any]] = {}
+    for path in sorted(folder.glob("sld_cases*.json")):
+        content = json.loads(path.read_text(encoding="utf-8"))
+        listed = content["cases"] if isinstance(content, dict) else content
+        found |= {case["case"]: case for case in listed if case["case"].startswith(PREFIXES)}
+    return found
 
 
 def of_kind(cases: dict[str, dict[str, Any]], prefix: str) -> list[dict[str, Any]]:

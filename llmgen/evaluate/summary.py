@@ -24,7 +24,7 @@ def summarize(records: Sequence[Record], metric: str, *, by: str | None = None) 
         A JSON-ready dictionary:
 
         - `metric`, `by`, `of` (`final`, `detections` or `layout`).
-        - `overall`: `accuracy` in [0, 1], `n`, `ci95` (Wilson; null where scores are not 0 or 1), `n_prompts` (distinct prompts; repeats
+        - `overall`: `accuracy` in [0, 1], `n`, `ci95` (Wilson; null where scores are no verdicts), `n_prompts` (distinct prompts; repeats
           of a prompt make the interval too narrow).
         - `by_type`: the same for each type of prompt.
         - `initial`: `overall` and `by_type` of the first pictures, where they were scored.
@@ -39,9 +39,10 @@ def summarize(records: Sequence[Record], metric: str, *, by: str | None = None) 
     of = _first(_LAST_OF, {of for scores in scored.values() for of in scores})
     last = [(record, scored[record.id][of]) for record in done if of in scored[record.id]]
     first = [(record, scored[record.id]["initial"]) for record in done if "initial" in scored[record.id]]
-    summary: dict[str, Any] = {"metric": metric, "by": by, "of": of, **_table(last)}
+    shares = metric != "coco"
+    summary: dict[str, Any] = {"metric": metric, "by": by, "of": of, **_table(last, shares)}
     if first:
-        summary["initial"] = _table(first)
+        summary["initial"] = _table(first, shares)
         pairs = [
             (scored[record.id]["initial"].value, scored[record.id][of].value)
             for record in done
@@ -88,10 +89,10 @@ def _scores(record: Record, metric: str, by: str) -> dict[str, Score]:
     return {score.of: score for score in record.scores or () if (score.metric, score.by) == (metric, by)}
 
 
-def _table(scored: Sequence[tuple[Record, Score]]) -> dict[str, Any]:
+def _table(scored: Sequence[tuple[Record, Score]], shares: bool) -> dict[str, Any]:
     types = sorted({score.type or record.type or "other" for record, score in scored})
     return {
-        "overall": _share(scored),
+        "overall": _mean(scored, shares),
         "by_type": {
             name: _share(
                 [(record, score) for record, score in scored if (score.type or record.type or "other") == name]
@@ -101,9 +102,10 @@ def _table(scored: Sequence[tuple[Record, Score]]) -> dict[str, Any]:
     }
 
 
-def _share(scored: Sequence[tuple[Record, Score]]) -> dict[str, Any]:
+def _mean(scored: Sequence[tuple[Record, Score]], shares: bool) -> dict[str, Any]:
+    # An interval of a share fits verdicts only; an F1 that happens to be 0 or 1 everywhere is still no verdict.
     values = [score.value for _, score in scored]
-    binary = all(value in (0.0, 1.0) for value in values)
+    binary = shares and all(value in (0.0, 1.0) for value in values)
     return {
         "accuracy": sum(values) / len(values) if values else None,
         "n": len(values),

@@ -68,7 +68,7 @@ def test_exact_boxes_score_one_and_swapped_colours_nothing(
     assert [(s.of, s.value) for s in scored[0].scores or ()] == [("initial", 0.0), ("final", 1.0)]
     summary = summarize(scored, "coco")
     assert [summary["overall"][key] for key in ("ap", "ap50", "ap75", "ar")] == pytest.approx([1, 1, 1, 1])
-    assert summary["initial"]["overall"]["ap"] == 0
+    assert summary["initial"]["overall"]["ap"] == 0 and summary["overall"]["ci95"] is None
     assert summary["change"] == {"fixed": 1, "broken": 0, "p_value": 1.0}
     assert capsys.readouterr().out == ""
 

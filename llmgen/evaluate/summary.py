@@ -94,8 +94,8 @@ def _table(scored: Sequence[tuple[Record, Score]], shares: bool) -> dict[str, An
     return {
         "overall": _mean(scored, shares),
         "by_type": {
-            name: _share(
-                [(record, score) for record, score in scored if (score.type or record.type or "other") == name]
+            name: _mean(
+                [(record, score) for record, score in scored if (score.type or record.type or "other") == name], shares
             )
             for name in types
         },

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 from PIL import Image, ImageDraw
 from torch import Tensor
 
@@ -58,3 +59,19 @@ def save_judged_sheet(judge: ToyboxJudge, path: Path, *, seed: int, count: int =
         ],
         columns=6,
     ).save(path)
+
+
+def tint(image: Image.Image, masks: Sequence[npt.NDArray[np.bool_]], scale: int = 2) -> Image.Image:
+    """A magnified copy in which everything outside the masks is bleached.
+
+    Args:
+        image: RGB, ``h x w``.
+        masks: bool ``[h, w]`` each.
+        scale: magnification.
+    """
+    inside = (
+        np.any(np.stack(masks), axis=0)[..., None] if masks else np.zeros((image.height, image.width, 1), dtype=bool)
+    )
+    pixels = np.asarray(image, dtype=np.float32)
+    bleached = np.where(inside, pixels, 0.25 * pixels + 0.75 * 255).astype(np.uint8)
+    return Image.fromarray(bleached).resize((image.width * scale, image.height * scale), Image.Resampling.NEAREST)

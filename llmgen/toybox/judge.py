@@ -10,7 +10,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import NamedTuple, Self
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 import torch
@@ -243,9 +243,10 @@ class ToyboxJudge(nn.Module):
         """
         folder = Path(folder)
         raw = json.loads((folder / _CONFIG).read_text(encoding="utf-8"))
-        config = JudgeConfig(
-            **{name: tuple(value) if isinstance(value, list) else value for name, value in raw.items()}
-        )
+        settings: dict[str, Any] = {
+            name: tuple(value) if isinstance(value, list) else value for name, value in raw.items()
+        }
+        config = JudgeConfig(**settings)
         judge = cls(config)
         judge.load_state_dict(load_file(folder / _WEIGHTS))
         return judge.float().eval()

@@ -12,14 +12,16 @@ from pathlib import Path
 import numpy as np
 import torch
 import torch.nn.functional as F
+from segment_anything import SamPredictor
 from segment_anything.modeling import Sam
 from torch import Tensor
 
 from llmgen.toybox.autoencoder_damage import AutoencoderDamage
+from llmgen.toybox.contact_sheet import tile, tint, to_pil
 from llmgen.toybox.fitting import Budget, FitSettings, FitState, fit
 from llmgen.toybox.positions import sine_positions
 from llmgen.toybox.scene_batches import SceneBatch, degrade, draw_scenes, zoom
-from llmgen.toybox.segmenter import SamConfig, build_sam, save_sam
+from llmgen.toybox.segmenter import SamConfig, build_sam, build_sam_from_config, save_sam
 
 logger = logging.getLogger(__name__)
 
@@ -57,7 +59,7 @@ def run(
     """Train the segmenter and leave it in ``out_dir/model``.
 
     Args:
-        out_dir: working folder: checkpoint, log and the model.
+        out_dir: working folder: checkpoint, log, contact sheet ``sheet.png`` and the model.
         minutes: time budget.
         steps: step budget; at least one of the two.
         seed: of the weights and of all data.
@@ -95,6 +97,7 @@ def run(
 
     def on_checkpoint(state: FitState, weights: dict[str, Tensor]) -> None:
         save_sam(out_dir / "model", recipe.model, weights)
+        save_masks_sheet(build_sam_from_config(out_dir / "model"), out_dir / "sheet.png", seed=seed + 1)
 
     weights = fit(
         sam,
@@ -107,6 +110,22 @@ def run(
     )
     sam.load_state_dict(weights)
     return sam.eval()
+
+
+def save_masks_sheet(sam: Sam, path: Path, *, seed: int, count: int = 12) -> None:
+    """Draw the best-rated masks of all objects in damaged scenes that no step trained on; the rest is bleached."""
+    rng = np.random.default_rng([seed, 3])
+    batch = draw_scenes(rng, count)
+    predictor = SamPredictor(sam)
+    pictures = []
+    for image, boxes, present in zip(to_pil(degrade(batch.images, rng)), batch.boxes, batch.present, strict=True):
+        predictor.set_image(np.asarray(image))
+        masks = []
+        for box in boxes[present].numpy():
+            proposed, scores, _ = predictor.predict(box=box, multimask_output=True)
+            masks.append(proposed[int(scores.argmax())])
+        pictures.append(tint(image, masks))
+    tile(pictures, columns=6).save(path)
 
 
 @dataclass(frozen=True)

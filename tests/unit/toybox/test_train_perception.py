@@ -28,6 +28,7 @@ def test_detector_recipe_leaves_a_stock_model(tmp_path: Path) -> None:
     loaded = Owlv2ForObjectDetection.from_pretrained(tmp_path / "model").eval()
     assert loaded.dtype == torch.float32
     processor = Owlv2Processor.from_pretrained(tmp_path / "model")
+    assert (tmp_path / "sheet.png").exists()
     images = draw_scenes(np.random.default_rng(0), 2).images
     found = find_phrases(loaded, processor, images, ["a red ball", "a car"], threshold=0.0)
     assert [len(hits["scores"]) > 0 for hits in found] == [True, True]
@@ -36,6 +37,7 @@ def test_detector_recipe_leaves_a_stock_model(tmp_path: Path) -> None:
 def test_segmenter_recipe_leaves_a_loadable_sam(tmp_path: Path) -> None:
     recipe = train_segmenter.SegmenterRecipe(model=SMALL_SAM, batch_size=2, prompts_per_batch=4)
     trained = train_segmenter.run(tmp_path, steps=2, recipe=recipe, autoencoder_dir=tmp_path / "none")
+    assert (tmp_path / "sheet.png").exists()
     loaded = build_sam_from_config(tmp_path / "model")
     weights = trained.state_dict()
     for name, value in loaded.state_dict().items():

@@ -1,0 +1,59 @@
+import pytest
+
+from llmgen.engine import devices
+from llmgen.engine.devices import resolve_device, resolve_dtype
+from llmgen.engine.lock import locked
+from llmgen.errors import InputError, MissingRequirementError, OutputError
+
+
+def test_auto_is_something_that_is_here():
+    import torch
+
+    device = resolve_device("auto")
+    assert torch.zeros(2, device=device, dtype=getattr(torch, resolve_dtype("auto", device))).sum() == 0
+
+
+@pytest.mark.parametrize("name", ["gpu", "cuda:x", "cpu:0", "cuda:-1", ""])
+def test_devices_that_do_not_exist(name):
+    with pytest.raises(InputError, match="no device"):
+        resolve_device(name)
+
+
+def test_a_device_that_is_not_here(monkeypatch):
+    import torch
+
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    with pytest.raises(MissingRequirementError, match="--device auto"):
+        resolve_device("cuda")
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
+    assert resolve_device("cuda:0") == "cuda:0"
+    with pytest.raises(MissingRequirementError, match="1 GPU"):
+        resolve_device("cuda:1")
+    monkeypatch.setattr(devices, "_may_have_accelerator", lambda: True)
+    assert resolve_device("auto") == "cuda"
+
+
+def test_precision(monkeypatch):
+    import torch
+
+    assert resolve_dtype("auto", "cpu") == resolve_dtype("auto", "mps") == "float32"
+    assert resolve_dtype("float16", "cpu") == "float16"
+    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda: False)
+    assert resolve_dtype("auto", "cuda") == "float16"
+    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda: True)
+    assert resolve_dtype("auto", "cuda:1") == "bfloat16"
+    with pytest.raises(InputError, match="no dtype"):
+        resolve_dtype("int8", "cpu")
+
+
+def test_one_writer_at_a_time(tmp_path):
+    path = tmp_path / "deep/lock"
+    with (
+        locked(path, "x.json"),
+        pytest.raises(OutputError, match="another llmgen is writing x.json"),
+        locked(path, "x.json"),
+    ):
+        pass
+    with locked(path, "x.json"):
+        pass

@@ -1,0 +1,93 @@
+"""Each preset's classes at their real configuration, on the meta device: nothing is downloaded and nothing is allocated."""
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+from diffusers import AutoencoderKL, UNet2DConditionModel
+from transformers import CLIPTextConfig, CLIPTextModel, Owlv2Config, Owlv2ForObjectDetection, SamConfig, SamModel
+
+from llmgen.diffusion.attention import guidance_layers
+from llmgen.diffusion.grounding import MAX_OBJECTS, Grounding, grounding_slots
+from llmgen.diffusion.latents import latent_factor
+from llmgen.diffusion.loading import FAMILIES, import_class
+from llmgen.engine.config import build_config
+from llmgen.presets import load_preset, preset_names
+from llmgen.registry import STAGES, resolve
+
+CONFIGS = json.loads((Path(__file__).parents[2] / "data" / "public_configs.json").read_text(encoding="utf-8"))
+
+
+@pytest.mark.parametrize("name", preset_names())
+def test_every_name_in_a_preset_exists(name: str) -> None:
+    preset = load_preset(name)
+    for spec in preset.roles.values():
+        assert spec.family in FAMILIES
+        assert spec.licence
+        for component, path in spec.classes.items():
+            if component != "grounding":
+                assert import_class(path)
+    assert set(preset.methods) <= set(STAGES)
+    for stage, method in preset.methods.items():
+        assert resolve(stage, method).name == method
+    for key, settings in preset.defaults.items():
+        assert build_config(resolve(*key.split(".", 1)), settings, {})
+
+
+def test_the_gligen_unet_has_what_loader_and_methods_rely_on() -> None:
+    with torch.device("meta"):
+        unet = UNet2DConditionModel.from_config(CONFIGS["gligen_unet"], attention_type="gated")
+    parameters = dict(unet.named_parameters())
+    assert len(parameters) == CONFIGS["gligen_unet_parameters"]
+    assert parameters["position_net.linears.0.weight"].shape == (512, 768 + 64)
+    assert parameters["position_net.null_positive_feature"].shape == (768,)
+    fusers = [name for name in parameters if name.endswith("fuser.alpha_attn")]
+    assert len(fusers) == 16
+    assert grounding_slots(unet) == MAX_OBJECTS
+    assert guidance_layers(unet) == [
+        f"{block}.transformer_blocks.0.attn2"
+        for block in (
+            "mid_block.attentions.0",
+            "up_blocks.1.attentions.0",
+            "up_blocks.1.attentions.1",
+            "up_blocks.1.attentions.2",
+        )
+    ]
+    for name in guidance_layers(unet):
+        assert unet.get_submodule(name).to_k.weight.shape == (1280, 768)
+
+
+def test_the_gligen_unet_takes_our_grounding() -> None:
+    with torch.device("meta"):
+        unet = UNet2DConditionModel.from_config(CONFIGS["gligen_unet"], attention_type="gated")
+        grounding = Grounding(torch.zeros(1, 30, 4), torch.zeros(1, 30, 768), torch.zeros(1, 30))
+        objects = unet.position_net(**grounding.both_halves()["gligen"])
+    assert objects.shape == (2, 30, 768)
+
+
+def test_vae_text_detector_and_segmenter_have_their_real_shapes() -> None:
+    with torch.device("meta"):
+        vae = AutoencoderKL.from_config(CONFIGS["sd_vae"])
+        text = CLIPTextModel(CLIPTextConfig(**CONFIGS["sd_text_encoder"]))
+        detector = Owlv2ForObjectDetection(Owlv2Config(**CONFIGS["owlv2_base"]))
+        segmenter = SamModel(SamConfig(**CONFIGS["sam_vit_huge"]))
+    assert latent_factor(vae) == 8
+    assert vae.config.scaling_factor == 0.18215
+    assert text.config.max_position_embeddings == 77
+    assert text.config.hidden_size == 768
+    # Grid of 60 x 60 patches, as image tower and box head expect it.
+    assert detector.owlv2.vision_model.embeddings.position_embedding.weight.shape == (3601, 768)
+    assert detector.class_head.dense0.weight.shape == (512, 768)
+    assert segmenter.vision_encoder.pos_embed.shape == (1, 64, 64, 1280)
+    assert sum(p.numel() for p in segmenter.parameters()) == pytest.approx(641e6, rel=0.01)
+
+
+def test_real_presets_never_ask_for_more_than_they_say() -> None:
+    with torch.device("meta"):
+        unet = UNet2DConditionModel.from_config(CONFIGS["gligen_unet"], attention_type="gated")
+        vae = AutoencoderKL.from_config(CONFIGS["sd_vae"])
+        text = CLIPTextModel(CLIPTextConfig(**CONFIGS["sd_text_encoder"]))
+    parameters = sum(p.numel() for part in (unet, vae, text) for p in part.parameters())
+    said = load_preset("sd14-gligen").role("layout_to_image").memory_gb
+    assert parameters * 2 / 1e9 == pytest.approx(said, abs=0.15)

@@ -104,7 +104,8 @@ def run_single(
     ready = _prepare(request)
     refuse_existing(request.output, request.resume, request.force)
     read = read_records(request.source)
-    check_writable(request.output.parent if request.output is not None else Path())
+    if request.output is not None:
+        check_writable(request.output.parent)
     progress = progress or Progress()
     ready.context.progress = progress.message
 

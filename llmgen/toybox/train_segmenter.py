@@ -21,7 +21,7 @@ from llmgen.toybox.contact_sheet import tile, tint, to_pil
 from llmgen.toybox.fitting import Budget, FitSettings, FitState, fit
 from llmgen.toybox.positions import sine_positions
 from llmgen.toybox.scene_batches import SceneBatch, degrade, draw_scenes, zoom
-from llmgen.toybox.segmenter import SamConfig, build_sam, build_sam_from_config, save_sam
+from llmgen.toybox.segmenter import TOYBOX_SAM, SamConfig, build_sam, save_sam
 
 logger = logging.getLogger(__name__)
 
@@ -30,7 +30,7 @@ logger = logging.getLogger(__name__)
 class SegmenterRecipe:
     """Everything that shapes the segmenter's training."""
 
-    model: SamConfig = field(default_factory=SamConfig)
+    model: SamConfig = TOYBOX_SAM
     fit: FitSettings = field(
         default_factory=lambda: FitSettings(learning_rate=1.5e-3, warmup_steps=100, weight_decay=0.02, ema_decay=0.998)
     )
@@ -76,7 +76,7 @@ def run(
         autoencoder_dir or Path(__file__).parent / "weights" / "text_to_image" / "vae", device
     )
     torch.manual_seed(seed)
-    sam = build_sam(recipe.model).to(device)
+    sam, averaged = (build_sam(recipe.model).to(device) for _ in range(2))
     grid = recipe.model.image_size // recipe.model.patch_size
     with torch.no_grad():
         positions = sine_positions(grid, recipe.model.encoder_embed_dim).to(device)
@@ -96,8 +96,9 @@ def run(
         return mask_losses(masks.float(), quality.float(), wanted.to(device))
 
     def on_checkpoint(state: FitState, weights: dict[str, Tensor]) -> None:
-        save_sam(out_dir / "model", recipe.model, weights)
-        save_masks_sheet(build_sam_from_config(out_dir / "model"), out_dir / "sheet.png", seed=seed + 1)
+        averaged.load_state_dict(weights)
+        save_sam(averaged, recipe.model, out_dir / "model")
+        save_masks_sheet(averaged, out_dir / "sheet.png", seed=seed + 1)
 
     weights = fit(
         sam,

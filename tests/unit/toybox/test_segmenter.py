@@ -10,6 +10,7 @@ from segment_anything import SamPredictor
 from segment_anything.modeling import Sam
 
 import llmgen.toybox
+from llmgen.errors import InputError
 from llmgen.toybox.contact_sheet import to_pil
 from llmgen.toybox.quality import held_out_scenes, segmenter_quality
 from llmgen.toybox.segmenter import build_sam_from_config
@@ -47,5 +48,5 @@ def test_weights_must_fit_the_config(tmp_path: Path) -> None:
     shutil.copytree(WEIGHTS, tmp_path / "sam")
     config = json.loads((WEIGHTS / "config.json").read_text())
     (tmp_path / "sam" / "config.json").write_text(json.dumps(config | {"encoder_depth": config["encoder_depth"] + 1}))
-    with pytest.raises(RuntimeError):
+    with pytest.raises(InputError, match="fit"):
         build_sam_from_config(tmp_path / "sam")

@@ -12,11 +12,17 @@ from llmgen.toybox.judge import JudgeConfig, JudgeOutput, ToyboxJudge
 from llmgen.toybox.phrase_queries import foreign_phrase, sample_queries, wordings
 from llmgen.toybox.quality import find_phrases
 from llmgen.toybox.scene_batches import draw_scenes
-from llmgen.toybox.segmenter import SamConfig, build_sam, build_sam_from_config
+from llmgen.toybox.segmenter import TOYBOX_SAM, build_sam, build_sam_from_config
 from llmgen.toybox.vocabulary import COLORS, NOUNS
 
-SMALL_SAM = SamConfig(
-    encoder_embed_dim=32, encoder_depth=1, encoder_global_attn_indexes=(0,), prompt_embed_dim=32, decoder_mlp_dim=32
+SMALL_SAM = TOYBOX_SAM.model_copy(
+    update={
+        "encoder_embed_dim": 32,
+        "encoder_depth": 1,
+        "encoder_global_attn_indexes": (0,),
+        "prompt_embed_dim": 32,
+        "decoder_mlp_dim": 32,
+    }
 )
 
 

@@ -242,7 +242,8 @@ class _StageRun:
                 self._method = self.method_class(self.context, self.config)
             except LlmgenError as error:
                 raise _Fatal(error) from error
-        grown = self._method(records)
+        # The kind is the engine's: a method may clear a section that the old kind asks for, such as detections of a new picture.
+        grown = self._method([record.model_copy(update={"kind": "prompts"}) for record in records])
         if [r.id for r in grown] != [r.id for r in records]:
             raise RuntimeError(f"{self.stage} {self.name} returned other records than it was given")
         finished = [self._finished(old, new) for old, new in zip(records, grown, strict=True)]

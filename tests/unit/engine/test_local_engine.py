@@ -82,6 +82,16 @@ def test_debugging_raises_what_was_not_expected(tmp_path, monkeypatch):
         go(prompts(2), tmp_path, config=TinyConfig(crash=("r0",)))
 
 
+def test_a_method_may_clear_a_section_of_the_old_kind(tmp_path, monkeypatch):
+    def one(self, record):
+        return record.grown(detections=None, image=self.picture(record, "new"))
+
+    looked = go(go(prompts(1), tmp_path).records, tmp_path, method=TinyDetect).records
+    monkeypatch.setattr(TinyGenerate, "one", one)
+    (record,) = go(looked, tmp_path).records
+    assert record.error is None and record.kind == "images" and record.detections is None
+
+
 def test_records_with_an_error_pass_through(tmp_path):
     broken = Record(id="b", prompt="x", error=RecordError(stage="layout", type="ModelError", message="no"))
     result = go([broken, *prompts(1)], tmp_path)

@@ -21,7 +21,7 @@ XYXY = tuple[float, float, float, float]
 
 FONT_SHARE: Final = 0.052
 """Height of a label's letters as a share of the picture's longer side."""
-_LETTER: Final = 0.66
+_LETTER: Final = 0.74
 """Mean width of a letter in ems, by which room is kept for a label; the style sheet may grow labels by a fifth."""
 _LONGEST: Final = 30
 """Letters of a label before it is cut; the whole text stays in the title."""

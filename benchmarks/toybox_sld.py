@@ -146,9 +146,8 @@ def main() -> None:
         if record.error is None and (db := psnr_outside(store, record)) is not None
     ]
     if outside:
-        print(
-            f"PSNR outside the edited regions: median {statistics.median(outside):.1f} dB, least {min(outside):.1f} dB, {len(outside)} edited"
-        )
+        median, least = statistics.median(outside), min(outside)
+        print(f"PSNR outside the edits: median {median:.1f} dB, least {least:.1f} dB, {len(outside)} edited")
     print(
         "seconds per image, loading included: "
         + ", ".join(f"{stage} {s / len(asked):.2f}" for stage, s in seconds.items())

@@ -1,5 +1,6 @@
 """`llmgen correct`: what is wrong with each picture, and the picture without it."""
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -15,7 +16,10 @@ def correct(
     mode: Annotated[
         str | None,
         typer.Option(
-            "--mode", "--method", help="self_correction; see `llmgen methods`.", autocompletion=method_names("correct")
+            "--mode",
+            "--method",
+            help="self_correction or image_editing; see `llmgen methods`.",
+            autocompletion=method_names("correct"),
         ),
     ] = None,
     plan_only: Annotated[
@@ -24,12 +28,16 @@ def correct(
     ] = None,
     rounds: Annotated[int | None, typer.Option(help="Most rounds of looking and correcting.")] = None,
     steps: Annotated[int | None, typer.Option(help="Denoising steps.")] = None,
+    images_from: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="Folder of the pictures of SLD's data.json; src_image by default."),
+    ] = None,
     guidance_scale: Annotated[float | None, typer.Option(help="Classifier-free guidance; 1 switches it off.")] = None,
     *,
     flags: StageFlags,
 ) -> None:
     """Find what is wrong with each picture and mend it, round by round, keeping the best."""
     named = {"plan_only": plan_only, "rounds": rounds, "num_inference_steps": steps, "guidance_scale": guidance_scale}
-    done = run_stage_command("correct", source, mode, flags, named)
+    done = run_stage_command("correct", source, mode, flags, named, images_from=images_from)
     if done is not None:
         raise_failures(done.result.records, done.dropped)

@@ -18,6 +18,7 @@ from llmgen.cli.detect import detect
 from llmgen.cli.doctor import doctor
 from llmgen.cli.evaluate import evaluate
 from llmgen.cli.generate import generate
+from llmgen.cli.import_ import import_
 from llmgen.cli.layout import layout
 from llmgen.cli.methods import methods
 from llmgen.cli.models import models
@@ -44,6 +45,7 @@ for command in (layout, generate, detect, correct, refine, evaluate):
     app.command(rich_help_panel="Stages")(command)
 for command in (run, report):
     app.command(rich_help_panel="Runs")(command)
+app.command("import", rich_help_panel="Runs")(import_)
 for command in (methods, models, doctor, schema, validate):
     app.command(rich_help_panel="Looking around")(command)
 

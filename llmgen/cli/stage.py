@@ -9,6 +9,8 @@ from llmgen.cli.options import StageFlags, parse_settings
 from llmgen.cli.output import out
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from llmgen.artifacts import Record
     from llmgen.pipeline import SingleResult
 
@@ -21,6 +23,7 @@ def run_stage_command(
     named: dict[str, Any] | None = None,
     *,
     records_to_stdout: bool = True,
+    images_from: "Path | None" = None,
 ) -> "SingleResult | None":
     """Run one stage as the flags say.
 
@@ -31,6 +34,7 @@ def run_stage_command(
         flags: The shared flags.
         named: Settings that have a flag of their own; those that are None were not given.
         records_to_stdout: Whether records go to stdout when there is no output file.
+        images_from: Folder of the pictures that SLD's tasks name.
 
     Returns:
         What was done, or None after `--dry-run`.
@@ -64,6 +68,7 @@ def run_stage_command(
         ),
         resume=flags.resume,
         force=flags.force,
+        images_from=images_from,
     )
     if flags.dry_run:
         out.json(plan_single(request))

@@ -212,7 +212,7 @@ def _with_defaults(data: dict[str, Any] | None, defaults: dict[str, Any]) -> dic
     known = {"objects", *defaults}
     full = {**defaults, **{key: value for key, value in data.items() if key in known}}
     if isinstance(full.get("negative"), str):
-        full["negative"] = _nouns_of(full["negative"])
+        full["negative"] = nouns_of(full["negative"])
     for key in ("objects", "move", "add"):
         if isinstance(full.get(key), list):
             full[key] = [_with_named_box(entry) for entry in full[key]]
@@ -238,7 +238,7 @@ def _validate(model: type[Wire], data: dict[str, Any] | None, text: str) -> Wire
 
 def _parsed_of_spot(text: str) -> ParsedPrompt:
     reply = parse_spot_reply(text)
-    negative = _nouns_of(reply.negative)
+    negative = nouns_of(reply.negative)
     objects = []
     for name, attributes in reply.objects:
         noun = clean_noun(name)
@@ -259,10 +259,11 @@ def _plan_of_lmd(text: str, width: int, height: int) -> LayoutPlan:
         noun, attributes = read_phrase(name)
         box = WireBox(x=x * sx, y=y * sy, width=w * sx, height=h * sy)
         objects.append(PlannedObject(noun=noun, attributes=list(attributes), box=box))
-    return LayoutPlan(reasoning="", objects=objects, background=background, negative=_nouns_of(negative))
+    return LayoutPlan(reasoning="", objects=objects, background=background, negative=nouns_of(negative))
 
 
-def _nouns_of(text: str) -> list[str]:
+def nouns_of(text: str) -> list[str]:
+    """The nouns of a negative prompt such as "cars, red birds and dogs", singular, each once; none for "None"."""
     parts = re.split(r",|;|\band\b|\bor\b", text.strip().rstrip("."))
     nouns = (head_noun(part) for part in parts if part.strip().lower() not in _NO_NOUNS and tokenize(part))
     return list(dict.fromkeys(nouns))

@@ -7,13 +7,14 @@ from typing import Any
 
 from llmgen.artifacts import Record, RecordError
 from llmgen.artifacts.files import check_writable, write_atomic
-from llmgen.artifacts.io import ReadArtifact, read_records, record_line, write_artifact
+from llmgen.artifacts.io import ReadArtifact, record_line, write_artifact
 from llmgen.engine.context import StageContext
 from llmgen.engine.journal import Journal, journal_path
 from llmgen.engine.local import Progress, StageResult, run_stage
 from llmgen.engine.lock import locked
 from llmgen.engine.pictures import bring, picture_store
 from llmgen.errors import InputError, OutputError
+from llmgen.formats.foreign import read_any
 from llmgen.pipeline.options import RunOptions, method_for
 from llmgen.registry import resolve
 from llmgen.vision.images import ImageStore
@@ -36,6 +37,8 @@ class SingleStage:
     options: RunOptions = RunOptions()
     resume: bool = False
     force: bool = False
+    images_from: Path | None = None
+    """Folder of the pictures that SLD's tasks name."""
 
 
 @dataclass(frozen=True)
@@ -103,7 +106,7 @@ def run_single(
     """
     ready = _prepare(request)
     refuse_existing(request.output, request.resume, request.force)
-    read = read_records(request.source)
+    read = read_any(request.source, request.images_from)
     if request.output is not None:
         check_writable(request.output.parent)
     progress = progress or Progress()

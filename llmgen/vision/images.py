@@ -8,8 +8,10 @@ from pathlib import Path, PurePosixPath
 
 from PIL import Image, UnidentifiedImageError
 from PIL.PngImagePlugin import PngInfo
+from pydantic import ValidationError
 
 from llmgen.artifacts import ImageRef
+from llmgen.artifacts.complaints import describe
 from llmgen.artifacts.files import write_atomic
 from llmgen.errors import InputError, OutputError
 
@@ -65,6 +67,24 @@ class ImageStore:
                 "make it again, or remove `sha256` from the record if the change is meant"
             )
         return data
+
+    def refer(self, relative: str) -> ImageRef:
+        """A reference to a picture that lies below the root already, with its digest and size.
+
+        Args:
+            relative: POSIX path relative to the root.
+
+        Raises:
+            InputError: If it leaves the root, is missing, is no picture, or is too large.
+        """
+        try:
+            data = self.read(ImageRef(path=relative, width=1, height=1))
+            image = decode(data, relative)
+            return ImageRef(
+                path=relative, sha256=hashlib.sha256(data).hexdigest(), width=image.width, height=image.height
+            )
+        except ValidationError as error:
+            raise InputError(describe(error).removeprefix("/path: ")) from error
 
     def load(self, ref: ImageRef) -> Image.Image:
         """A picture as RGB.

@@ -17,7 +17,17 @@ FLAGS = {
     "layout": ["source", "--method", *STAGE_FLAGS],
     "generate": ["source", "--method", "--steps", "--guidance-scale", *STAGE_FLAGS],
     "detect": ["source", "--method", "--masks", "--no-masks", *STAGE_FLAGS],
-    "correct": ["source", "--mode", "--method", "--plan-only", "--rounds", "--steps", "--guidance-scale", *STAGE_FLAGS],
+    "correct": [
+        "source",
+        "--mode",
+        "--method",
+        "--plan-only",
+        "--rounds",
+        "--images-from",
+        "--steps",
+        "--guidance-scale",
+        *STAGE_FLAGS,
+    ],
     "refine": ["source", "--method", "--strength", "--steps", "--guidance-scale", *STAGE_FLAGS],
     "evaluate": ["method", "source", "--judge", "--no-judge", "--json", *STAGE_FLAGS],
     "run": (
@@ -25,6 +35,7 @@ FLAGS = {
         "--quiet -q --verbose -v"
     ).split(),
     "report": ["source", "--output", "-o", "--quiet", "-q"],
+    "import": "dialect source --output -o --prompts --images-from --force --quiet -q --verbose -v".split(),
     "methods": ["stage", "--json"],
     "models": ["preset", "--json"],
     "doctor": ["--preset", "--json"],

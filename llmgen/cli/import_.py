@@ -1,0 +1,52 @@
+"""`llmgen import`: files of other programs to artifacts."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from llmgen.cli.completion import words
+from llmgen.cli.options import OUTPUT, ForceOpt, InputArg, QuietOpt, VerboseOpt
+from llmgen.cli.output import out
+from llmgen.cli.stage import raise_failures
+
+
+def import_(
+    dialect: Annotated[
+        str,
+        typer.Argument(
+            metavar="FORMAT", help="lmd (caches, layouts, prompts) or sld (data.json).",
+            autocompletion=words("lmd", "sld"),
+        ),
+    ],
+    source: InputArg = "-",
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", metavar="FILE", help="Write here; stdout by default.", rich_help_panel=OUTPUT),
+    ] = None,
+    prompts: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="lmd: prompts that give a cache its order, ids and types.")
+    ] = None,
+    images_from: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="sld: folder of the pictures; src_image beside the file by default.")
+    ] = None,
+    force: ForceOpt = False,
+    quiet: QuietOpt = False,
+    verbose: VerboseOpt = False,
+) -> None:  # fmt: skip
+    """Take over files of SLD and LMD as records: tasks with pictures, cached layouts, benchmark prompts."""
+    from llmgen.artifacts.io import record_line
+    from llmgen.pipeline.importing import Import, import_foreign
+
+    out.configure(quiet=quiet, verbose=verbose)
+    target = None if output is None or str(output) == "-" else output
+    done = import_foreign(Import(dialect, source, target, prompts, images_from, force))
+    if target is None:
+        for record in done.records:
+            out.data(record_line(record))
+    if done.notes:
+        more = "" if verbose else f" (and {len(done.notes) - 1} more; -v lists them)" if len(done.notes) > 1 else ""
+        out.note(f"mended: {done.notes[0]}{more}")
+    if target is not None:
+        out.note(f"{target}: {len(done.records)} records of kind {done.kind!r}")
+    raise_failures(done.records, done.dropped)

@@ -1,0 +1,85 @@
+"""Files of other programs to artifacts: what `import` does."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from llmgen.artifacts import Kind, Record
+from llmgen.artifacts.files import check_writable, write_atomic
+from llmgen.artifacts.io import parse_json, read_bytes, record_line, write_artifact
+from llmgen.engine.local import Progress
+from llmgen.engine.pictures import picture_store
+from llmgen.errors import InputError
+from llmgen.formats.lmd import read_lmd_file
+from llmgen.formats.sld import is_sld, read_sld
+from llmgen.pipeline.single import brought, refuse_existing
+from llmgen.registry import unknown
+
+DIALECTS = ("lmd", "sld")
+
+
+@dataclass(frozen=True)
+class Import:
+    """One file to take over."""
+
+    dialect: str
+    """One of `DIALECTS`."""
+    source: str = "-"
+    """Path, or `-` for stdin."""
+    output: Path | None = None
+    """File to write, or None to hand the records back only."""
+    prompts: Path | None = None
+    """`lmd`: a list of prompts that orders a cache."""
+    images_from: Path | None = None
+    """`sld`: folder of the pictures."""
+    force: bool = False
+
+
+@dataclass(frozen=True)
+class ImportResult:
+    """What was taken over."""
+
+    kind: Kind
+    records: tuple[Record, ...]
+    """Those that did not fit carry `error`."""
+    dropped: tuple[str, ...]
+    """Lines about entries that could not even be named."""
+    notes: tuple[str, ...]
+    """Lines about what was mended."""
+
+
+def import_foreign(request: Import) -> ImportResult:
+    """Read a foreign file and write it as an artifact.
+
+    Args:
+        request: What to read, and where to write it.
+
+    Raises:
+        UnknownNameError: If there is no such dialect.
+        InputError: If nothing usable can be read.
+        OutputError: If the output exists or cannot be written.
+    """
+    if request.dialect not in DIALECTS:
+        raise unknown("format to import", request.dialect, DIALECTS)
+    if request.prompts is not None and request.dialect != "lmd":
+        raise InputError("--prompts orders a cache of lmd; leave it out")
+    if request.images_from is not None and request.dialect != "sld":
+        raise InputError("--images-from is for the tasks of sld; leave it out")
+    refuse_existing(request.output, False, request.force)
+    if request.dialect == "lmd":
+        found, kind, base = read_lmd_file(request.source, request.prompts)
+    else:
+        name, folder, data = read_bytes(request.source)
+        value = parse_json(data, name)
+        if not is_sld(value):
+            raise InputError(f"{name}: no tasks of SLD: expected a list of objects with `input_fname` and `prompt`")
+        found, kind, base = read_sld(value, name, folder, request.images_from), "images", request.images_from or folder
+    read = found.artifact(kind, base)
+    if request.output is not None:
+        check_writable(request.output.parent)
+    records = tuple(brought(read, picture_store(request.output, None), "import", Progress()))
+    if request.output is not None:
+        if request.output.suffix == ".jsonl":
+            write_atomic(request.output, "".join(map(record_line, records)).encode())
+        else:
+            write_artifact(request.output, kind, records)
+    return ImportResult(kind, records, read.dropped, tuple(found.notes))

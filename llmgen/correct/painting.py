@@ -167,10 +167,13 @@ class LatentPainter:
         for edit in job.plan.edits:
             if isinstance(edit, AddEdit):
                 scene.additions.append(edit)
+                if self.config.clear_added_boxes:
+                    scene.removed = scene.removed | (rectangle(edit.box_xyxy, height, width) & ~protect)
             elif isinstance(edit, ChangeAttributeEdit):
-                scene.changes.append(
-                    (edit, self._grow(mask_of(edit.target, edit.box_xyxy, job.detections, masks)) & ~protect)
-                )
+                mask = self._grow(mask_of(edit.target, edit.box_xyxy, job.detections, masks))
+                if self.config.change_region == "box":
+                    mask = mask | rectangle(edit.box_xyxy, height, width)
+                scene.changes.append((edit, mask & ~protect))
             elif isinstance(edit, DeleteEdit):
                 mask = mask_of(edit.target, edit.box_xyxy, job.detections, masks)
                 scene.removed = scene.removed | (self._grow(mask) & ~protect)

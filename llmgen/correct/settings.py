@@ -33,12 +33,16 @@ class SelfCorrectionConfig(StageConfig):
     """Share of the final steps during which everything that is pasted stays as it is."""
     fg_noise_ratio: float = Field(default=0.1, ge=0, le=1)
     """Share of fresh noise (by variance) in the box of an added object; the rest is the picture's own."""
+    clear_added_boxes: bool = False
+    """Draw the whole box of an added object anew; else only the object, and the picture shows through around it."""
     change_guidance_scale: float = Field(default=10.5, ge=0, le=50)
     """Guidance when attributes are changed."""
     change_strength: float = Field(default=0.8, gt=0, le=1)
     """How far back towards noise an object goes before it is redrawn with other attributes."""
     change_noise_ratio: float = Field(default=0.0, ge=0, le=1)
     """Share of fresh noise in it; 0 is DiffEdit, 1 forgets the old object."""
+    change_region: Literal["mask", "box"] = "mask"
+    """What of an object is redrawn: its mask, or its whole box, which lets its outline change too."""
     change_blend: Literal["same_level", "one_late"] = "same_level"
     """Which stored level holds the surroundings while an object changes; `one_late` is the reference's."""
     negative_prompt: str = OVERALL_NEGATIVE

@@ -110,12 +110,19 @@ def test_sides_that_the_unet_cannot_halve_are_padded_for_it() -> None:
 
 
 @pytest.mark.parametrize(
-    "settings", [{"change_blend": "one_late"}, {"change_strength": 0.5, "change_noise_ratio": 0.5}]
+    "settings",
+    [{"change_blend": "one_late"}, {"change_strength": 0.5, "change_noise_ratio": 0.5}, {"change_region": "box"}],
 )
 def test_ways_to_change_attributes_differ(settings: dict[str, object]) -> None:
     steps = {"num_inference_steps": 8}
     usual, other = painter(**steps).paint([job(CHANGE)])[0], painter(**steps, **settings).paint([job(CHANGE)])[0]
     assert not np.array_equal(np.asarray(usual.image), np.asarray(other.image))
+
+
+def test_the_box_of_an_addition_can_be_drawn_anew() -> None:
+    shown, cleared = painter().paint([job(ADD)])[0], painter(clear_added_boxes=True).paint([job(ADD)])[0]
+    assert not np.array_equal(np.asarray(shown.image), np.asarray(cleared.image))
+    assert not changed(cleared, noise_image())[np.asarray(cleared.region) == 0].any()
 
 
 def test_a_target_outside_the_picture_or_an_unknown_id_does_not_stop_the_round() -> None:

@@ -114,7 +114,7 @@ def test_sides_that_the_unet_cannot_halve_are_padded_for_it() -> None:
     [{"change_blend": "one_late"}, {"change_strength": 0.5, "change_noise_ratio": 0.5}, {"change_region": "box"}],
 )
 def test_ways_to_change_attributes_differ(settings: dict[str, object]) -> None:
-    steps = {"num_inference_steps": 8}
+    steps = {"num_inference_steps": 8, "mask_dilation_px": 1}
     usual, other = painter(**steps).paint([job(CHANGE)])[0], painter(**steps, **settings).paint([job(CHANGE)])[0]
     assert not np.array_equal(np.asarray(usual.image), np.asarray(other.image))
 

@@ -11,6 +11,7 @@ import torch
 from diffusers import AutoencoderTiny
 from PIL import Image
 from torch import nn
+from torch.nn import functional
 
 from llmgen.toybox.training import Average, Budget, load_checkpoint, one_cycle, save_checkpoint
 from llmgen.toybox.world import SIZE, render_image, sample_scene
@@ -27,6 +28,13 @@ class VaeRecipe:
         crop: Side of a crop in pixels, a multiple of 8.
         learning_rate: Peak of the one-cycle schedule.
         latent_noise: Standard deviation of the noise on the latents, which are kept near unit scale.
+        color_weight: Of the loss that reads the mean colour of each cell linearly from its latents. Without it the encoder
+            lines all colours up along one axis, where halfway between red and purple lies green, and a denoiser that
+            is unsure paints the wrong one.
+        white_weight: Of the loss that ties the covariance of the latents to the identity, so that shape is not drowned
+            by noise while colour is still clear.
+        encoder_share: Share of the budget after which the encoder rests at its average and the decoder learns alone; the
+            denoiser can be trained from then on.
         checkpoint_s: Seconds between checkpoints.
         measured: Held-out pictures that each checkpoint is measured on.
     """
@@ -34,7 +42,10 @@ class VaeRecipe:
     batch: int = 24
     crop: int = 64
     learning_rate: float = 2.5e-3
-    latent_noise: float = 0.08
+    latent_noise: float = 0.12
+    color_weight: float = 5.0
+    white_weight: float = 0.1
+    encoder_share: float = 0.6
     checkpoint_s: float = 120.0
     measured: int = 64
 
@@ -83,6 +94,35 @@ def _loss(output: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
     difference = output - target
     edges = (difference.diff(dim=-1)).abs().mean() + (difference.diff(dim=-2)).abs().mean()
     return difference.abs().mean() + 1.0 * difference.square().mean() + 0.3 * edges
+
+
+def opponent_colors(images: torch.Tensor) -> torch.Tensor:
+    """Mean colour of each cell of 8 x 8 pixels on the axes red-green and blue-yellow.
+
+    Args:
+        images: [B, 3, H, W] in -1..1.
+
+    Returns:
+        [B, 2, H / 8, W / 8] in -2..2.
+    """
+    red, green, blue = functional.avg_pool2d(images, 8).unbind(1)
+    return torch.stack([red - green, blue - (red + green) / 2], dim=1)
+
+
+def covariance_error(latents: torch.Tensor) -> torch.Tensor:
+    """How far latents are from zero mean and unit covariance.
+
+    Args:
+        latents: [B, 4, h, w].
+
+    Returns:
+        Scalar, 0 for white latents.
+    """
+    cells = latents.movedim(1, -1).flatten(0, -2)
+    mean = cells.mean(0)
+    covariance = (cells - mean).T @ (cells - mean) / len(cells)
+    identity = torch.eye(cells.shape[1], device=cells.device)
+    return (covariance - identity).square().sum() + mean.square().sum()
 
 
 @torch.no_grad()
@@ -163,36 +203,47 @@ def run(
     recipe = recipe or VaeRecipe()
     torch.manual_seed(seed)
     vae = build_vae().to(device).to(memory_format=torch.channels_last)
-    optimizer = torch.optim.AdamW(vae.parameters(), lr=recipe.learning_rate, betas=(0.9, 0.98), weight_decay=1e-4)
+    reader = nn.Conv2d(4, 2, 1).to(device)
+    trained = nn.ModuleDict({"vae": vae, "reader": reader})
+    optimizer = torch.optim.AdamW(trained.parameters(), lr=recipe.learning_rate, betas=(0.9, 0.98), weight_decay=1e-4)
     budget, average = Budget(minutes, steps), Average(vae, 0.998)
     if resume:
-        load_checkpoint(out_dir, vae, optimizer, budget, average)
+        load_checkpoint(out_dir, trained, optimizer, budget, average)
     rng = random.Random(f"vae:{seed}:{budget.step}")
     out_dir.mkdir(parents=True, exist_ok=True)
     saved_at, running = budget.elapsed_s, 0.0
     held_out = range(900_000, 900_000 + recipe.measured)
+    resting = False
     while not budget.done:
+        if not resting and budget.progress >= recipe.encoder_share:
+            resting = True
+            vae.load_state_dict(average.state)
+            vae.encoder.requires_grad_(False)
+            logger.info("step %d  the encoder rests", budget.step)
         images = _crops(rng, recipe).to(device).contiguous(memory_format=torch.channels_last)
         for group in optimizer.param_groups:
             group["lr"] = recipe.learning_rate * one_cycle(budget.progress, hold=0.3)
         with torch.autocast(torch.device(device).type, torch.bfloat16):
             latents = vae.encoder(images).float()
             output = vae.decoder(latents + recipe.latent_noise * torch.randn_like(latents)).float()
-        # The scale term ties the latents to unit size, so that the noise on them means the same all the time.
-        scale = (latents.std() - 1).square() + latents.mean().square()
-        loss = _loss(output, images) + 0.02 * scale
+        colors = (reader(latents) - opponent_colors(images)).square().mean()
+        loss = (
+            _loss(output, images) + recipe.color_weight * colors + recipe.white_weight * covariance_error(latents)
+        )
         optimizer.zero_grad(set_to_none=True)
         loss.backward()
-        nn.utils.clip_grad_norm_(vae.parameters(), 0.5)
+        nn.utils.clip_grad_norm_(vae.parameters(), 1.0)
         optimizer.step()
         average.update(vae)
         budget.advance()
         running += (float(loss.detach()) - running) / min(budget.step, 100)
-        if budget.step % 200 == 0:
-            logger.info("step %d  %.0f s  loss %.4f", budget.step, budget.elapsed_s, running)
+        if budget.step % 50 == 0:
+            logger.info(
+                "step %d  %.0f s  loss %.4f  colour %.4f", budget.step, budget.elapsed_s, running, float(colors.detach())
+            )
         if budget.elapsed_s - saved_at > recipe.checkpoint_s or budget.done:
             saved_at = budget.elapsed_s
-            save_checkpoint(out_dir, vae, optimizer, budget, average)
+            save_checkpoint(out_dir, trained, optimizer, budget, average)
             averaged = averaged_vae(average, recipe.measured)
             contact_sheet(averaged, out_dir / "sheet.png", range(900_000, 900_008))
             averaged.save_pretrained(out_dir / "vae")

@@ -227,9 +227,7 @@ def run(
             latents = vae.encoder(images).float()
             output = vae.decoder(latents + recipe.latent_noise * torch.randn_like(latents)).float()
         colors = (reader(latents) - opponent_colors(images)).square().mean()
-        loss = (
-            _loss(output, images) + recipe.color_weight * colors + recipe.white_weight * covariance_error(latents)
-        )
+        loss = _loss(output, images) + recipe.color_weight * colors + recipe.white_weight * covariance_error(latents)
         optimizer.zero_grad(set_to_none=True)
         loss.backward()
         nn.utils.clip_grad_norm_(vae.parameters(), 1.0)
@@ -239,7 +237,11 @@ def run(
         running += (float(loss.detach()) - running) / min(budget.step, 100)
         if budget.step % 50 == 0:
             logger.info(
-                "step %d  %.0f s  loss %.4f  colour %.4f", budget.step, budget.elapsed_s, running, float(colors.detach())
+                "step %d  %.0f s  loss %.4f  colour %.4f",
+                budget.step,
+                budget.elapsed_s,
+                running,
+                float(colors.detach()),
             )
         if budget.elapsed_s - saved_at > recipe.checkpoint_s or budget.done:
             saved_at = budget.elapsed_s

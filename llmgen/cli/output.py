@@ -1,6 +1,5 @@
 """The two streams: data to stdout, everything else to stderr. Nothing else in llmgen writes to a terminal."""
 
-import json
 import logging
 import sys
 from collections.abc import Iterable, Sequence
@@ -53,7 +52,9 @@ class Output:
 
     def json(self, value: Any) -> None:
         """Write a JSON value to stdout, for people and programs."""
-        self.data(json.dumps(value, indent=2, ensure_ascii=False) + "\n")
+        from llmgen.artifacts.io import pretty_json
+
+        self.data(pretty_json(value))
 
     def note(self, text: str) -> None:
         """A line for people; not with -q."""

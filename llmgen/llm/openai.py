@@ -25,7 +25,7 @@ from llmgen.llm.schemas import LayoutPlan, LayoutUpdate, ParsedPrompt, WireModel
 
 logger = logging.getLogger(__name__)
 Wire = TypeVar("Wire", bound=WireModel)
-Call = Literal["layout", "parse", "differences"]
+Call = Literal["layout", "parse", "differences", "edit"]
 Message = dict[str, str]
 
 RE_ASKS: Final = 2
@@ -89,9 +89,10 @@ class OpenAIPlanner:
         """Close the connections; the planner cannot be used afterwards."""
         self._client.close()
 
-    def parse(self, prompt: str) -> tuple[ParsedPrompt, Reply]:
+    def parse(self, prompt: str, *, instruction: bool = False) -> tuple[ParsedPrompt, Reply]:
         """See `Planner.parse`."""
-        return self._ask("parse", ParsedPrompt, _description(prompt), read_parse_reply, seed=0)
+        question = _description(prompt, "Instruction" if instruction else "Description")
+        return self._ask("parse", ParsedPrompt, question, read_parse_reply, seed=0)
 
     def layout(self, prompt: str, *, width: int, height: int, seed: int) -> tuple[Layout, Reply]:
         """See `Planner.layout`."""
@@ -115,23 +116,31 @@ class OpenAIPlanner:
         seed: int,
     ) -> tuple[EditPlan, Reply]:
         """See `Planner.differences`."""
-        found = [
-            {
-                "id": d.id,
-                "noun": d.noun,
-                "attributes": list(d.attributes),
-                "score": round(d.score, 3),
-                "box": wire_box(d.box_xyxy).model_dump(),
-            }
-            for d in detections
-        ]
         lines = [f"Picture: {width} wide, {height} high", _description(prompt)]
         if layout is not None and layout.instances:
             planned = [{"phrase": i.phrase, "box": wire_box(i.box_xyxy).model_dump()} for i in layout.instances]
             lines.append(f"Planned places: {json.dumps(planned, ensure_ascii=False)}")
-        lines.append(f"Found: {json.dumps(found, ensure_ascii=False)}")
+        lines.append(_found(detections))
         update, reply = self._ask(
             "differences",
+            LayoutUpdate,
+            "\n".join(lines),
+            lambda text: read_update_reply(text, detections, width=width, height=height),
+            seed=seed,
+        )
+        return plan_of_update(update, detections), reply
+
+    def edit(
+        self, instruction: str, detections: Sequence[Detection], *, width: int, height: int, seed: int
+    ) -> tuple[EditPlan, Reply]:
+        """See `Planner.edit`."""
+        lines = (
+            f"Picture: {width} wide, {height} high",
+            _description(instruction, "Instruction"),
+            _found(detections),
+        )
+        update, reply = self._ask(
+            "edit",
             LayoutUpdate,
             "\n".join(lines),
             lambda text: read_update_reply(text, detections, width=width, height=height),
@@ -273,10 +282,24 @@ class OpenAIPlanner:
         return text.replace(key, "***") if key else text
 
 
-def _description(prompt: str) -> str:
+def _description(prompt: str, what: str = "Description") -> str:
     if not prompt.strip():
         raise InputError("the prompt is empty; say what the picture should show")
-    return f"Description: {' '.join(prompt.split())}"
+    return f"{what}: {' '.join(prompt.split())}"
+
+
+def _found(detections: Sequence[Detection]) -> str:
+    found = [
+        {
+            "id": d.id,
+            "noun": d.noun,
+            "attributes": list(d.attributes),
+            "score": round(d.score, 3),
+            "box": wire_box(d.box_xyxy).model_dump(),
+        }
+        for d in detections
+    ]
+    return f"Found: {json.dumps(found, ensure_ascii=False)}"
 
 
 def _is_local(url: str) -> bool:

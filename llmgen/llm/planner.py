@@ -24,11 +24,12 @@ class Planner(Protocol):
         """The model's name, None where there is none."""
         ...
 
-    def parse(self, prompt: str) -> tuple[ParsedPrompt, Reply]:
-        """Say which objects a prompt wants.
+    def parse(self, prompt: str, *, instruction: bool = False) -> tuple[ParsedPrompt, Reply]:
+        """Say which objects a prompt wants, or an instruction speaks of.
 
         Args:
             prompt: What the picture should show.
+            instruction: Whether it says instead what should change in a picture.
 
         Raises:
             InputError: If the prompt is empty.
@@ -78,6 +79,28 @@ class Planner(Protocol):
 
         Raises:
             InputError: If a missing object cannot be placed.
+            ModelError: If no usable reply came.
+            MissingRequirementError: If key or server are missing.
+        """
+        ...
+
+    def edit(
+        self, instruction: str, detections: Sequence[Detection], *, width: int, height: int, seed: int
+    ) -> tuple[EditPlan, Reply]:
+        """Say what an instruction changes in what was found.
+
+        Args:
+            instruction: What should change.
+            detections: What was found in the picture, boxes in pixels.
+            width: Width of the picture in pixels.
+            height: Height of the picture in pixels.
+            seed: Chooses among equally good edits.
+
+        Returns:
+            The edits, and the objects as they should be afterwards.
+
+        Raises:
+            InputError: If the instruction is not understood, speaks of something that was not found, or leaves no room.
             ModelError: If no usable reply came.
             MissingRequirementError: If key or server are missing.
         """

@@ -44,7 +44,7 @@ class ReplayPlanner:
         if not self._replies:
             raise InputError(f"{self.path} holds no recorded replies")
 
-    def parse(self, prompt: str) -> tuple[ParsedPrompt, Reply]:
+    def parse(self, prompt: str, *, instruction: bool = False) -> tuple[ParsedPrompt, Reply]:
         """See `Planner.parse`."""
         reply = self._find("parse", prompt, "")
         return read_parse_reply(reply.text), reply
@@ -71,6 +71,16 @@ class ReplayPlanner:
         update = read_update_reply(reply.text, detections, width=width, height=height)
         return plan_of_update(update, detections), reply
 
+    def edit(
+        self, instruction: str, detections: Sequence[Detection], *, width: int, height: int, seed: int
+    ) -> tuple[EditPlan, Reply]:
+        """See `Planner.edit`. Where there is no reply to this call, one to "differences" will do: it has the same form."""
+        call = "edit" if ("edit", _key(instruction)) in self._replies else "differences"
+        seen = json.dumps([[d.id, *d.box_xyxy] for d in detections])
+        reply = self._find(call, instruction, hashlib.sha256(f"{seed}\0{seen}".encode()).hexdigest())
+        update = read_update_reply(reply.text, detections, width=width, height=height)
+        return plan_of_update(update, detections), reply
+
     def _find(self, call: str, prompt: str, question: str) -> Reply:
         where = (call, _key(prompt))
         known = self._replies.get(where)
@@ -79,7 +89,7 @@ class ReplayPlanner:
         given = self._given.setdefault(where, {})
         index = given.setdefault(question, len(given))
         if index >= len(known):
-            if call == "differences":
+            if call in ("differences", "edit"):
                 raise ModelError(
                     f"{self.path} has {len(known)} replies to the {call} call for the prompt {prompt[:80]!r}; "
                     f"another one was asked for"

@@ -7,7 +7,9 @@ from collections.abc import Sequence
 from llmgen.artifacts import Detection, EditPlan, Instance, Layout, Reply
 from llmgen.errors import InputError
 from llmgen.llm.corrections import correct
+from llmgen.llm.editing import plan_edits
 from llmgen.llm.grammar import PromptMeaning, read_prompt
+from llmgen.llm.instructions import parsed_from_instruction, read_instruction
 from llmgen.llm.placement import MOST, Canvas, Demand, Rules, place, place_on_grid, wished_size
 from llmgen.llm.replies import parsed_from_meaning, plan_of_layout, update_of_plan
 from llmgen.llm.schemas import ParsedPrompt
@@ -24,9 +26,12 @@ class RulesPlanner:
     provider = "rules"
     model: str | None = None
 
-    def parse(self, prompt: str) -> tuple[ParsedPrompt, Reply]:
+    def parse(self, prompt: str, *, instruction: bool = False) -> tuple[ParsedPrompt, Reply]:
         """See `Planner.parse`."""
-        parsed = parsed_from_meaning(_read(prompt))
+        if instruction:
+            parsed = parsed_from_instruction(read_instruction(prompt))
+        else:
+            parsed = parsed_from_meaning(_read(prompt))
         return parsed, Reply(call="parse", provider=self.provider, text=parsed.model_dump_json())
 
     def layout(self, prompt: str, *, width: int, height: int, seed: int) -> tuple[Layout, Reply]:
@@ -59,6 +64,15 @@ class RulesPlanner:
             plan = plan.model_copy(update={"target": tuple(_as_it_is(d) for d in detections if d.id not in gone)})
         update = update_of_plan(plan, detections)
         return plan, Reply(call="differences", provider=self.provider, text=update.model_dump_json())
+
+    def edit(
+        self, instruction: str, detections: Sequence[Detection], *, width: int, height: int, seed: int
+    ) -> tuple[EditPlan, Reply]:
+        """See `Planner.edit`."""
+        rng = _random(instruction, seed, "edit")
+        plan = plan_edits(read_instruction(instruction), detections, Canvas(width, height), rng)
+        text = update_of_plan(plan, detections).model_dump_json()
+        return plan, Reply(call="edit", provider=self.provider, text=text)
 
 
 def plan_layout(meaning: PromptMeaning, prompt: str, canvas: Canvas, seed: int) -> Layout:

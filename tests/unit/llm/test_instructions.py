@@ -1,0 +1,180 @@
+"""Instructions: what they say, and what becomes of the detections."""
+
+from typing import Any
+
+import pytest
+
+from llmgen.artifacts import AddEdit, ChangeAttributeEdit, DeleteEdit, Detection, EditPlan, MoveEdit
+from llmgen.errors import InputError
+from llmgen.llm.editing import changed_attributes
+from llmgen.llm.instructions import parsed_from_instruction, read_instruction
+from llmgen.llm.reading import read_update_reply
+from llmgen.llm.replies import plan_of_update
+from llmgen.llm.rules import RulesPlanner
+
+SIZE = {"width": 128, "height": 128}
+
+
+def thing(name: str, x: float, y: float, side: float = 30.0, **fields: Any) -> Detection:
+    *attributes, noun = name.split()
+    number = fields.pop("number", 1)
+    return Detection(
+        id=f"{name} #{number}", phrase=name, noun=noun, attributes=tuple(attributes), score=fields.pop("score", 0.9),
+        box_xyxy=(x, y, x + side, y + side),
+    )  # fmt: skip
+
+
+SCENE = (
+    thing("red ball", 8, 80),
+    thing("tree", 88, 20, number=1, score=0.95),
+    thing("tree", 10, 15, number=2),
+    thing("house", 80, 80, 40.0),
+)
+
+
+def edit(instruction: str, *scene: Detection, seed: int = 0) -> EditPlan:
+    return RulesPlanner().edit(instruction, scene or SCENE, seed=seed, **SIZE)[0]
+
+
+def test_attributes_change_in_place() -> None:
+    plan = edit("Make the red ball blue.")
+    (change,) = plan.edits
+    assert isinstance(change, ChangeAttributeEdit)
+    assert (change.target, change.phrase, change.attributes) == ("red ball #1", "a blue ball", ("blue",))
+    assert change.box_xyxy == SCENE[0].box_xyxy
+    assert [i.phrase for i in plan.target] == ["a blue ball", "a tree", "a tree", "a house"]
+
+
+@pytest.mark.parametrize(
+    ("said", "ids"),
+    [
+        ("remove the left tree", ["tree #2"]),
+        ("delete the tree on the right", ["tree #1"]),
+        ("remove the tree", ["tree #1"]),
+        ("get rid of all trees", ["tree #1", "tree #2"]),
+        ("remove both trees and the ball", ["red ball #1", "tree #1", "tree #2"]),
+        ("please erase the biggest house in the picture", ["house #1"]),
+        ("remove all cars", []),
+    ],
+)
+def test_removal_chooses_among_several(said: str, ids: list[str]) -> None:
+    edits = edit(said).edits
+    assert all(isinstance(e, DeleteEdit) for e in edits)
+    assert sorted(e.target for e in edits) == ids
+
+
+def test_swap_exchanges_centres_and_keeps_sizes() -> None:
+    plan = edit("swap the ball and the house")
+    moved = {e.target: e for e in plan.edits if isinstance(e, MoveEdit)}
+    assert {e.op for e in moved.values()} == {"move"}
+    ball, house = moved["red ball #1"].box_xyxy, moved["house #1"].box_xyxy
+    assert (ball[2] - ball[0], house[2] - house[0]) == (30.0, 40.0)
+    assert ((ball[0] + ball[2]) / 2, (ball[1] + ball[3]) / 2) == (100.0, 100.0)
+    assert ((house[0] + house[2]) / 2, (house[1] + house[3]) / 2) == (23.0, 95.0)
+
+
+def test_it_goes_on_with_the_same_object() -> None:
+    (move,) = edit("move the star up and make it larger", thing("star", 50, 70)).edits
+    assert isinstance(move, MoveEdit)
+    assert move.op == "resize"
+    assert move.box_xyxy[3] - move.box_xyxy[1] == pytest.approx(39, abs=0.1)
+    assert (move.box_xyxy[1] + move.box_xyxy[3]) / 2 < 65
+
+
+@pytest.mark.parametrize(
+    ("said", "axis", "sign"),
+    [("to the left of the house", 0, -1), ("above the house", 1, -1), ("below the left tree", 1, 1)],
+)
+def test_relations_hold_after_a_move(said: str, axis: int, sign: int) -> None:
+    scene = (thing("ball", 45, 50, 20.0), thing("house", 60, 75, 40.0), thing("tree", 5, 10))
+    (move,) = edit(f"move the ball {said}", *scene).edits
+    assert isinstance(move, MoveEdit)
+    anchor = scene[1] if "house" in said else scene[2]
+    offset = sum(move.box_xyxy[axis::2]) / 2 - sum(anchor.box_xyxy[axis::2]) / 2
+    assert offset * sign > 10
+    assert all(0 <= v <= 128 for v in move.box_xyxy)
+
+
+def test_additions_find_room_and_are_repeatable() -> None:
+    scene = (thing("house", 50, 80, 40.0),)
+    (added,) = edit("add a yellow star above the house", *scene).edits
+    assert isinstance(added, AddEdit)
+    assert (added.target, added.phrase, added.noun) == ("yellow star #1", "a yellow star", "star")
+    assert added.box_xyxy[3] <= 80
+    assert edit("add a yellow star above the house", *scene).edits == (added,)
+    assert len(edit("add two green fish", *scene).edits) == 2
+
+
+def test_replacements_take_the_place() -> None:
+    edits = edit(
+        "Replace the bowl with two round apples and keep the cup unchanged", thing("bowl", 10, 50), thing("cup", 80, 50)
+    ).edits
+    gone, first, second = edits
+    assert isinstance(gone, DeleteEdit) and gone.target == "bowl #1"
+    assert isinstance(first, AddEdit) and isinstance(second, AddEdit)
+    assert (first.target, second.target) == ("round apple #1", "round apple #2")
+    assert first.box_xyxy == (10, 50, 25, 80) and second.box_xyxy == (25, 50, 40, 80)
+
+
+def test_the_dog_sleeps_and_the_shadows_go() -> None:
+    plan = edit("make the dog a sleeping dog and remove all shadows", thing("dog", 5, 50), thing("shadow", 60, 90))
+    assert [(e.op, e.target) for e in plan.edits] == [("delete", "shadow #1"), ("change_attribute", "dog #1")]
+    assert [i.phrase for i in plan.target] == ["a sleeping dog"]
+
+
+def test_what_moves_and_changes_is_drawn_anew() -> None:
+    edits = edit("make the red ball green and move it to the right").edits
+    assert [e.op for e in edits] == ["delete", "add"]
+    added = edits[1]
+    assert isinstance(added, AddEdit) and added.phrase == "a green ball" and added.box_xyxy[0] > 20
+
+
+@pytest.mark.parametrize(
+    ("said", "words"),
+    [
+        ("remove the car", "nothing in the picture matches 'car'"),
+        ("make the blue ball red", "nothing in the picture matches 'blue ball'"),
+        ("move the left tree to the left of the castle", "matches 'castle'"),
+        ("move the ball left by 0 pixels", "further|cannot read"),
+        ("make the picture nicer", "matches|cannot read"),
+        ("hello world", "begin with a verb"),
+        ("", "begin with a verb"),
+        ("make the ball", "cannot read 'make the ball'"),
+    ],
+)
+def test_what_cannot_be_done_is_said(said: str, words: str) -> None:
+    with pytest.raises(InputError, match=words) as error:
+        edit(said)
+    assert "\n" not in str(error.value)
+
+
+def test_the_border_ends_a_move() -> None:
+    with pytest.raises(InputError, match="at the border"):
+        edit("move the star up", thing("star", 50, 0))
+
+
+def test_what_must_be_looked_for() -> None:
+    read = read_instruction("Make the dog a sleeping dog, remove all shadows and add a bone in an image of a grassland")
+    parsed = parsed_from_instruction(read)
+    assert [(o.noun, [i.attributes for i in o.instances]) for o in parsed.objects] == [("dog", [[]]), ("bone", [[]])]
+    assert (parsed.negative, parsed.background) == (["shadow"], "an image of a grassland")
+    parsed, reply = RulesPlanner().parse("swap the red car and the house", instruction=True)
+    assert [(o.noun, [i.attributes for i in o.instances]) for o in parsed.objects] == [
+        ("car", [["red"]]),
+        ("house", [[]]),
+    ]
+    assert reply.call == "parse"
+
+
+def test_a_reply_of_the_rules_replays_to_the_same_edits() -> None:
+    said = "remove the left tree, make the red ball blue and move the house up"
+    plan, reply = RulesPlanner().edit(said, SCENE, seed=3, **SIZE)
+    assert reply.call == "edit"
+    again = plan_of_update(read_update_reply(reply.text, SCENE, **SIZE), SCENE)
+    assert sorted(e.model_dump_json() for e in again.edits) == sorted(e.model_dump_json() for e in plan.edits)
+
+
+def test_new_colours_and_sizes_take_the_place_of_old_ones() -> None:
+    assert changed_attributes(("small", "red"), ("blue",)) == ("small", "blue")
+    assert changed_attributes(("red",), ("large",)) == ("large", "red")
+    assert changed_attributes(("striped", "red"), ("shiny",)) == ("striped", "red", "shiny")

@@ -1,3 +1,6 @@
 """Detections to edits, and edits to a better picture."""
 
-METHODS = {"self_correction": "llmgen.correct.self_correction:SelfCorrection"}
+METHODS = {
+    "image_editing": "llmgen.correct.image_editing:ImageEditing",
+    "self_correction": "llmgen.correct.self_correction:SelfCorrection",
+}

@@ -128,6 +128,7 @@ class LatentPainter:
         self.batch_size, self.progress = batch_size, progress
         self.levels = make_levels(pipe.scheduler, config.num_inference_steps)
         self.factor, self.multiple = latent_factor(pipe.vae), sides_multiple(pipe)
+        self._frozen_steps = int(self.levels.steps * config.frozen_step_ratio)
         self.unet_calls = 0
 
     @torch.no_grad()
@@ -268,47 +269,64 @@ class LatentPainter:
         if config.change_blend == "one_late":
             held = torch.cat([held[:, :1], held[:, :-1]], dim=1)
         free = torch.stack(cells)[:, None].to(held.dtype)
-        runs = sample(
-            unet, torch.stack(start), levels, start=first, after_step=freeze_from(held, 1 - free, levels.steps)
-        )
+        # Levels beyond those that the final sampling holds are never read, so the run may stop there.
+        last = self._frozen_steps if first < self._frozen_steps else levels.steps
+        hold = freeze_from(held, 1 - free, last)
+        runs = sample(unet, torch.stack(start), levels, start=first, stop=last, after_step=hold)
         self.unet_calls += unet.calls
         for (scene, _, _, pixels), run in zip(todo, runs, strict=True):
-            # Noisier levels than the run began at are the inverted picture's; they are not reached while the layer is held.
-            scene.layers.append(_Layer(pixels, torch.cat([scene.background[:first], run])))
+            # Where a short run begins below the level that is let go, the change is carried up to the noisier levels.
+            scale = torch.tensor(levels.alphas[:first], device=run.device).sqrt().view(-1, 1, 1, 1).to(run.dtype)
+            before = scene.background[:first] + scale * (run[-1] - scene.background[-1])
+            unread = run[-1:].expand(levels.steps - last, *run.shape[1:])
+            scene.layers.append(_Layer(pixels, torch.cat([before, run, unread])))
 
     # 5. Composition and the final sampling
 
     def _finish(self, scenes: Sequence[_Scene]) -> list[Image.Image]:
-        config, levels = self.config, self.levels
-        trajectories, frozen, start, prompts, objects = [], [], [], [], []
-        for scene in scenes:
-            layers = [
-                (layer.trajectory, self._cells(layer.pixels, 0.5))
-                for layer in scene.layers
-                if layer.trajectory is not None
-            ]
-            removed = self._cells(scene.removed, 0.1)
-            noise = self._noise(scene, "uncovered", scene.background.shape[1:])
-            trajectory, held = compose_layers(layers, noise, removed, scene.background)
-            mask = held[None].to(trajectory.dtype)
-            fresh = self._noise(scene, "final", scene.background.shape[1:])
-            start.append(trajectory[0] * mask + fresh * (1 - mask))
-            trajectories.append(trajectory)
-            frozen.append(mask)
-            instances = scene.job.plan.target
-            prompts.append(scene_prompt(scene.job.background, [i.phrase for i in instances]))
-            objects.append(
-                [GroundedPhrase(i.phrase, to_unit(clip(i.box_xyxy, *scene.size), *scene.size)) for i in instances]
-            )
         self.progress(f"drawing {len(scenes)} corrected pictures")
+        composed = [self._compose(scene) for scene in scenes]
+        # Where every cell is held, the first steps would only read the composition back: sampling starts where it is let go.
+        free = [i for i, (_, held) in enumerate(composed) if not bool(held.all())]
+        whole = [i for i in range(len(scenes)) if i not in set(free)]
+        images: dict[int, Image.Image] = {}
+        for rows, start in ((free, 0), (whole, self._frozen_steps)):
+            if rows:
+                drawn = self._sample([scenes[i] for i in rows], [composed[i] for i in rows], start)
+                images |= dict(zip(rows, drawn, strict=True))
+        return [images[i] for i in range(len(scenes))]
+
+    def _compose(self, scene: _Scene) -> tuple[Tensor, Tensor]:
+        """All layers of a picture pasted onto each other, and the cells that are held, `[1, h / f, w / f]`, 0 or 1."""
+        layers = [(x.trajectory, self._cells(x.pixels, 0.5)) for x in scene.layers if x.trajectory is not None]
+        noise = self._noise(scene, "uncovered", scene.background.shape[1:])
+        trajectory, held = compose_layers(layers, noise, self._cells(scene.removed, 0.1), scene.background)
+        return trajectory, held[None].to(trajectory.dtype)
+
+    def _sample(
+        self, scenes: Sequence[_Scene], composed: Sequence[tuple[Tensor, Tensor]], start: int
+    ) -> list[Image.Image]:
+        trajectories, masks = torch.stack([t for t, _ in composed]), torch.stack([m for _, m in composed])
+        fresh = torch.stack([self._noise(s, "final", s.background.shape[1:]) for s in scenes])
+        prompts, objects = [], []
+        for scene in scenes:
+            wanted = scene.job.plan.target
+            prompts.append(scene_prompt(scene.job.background, [i.phrase for i in wanted]))
+            boxes = [to_unit(clip(i.box_xyxy, *scene.size), *scene.size) for i in wanted]
+            objects.append([GroundedPhrase(i.phrase, box) for i, box in zip(wanted, boxes, strict=True)])
         unet = self._unet(
             self.text.hidden(prompts),
             self.text.hidden([self._negative(s) for s in scenes]),
-            config.guidance_scale,
+            self.config.guidance_scale,
             objects=objects,
         )
-        hold = freeze_from(torch.stack(trajectories), torch.stack(frozen), int(levels.steps * config.frozen_step_ratio))
-        latents = sample(unet, torch.stack(start), levels, after_step=hold)[:, -1]
+        latents = sample(
+            unet,
+            trajectories[:, start] * masks + fresh * (1 - masks),
+            self.levels,
+            start=start,
+            after_step=freeze_from(trajectories, masks, self._frozen_steps),
+        )[:, -1]
         self.unet_calls += unet.calls
         return decode_latents(self.pipe.vae, check_finite(latents, "correct"), batch_size=self.batch_size)
 

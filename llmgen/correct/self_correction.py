@@ -29,13 +29,15 @@ from llmgen.correct.settings import SelfCorrectionConfig
 from llmgen.diffusion.failures import as_model_errors
 from llmgen.engine.seeds import derive_seed
 from llmgen.errors import InputError
+from llmgen.llm.planner import Planner
+from llmgen.llm.recorded import RecordedPlanner, replies_in_wait
 
 if TYPE_CHECKING:
     from llmgen.engine.context import StageContext
 
 
 @dataclass
-class _Seen:
+class Seen:
     """A picture, what was seen in it and what is left to do."""
 
     image: ImageRef
@@ -51,14 +53,19 @@ class _Seen:
 
 
 @dataclass
-class _Loop:
+class Loop:
     """A record on its way through the rounds."""
 
     record: Record
-    best: _Seen
+    best: Seen
     history: list[HistoryEntry]
     carried_out: EditPlan | None = None
     replies: list[Reply] = field(default_factory=list)
+
+    def add_reply(self, reply: Reply) -> None:
+        """Keep a reply, unless it came with the record."""
+        if not any(known is reply for known in self.record.replies):
+            self.replies.append(reply)
 
 
 def agreement(plan: EditPlan) -> float:
@@ -82,7 +89,7 @@ class SelfCorrection:
     stage: ClassVar[Stage] = "correct"
     name: ClassVar[str] = "self_correction"
     makes: ClassVar[Kind] = "corrections"
-    needs: ClassVar[tuple[str, ...]] = ("image", "detections")
+    needs: ClassVar[tuple[str, ...]] = ("image",)
     Config = SelfCorrectionConfig
 
     def __init__(self, context: "StageContext", config: SelfCorrectionConfig) -> None:
@@ -109,12 +116,15 @@ class SelfCorrection:
             self._round(active, number)
         return [_finished(loop) for loop in loops]
 
-    def _first_look(self, record: Record) -> _Loop:
-        if record.image is None or record.detections is None:
-            raise InputError(f"record {record.id!r} has no detections; run `llmgen detect` first")
+    def _first_look(self, record: Record) -> Loop:
+        if record.image is None:
+            raise InputError(f"record {record.id!r} has no picture; run `llmgen generate` first")
+        if record.detections is None:
+            record = self._context.collaborator("detect")([record])[0]
+        assert record.image is not None and record.detections is not None
         history = list(record.history) or [HistoryEntry(stage="generate", round=0, image=record.image)]
         place = max((i for i, e in enumerate(history) if e.image == record.image), default=0)
-        loop = _Loop(record, _Seen(record.image, record.detections, EditPlan(), place), history)
+        loop = Loop(record, Seen(record.image, record.detections, EditPlan(), place), history)
         # A plan that no picture of the history was made by is still waiting: made by --plan-only, or by hand.
         waiting = record.edits is not None and all(entry.edits != record.edits for entry in history)
         plan = record.edits if waiting and record.edits is not None else self._plan(loop, record.detections)
@@ -124,16 +134,20 @@ class SelfCorrection:
         )
         return loop
 
-    def _plan(self, loop: _Loop, detections: Sequence[Detection]) -> EditPlan:
+    def _plan(self, loop: Loop, detections: Sequence[Detection]) -> EditPlan:
         record, image = loop.record, loop.best.image
         seed = derive_seed(record.seed or 0, "differences", len(loop.history))
-        plan, reply = self._context.planner.differences(
+        plan, reply = self._planner(record).differences(
             record.prompt, detections, width=image.width, height=image.height, layout=record.layout, seed=seed
         )
-        loop.replies.append(reply)
+        loop.add_reply(reply)
         return plan
 
-    def _round(self, loops: Sequence[_Loop], number: int) -> None:
+    def _planner(self, record: Record) -> Planner:
+        """The planner, behind the replies that came with the record (SLD's tasks bring theirs along)."""
+        return RecordedPlanner(replies_in_wait(record), lambda: self._context.planner)
+
+    def _round(self, loops: Sequence[Loop], number: int) -> None:
         if self._painter is None:
             models = self._context.models
             self._painter = LatentPainter(
@@ -157,7 +171,7 @@ class SelfCorrection:
             made_by, place = loop.best.plan, len(loop.history)
             loop.carried_out = made_by
             plan = self._plan(loop, detections)
-            seen = _Seen(ref, detections, plan, place)
+            seen = Seen(ref, detections, plan, place)
             better = seen.agreement > loop.best.agreement
             loop.history.append(
                 HistoryEntry(
@@ -175,14 +189,14 @@ class SelfCorrection:
             if better:
                 loop.best = seen
 
-    def _job(self, loop: _Loop, number: int) -> Job:
+    def _job(self, loop: Loop, number: int) -> Job:
         record, best = loop.record, loop.best
         if record.layout is not None:
             background, negative = record.layout.background_prompt, record.layout.negative_prompt
         else:
-            parsed, reply = self._context.planner.parse(record.prompt)
+            parsed, reply = self._planner(record).parse(record.prompt)
             background, negative = parsed.background, ", ".join(parsed.negative)
-            loop.replies.append(reply)
+            loop.add_reply(reply)
         return Job(
             image=self._context.images.load(best.image),
             plan=best.plan,
@@ -193,14 +207,14 @@ class SelfCorrection:
         )
 
 
-def _planned(loop: _Loop) -> Record:
+def _planned(loop: Loop) -> Record:
     record = loop.record
     return record.grown(
         edits=loop.best.plan, history=tuple(loop.history), replies=(*record.replies, *loop.replies), scores=None
     )
 
 
-def _finished(loop: _Loop) -> Record:
+def _finished(loop: Loop) -> Record:
     record, best = loop.record, loop.best
     return record.grown(
         image=best.image,

@@ -122,24 +122,26 @@ def sample(
     levels: Levels,
     *,
     start: int = 0,
+    stop: int | None = None,
     before_step: Callable[[Tensor, int], Tensor] | None = None,
     after_step: Callable[[Tensor, int], Tensor] | None = None,
 ) -> Tensor:
-    """Denoise from level `start` to clean latents and keep every level.
+    """Denoise from level `start` to clean latents (or to level `stop`) and keep every level.
 
     Args:
         predict: The guided model.
         latents: Latents at level `start`, `[n, c, h, w]`.
         levels: Noise levels.
         start: First level.
+        stop: Last level; the clean one by default.
         before_step: May change latents before step i, for example by energy guidance.
         after_step: May change latents after step i, for example by freezing cells: `after_step(latents at level i + 1, i)`.
 
     Returns:
-        `[n, T + 1 - start, c, h, w]`, noisiest first.
+        `[n, stop + 1 - start, c, h, w]`, noisiest first.
     """
     kept = [latents]
-    for i in range(start, levels.steps):
+    for i in range(start, levels.steps if stop is None else stop):
         if before_step is not None:
             latents = before_step(latents, i)
         latents = ddim_step(levels, predict(latents, levels.timesteps[i], i), latents, i)

@@ -157,7 +157,7 @@ def test_records_of_a_batch_leave_the_loop_one_by_one(tmp_path: Path) -> None:
 
 def test_detections_are_asked_for(tmp_path: Path) -> None:
     method, context = stage(tmp_path)
-    with pytest.raises(InputError, match="llmgen detect"):
+    with pytest.raises(InputError, match="llmgen generate"):
         method([record(context, 0).grown(detections=None)])
 
 

@@ -2,6 +2,7 @@
 
     python benchmarks/toybox_sld.py                  # 200 prompts, 50 of each type; prints the table of the README
     python benchmarks/toybox_sld.py --per-type 5     # a quick look
+    python benchmarks/toybox_sld.py --picture before_after.png
 
 Pictures are drawn from the prompt alone; only `correct` sees boxes, and only those of its own detector and planner. A picture counts as
 right when the judge, which no stage uses, finds exactly the named things in exact counts and colours, nothing besides, and every relation
@@ -13,12 +14,14 @@ import json
 import random
 import statistics
 import sys
+import textwrap
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from PIL import Image, ImageDraw, ImageFont
 
 from llmgen.artifacts import Record
 from llmgen.artifacts.io import write_artifact
@@ -84,6 +87,30 @@ def share(verdicts: Sequence[bool]) -> str:
     return f"{100 * sum(verdicts) / len(verdicts):5.1f} [{100 * low:4.1f}, {100 * high:5.1f}]"
 
 
+def before_and_after(
+    store: ImageStore, asked: dict[str, Prompt], records: Sequence[Record], verdicts: Sequence[dict[str, bool]]
+) -> Image.Image:
+    """The first two prompts of each type, not selected: above as drawn, below as corrected; a green frame is right, a red one wrong."""
+    side, gap, text_height = 192, 10, 44
+    font = ImageFont.load_default(13)
+    chosen = [r for type_ in PROMPT_TYPES for r in [r for r in records if asked[r.id].type == type_ and r.history][:2]]
+    sheet = Image.new("RGB", (len(chosen) * (side + gap) + gap, text_height + 2 * (side + gap)), "white")
+    draw = ImageDraw.Draw(sheet)
+    for column, record in enumerate(chosen):
+        x = gap + column * (side + gap)
+        draw.multiline_text((x, 6), textwrap.fill(record.prompt, 30), fill="black", font=font)
+        for row, (ref, right_ids) in enumerate(zip((record.history[0].image, record.image), verdicts, strict=True)):
+            y = text_height + row * (side + gap)
+            assert ref is not None
+            sheet.paste(store.load(ref).resize((side, side), Image.Resampling.LANCZOS), (x, y))
+            draw.rectangle(
+                (x - 3, y - 3, x + side + 2, y + side + 2),
+                outline="#2a9d4a" if right_ids[record.id] else "#c8442e",
+                width=3,
+            )
+    return sheet
+
+
 def main() -> None:
     """Run and print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -96,6 +123,7 @@ def main() -> None:
         "--set", action="append", default=[], metavar="STAGE.NAME=JSON", help="another setting of a stage's method"
     )
     parser.add_argument("--output", type=Path, default=Path("outputs/benchmarks/toybox_sld"))
+    parser.add_argument("--picture", type=Path, help="also draw the first two prompts of each type before and after")
     args = parser.parse_args()
 
     given: dict[str, dict[str, Any]] = {"correct": {"rounds": args.rounds}}
@@ -140,6 +168,8 @@ def main() -> None:
     fixed = sum(after[i] and not before[i] for i in asked)
     broken = sum(before[i] and not after[i] for i in asked)
     print(f"fixed {fixed}, broken {broken}, failed {len(results['refine'].failed)}")
+    if args.picture:
+        before_and_after(store, asked, results["correct"].records, (before, after)).save(args.picture)
     outside = [
         db
         for record in results["correct"].records

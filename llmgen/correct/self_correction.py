@@ -46,11 +46,6 @@ class Seen:
     place: int
     """Its entry in the history."""
 
-    @property
-    def agreement(self) -> float:
-        """Share of the demands that are fulfilled."""
-        return agreement(self.plan)
-
 
 @dataclass
 class Loop:
@@ -61,6 +56,10 @@ class Loop:
     history: list[HistoryEntry]
     carried_out: EditPlan | None = None
     replies: list[Reply] = field(default_factory=list)
+
+    def agreement(self, plan: EditPlan) -> float:
+        """How much of what is asked a picture shows that still needs a plan."""
+        return agreement(plan)
 
     def add_reply(self, reply: Reply) -> None:
         """Keep a reply, unless it came with the record."""
@@ -130,7 +129,7 @@ class SelfCorrection:
         plan = record.edits if waiting and record.edits is not None else self._plan(loop, record.detections)
         loop.best.plan = plan
         history[place] = history[place].model_copy(
-            update={"detections": record.detections, "satisfied": not plan.edits, "agreement": agreement(plan)}
+            update={"detections": record.detections, "satisfied": not plan.edits, "agreement": loop.agreement(plan)}
         )
         return loop
 
@@ -172,7 +171,8 @@ class SelfCorrection:
             loop.carried_out = made_by
             plan = self._plan(loop, detections)
             seen = Seen(ref, detections, plan, place)
-            better = seen.agreement > loop.best.agreement
+            shown = loop.agreement(plan)
+            better = shown > loop.agreement(loop.best.plan)
             loop.history.append(
                 HistoryEntry(
                     stage="correct",
@@ -182,7 +182,7 @@ class SelfCorrection:
                     edits=made_by,
                     region=region,
                     satisfied=not plan.edits,
-                    agreement=seen.agreement,
+                    agreement=shown,
                     kept=better,
                 )
             )

@@ -20,6 +20,7 @@ from llmgen.detect.merging import (
 from llmgen.engine.stage import StageConfig
 from llmgen.errors import InputError
 from llmgen.llm.grammar import head_noun
+from llmgen.llm.reading import read_parse_reply
 from llmgen.llm.words import singularize
 from llmgen.vision.masks import best_masks, encode_mask
 from llmgen.vision.queries import phrase_query
@@ -96,12 +97,14 @@ class Owlv2Detect:
     def _wanted(self, record: Record) -> tuple[tuple[Demand, ...], tuple[Reply, ...]]:
         if record.layout is not None:
             return demands_of_layout(record.layout), ()
+        known = next((reply for reply in record.replies if reply.call == "parse"), None)
+        if known is not None:  # A prompt that was taken apart once, here or elsewhere, is not taken apart again.
+            return demands_of_parsed_prompt(read_parse_reply(known.text)), ()
         if record.prompt not in self._parsed:
             parsed, reply = self.context.planner.parse(record.prompt)
             self._parsed[record.prompt] = demands_of_parsed_prompt(parsed), reply
         demands, reply = self._parsed[record.prompt]
-        # A correction loop looks several times; the reply it all rests on is kept once.
-        return demands, () if any(known.call == "parse" for known in record.replies) else (reply,)
+        return demands, (reply,)
 
     def _look(
         self, pictures: Sequence[Image.Image], demands: Sequence[tuple[Demand, ...]]

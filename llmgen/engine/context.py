@@ -57,12 +57,17 @@ class StageContext:
     def config_for(self, stage: str, method: str, given: dict[str, Any] | None = None) -> Any:
         """A method's settings: its own defaults, then the preset's, then what was given.
 
+        A method with an attribute `settings_like` takes the preset's settings of that method of its stage, too.
+
         Raises:
             InputError: If a setting does not exist or has a bad value.
         """
         from llmgen.engine.config import build_config
 
-        return build_config(resolve(stage, method), self.preset.defaults.get(f"{stage}.{method}", {}), given or {})
+        method_class, defaults = resolve(stage, method), self.preset.defaults
+        like = getattr(method_class, "settings_like", method)
+        preset_defaults = {**defaults.get(f"{stage}.{like}", {}), **defaults.get(f"{stage}.{method}", {})}
+        return build_config(method_class, preset_defaults, given or {})
 
     def collaborator(self, stage: str) -> StageMethod:
         """Another stage's method with the preset's settings, for example the detector inside a correction loop."""

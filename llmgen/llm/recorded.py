@@ -10,11 +10,14 @@ from llmgen.llm.schemas import ParsedPrompt
 
 
 def replies_in_wait(record: Record) -> tuple[Reply, ...]:
-    """The replies that came with a record and that no correction has used yet.
+    """The replies that came with a record and still hold.
 
-    Once a correction has run, its own replies are history: they spoke of another picture.
+    What a prompt names stays what it is; but once a correction has run, what was said about the old picture is history.
     """
-    return () if any(made.stage == "correct" for made in record.provenance) else record.replies
+    corrected = any(made.stage == "correct" for made in record.provenance)
+    return tuple(
+        reply for reply in record.replies if reply.call == "parse" or (reply.provider == "replay" and not corrected)
+    )
 
 
 class RecordedPlanner:

@@ -124,7 +124,10 @@ def plan_of_update(update: LayoutUpdate, detections: Sequence[Detection]) -> Edi
     after = {d.id: _instance(d) for d in detections if d.id not in update.delete}
     for move in update.move:
         old, new = known[move.id].box_xyxy, xyxy(move.box)
-        resized = max(abs((new[k + 2] - new[k]) - (old[k + 2] - old[k])) for k in (0, 1)) > 1.5
+        # A box that was cut at the border by a hair, or rounded, has only moved.
+        resized = any(
+            abs((new[k + 2] - new[k]) - (old[k + 2] - old[k])) > max(1.5, 0.02 * (old[k + 2] - old[k])) for k in (0, 1)
+        )
         edits.append(MoveEdit(op="resize" if resized else "move", target=move.id, from_box_xyxy=old, box_xyxy=new))
         after[move.id] = after[move.id].model_copy(update={"box_xyxy": new})
     for change in update.change:

@@ -155,10 +155,27 @@ def test_records_of_a_batch_leave_the_loop_one_by_one(tmp_path: Path) -> None:
     assert [len(r.history) for r in results] == [1, 2]
 
 
-def test_detections_are_asked_for(tmp_path: Path) -> None:
-    method, context = stage(tmp_path)
+def test_a_picture_that_nobody_looked_at_is_looked_at_first(tmp_path: Path) -> None:
+    method, context = stage(tmp_path, 0)
+    (after,) = method([record(context, 0).grown(detections=None)])
+    assert after.detections == seen(0)
     with pytest.raises(InputError, match="llmgen generate"):
-        method([record(context, 0).grown(detections=None)])
+        method([Record(id="r1", prompt="one ball")])
+
+
+def test_replies_that_came_with_a_record_answer_instead_of_the_planner(tmp_path: Path) -> None:
+    method, context = stage(tmp_path, 0)
+    text = "Updated Objects: [('ball #1', [0.03125, 0.03125, 0.25, 0.25])]"
+    came = (
+        Reply(call="parse", provider="replay", text="Objects: [('ball', [None])]\nBackground: a beach\nNegation: None"),
+        Reply(call="differences", provider="replay", text=text),
+    )
+    (after,) = method([record(context, 2, layout=None, replies=came)])
+    assert after.edits is not None
+    assert [(e.op, e.target) for e in after.edits.edits] == [("delete", "ball #2"), ("delete", "ball #3")]
+    assert after.replies == came
+    assert context.planner.asked == 0  # type: ignore[attr-defined]
+    assert after.history[-1].satisfied
 
 
 def test_agreement_counts_wanted_objects_and_surplus_ones() -> None:

@@ -1,0 +1,175 @@
+"""Editing by instruction: look at a picture, do what is said, look again.
+
+The planner reads the instruction and says which objects it speaks of; the detector finds them; the planner turns the
+instruction into edits on what was found; and the rounds of `self_correction` paint, look again and keep what is better.
+A task of SLD brings the planner's replies along, and then no planner is asked.
+
+Source: SLD (Wu et al. 2024), the mode `image_editing`.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import ClassVar
+
+from llmgen.artifacts import Detection, EditPlan, HistoryEntry, Layout, Record, Reply
+from llmgen.correct.goals import goal_layout, remaining
+from llmgen.correct.self_correction import Loop, Seen, SelfCorrection
+from llmgen.correct.settings import SelfCorrectionConfig
+from llmgen.engine.seeds import derive_seed
+from llmgen.errors import InputError
+from llmgen.llm.planner import Planner
+from llmgen.llm.recorded import RecordedPlanner, replies_in_wait
+from llmgen.llm.replies import clean_noun
+from llmgen.llm.schemas import ParsedInstance, ParsedObject, ParsedPrompt
+
+
+class ImageEditingConfig(SelfCorrectionConfig):
+    """Settings of `correct --mode image_editing`: those of `self_correction`."""
+
+
+@dataclass
+class _EditLoop(Loop):
+    """A record on its way, with the plan that its instruction came to."""
+
+    goal: EditPlan = field(default_factory=EditPlan)
+    before: tuple[Detection, ...] = ()
+    """What was detected when the plan was made."""
+
+    def agreement(self, plan: EditPlan) -> float:
+        """Share of the instruction's edits that are done."""
+        return 1.0 if not plan.edits else max(0.0, 1 - len(plan.edits) / max(1, len(self.goal.edits)))
+
+
+class ImageEditing(SelfCorrection):
+    """Edit pictures by instruction.
+
+    The instruction is `record.instruction`, else the prompt; the picture `record.image`, else `record.source_image`.
+    Detections that come with a record are taken as they are.
+    """
+
+    name: ClassVar[str] = "image_editing"
+    needs: ClassVar[tuple[str, ...]] = ()
+    settings_like: ClassVar[str] = "self_correction"
+    Config = ImageEditingConfig
+
+    def __call__(self, records: Sequence[Record]) -> list[Record]:
+        """Edit each record's picture, or plan to."""
+        edited = super().__call__(records)
+        # Inside the rounds a record's layout is its goal; outside it stays what the picture was once drawn after.
+        return [after.grown(layout=before.layout) for before, after in zip(records, edited, strict=True)]
+
+    def _first_look(self, record: Record) -> Loop:
+        record = self._with_picture(record)
+        assert record.image is not None
+        image, said = record.image, record.instruction or record.prompt
+        planner = self._planner(record)
+        parsed, read = planner.parse(said, instruction=True)
+        detections = record.detections if record.detections is not None else self._look(record, parsed, planner)
+        history = list(record.history) or [HistoryEntry(stage="generate", round=0, image=image)]
+        place = max((i for i, e in enumerate(history) if e.image == image), default=0)
+        waiting = record.edits is not None and all(entry.edits != record.edits for entry in history)
+        made = None
+        if waiting and record.edits is not None:
+            plan = record.edits
+        else:
+            seed = derive_seed(record.seed or 0, "edit", len(history))
+            plan, made = planner.edit(said, detections, width=image.width, height=image.height, seed=seed)
+        goal = self._goal(record, plan, detections, parsed)
+        loop = _EditLoop(
+            record.grown(layout=goal, detections=detections),
+            Seen(image, detections, plan, place),
+            history,
+            goal=plan,
+            before=detections,
+        )
+        history[place] = history[place].model_copy(
+            update={"detections": detections, "satisfied": not plan.edits, "agreement": loop.agreement(plan)}
+        )
+        for reply in (read, made):
+            if reply is not None:
+                loop.add_reply(reply)
+        return loop
+
+    def _plan(self, loop: Loop, detections: Sequence[Detection]) -> EditPlan:
+        assert isinstance(loop, _EditLoop)
+        return remaining(loop.goal, loop.before, detections)
+
+    def _planner(self, record: Record) -> Planner:
+        replies = replies_in_wait(record)
+        if record.instruction is not None:
+            # What was read from the prompt says nothing about the instruction.
+            replies = tuple(reply for reply in replies if reply.call != "parse")
+        return RecordedPlanner(replies, lambda: self._context.planner)
+
+    def _with_picture(self, record: Record) -> Record:
+        if record.image is not None:
+            return record
+        if record.source_image is None:
+            raise InputError(
+                f"record {record.id!r} has no picture to edit; give it `source_image` or run `llmgen generate`"
+            )
+        image = self._context.images.refer(record.source_image)
+        return record.grown(image=image, history=(HistoryEntry(stage="generate", round=0, image=image),))
+
+    def _look(self, record: Record, parsed: ParsedPrompt, planner: Planner) -> tuple[Detection, ...]:
+        """What there is of all that instruction, prompt and layout name: what is not edited must be known to be kept."""
+        wanted = [parsed]
+        if record.layout is not None:
+            wanted.append(_parsed_of_layout(record.layout))
+        elif record.instruction is not None:
+            wanted.append(planner.parse(record.prompt)[0])
+        asked = Reply(call="parse", provider="joined", text=_joined(wanted).model_dump_json())
+        (seen,) = self._context.collaborator("detect")([record.grown(layout=None, detections=None, replies=(asked,))])
+        return seen.detections or ()
+
+    def _goal(self, record: Record, plan: EditPlan, detections: Sequence[Detection], parsed: ParsedPrompt) -> Layout:
+        assert record.image is not None
+        background, negative = parsed.background, list(parsed.negative)
+        if record.layout is not None:
+            background = record.layout.background_prompt
+            negative += record.layout.absent
+        elif record.instruction is not None:
+            background = self._planner(record).parse(record.prompt)[0].background
+        return goal_layout(
+            plan,
+            detections,
+            width=record.image.width,
+            height=record.image.height,
+            background=background,
+            negative=tuple(dict.fromkeys(negative)),
+        )
+
+
+def _parsed_of_layout(layout: Layout) -> ParsedPrompt:
+    objects: dict[str, list[ParsedInstance]] = {}
+    for instance in layout.instances:
+        noun = clean_noun(instance.noun or instance.phrase)
+        objects.setdefault(noun, []).append(ParsedInstance(attributes=list(instance.attributes)))
+    return ParsedPrompt(
+        reasoning="",
+        objects=[ParsedObject(noun=noun, instances=some) for noun, some in objects.items()],
+        background=layout.background_prompt,
+        negative=list(layout.absent),
+    )
+
+
+def _joined(parts: Sequence[ParsedPrompt]) -> ParsedPrompt:
+    """All that several readings name, each thing once."""
+    objects: dict[str, list[ParsedInstance]] = {}
+    for part in parts:
+        for thing in part.objects:
+            known = objects.setdefault(thing.noun, [])
+            spare = list(known)
+            for one in thing.instances:
+                if one in spare:
+                    spare.remove(one)
+                else:
+                    known.append(one)
+    # What must go is looked for like everything else.
+    nouns = [noun for part in parts for noun in part.negative if not objects.get(noun)]
+    return ParsedPrompt(
+        reasoning="",
+        objects=[ParsedObject(noun=noun, instances=some) for noun, some in objects.items() if some],
+        background=parts[0].background,
+        negative=list(dict.fromkeys(nouns)),
+    )

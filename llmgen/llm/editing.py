@@ -218,18 +218,26 @@ def _resized(board: Board, thing: Thing, factor: float) -> BoxXyxy:
     canvas, (x0, y0, x1, y1) = board.canvas, thing.box
     factor = min(factor, canvas.width / (x1 - x0), canvas.height / (y1 - y0))
     width, height = max((x1 - x0) * factor, 4.0), max((y1 - y0) * factor, 4.0)
-    cx, cy = center(thing.box, 0), center(thing.box, 1)
-    grown = _at((cx - width / 2, cy - height / 2, cx + width / 2, cy + height / 2), (cx, cy), canvas)
+    middle = (center(thing.box, 0), center(thing.box, 1))
+    # What has no free room where it is may go a little aside, but not back where it was just moved from.
+    before = thing.seen.box_xyxy if thing.seen is not None else thing.box
+    way = [middle[axis] - center(before, axis) for axis in (0, 1)]
     others = board.others(thing)
-    if _crowd(grown, others) <= _crowd(thing.box, others) + 0.01:
-        return grown
-    found = place(
-        [(None, t.box) for t in others], [Demand(width, height, None, grown)], Rules(), canvas, board.rng, scales=(1.0,)
-    )
-    # What has no free room where it is may go a little aside, but not to the other end of the picture.
-    if found and abs(center(found[0], 0) - cx) < width / 2 and abs(center(found[0], 1) - cy) < height / 2:
-        return found[0]
-    return grown
+    allowed = _crowd(thing.box, others) + 0.01
+
+    def at(dx: float, dy: float) -> BoxXyxy:
+        box = (-width / 2, -height / 2, width / 2, height / 2)
+        return _at(box, (middle[0] + dx * width, middle[1] + dy * height), canvas)
+
+    steps = [k / 10 for k in range(-5, 6)]
+    asides = sorted(((dx, dy) for dx in steps for dy in steps), key=lambda step: step[0] ** 2 + step[1] ** 2)
+    spots = [
+        box
+        for box in (at(*step) for step in asides)
+        if all((center(box, k) - center(before, k)) * way[k] >= 0.6 * way[k] ** 2 for k in (0, 1))
+    ] or [at(0, 0)]
+    free = next((box for box in spots if _crowd(box, others) <= allowed), None)
+    return free or min(spots, key=lambda box: round(_crowd(box, others), 2))
 
 
 def _moved(board: Board, thing: Thing, to: Location, amount: float) -> BoxXyxy:

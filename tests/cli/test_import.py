@@ -1,0 +1,93 @@
+"""Foreign files on the command line: imported, or taken by a stage as they are."""
+
+import json
+
+from PIL import Image
+
+CACHE = {
+    "one cat": ["[('a cat', [10, 20, 100, 200])]\nBackground prompt: A scene\nNegative prompt: None"],
+    "a scene without dogs": ["[('a dog', [10, 20, 100, 600])]\nBackground prompt: A scene\nNegative prompt: dogs"],
+}
+
+
+def task(name: str, **fields):
+    return {
+        "input_fname": name,
+        "output_dir": f"{name}_out",
+        "prompt": "remove the mug",
+        "generator": "dalle",
+        **fields,
+    }
+
+
+def tasks(folder, *entries):
+    (folder / "src_image").mkdir(parents=True)
+    Image.new("RGB", (16, 16), "teal").save(folder / "src_image" / "room.png")
+    path = folder / "data.json"
+    path.write_text(json.dumps(entries))
+    return path
+
+
+def test_a_cache_is_imported_and_scored_in_a_pipe(llmgen, workplace):
+    (workplace / "cache.json").write_text(json.dumps(CACHE))
+    done = llmgen("import", "lmd", "cache.json")
+    assert done.code == 0
+    records = [json.loads(line) for line in done.out.splitlines()]
+    assert [(r["kind"], r["id"]) for r in records] == [("layouts", "000"), ("layouts", "001")]
+    assert "mended: 001: scaled the boxes into the canvas" in done.err
+    again = llmgen("import", "lmd", "-", "-o", "layouts.json", "-q", stdin=json.dumps(CACHE))
+    assert (again.code, again.out, again.err) == (0, "", "")
+    assert json.loads((workplace / "layouts.json").read_text())["records"] == records
+    refused = llmgen("import", "lmd", "cache.json", "-o", "layouts.json")
+    assert refused.code == 1 and "--force" in refused.err
+    assert llmgen("import", "lmd", "cache.json", "-o", "layouts.json", "--force", "-q").code == 0
+
+
+def test_prompts_order_a_cache(llmgen, workplace):
+    (workplace / "cache.json").write_text(json.dumps(CACHE))
+    prompts = [{"id": "z", "type": "negation", "prompt": "a scene without dogs"}, {"id": "y", "prompt": "two dogs"}]
+    (workplace / "prompts.json").write_text(json.dumps(prompts))
+    done = llmgen("import", "lmd", "cache.json", "--prompts", "prompts.json", "-o", "layouts.json")
+    assert done.code == 6
+    first, second = json.loads((workplace / "layouts.json").read_text())["records"]
+    assert (first["id"], first["type"]) == ("z", "negation")
+    assert "0 replies" in second["error"]["message"]
+
+
+def test_tasks_are_imported_with_their_pictures(llmgen, workplace):
+    tasks(workplace / "sld", task("room"), task("gone"), {"input_fname": "room"})
+    done = llmgen("import", "sld", "sld/data.json", "-o", "out/images.json")
+    assert done.code == 6
+    assert "there is no picture gone.png" in (workplace / "out/images.json").read_text()
+    good = json.loads((workplace / "out/images.json").read_text())["records"][0]
+    assert good["id"] == "room_out" and (workplace / "out" / good["image"]["path"]).is_file()
+    assert "left out" in done.err and "Traceback" not in done.err
+
+
+def test_a_stage_takes_tasks_as_they_are(llmgen, workplace):
+    path = tasks(workplace / "sld", task("room"))
+    done = llmgen("detect", path, "--method", "tiny", "-o", "detections.json")
+    assert done.code == 0, done.err
+    (record,) = json.loads((workplace / "detections.json").read_text())["records"]
+    assert record["image"]["path"] == "sld/src_image/room.png"
+    (workplace / "sld" / "src_image").rename(workplace / "elsewhere")
+    assert llmgen("correct", path, "--mode", "tiny").code == 3
+    done = llmgen("detect", path, "--method", "tiny")
+    assert done.code == 3 and "--images-from" in done.err
+    seen = llmgen("correct", path, "--mode", "tiny", "--images-from", "elsewhere")
+    assert seen.code == 3 and "detections" in seen.err  # the picture is found; the tiny stage wants more
+
+
+def test_wrong_use_is_one_line(llmgen, workplace):
+    (workplace / "prompts.json").write_text('["a ball"]')
+    for arguments, words in (
+        (("import", "ldm", "prompts.json"), "Available: lmd, sld"),
+        (("import", "sld", "prompts.json"), "no tasks of SLD"),
+        (("import", "lmd", "nowhere.json"), "no such file"),
+        (("import", "sld", "prompts.json", "--prompts", "prompts.json"), "--prompts orders a cache of lmd"),
+        (("import", "lmd", "prompts.json", "--images-from", "."), "--images-from is for"),
+        (("correct", "prompts.json", "--mode", "tiny", "--images-from", "."), "--images-from is for SLD"),
+    ):
+        done = llmgen(*arguments)
+        assert done.code == 3, arguments
+        assert words in done.err and len(done.err.strip().splitlines()) == 1

@@ -105,9 +105,7 @@ class ImageEditing(SelfCorrection):
         if record.image is not None:
             return record
         if record.source_image is None:
-            raise InputError(
-                f"record {record.id!r} has no picture to edit; give it `source_image` or run `llmgen generate`"
-            )
+            raise InputError("no picture to edit; give the record `source_image`, or run `llmgen generate` first")
         image = self._context.images.refer(record.source_image)
         return record.grown(image=image, history=(HistoryEntry(stage="generate", round=0, image=image),))
 

@@ -120,6 +120,15 @@ def _read(path: Path) -> Any:
         raise InputError(f"the recorded replies {path} are neither JSON nor JSON Lines") from error
 
 
+def _said(value: dict[str, Any], call: str) -> list[str]:
+    """What the planner was asked about: the prompt, or the instruction that came with it."""
+    prompt, instruction = value["prompt"], value.get("instruction")
+    if not isinstance(instruction, str) or call not in ("edit", "parse"):
+        return [prompt]
+    # Either may have been taken apart.
+    return [instruction] if call == "edit" else list(dict.fromkeys((instruction, prompt)))
+
+
 def _entries(value: Any, path: Path) -> Iterator[tuple[str, str, str, str | None]]:
     if isinstance(value, list):
         for entry in value:
@@ -135,7 +144,8 @@ def _entries(value: Any, path: Path) -> Iterator[tuple[str, str, str, str | None
                     continue  # a record that nobody asked about yet
                 raise InputError(f'{path}: a reply is not {{"call": {"|".join(CALLS)}, "text": ...}}')
             model = reply.get("model")
-            yield reply["call"], prompt, reply["text"], model if isinstance(model, str) else None
+            for said in _said(value, reply["call"]):
+                yield reply["call"], said, reply["text"], model if isinstance(model, str) else None
     elif isinstance(value, dict) and value and all(isinstance(v, (str, list)) for v in value.values()):
         for prompt, texts in value.items():
             for text in [texts] if isinstance(texts, str) else texts:

@@ -193,3 +193,17 @@ def test_differences_and_parse(serve: Any) -> None:
     with pytest.raises(InputError, match="empty"):
         planner.parse(" ")
     planner.close()
+
+
+def test_edit(serve: Any) -> None:
+    update = {"reasoning": "", "keep": [], "delete": [], "move": [], "change": [], "add": []}
+    server = serve(json.dumps({**update, "change": [{"id": "ball #1", "attributes": ["blue"]}]}))
+    planner = OpenAIPlanner(model="m")
+    ball = Detection(id="ball #1", phrase="ball", noun="ball", box_xyxy=(0, 0, 30, 30), score=0.5)
+    plan, reply = planner.edit("make the ball blue", [ball], width=128, height=128, seed=0)
+    assert [(e.op, e.target) for e in plan.edits] == [("change_attribute", "ball #1")]
+    assert reply.call == "edit"
+    (request,) = server.requests
+    assert "Instruction: make the ball blue" in request["messages"][1]["content"]
+    assert "edit pictures by instruction" in request["messages"][0]["content"]
+    planner.close()

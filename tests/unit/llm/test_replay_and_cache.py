@@ -37,6 +37,22 @@ def test_recorded_runs_replay(tmp_path: Path) -> None:
         assert (reply.provider, reply.text) == ("replay", three.text)
 
 
+def test_recorded_edits_replay(tmp_path: Path) -> None:
+    said, rules, found = "remove the left ball", RulesPlanner(), [ball(1, 50), ball(2, 0)]
+    parsed, one = rules.parse(said, instruction=True)
+    plan, two = rules.edit(said, found, width=128, height=128, seed=0)
+    path = tmp_path / "run.jsonl"
+    path.write_text(Record(id="a", prompt="two balls", instruction=said, replies=(one, two)).model_dump_json())
+    replay = ReplayPlanner(path)
+    assert replay.parse(said, instruction=True)[0] == parsed
+    again, reply = replay.edit(said, found, width=128, height=128, seed=9)
+    assert (again.edits, reply.call) == (plan.edits, "edit")
+    # A reply to "differences" has the same form.
+    entry = {"call": "differences", "prompt": said, "text": two.text}
+    path.write_text(json.dumps([entry]))
+    assert ReplayPlanner(path).edit(said, found, width=128, height=128, seed=9)[0].edits == plan.edits
+
+
 def test_several_replies_are_given_in_order_and_repeatably(tmp_path: Path) -> None:
     path = tmp_path / "replies.json"
     texts = ['{"delete": ["ball #1"]}', '{"keep": ["ball #1"]}']

@@ -6,6 +6,7 @@ from typing import Any
 from llmgen.artifacts.io import read_manifest, read_value
 from llmgen.engine.journal import image_refs
 from llmgen.errors import InputError, LlmgenError
+from llmgen.formats.sld import is_sld, read_sld
 from llmgen.pipeline.manifest import ManifestRun, plan_manifest
 from llmgen.vision.images import ImageStore
 
@@ -39,7 +40,7 @@ def check_records(value: Any, name: str, base: Path) -> tuple[str, list[str]]:
     Raises:
         InputError: If nothing in it is usable.
     """
-    read = read_value(value, name, base)
+    read = read_sld(value, name, base).artifact("images", base) if is_sld(value) else read_value(value, name, base)
     problems = [*read.invalid, *read.dropped]
     store = ImageStore(base)
     for record in read.records:

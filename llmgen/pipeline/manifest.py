@@ -11,7 +11,6 @@ from llmgen.artifacts.io import (
     ReadArtifact,
     pretty_json,
     read_manifest,
-    read_records,
     records_from_prompts,
     same_json,
     validate,
@@ -22,6 +21,7 @@ from llmgen.engine.journal import Journal, journal_path
 from llmgen.engine.local import Progress, StageResult, run_stage
 from llmgen.engine.lock import locked
 from llmgen.errors import InputError, OutputError
+from llmgen.formats.foreign import read_any
 from llmgen.pipeline.options import DEFAULT_PRESET, RunOptions
 from llmgen.pipeline.single import brought, plan_of
 from llmgen.registry import resolve
@@ -191,7 +191,7 @@ def _resolve(run: ManifestRun) -> _Resolved:
     context = options.context(ImageStore(folder))
     steps = _steps(manifest, context, run.given or {})
     if manifest.prompts_path is not None:
-        read = read_records(run.path.parent / manifest.prompts_path)
+        read = read_any(run.path.parent / manifest.prompts_path)
     else:
         read = records_from_prompts(manifest.prompts, str(run.path), run.path.parent)
     resolved = manifest.model_copy(

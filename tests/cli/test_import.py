@@ -78,6 +78,20 @@ def test_a_stage_takes_tasks_as_they_are(llmgen, workplace):
     assert seen.code == 3 and "detections" in seen.err  # the picture is found; the tiny stage wants more
 
 
+def test_tasks_are_validated_and_run_by_a_manifest(llmgen, workplace):
+    path = tasks(workplace / "sld", task("room"), task("gone"))
+    done = llmgen("validate", path)
+    assert done.code == 3 and "there is no picture gone.png" in done.err
+    stages = [{"stage": "detect", "method": "tiny"}, {"stage": "correct", "method": "tiny"}]
+    manifest = workplace / "sld" / "manifest.json"
+    manifest.write_text(json.dumps({"name": "edits", "prompts_path": "data.json", "stages": stages}))
+    assert llmgen("run", manifest, "-o", "out").code == 6
+    good, bad = json.loads((workplace / "out" / "corrections.json").read_text())["records"]
+    assert good["image"]["path"].startswith("images/room_out.correct-1")
+    assert (workplace / "out" / good["history"][0]["image"]["path"]).is_file()
+    assert "error" in bad
+
+
 def test_wrong_use_is_one_line(llmgen, workplace):
     (workplace / "prompts.json").write_text('["a ball"]')
     for arguments, words in (

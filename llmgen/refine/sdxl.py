@@ -48,7 +48,7 @@ class ImageToImageRefineConfig(StageConfig):
     long_side_px: int | None = Field(default=None, ge=64, le=8192)
     """Longer side of the refined picture in pixels; by default the picture keeps its size."""
     feather_px: int = Field(default=4, ge=0, le=256)
-    """Pixels over which the refined region fades into the untouched picture."""
+    """Pixels over which the refined region fades into the untouched picture, inside the region."""
 
 
 class ImageToImageRefine:
@@ -140,7 +140,9 @@ class ImageToImageRefine:
         return [Image.fromarray(v) for v in (values * 255).round().astype("uint8")]
 
     def _grown(self, record: Record, image: Image.Image, drawn: Image.Image, region: BoolMask) -> Record:
-        weight = feathered(_scaled(region, image.size), 0 if self._config.whole_image else self._config.feather_px)
+        # The fade lies inside the region: what correction left alone stays the very same here, too.
+        width_px = 0 if self._config.whole_image else self._config.feather_px
+        weight = 1 - feathered(~_scaled(region, image.size), width_px)
         picture = paste_back(image, drawn, weight)
         ref = self._context.images.save(record.id, "refine", picture)
         region_ref = self._context.images.save(record.id, "refine-region", region_picture(weight))

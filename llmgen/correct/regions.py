@@ -17,8 +17,8 @@ BoolMask = NDArray[np.bool_]
 def object_masks(image: Image.Image, detections: Sequence[Detection], segmenter: Segmenter) -> dict[str, BoolMask]:
     """The mask of every detection.
 
-    A mask that the detector stage left in the record is taken; for the rest the segmenter's most trusted proposal is, and the box itself
-    where that proposal is empty. (The SLD reference takes the union of all three proposals, which removes too much.)
+    A mask that the detector stage left in the record is taken, for the rest the segmenter's most trusted proposal; what lies outside
+    the box is cut off, and the box itself stands for an empty mask. (The SLD reference takes the union of all three proposals, which removes too much.)
 
     Args:
         image: RGB picture, `h x w`.
@@ -33,9 +33,18 @@ def object_masks(image: Image.Image, detections: Sequence[Detection], segmenter:
     missing = [d for d in detections if d.id not in found]
     if missing:
         proposals, trust = segmenter.segment(image, [d.box_xyxy for d in missing])
-        for detection, mask in zip(missing, best_masks(proposals, trust), strict=True):
-            found[detection.id] = mask if mask.any() else rectangle(detection.box_xyxy, *size)
+        found |= {d.id: mask for d, mask in zip(missing, best_masks(proposals, trust), strict=True)}
+    for detection in detections:
+        # A mask that runs over into a neighbour would protect that neighbour from its deletion, or delete it as well.
+        inside = found[detection.id] & rectangle(_widened(detection.box_xyxy), *size)
+        found[detection.id] = inside if inside.any() else rectangle(detection.box_xyxy, *size)
     return found
+
+
+def _widened(box_xyxy: BoxTuple, share: float = 0.05) -> BoxTuple:
+    x0, y0, x1, y1 = box_xyxy
+    dx, dy = share * (x1 - x0), share * (y1 - y0)
+    return (x0 - dx, y0 - dy, x1 + dx, y1 + dy)
 
 
 def rectangle(box_xyxy: Sequence[float], height: int, width: int) -> BoolMask:

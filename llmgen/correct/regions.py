@@ -18,7 +18,8 @@ def object_masks(image: Image.Image, detections: Sequence[Detection], segmenter:
     """The mask of every detection.
 
     A mask that the detector stage left in the record is taken, for the rest the segmenter's most trusted proposal; what lies outside
-    the box is cut off, and the box itself stands for an empty mask. (The SLD reference takes the union of all three proposals, which removes too much.)
+    the box is cut off, and the box itself stands for an empty mask. (The SLD reference takes the union of all three
+    proposals, which removes too much.)
 
     Args:
         image: RGB picture, `h x w`.

@@ -11,7 +11,7 @@ from pydantic import ValidationError
 
 from llmgen.artifacts import HistoryEntry, ImageRef, Record, Reply
 from llmgen.errors import InputError, LlmgenError
-from llmgen.formats.foreign import Collected, named_boxes
+from llmgen.formats.collected import Collected, named_boxes
 from llmgen.llm.reading import read_parse_reply
 from llmgen.vision.images import ImageStore
 

@@ -1,0 +1,110 @@
+"""What the readers of foreign files share: names, boxes, and what becomes of broken entries."""
+
+import logging
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from llmgen.artifacts import Kind, Record, RecordError
+from llmgen.artifacts.io import ReadArtifact
+from llmgen.errors import InputError
+
+logger = logging.getLogger(__name__)
+
+_NOT_IN_NAMES = re.compile(r"[^A-Za-z0-9._-]+")
+
+
+@dataclass
+class Collected:
+    """Entries as they are read, good and bad.
+
+    Attributes:
+        name: The file, for messages.
+        records: In the order of the file; bad ones carry `error`.
+        invalid: One line for each bad one.
+        dropped: One line for each entry that could not even be named.
+        notes: One line for each thing that was mended.
+    """
+
+    name: str
+    records: list[Record] = field(default_factory=list)
+    invalid: list[str] = field(default_factory=list)
+    dropped: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+    def free_id(self, wished: str) -> str:
+        """A valid record id like the wished one that no record has yet."""
+        stem = _NOT_IN_NAMES.sub("_", wished).strip("._-")[:120] or "entry"
+        taken = {record.id for record in self.records}
+        return next(name for k in range(1, len(taken) + 2) if (name := stem if k == 1 else f"{stem}-{k}") not in taken)
+
+    def fail(self, kind: Kind, record_id: str, prompt: str, position: int, reason: str) -> None:
+        """Keep a bad entry as a record with `error`, or as a line when it has no prompt to go by."""
+        line = f"{self.name}: record {record_id!r} (position {position}): {reason}"
+        if not prompt.strip() or len(prompt) > 10_000:
+            self.dropped.append(line)
+            return
+        self.invalid.append(line)
+        error = RecordError(stage="read", type="InputError", message=line)
+        self.records.append(Record(kind=kind, id=record_id, prompt=prompt, error=error))
+
+    def artifact(self, kind: Kind, base: Path) -> ReadArtifact:
+        """All of it, as if read from an artifact.
+
+        Raises:
+            InputError: If no entry is any good.
+        """
+        if all(record.error is not None for record in self.records):
+            problems = [*self.invalid, *self.dropped]
+            if not problems:
+                raise InputError(f"{self.name}: holds no entries; add at least one")
+            more = f" (none of the {len(problems)} entries is valid)" if len(problems) > 1 else ""
+            raise InputError(problems[0] + more)
+        for note in self.notes:
+            logger.info("%s: %s", self.name, note)
+        return ReadArtifact(kind, tuple(self.records), base, self.name, tuple(self.invalid), tuple(self.dropped))
+
+
+def four_numbers(value: Any) -> tuple[float, float, float, float] | None:
+    """A list of four finite JSON numbers as floats, else None."""
+    if not isinstance(value, list | tuple) or len(value) != 4:
+        return None
+    if any(isinstance(v, bool) or not isinstance(v, int | float) or not abs(v) < 1e9 for v in value):
+        return None
+    a, b, c, d = (float(v) for v in value)
+    return a, b, c, d
+
+
+def named_boxes(value: Any, what: str) -> list[tuple[str, tuple[float, float, float, float]]]:
+    """A list of `[name, [x, y, w, h]]`.
+
+    Args:
+        value: The JSON value.
+        what: Words for the message.
+
+    Raises:
+        InputError: If it is anything else.
+    """
+    if not isinstance(value, list):
+        raise InputError(f"{what} is no list of [name, [x, y, w, h]]")
+    found = []
+    for entry in value:
+        if not isinstance(entry, list | tuple) or len(entry) != 2 or not isinstance(entry[0], str):
+            raise InputError(f"{what}: an entry is not [name, [x, y, w, h]]")
+        box = four_numbers(entry[1])
+        if box is None:
+            raise InputError(f"{what}: the box of {entry[0][:60]!r} is not four numbers")
+        found.append((entry[0], box))
+    return found
+
+
+def texts(values: Iterable[Any]) -> bool:
+    """Whether all are texts."""
+    return all(isinstance(value, str) for value in values)
+
+
+def as_list(value: Any) -> Sequence[Any]:
+    """A list, or the one value as a list of it."""
+    return value if isinstance(value, list) else [value]

@@ -171,15 +171,15 @@ class LatentPainter:
                 if self.config.clear_added_boxes:
                     scene.removed = scene.removed | (rectangle(edit.box_xyxy, height, width) & ~protect)
             elif isinstance(edit, ChangeAttributeEdit):
-                mask = self._grow(mask_of(edit.target, edit.box_xyxy, job.detections, masks))
+                mask = self._grow(mask_of(edit.target, edit.box_xyxy, job.detections, masks, (height, width)))
                 if self.config.change_region == "box":
                     mask = mask | rectangle(edit.box_xyxy, height, width)
                 scene.changes.append((edit, mask & ~protect))
             elif isinstance(edit, DeleteEdit):
-                mask = mask_of(edit.target, edit.box_xyxy, job.detections, masks)
+                mask = mask_of(edit.target, edit.box_xyxy, job.detections, masks, (height, width))
                 scene.removed = scene.removed | (self._grow(mask) & ~protect)
             else:
-                mask = mask_of(edit.target, edit.from_box_xyxy, job.detections, masks)
+                mask = mask_of(edit.target, edit.from_box_xyxy, job.detections, masks, (height, width))
                 placement = place(edit.from_box_xyxy, edit.box_xyxy)
                 scene.removed = scene.removed | (self._grow(mask) & ~protect)
                 scene.moved.append((warp_image(canvas, placement), warp_mask(mask, placement)))

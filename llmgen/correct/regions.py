@@ -57,7 +57,11 @@ def rectangle(box_xyxy: Sequence[float], height: int, width: int) -> BoolMask:
 
 
 def mask_of(
-    target: str, box_xyxy: BoxTuple, detections: Sequence[Detection], masks: Mapping[str, BoolMask]
+    target: str,
+    box_xyxy: BoxTuple,
+    detections: Sequence[Detection],
+    masks: Mapping[str, BoolMask],
+    shape: tuple[int, int],
 ) -> BoolMask:
     """The mask of the detection that an edit means: by id, else by the best overlap, else the box itself.
 
@@ -66,16 +70,14 @@ def mask_of(
         box_xyxy: Where the edit says that the object is, in pixels.
         detections: What was found.
         masks: Their masks.
+        shape: Height and width of these.
     """
     if target in masks:
         return masks[target]
     near = max(detections, key=lambda d: iou(d.box_xyxy, box_xyxy), default=None)
     if near is not None and iou(near.box_xyxy, box_xyxy) > 0.5:
         return masks[near.id]
-    height, width = (
-        next(iter(masks.values())).shape if masks else (int(np.ceil(box_xyxy[3])), int(np.ceil(box_xyxy[2])))
-    )
-    return rectangle(box_xyxy, height, width)
+    return rectangle(box_xyxy, *shape)
 
 
 def kept_ids(plan: EditPlan, detections: Sequence[Detection]) -> list[str]:

@@ -36,9 +36,10 @@ def test_the_segmenter_fills_in_and_the_box_stands_for_an_empty_mask() -> None:
 def test_an_edit_finds_its_mask_by_id_by_overlap_or_by_its_box() -> None:
     detections = [found()]
     masks = object_masks(noise_image(), detections, BoxSegmenter())
-    assert mask_of("cup #1", (0, 0, 1, 1), detections, masks) is masks["cup #1"]
-    assert mask_of("mug", (11, 11, 31, 31), detections, masks) is masks["cup #1"]
-    assert mask_of("mug", (40, 40, 50, 50), detections, masks).sum() == 100
+    assert mask_of("cup #1", (0, 0, 1, 1), detections, masks, (64, 64)) is masks["cup #1"]
+    assert mask_of("mug", (11, 11, 31, 31), detections, masks, (64, 64)) is masks["cup #1"]
+    assert mask_of("mug", (40, 40, 50, 50), detections, masks, (64, 64)).sum() == 100
+    assert not mask_of("mug", (-40, 80, -20, 90), detections, masks, (64, 64)).any()
     assert kept_ids(EditPlan(edits=(DeleteEdit(target="x", box_xyxy=BOX),)), detections) == ["cup #1"]
 
 

@@ -54,6 +54,20 @@ def guidance_layers(unet: Any) -> list[str]:
     return [f"{name}.transformer_blocks.0.attn2" for name in names]
 
 
+def lowest_layers(unet: Any) -> list[str]:
+    """Names of the cross-attention layers of the coarsest grid that both ways share, first down, then up; not the middle block.
+
+    For Stable Diffusion 1 these are down-2-0, down-2-1, up-1-0, up-1-1 and up-1-2, all 16x16 for 512 pixels, as in BoxDiff.
+    """
+    names: list[str] = []
+    for side, blocks in (("down", list(enumerate(unet.down_blocks))[::-1]), ("up", list(enumerate(unet.up_blocks)))):
+        for number, block in blocks:
+            if getattr(block, "attentions", None):
+                names += [f"{side}_blocks.{number}.attentions.{i}" for i in range(len(block.attentions))]
+                break
+    return [f"{name}.transformer_blocks.0.attn2" for name in names]
+
+
 @contextmanager
 def capture_attention(unet: Any, layers: Sequence[str]) -> Iterator[dict[str, CapturingProcessor]]:
     """Watch the cross-attention of some layers.

@@ -37,7 +37,7 @@ class Grounding:
     embeddings: Tensor
     masks: Tensor
 
-    def rows(self, rows: slice) -> "Grounding":
+    def rows(self, rows: list[int]) -> "Grounding":
         """Some of the pictures."""
         return Grounding(self.boxes[rows], self.embeddings[rows], self.masks[rows])
 
@@ -73,7 +73,7 @@ def make_grounding(pictures: Sequence[Sequence[GroundedPhrase]], text: TextEncod
         slots: Slots per picture. It is the same for every batch, so that a picture does not depend on its neighbours.
 
     Returns:
-        The inputs. A picture without objects gets null tokens only: the fuser stays on, as for its neighbours.
+        The inputs; a picture without objects has empty slots only.
 
     Source: GLIGEN (Li et al. 2023), section 3; masks select between the object's and the learned null features.
     """

@@ -1,4 +1,4 @@
-"""Energy guidance: latents are nudged until the words of an object attend to its boxes.
+"""The energy that falls as the words of an object attend to its boxes, and the tokens of those words.
 
 Source: LLM-groundedDiffusion (Lian et al. 2023), utils/guidance.py, the max-based energy that LMD+ and SLD use.
 """
@@ -11,8 +11,6 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from llmgen.diffusion.attention import capture_attention, guidance_layers
-from llmgen.diffusion.sampling import Levels
 from llmgen.vision.boxes import to_grid
 
 Box = tuple[float, float, float, float]
@@ -26,22 +24,20 @@ class GuidedPhrase:
         boxes: Unit boxes of the group.
         tokens: Places of the phrase's tokens in the tokenised prompt; the start token is 0.
         word_token: Place of the noun's last token.
-        reference: For each step and layer the attention of the noun when the object was drawn alone, `[heads, cells]`; empty for none.
+        alone: For each box and step, layer to the attention of the noun when that object was drawn alone, `[heads, cells]`;
+            empty for none.
     """
 
     boxes: tuple[Box, ...]
     tokens: tuple[int, ...]
     word_token: int
-    reference: Sequence[dict[str, Tensor]] = ()
+    alone: Sequence[Sequence[dict[str, Tensor]]] = ()
 
 
 @dataclass(frozen=True)
 class EnergySettings:
-    """Constants of LMD+ and SLD; steps are shares of the number of steps."""
+    """Constants of the energy of LMD+ and SLD."""
 
-    scale: float = 5.0
-    threshold: float = 5.0
-    """No more guidance once `scale` times the energy is below it."""
     top_inside: float = 0.2
     top_outside: float = 0.2
     weight_inside: float = 1.0
@@ -113,7 +109,7 @@ def total_energy(
     phrases: Sequence[GuidedPhrase],
     shape: tuple[int, int],
     settings: EnergySettings,
-    reference: Sequence[dict[str, Tensor]] | None = None,
+    alone: Sequence[Sequence[dict[str, Tensor]]] = (),
 ) -> Tensor:
     """Energy over layers and objects.
 
@@ -122,7 +118,8 @@ def total_energy(
         phrases: What should be where.
         shape: Rows and columns of the latents; a layer's grid has the same proportions.
         settings: Weights.
-        reference: For each phrase, layer to `[heads, cells]`, for the term that keeps the look of the object drawn alone.
+        alone: For each phrase and box, layer to `[heads, cells]`, for the term that keeps the look of the object drawn alone;
+            empty for none.
     """
     count = len(phrases) * len(attention)
     total = torch.zeros(())
@@ -131,12 +128,13 @@ def total_energy(
         for number, phrase in enumerate(phrases):
             inside = boxes_on_grid(phrase.boxes, rows, columns).flatten().to(maps.device)
             total = total.to(maps.device) + attention_energy(maps, inside, phrase.tokens, settings) / count
-            if not reference or layer not in reference[number] or not settings.weight_reference:
+            if not settings.weight_reference or not alone:
                 continue
-            for box in phrase.boxes:
-                cells = boxes_on_grid([box], rows, columns).flatten().to(maps.device)
-                distance = reference_distance(maps[:, :, phrase.word_token], reference[number][layer], cells)
-                total = total + settings.weight_reference * distance / (len(phrase.boxes) * count)
+            for box, maps_alone in zip(phrase.boxes, alone[number], strict=False):
+                if layer in maps_alone:
+                    cells = boxes_on_grid([box], rows, columns).flatten().to(maps.device)
+                    distance = reference_distance(maps[:, :, phrase.word_token], maps_alone[layer], cells)
+                    total = total + settings.weight_reference * distance / (len(phrase.boxes) * count)
     return total
 
 
@@ -153,71 +151,28 @@ def layer_grid(cells: int, shape: tuple[int, int]) -> tuple[int, int]:
     return rows, columns
 
 
-class EnergyGuidance:
-    """The loop before a sampling step, for one picture.
-
-    The energy of the last step is carried over: once it is below the threshold, guidance never runs again in that
-    picture, as in the reference.
+def phrase_energy(
+    phrases: Sequence[GuidedPhrase], shape: tuple[int, int], settings: EnergySettings
+) -> Callable[[dict[str, Tensor], int], Tensor] | None:
+    """The energy of LMD+ and SLD for one picture, as `Steering` takes it.
 
     Args:
-        unet: The U-Net.
-        text: Conditional token states, `[1, length, dim]`.
-        phrases: What should be where.
-        levels: Noise levels.
-        settings: Constants.
-        kwargs: `cross_attention_kwargs` of the guidance passes; the reference passes null grounding tokens.
-        iterations: Most updates before step i.
-        layers: Layers that are watched; those of `guidance_layers` by default.
+        phrases: What should be where; those whose tokens were cut off with the end of the prompt are left out.
+        shape: Rows and columns of the latents.
+        settings: Weights.
+
+    Returns:
+        Attention and step to energy; None if nothing can be steered.
     """
+    kept = [phrase for phrase in phrases if phrase.tokens]
+    if not kept:
+        return None
 
-    def __init__(
-        self,
-        unet: Any,
-        text: Tensor,
-        phrases: Sequence[GuidedPhrase],
-        levels: Levels,
-        *,
-        settings: EnergySettings | None = None,
-        kwargs: dict[str, Any] | None = None,
-        iterations: Callable[[int], int] | None = None,
-        layers: Sequence[str] | None = None,
-    ) -> None:
-        self.unet, self.text, self.phrases, self.levels, self.kwargs = unet, text, phrases, levels, kwargs
-        self.settings = settings or EnergySettings()
-        self.iterations = iterations or (lambda i: guidance_iterations(i, levels.steps))
-        self.layers = guidance_layers(unet) if layers is None else layers
-        self.last = math.inf
-        self.calls = 0
+    def energy(attention: dict[str, Tensor], index: int) -> Tensor:
+        alone = [[steps[index] if index < len(steps) else {} for steps in phrase.alone] for phrase in kept]
+        return total_energy(attention, kept, shape, settings, alone)
 
-    def __call__(self, latents: Tensor, index: int) -> Tensor:
-        """Latents `[1, c, h, w]` before step `index`, nudged."""
-        for _ in range(self.iterations(index)):
-            if self.last <= self.settings.threshold or not self.phrases:
-                break
-            with torch.enable_grad():
-                moving = latents.detach().requires_grad_(True)
-                energy = self.settings.scale * self._energy(moving, index)
-                (slope,) = torch.autograd.grad(energy, moving)
-            self.last = float(energy.detach())
-            latents = latents - (1 - self.levels.alphas[index]) ** 0.5 * slope.detach()
-        return latents
-
-    def _energy(self, latents: Tensor, index: int) -> Tensor:
-        self.calls += 1
-        with capture_attention(self.unet, self.layers) as watched:
-            self.unet(
-                latents.to(self.text.dtype),
-                self.levels.timesteps[index],
-                encoder_hidden_states=self.text,
-                cross_attention_kwargs=self.kwargs,
-                return_dict=False,
-            )
-            attention = {name: p.probabilities[0].float() for name, p in watched.items() if p.probabilities is not None}
-        has_reference = any(phrase.reference for phrase in self.phrases)
-        reference = (
-            [p.reference[index] if index < len(p.reference) else {} for p in self.phrases] if has_reference else None
-        )
-        return total_energy(attention, self.phrases, tuple(latents.shape[-2:]), self.settings, reference)  # type: ignore[arg-type]
+    return energy
 
 
 def find_phrases(

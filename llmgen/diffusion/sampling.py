@@ -202,18 +202,28 @@ class GuidedUNet:
         self.calls = 0
 
     def __call__(self, latents: Tensor, timestep: int, index: int) -> Tensor:
-        """Guided model output for `latents [n, c, h, w]`, in their dtype."""
-        rows = range(0, len(latents), self.batch_size)
-        return torch.cat([self._rows(latents, timestep, index, slice(i, i + self.batch_size)) for i in rows])
+        """Guided model output for `latents [n, c, h, w]`, in their dtype.
 
-    def _rows(self, latents: Tensor, timestep: int, index: int, rows: slice) -> Tensor:
+        A picture without objects is never grounded, so that it does not matter whether its neighbours are.
+        """
+        grounding = self.grounding if index < self.grounding_steps else None
+        has_objects = grounding.masks.any(dim=1).tolist() if grounding is not None else [False] * len(latents)
+        result = torch.empty_like(latents)
+        for wanted in (True, False):
+            rows = [i for i, has in enumerate(has_objects) if has == wanted]
+            for start in range(0, len(rows), self.batch_size):
+                chunk = rows[start : start + self.batch_size]
+                part = grounding.rows(chunk) if wanted and grounding is not None else None
+                result[chunk] = self._rows(latents, timestep, chunk, part)
+        return result
+
+    def _rows(self, latents: Tensor, timestep: int, rows: list[int], grounding: Grounding | None) -> Tensor:
         self.calls += 1
         z, scale = latents[rows].to(self.text.dtype), self.guidance[rows]
-        grounded = self.grounding is not None and index < self.grounding_steps
         if bool((scale == 1).all()):
-            extra = self.grounding.rows(rows).conditional() if grounded and self.grounding else None
+            extra = grounding.conditional() if grounding is not None else None
             return self._call(z, timestep, self.text[rows], extra).to(latents.dtype)
-        extra = self.grounding.rows(rows).both_halves() if grounded and self.grounding else None
+        extra = grounding.both_halves() if grounding is not None else None
         text = torch.cat([self.negative[rows], self.text[rows]])
         free, wanted = self._call(torch.cat([z, z]), timestep, text, extra).to(latents.dtype).chunk(2)
         return free + scale.to(latents.dtype) * (wanted - free)

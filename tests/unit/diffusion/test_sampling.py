@@ -75,3 +75,4 @@ def test_grounding_steers_until_it_is_switched_off() -> None:
     with torch.no_grad():
         assert (predict(z, 500, 0)[0] - plain(z, 500, 0)[0]).abs().max() > 1e-3
         assert torch.equal(predict(z, 500, 1), plain(z, 500, 1))
+        torch.testing.assert_close(predict(z, 500, 0)[1], plain(z, 500, 0)[1])  # nothing to ground

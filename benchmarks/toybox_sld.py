@@ -90,10 +90,11 @@ def share(verdicts: Sequence[bool]) -> str:
 def before_and_after(
     store: ImageStore, asked: dict[str, Prompt], records: Sequence[Record], verdicts: Sequence[dict[str, bool]]
 ) -> Image.Image:
-    """The first two prompts of each type, not selected: above as drawn, below as corrected; a green frame is right, a red one wrong."""
+    """The first two prompts of each type that were drawn wrong: above as drawn, below as corrected; green is right, red is wrong."""
     side, gap, text_height = 192, 10, 44
     font = ImageFont.load_default(13)
-    chosen = [r for type_ in PROMPT_TYPES for r in [r for r in records if asked[r.id].type == type_ and r.history][:2]]
+    wrong = [r for r in records if r.history and not verdicts[0][r.id]]
+    chosen = [r for type_ in PROMPT_TYPES for r in [r for r in wrong if asked[r.id].type == type_][:2]]
     sheet = Image.new("RGB", (len(chosen) * (side + gap) + gap, text_height + 2 * (side + gap)), "white")
     draw = ImageDraw.Draw(sheet)
     for column, record in enumerate(chosen):
@@ -123,7 +124,11 @@ def main() -> None:
         "--set", action="append", default=[], metavar="STAGE.NAME=JSON", help="another setting of a stage's method"
     )
     parser.add_argument("--output", type=Path, default=Path("outputs/benchmarks/toybox_sld"))
-    parser.add_argument("--picture", type=Path, help="also draw the first two prompts of each type before and after")
+    parser.add_argument(
+        "--picture",
+        type=Path,
+        help="also draw the first two prompts of each type that came out wrong, before and after correction",
+    )
     args = parser.parse_args()
 
     given: dict[str, dict[str, Any]] = {"correct": {"rounds": args.rounds}}

@@ -1,6 +1,9 @@
 """Layouts to pictures."""
 
 METHODS = {
+    "backward-guidance": "llmgen.generate.backward_guidance:BackwardGuidanceGenerate",
+    "boxdiff": "llmgen.generate.boxdiff:BoxDiffGenerate",
+    "gligen": "llmgen.generate.gligen:GligenGenerate",
     "lmd": "llmgen.generate.lmd:LayoutGenerate",
     "sd": "llmgen.generate.sd:TextGenerate",
 }

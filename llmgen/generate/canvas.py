@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from PIL import Image
 
-from llmgen.artifacts import HistoryEntry, Record
+from llmgen.artifacts import HistoryEntry, Layout, Record
 from llmgen.errors import InputError
 
 if TYPE_CHECKING:
@@ -40,6 +40,17 @@ def group_by_canvas(
         places.setdefault((w, h), []).append(i)
     step = context.batch_size
     return [(size, rows[i : i + step]) for size, rows in places.items() for i in range(0, len(rows), step)]
+
+
+def layout_of(record: Record) -> Layout:
+    """The record's layout.
+
+    Raises:
+        InputError: If it has none.
+    """
+    if record.layout is None:
+        raise InputError(f"record {record.id!r} has no layout; run `llmgen layout` first")
+    return record.layout
 
 
 def with_first_picture(record: Record, context: "StageContext", image: Image.Image) -> Record:

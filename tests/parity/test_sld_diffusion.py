@@ -7,31 +7,34 @@ from typing import Any
 
 import pytest
 import torch
+from compared import check
 from diffusers import DDIMScheduler, UNet2DConditionModel
 from torch import Tensor
 
 from llmgen.diffusion.attention import capture_attention, guidance_layers
 from llmgen.diffusion.grounding import Grounding
 from llmgen.diffusion.guidance import (
-    EnergyGuidance,
     EnergySettings,
     GuidedPhrase,
     attention_energy,
     boxes_on_grid,
     find_phrases,
     guidance_iterations,
+    phrase_energy,
     total_energy,
 )
 from llmgen.diffusion.inversion import invert
 from llmgen.diffusion.latents import blend_noise, compose_layers, make_noise
 from llmgen.diffusion.sampling import (
     GuidedUNet,
+    Levels,
     ddim_timesteps,
     fast_timesteps,
     freeze_from,
     make_levels,
     sample,
 )
+from llmgen.diffusion.steering import Steering, SteeringRule, noise_rate
 
 SCHEDULER = DDIMScheduler(
     num_train_timesteps=1000,
@@ -148,7 +151,10 @@ def _energy_total(x: Any) -> Any:
         GuidedPhrase(tuple(map(tuple, b)), tuple(t), w)
         for b, t, w in zip(x["boxes_per_object"], x["token_positions"], x["word_tokens"], strict=True)
     ]
-    reference = [{str(i): torch.tensor(m) for i, m in enumerate(maps_of)} for maps_of in x["reference"]]
+    reference = [
+        [{str(i): torch.tensor(m) for i, m in enumerate(maps_of)}] * len(phrase.boxes)
+        for maps_of, phrase in zip(x["reference"], phrases, strict=True)
+    ]
     return {
         "without_reference": total_energy(maps, phrases, shape, _settings(x)).item(),
         "with_reference": total_energy(maps, phrases, shape, _settings(x, x["ref_weight"]), reference).item(),
@@ -242,22 +248,27 @@ def _tiny_forward(x: Any, unet: Any) -> Any:
     }
 
 
+def _steering(
+    unet: Any,
+    levels: Levels,
+    phrases: list[GuidedPhrase],
+    settings: EnergySettings,
+    grounding: Grounding,
+    iterations: Callable[[int], int],
+) -> Steering:
+    energy = phrase_energy(phrases, (64, 64), settings)
+    rule = SteeringRule(iterations, noise_rate(levels, 5.0), threshold=0.002)
+    return Steering(unet, TEXT[1:], [energy], levels, rule, layers=guidance_layers(unet), grounding=grounding)
+
+
 def _tiny_guidance(x: Any, unet: Any) -> Any:
     levels = make_levels(SCHEDULER, 50)
     index = levels.timesteps.index(x["t"])
     phrases = [GuidedPhrase((CAT,), (3, 4), 4), GuidedPhrase((DOG,), (7, 8), 8)]
-    guide = EnergyGuidance(
-        unet,
-        TEXT[1:],
-        phrases,
-        levels,
-        settings=EnergySettings(threshold=0.01),
-        kwargs=_grounding(cat=CAT, dog=DOG).null(),
-        iterations=lambda i: x["iterations"],
-    )
+    guide = _steering(unet, levels, phrases, EnergySettings(), _grounding(cat=CAT, dog=DOG), lambda i: x["iterations"])
     latents = guide(LATENT, index)
     return {
-        "last_energy_times_5": guide.last,
+        "last_energy_times_5": 5 * guide.last[0],
         "latent": _probe(latents[0], x),
         "change_norm": (latents - LATENT).norm().item(),
     }
@@ -300,15 +311,9 @@ def _tiny_final(x: Any, unet: Any) -> Any:
         for i in range(x["steps"])
     ]
     grounding = _grounding(cat=CAT, dog=DOG)
-    guide = EnergyGuidance(
-        unet,
-        TEXT[1:],
-        [GuidedPhrase((CAT,), (3, 4), 4, reference)],
-        levels,
-        settings=EnergySettings(threshold=0.01, weight_reference=x["ref_weight"]),
-        kwargs=grounding.null(),
-        iterations=lambda i: x["iterations"] if i < 3 else 0,
-    )
+    phrases = [GuidedPhrase((CAT,), (3, 4), 4, [reference])]
+    settings = EnergySettings(weight_reference=x["ref_weight"])
+    guide = _steering(unet, levels, phrases, settings, grounding, lambda i: x["iterations"] if i < 3 else 0)
     stored = torch.stack([named(f"stored:{i}", (1, 4, 64, 64)) for i in range(6)], dim=1)
     held = (~_rectangle([10, 50, 8, 40])).float()[None, None]
     start = stored[:, 0] * held + make_noise(6666, (1, 4, 64, 64)) * (1 - held)
@@ -353,22 +358,6 @@ def test_case(diffusion_case: dict[str, Any], request: pytest.FixtureRequest) ->
     compare = diffusion_case["compare"]
     tolerance = float(compare.split()[1]) if compare.startswith("approx") else 0.0
     check(got, MENDED.get(name, diffusion_case["expected"]), tolerance)
-
-
-def check(got: Any, expected: Any, tolerance: float, where: str = "") -> None:
-    """Equal in form; numbers within the tolerance, relative above 1."""
-    if isinstance(expected, dict):
-        assert sorted(got) == sorted(expected), where
-        for key in expected:
-            check(got[key], expected[key], tolerance, f"{where}/{key}")
-    elif isinstance(expected, list):
-        assert len(got) == len(expected), where
-        for i, (a, b) in enumerate(zip(got, expected, strict=True)):
-            check(a, b, tolerance, f"{where}/{i}")
-    elif isinstance(expected, int | float) and not isinstance(expected, bool):
-        assert abs(got - expected) <= tolerance * max(1.0, abs(expected)), f"{where}: {got} is not {expected}"
-    else:
-        assert got == expected, where
 
 
 def test_check_can_fail() -> None:

@@ -7,7 +7,7 @@ from tiny_models import SIZE, tiny_context
 from llmgen.artifacts import Instance, Layout, Record
 from llmgen.engine.context import StageContext
 from llmgen.errors import InputError
-from llmgen.generate.lmd import LayoutGenerate, LayoutGenerateConfig
+from llmgen.generate.gligen import GligenGenerate, GligenGenerateConfig
 from llmgen.generate.sd import TextGenerate, TextGenerateConfig
 
 
@@ -42,7 +42,7 @@ def test_text_to_image_depends_on_prompt_and_seed_only(tmp_path: Path) -> None:
 @pytest.mark.parametrize("prediction_type", ["epsilon", "v_prediction"])
 def test_layout_to_image_obeys_its_layout_only(tmp_path: Path, prediction_type: str) -> None:
     context = tiny_context(tmp_path, prediction_type=prediction_type)
-    method = LayoutGenerate(context, LayoutGenerateConfig(num_inference_steps=3, grounding_fraction=1.0))
+    method = GligenGenerate(context, GligenGenerateConfig(num_inference_steps=3, grounding_fraction=1.0))
     one, two = records(2, layout=layout())[1], records(2, layout=layout(count=2))[1]
     drawn = pixels(context, method([one])[0])
     assert np.abs(drawn - pixels(context, method([two])[0])).max() > 5
@@ -52,7 +52,7 @@ def test_layout_to_image_obeys_its_layout_only(tmp_path: Path, prediction_type: 
 
 def test_the_layout_says_the_size(tmp_path: Path) -> None:
     context = tiny_context(tmp_path)
-    method = LayoutGenerate(context, LayoutGenerateConfig(num_inference_steps=2))
+    method = GligenGenerate(context, GligenGenerateConfig(num_inference_steps=2))
     wide, square = records(2, layout=layout(96, 64))[0], records(2, layout=layout())[1]
     sizes = [(r.image.width, r.image.height) for r in method([wide, square]) if r.image]
     assert sizes == [(96, 64), (64, 64)]

@@ -1,0 +1,104 @@
+"""What the training-free baselines share: text to image, with the attention of the words pulled into the layout's boxes."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import torch
+from PIL import Image
+from pydantic import Field
+
+from llmgen.artifacts import Kind, ModelUse, Record, Stage
+from llmgen.diffusion.failures import as_model_errors, check_finite
+from llmgen.diffusion.guidance import GuidedPhrase
+from llmgen.diffusion.latents import decode_latents, latent_factor, make_noise, sides_multiple
+from llmgen.diffusion.prompts import OVERALL_NEGATIVE, join_negatives
+from llmgen.diffusion.sampling import GuidedUNet, make_levels, sample
+from llmgen.diffusion.steering import Energy, Steering, SteeringRule
+from llmgen.engine.stage import StageConfig
+from llmgen.generate.canvas import group_by_canvas, layout_of, with_first_picture
+from llmgen.generate.wording import word
+
+if TYPE_CHECKING:
+    from llmgen.engine.context import StageContext
+
+
+class SteeredConfig(StageConfig):
+    """Settings that the training-free baselines share."""
+
+    num_inference_steps: int = Field(default=50, ge=1, le=1000)
+    """Denoising steps."""
+    guidance_scale: float = Field(default=7.5, ge=0, le=50)
+    """Classifier-free guidance; 1 switches it off."""
+    negative_prompt: str = OVERALL_NEGATIVE
+    """What no picture should show; the layout's own negative prompt is put in front."""
+
+
+class SteeredGenerate:
+    """Draw a layout's text with an energy of the attention; what energy, a subclass says."""
+
+    stage: ClassVar[Stage] = "generate"
+    name: ClassVar[str]
+    makes: ClassVar[Kind] = "images"
+    needs: ClassVar[tuple[str, ...]] = ("layout",)
+    Config: ClassVar[type[SteeredConfig]]
+
+    def __init__(self, context: "StageContext", config: Any) -> None:
+        self._context, self._config = context, config
+        self._pipe = context.models.stable_diffusion("text_to_image")
+        self._text = context.models.text("text_to_image")
+        self._levels = make_levels(self._pipe.scheduler, config.num_inference_steps)
+
+    def _watched(self) -> list[str]:
+        """Names of the attention layers."""
+        raise NotImplementedError
+
+    def _energy(self, phrases: tuple[GuidedPhrase, ...], shape: tuple[int, int]) -> Energy | None:
+        """The energy of one picture with latents of a shape."""
+        raise NotImplementedError
+
+    def _rule(self) -> SteeringRule:
+        """When and how far."""
+        raise NotImplementedError
+
+    @property
+    def models(self) -> tuple[ModelUse, ...]:
+        """The model in use."""
+        return (self._context.models.use("text_to_image"),)
+
+    def __call__(self, records: Sequence[Record]) -> list[Record]:
+        """Draw each record's layout."""
+        made: dict[int, Record] = {}
+        multiple = sides_multiple(self._pipe)
+        batches = group_by_canvas(records, self._context, width=None, height=None, multiple=multiple)
+        for (width, height), rows in batches:
+            with as_model_errors(f"generate {self.name}"):
+                images = self._draw([records[i] for i in rows], width, height)
+            made |= {
+                i: with_first_picture(records[i], self._context, image) for i, image in zip(rows, images, strict=True)
+            }
+            self._context.progress(f"generate {self.name}: {len(made)}/{len(records)}")
+        return [made[i] for i in range(len(records))]
+
+    @torch.no_grad()
+    def _draw(self, records: Sequence[Record], width: int, height: int) -> list[Image.Image]:
+        config, pipe = self._config, self._pipe
+        layouts = [layout_of(record) for record in records]
+        words = [word(layout, self._text) for layout in layouts]
+        text = self._text.hidden([each.prompt for each in words])
+        negative = self._text.hidden([join_negatives(x.negative_prompt, config.negative_prompt) for x in layouts])
+        factor = latent_factor(pipe.vae)
+        rows, columns = height // factor, width // factor
+        shape = (1, pipe.unet.config.in_channels, rows, columns)
+        noise = torch.cat([make_noise(record.seed or 0, shape) for record in records]).to(text.device)
+        steering = Steering(
+            pipe.unet,
+            text,
+            [self._energy(each.phrases, (rows, columns)) for each in words],
+            self._levels,
+            self._rule(),
+            layers=self._watched(),
+            batch_size=self._context.batch_size,
+        )
+        unet = GuidedUNet(pipe.unet, text, negative, config.guidance_scale, batch_size=self._context.batch_size)
+        latents = sample(unet, noise, self._levels, before_step=steering)[:, -1]
+        return decode_latents(pipe.vae, check_finite(latents, f"generate {self.name}"))

@@ -30,7 +30,7 @@ def test_corrections_agree_more_and_touch_nothing_else(tmp_path: Path) -> None:
         return resolve(stage, method)(context, context.config_for(stage, method, settings))(records)
 
     drawn = run("layout", "lmd", [Record(id=f"r{i}", prompt=old, seed=i) for i, (old, _) in enumerate(CHANGES)])
-    drawn = run("generate", "lmd", drawn)
+    drawn = run("generate", "gligen", drawn)
     asked = [r.grown(prompt=new, layout=None) for r, (_, new) in zip(drawn, CHANGES, strict=True)]
     corrected = run("correct", "self_correction", run("detect", "owlv2", asked), rounds=2)
 

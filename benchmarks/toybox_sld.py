@@ -91,7 +91,7 @@ def before_and_after(
     store: ImageStore, asked: dict[str, Prompt], records: Sequence[Record], verdicts: Sequence[dict[str, bool]]
 ) -> Image.Image:
     """The first two prompts of each type that were drawn wrong: above as drawn, below as corrected; green is right, red is wrong."""
-    side, gap, text_height = 192, 10, 44
+    side, gap, text_height = 192, 10, 60
     font = ImageFont.load_default(13)
     wrong = [r for r in records if r.history and not verdicts[0][r.id]]
     chosen = [r for type_ in PROMPT_TYPES for r in [r for r in wrong if asked[r.id].type == type_][:2]]

@@ -173,6 +173,9 @@ def main() -> None:
     fixed = sum(after[i] and not before[i] for i in asked)
     broken = sum(before[i] and not after[i] for i in asked)
     print(f"fixed {fixed}, broken {broken}, failed {len(results['refine'].failed)}")
+    wrong = [record for record in results["correct"].records if not after[record.id]]
+    unseen = sum(any(e.image == record.image and e.satisfied for e in record.history) for record in wrong)
+    print(f"{unseen} of the {len(wrong)} pictures that are still wrong look right to the detector of the loop")
     if args.picture:
         before_and_after(store, asked, results["correct"].records, (before, after)).save(args.picture)
     outside = [

@@ -119,8 +119,8 @@ def _perception_rows(weights: Path, count: int) -> Iterator[Row]:
             count,
         )
     if (weights / "segmenter" / "config.json").is_file():
+        from llmgen.diffusion.segmentation import build_sam_from_config
         from llmgen.toybox.quality import segmenter_quality
-        from llmgen.toybox.segmenter import build_sam_from_config
 
         sam = build_sam_from_config(weights / "segmenter")
         yield Row("segmenter", "mean IoU from boxes", segmenter_quality(sam, count=count).mean_iou, 0.85, count)

@@ -19,7 +19,7 @@ from PIL import Image
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from llmgen.toybox.fitting import save_atomically, to_half
+from llmgen.toybox.checkpoint import save_atomically, to_half
 from llmgen.toybox.vocabulary import COLORS, NOUNS, object_phrase, singular
 from llmgen.vision.protocols import PhraseHit
 

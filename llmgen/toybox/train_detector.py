@@ -28,12 +28,13 @@ from transformers import (
 )
 
 from llmgen.toybox.autoencoder_damage import AutoencoderDamage
+from llmgen.toybox.checkpoint import save_atomically, to_half
 from llmgen.toybox.contact_sheet import draw_boxes, tile, to_pil
-from llmgen.toybox.fitting import Budget, FitSettings, FitState, fit, save_atomically, to_half
 from llmgen.toybox.phrase_queries import PhraseQuery, sample_queries
 from llmgen.toybox.positions import sine_positions
 from llmgen.toybox.quality import find_phrases
 from llmgen.toybox.scene_batches import COLOR_NAMES, SceneBatch, degrade, draw_scenes, zoom
+from llmgen.toybox.training import FitSettings, Trainer
 from llmgen.toybox.vocabulary import COLORS, NOUNS, object_phrase
 
 logger = logging.getLogger(__name__)
@@ -153,6 +154,7 @@ def run(
     if torch.device(device).type == "cpu":
         # The fused attention kernel's backward pass takes half of a step on a CPU; the plain one a tenth.
         detector.set_attn_implementation("eager")
+    trainer = Trainer(detector, out_dir, recipe.fit, minutes=minutes, steps=steps, resume=resume)
 
     def loss_of_step(step: int) -> dict[str, Tensor]:
         rng = np.random.default_rng([seed, 1, step])
@@ -172,20 +174,11 @@ def run(
         objectness = detector.objectness_predictor(flat)
         return detector_losses(logits, boxes, objectness, batch, queries, recipe)
 
-    def on_checkpoint(state: FitState, weights: dict[str, Tensor]) -> None:
-        save_detector(out_dir / "model", detector.config, weights, processor)
+    def on_checkpoint(_ended: bool) -> None:
+        save_detector(out_dir / "model", detector.config, trainer.average.state, processor)
         save_found_sheet(out_dir / "model", out_dir / "sheet.png", seed=seed + 1)
 
-    weights = fit(
-        detector,
-        loss_of_step,
-        out_dir,
-        budget=Budget(minutes, steps),
-        settings=recipe.fit,
-        resume=resume,
-        on_checkpoint=on_checkpoint,
-    )
-    detector.load_state_dict(weights)
+    detector.load_state_dict(trainer.fit(loss_of_step, on_checkpoint))
     return detector.eval()
 
 

@@ -8,22 +8,22 @@ import logging
 import os
 import random
 import tempfile
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
-from typing import Any
 
 import torch
 import torch.distributed as dist
 import torch.multiprocessing as mp
 from diffusers.models.attention_processor import AttnProcessor
-from safetensors.torch import load_file
 from torch import nn
 
 from llmgen.toybox.captions import sample_caption, sample_vague_caption
+from llmgen.toybox.checkpoint import load_averaged_weights
 from llmgen.toybox.progress import look
 from llmgen.toybox.sampling import WEIGHTS, TextToImage, build_scheduler
 from llmgen.toybox.train_vae import to_tensor
-from llmgen.toybox.training import Average, Budget, load_checkpoint, one_cycle, save_checkpoint
+from llmgen.toybox.training import FitSettings, Trainer
 from llmgen.toybox.unet import PositionedUNet2DConditionModel, build_unet
 from llmgen.toybox.vocabulary import BACKGROUND_PHRASES, COLORS, GENERIC_CAPTIONS, NOUNS, object_phrase
 from llmgen.toybox.world import SIZE, Scene, render_image, sample_scene
@@ -37,26 +37,36 @@ class DiffusionRecipe:
 
     Attributes:
         batch: Samples a step and process.
-        learning_rate: Peak of the one-cycle schedule.
+        fit: Optimizer, schedule and rhythm.
         grounded_share: Share of the steps that see boxes.
         empty_text_share: Share of the captions that are dropped, for classifier-free guidance.
         noisy_share: Share of the time steps drawn from the noisier part, where the layout is decided.
         pool: Latents kept for reuse, a process.
         fresh_share: Share of a batch that is newly rendered and encoded until the pool is full.
         box_jitter_px: Standard deviation of the error of a box edge, because a planner's boxes never fit exactly.
-        checkpoint_s: Seconds between checkpoints.
-        look_s: Seconds between contact sheets.
+        look_s: Least seconds between contact sheets, which come with checkpoints.
     """
 
     batch: int = 32
-    learning_rate: float = 8e-4
+    fit: FitSettings = field(
+        default_factory=lambda: FitSettings(
+            learning_rate=8e-4,
+            betas=(0.9, 0.99),
+            decay_vectors=True,
+            warmup_share=0.01,
+            hold=0.5,
+            final_fraction=0.01,
+            ema_decay=0.999,
+            ema_every=4,
+            checkpoint_every_s=150.0,
+        )
+    )
     grounded_share: float = 0.55
     empty_text_share: float = 0.1
     noisy_share: float = 0.35
     pool: int = 60_000
     fresh_share: float = 0.25
     box_jitter_px: float = 1.0
-    checkpoint_s: float = 150.0
     look_s: float = 600.0
 
 
@@ -236,7 +246,7 @@ class _Job:
     recipe: DiffusionRecipe
 
 
-def _work(rank: int, job: _Job) -> dict[str, Any]:
+def _work(rank: int, job: _Job) -> None:
     recipe, workers = job.recipe, job.workers
     if workers > 1:
         torch.set_num_threads(1)
@@ -247,74 +257,47 @@ def _work(rank: int, job: _Job) -> dict[str, Any]:
     unet = build_unet().to(job.device)
     # The plain processor is faster backwards on a CPU than the fused one at these sizes.
     unet.set_attn_processor(AttnProcessor())
-    optimizer = torch.optim.AdamW(
-        unet.parameters(), lr=recipe.learning_rate, betas=(0.9, 0.99), weight_decay=0.01, fused=True
+    trainer = Trainer(
+        unet,
+        job.out_dir,
+        recipe.fit,
+        minutes=job.minutes,
+        steps=job.steps,
+        resume=job.resume,
+        share_gradients=partial(_average_gradients, unet, workers=workers) if workers > 1 else None,
+        leads=rank == 0,
     )
-    budget, average = Budget(job.minutes, job.steps), Average(unet, 0.999)
-    if job.resume:
-        load_checkpoint(job.out_dir, unet, optimizer, budget, average)
-    torch.manual_seed(job.seed + 1000 * rank + budget.step)
-    rng = random.Random(f"diffusion:{job.seed}:{rank}:{budget.step}")
+    begun = trainer.budget.step
+    torch.manual_seed(job.seed + 1000 * rank + begun)
+    rng = random.Random(f"diffusion:{job.seed}:{rank}:{begun}")
     pool, conditioner = LatentPool(models, recipe, rng), Conditioner(models, recipe, rng)
     # All processes draw the same kind of batch at the same step, or one would wait for the other.
-    kinds = random.Random(f"kinds:{job.seed}:{budget.step}")
+    kinds = random.Random(f"kinds:{job.seed}:{begun}")
     signal = build_scheduler().alphas_cumprod.to(job.device)
-    saved_at = looked_at = budget.elapsed_s
-    running, since, result = 0.0, (budget.step, budget.elapsed_s), {}
-    progress = budget.progress
-    while progress < 1:
+    looked_at = trainer.budget.elapsed_s
+
+    def loss_of_step(_step: int) -> dict[str, torch.Tensor]:
         scenes, latents = pool.draw()
         grounded = kinds.random() < recipe.grounded_share
         grounding = conditioner.grounding(scenes) if grounded else None
         if grounding is not None:
             grounding = {key: value.to(job.device) for key, value in grounding.items()}
         states = conditioner.texts(scenes, grounded)
-        optimizer.zero_grad(set_to_none=True)
-        loss = _loss(unet, latents.to(job.device), states, grounding, signal, recipe)
-        loss.backward()
-        progress = _average_gradients(unet, budget.progress, workers) if workers > 1 else budget.progress
-        nn.utils.clip_grad_norm_(unet.parameters(), 1.0)
-        for group in optimizer.param_groups:
-            group["lr"] = recipe.learning_rate * one_cycle(progress, warmup=0.01, floor=0.01, hold=0.5)
-        optimizer.step()
-        budget.advance()
-        if rank:
-            continue
-        if budget.step % 4 == 0:
-            average.update(unet, steps=4)
-        running += (float(loss.detach()) - running) / min(budget.step, 200)
-        if budget.step % 50 == 0:
-            pace = (budget.step - since[0]) * recipe.batch * workers / max(budget.elapsed_s - since[1], 1e-6)
-            since = (budget.step, budget.elapsed_s)
-            logger.info(
-                "step %d  %.0f s  loss %.4f  %.1f img/s  %.0f %%", budget.step, since[1], running, pace, 100 * progress
-            )
-        ended = progress >= 1
-        if budget.elapsed_s - saved_at > recipe.checkpoint_s or ended:
-            saved_at = budget.elapsed_s
-            save_checkpoint(job.out_dir, unet, optimizer, budget, average, {"workers": workers, "seed": job.seed})
-        if budget.elapsed_s - looked_at > recipe.look_s or ended:
-            looked_at = budget.elapsed_s
-            result = look(replace(models, unet=averaged_unet(average).to(job.device)), job.out_dir / "sheet.png")
-            logger.info("step %d  %s", budget.step, "  ".join(f"{k} {v:.3f}" for k, v in result.items()))
+        return {"velocity": _loss(unet, latents.to(job.device), states, grounding, signal, recipe)}
+
+    def on_checkpoint(ended: bool) -> None:
+        nonlocal looked_at
+        if not ended and trainer.budget.elapsed_s - looked_at < recipe.look_s:
+            return
+        averaged = load_average(job.out_dir).to(job.device)
+        result = look(replace(models, unet=averaged), job.out_dir / "sheet.png")
+        looked_at = trainer.budget.elapsed_s
+        logger.info("step %d  %s", trainer.budget.step, "  ".join(f"{k} {v:.3f}" for k, v in result.items()))
+
+    trainer.fit(loss_of_step, on_checkpoint)
     if workers > 1:
         dist.barrier()
         dist.destroy_process_group()
-    return result
-
-
-def averaged_unet(average: Average) -> PositionedUNet2DConditionModel:
-    """Make a denoiser of averaged weights.
-
-    Args:
-        average: Averaged weights of a `build_unet` model.
-
-    Returns:
-        The model on the CPU, in evaluation mode.
-    """
-    unet = build_unet()
-    unet.load_state_dict({name: tensor.cpu() for name, tensor in average.state.items()})
-    return unet.eval()
 
 
 def run(
@@ -374,5 +357,5 @@ def load_average(out_dir: Path) -> PositionedUNet2DConditionModel:
         The model on the CPU, in evaluation mode.
     """
     unet = build_unet()
-    unet.load_state_dict(load_file(out_dir / "average.safetensors"))
+    unet.load_state_dict(load_averaged_weights(out_dir))
     return unet.eval()

@@ -13,9 +13,9 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from llmgen.toybox.contact_sheet import save_judged_sheet
-from llmgen.toybox.fitting import Budget, FitSettings, FitState, fit
 from llmgen.toybox.judge import JudgeConfig, JudgeOutput, ToyboxJudge
 from llmgen.toybox.scene_batches import SceneBatch, degrade, draw_scenes, zoom
+from llmgen.toybox.training import FitSettings, Trainer
 
 logger = logging.getLogger(__name__)
 
@@ -25,7 +25,7 @@ class JudgeRecipe:
     """Everything that shapes the judge's training."""
 
     model: JudgeConfig = field(default_factory=JudgeConfig)
-    fit: FitSettings = field(default_factory=lambda: FitSettings(learning_rate=2e-3, ema_decay=0.995))
+    fit: FitSettings = field(default_factory=lambda: FitSettings(learning_rate=2e-3, warmup_steps=50, ema_decay=0.995))
     batch_size: int = 32
     box_weight: float = 2.0
 
@@ -58,6 +58,7 @@ def run(
     torch.manual_seed(seed)
     judge = ToyboxJudge(recipe.model).to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     averaged = ToyboxJudge(recipe.model).to(device)
+    trainer = Trainer(judge, out_dir, recipe.fit, minutes=minutes, steps=steps, resume=resume)
 
     def loss_of_step(step: int) -> dict[str, Tensor]:
         rng = np.random.default_rng([seed, step])
@@ -68,21 +69,12 @@ def run(
             output = judge(images)
         return judge_losses(JudgeOutput(*(maps.float() for maps in output)), batch, recipe.box_weight)
 
-    def on_checkpoint(state: FitState, weights: dict[str, Tensor]) -> None:
-        averaged.load_state_dict(weights)
+    def on_checkpoint(_ended: bool) -> None:
+        averaged.load_state_dict(trainer.average.state)
         averaged.save_pretrained(out_dir / "model")
         save_judged_sheet(averaged, out_dir / "sheet.png", seed=seed + 1)
 
-    weights = fit(
-        judge,
-        loss_of_step,
-        out_dir,
-        budget=Budget(minutes, steps),
-        settings=recipe.fit,
-        resume=resume,
-        on_checkpoint=on_checkpoint,
-    )
-    averaged.load_state_dict(weights)
+    averaged.load_state_dict(trainer.fit(loss_of_step, on_checkpoint))
     return averaged.eval()
 
 

@@ -8,6 +8,7 @@ best of three masks, squared error on the predicted IoU of all; a single mask fr
 import logging
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Final
 
 import numpy as np
 import torch
@@ -16,14 +17,36 @@ from segment_anything import SamPredictor
 from segment_anything.modeling import Sam
 from torch import Tensor
 
+from llmgen.diffusion.segmentation import SamConfig, build_sam, save_sam
 from llmgen.toybox.autoencoder_damage import AutoencoderDamage
 from llmgen.toybox.contact_sheet import tile, tint, to_pil
-from llmgen.toybox.fitting import Budget, FitSettings, FitState, fit
 from llmgen.toybox.positions import sine_positions
 from llmgen.toybox.scene_batches import SceneBatch, degrade, draw_scenes, zoom
-from llmgen.toybox.segmenter import TOYBOX_SAM, SamConfig, build_sam, save_sam
+from llmgen.toybox.training import FitSettings, Trainer
 
 logger = logging.getLogger(__name__)
+
+TOYBOX_SAM: Final = SamConfig(
+    image_size=128,
+    patch_size=8,
+    encoder_embed_dim=128,
+    encoder_depth=3,
+    encoder_num_heads=2,
+    encoder_mlp_ratio=3.0,
+    encoder_window_size=8,
+    encoder_global_attn_indexes=(1, 2),
+    encoder_use_rel_pos=False,
+    prompt_embed_dim=96,
+    mask_in_chans=8,
+    decoder_depth=2,
+    decoder_mlp_dim=192,
+    decoder_num_heads=4,
+    iou_head_depth=2,
+    iou_head_hidden_dim=96,
+    pixel_mean=(127.5, 127.5, 127.5),
+    pixel_std=(63.75, 63.75, 63.75),
+)
+"""One million parameters; a picture of 128 pixels is 16 x 16 patches."""
 
 
 @dataclass(frozen=True)
@@ -81,6 +104,7 @@ def run(
     with torch.no_grad():
         positions = sine_positions(grid, recipe.model.encoder_embed_dim).to(device)
         sam.image_encoder.pos_embed.copy_(0.3 * positions.view(1, grid, grid, -1))
+    trainer = Trainer(sam, out_dir, recipe.fit, minutes=minutes, steps=steps, resume=resume)
 
     def loss_of_step(step: int) -> dict[str, Tensor]:
         rng = np.random.default_rng([seed, 2, step])
@@ -95,21 +119,12 @@ def run(
             masks, quality = predict_masks(sam, embeddings[owner.to(device)], prompts.to(device))
         return mask_losses(masks.float(), quality.float(), wanted.to(device))
 
-    def on_checkpoint(state: FitState, weights: dict[str, Tensor]) -> None:
-        averaged.load_state_dict(weights)
+    def on_checkpoint(_ended: bool) -> None:
+        averaged.load_state_dict(trainer.average.state)
         save_sam(averaged, recipe.model, out_dir / "model")
         save_masks_sheet(averaged, out_dir / "sheet.png", seed=seed + 1)
 
-    weights = fit(
-        sam,
-        loss_of_step,
-        out_dir,
-        budget=Budget(minutes, steps),
-        settings=recipe.fit,
-        resume=resume,
-        on_checkpoint=on_checkpoint,
-    )
-    sam.load_state_dict(weights)
+    sam.load_state_dict(trainer.fit(loss_of_step, on_checkpoint))
     return sam.eval()
 
 

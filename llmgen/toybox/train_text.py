@@ -5,9 +5,8 @@ from that. Two minutes of supervised training do: every noun token answers which
 names and how it lies to the other, and the pooled state answers for the whole caption.
 """
 
-import logging
 import random
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
@@ -18,12 +17,10 @@ from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
 
 from llmgen.toybox.captions import sample_caption, sample_vague_caption
 from llmgen.toybox.tokenizer import MAX_LENGTH, build_tokenizer
-from llmgen.toybox.training import Average, Budget, load_checkpoint, one_cycle, save_checkpoint
+from llmgen.toybox.training import FitSettings, Trainer
 from llmgen.toybox.truth import OPPOSITES, Demand, Relation, Truth
 from llmgen.toybox.vocabulary import BACKGROUNDS, COLORS, NOUNS, PLURALS, object_phrase, singular
 from llmgen.toybox.world import sample_scene
-
-logger = logging.getLogger(__name__)
 
 WIDTH: Final = 128
 _COLOR_NAMES: Final[tuple[str | None, ...]] = (None, *COLORS)
@@ -38,15 +35,22 @@ class TextRecipe:
 
     Attributes:
         batch: Captions a step.
-        learning_rate: Peak of the one-cycle schedule.
+        fit: Optimizer, schedule and rhythm.
         phrase_share: Share of the batch that names a single object, as grounding phrases do.
-        checkpoint_s: Seconds between checkpoints.
     """
 
     batch: int = 128
-    learning_rate: float = 1.5e-3
+    fit: FitSettings = field(
+        default_factory=lambda: FitSettings(
+            learning_rate=1.5e-3,
+            decay_vectors=True,
+            warmup_share=0.02,
+            hold=0.02,
+            ema_decay=0.995,
+            checkpoint_every_s=60.0,
+        )
+    )
     phrase_share: float = 0.25
-    checkpoint_s: float = 60.0
 
 
 def build_text_encoder(tokenizer: CLIPTokenizer) -> CLIPTextModel:
@@ -157,17 +161,18 @@ def _sample_batch(rng: random.Random, tokenizer: CLIPTokenizer, noun_ids: set[in
     return _Batch(ids, tokens, torch.tensor(bags), torch.tensor(backgrounds), torch.tensor(phrases))
 
 
-def _examine(exam: _Exam, batch: _Batch) -> tuple[torch.Tensor, dict[str, float]]:
+def _examine(exam: _Exam, batch: _Batch) -> dict[str, torch.Tensor]:
+    # The loss, and the share of right answers to each question.
     output = exam.encoder(batch.ids)
     states, pooled = output.last_hidden_state, output.pooler_output
     loss = states.new_zeros(())
-    right: dict[str, float] = {}
+    right: dict[str, torch.Tensor] = {}
     parts = exam.tokens(states).split([len(NOUNS), len(_COLOR_NAMES), _COUNTS, len(_RELATIONS)], dim=-1)
     for index, (name, logits) in enumerate(zip(("noun", "color", "count", "relation"), parts, strict=True)):
         target = batch.tokens[..., index]
         loss = loss + functional.cross_entropy(logits.flatten(0, 1), target.flatten(), ignore_index=_IGNORED)
         kept = target != _IGNORED
-        right[name] = float((logits.argmax(-1) == target)[kept].float().mean())
+        right[name] = (logits.argmax(-1) == target)[kept].float().mean()
     bag_logits, background_logits = exam.pooled(pooled).split(
         [len(NOUNS) * len(_COLOR_NAMES) * _COUNTS, len(BACKGROUNDS) + 1], dim=-1
     )
@@ -175,11 +180,11 @@ def _examine(exam: _Exam, batch: _Batch) -> tuple[torch.Tensor, dict[str, float]
     # Most of the bag is empty, so its mean is small; the weight brings it level with the others.
     loss = loss + 20 * functional.cross_entropy(bag_logits.flatten(0, 1), batch.bag.flatten())
     loss = loss + functional.cross_entropy(background_logits, batch.background)
-    right["bag"] = float((bag_logits.argmax(-1) == batch.bag).all(-1).float().mean())
-    right["background"] = float((background_logits.argmax(-1) == batch.background).float().mean())
+    right["bag"] = (bag_logits.argmax(-1) == batch.bag).all(-1).float().mean()
+    right["background"] = (background_logits.argmax(-1) == batch.background).float().mean()
     for index, logits in enumerate(exam.linear(pooled).split([len(NOUNS), len(_COLOR_NAMES)], dim=-1)):
         loss = loss + functional.cross_entropy(logits, batch.phrase[:, index], ignore_index=_IGNORED)
-    return loss, right
+    return {"loss": loss, **right}
 
 
 def run(
@@ -211,32 +216,16 @@ def run(
     tokenizer = build_tokenizer()
     noun_ids = {tokenizer.convert_tokens_to_ids(f"{w}</w>") for w in (*NOUNS, *PLURALS.values())}
     exam = _Exam(build_text_encoder(tokenizer)).to(device)
-    optimizer = torch.optim.AdamW(exam.parameters(), lr=recipe.learning_rate, betas=(0.9, 0.98), weight_decay=0.01)
-    budget, average = Budget(minutes, steps), Average(exam, 0.995)
-    if resume:
-        load_checkpoint(out_dir, exam, optimizer, budget, average)
-    rng = random.Random(f"text:{seed}:{budget.step}")
-    saved_at = budget.elapsed_s
-    while not budget.done:
+    trainer = Trainer(exam, out_dir, recipe.fit, minutes=minutes, steps=steps, resume=resume)
+    rng = random.Random(f"text:{seed}:{trainer.budget.step}")
+
+    def loss_of_step(_step: int) -> dict[str, torch.Tensor]:
         batch = _sample_batch(rng, tokenizer, noun_ids, recipe)
         for name in _Batch.__slots__:
             setattr(batch, name, getattr(batch, name).to(device))
-        for group in optimizer.param_groups:
-            group["lr"] = recipe.learning_rate * one_cycle(budget.progress)
-        loss, right = _examine(exam, batch)
-        optimizer.zero_grad(set_to_none=True)
-        loss.backward()
-        nn.utils.clip_grad_norm_(exam.parameters(), 1.0)
-        optimizer.step()
-        average.update(exam)
-        budget.advance()
-        if budget.step % 100 == 0:
-            shares = "  ".join(f"{name} {share:.3f}" for name, share in right.items())
-            logger.info("step %d  %.0f s  loss %.3f  %s", budget.step, budget.elapsed_s, float(loss), shares)
-        if budget.elapsed_s - saved_at > recipe.checkpoint_s or budget.done:
-            saved_at = budget.elapsed_s
-            save_checkpoint(out_dir, exam, optimizer, budget, average)
-    exam.load_state_dict(average.state)
+        return _examine(exam, batch)
+
+    exam.load_state_dict(trainer.fit(loss_of_step))
     encoder = exam.encoder.cpu().eval()
     encoder.save_pretrained(out_dir / "text_encoder")
     tokenizer.save_pretrained(out_dir / "tokenizer")

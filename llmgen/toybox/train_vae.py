@@ -3,7 +3,7 @@
 import logging
 import math
 import random
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +13,7 @@ from PIL import Image
 from torch import nn
 from torch.nn import functional
 
-from llmgen.toybox.training import Average, Budget, load_checkpoint, one_cycle, save_checkpoint
+from llmgen.toybox.training import Average, FitSettings, Trainer
 from llmgen.toybox.world import SIZE, render_image, sample_scene
 
 logger = logging.getLogger(__name__)
@@ -26,7 +26,7 @@ class VaeRecipe:
     Attributes:
         batch: Crops a step.
         crop: Side of a crop in pixels, a multiple of 8.
-        learning_rate: Peak of the one-cycle schedule.
+        fit: Optimizer, schedule and rhythm.
         latent_noise: Standard deviation of the noise on the latents, which are kept near unit scale.
         color_weight: Of the loss that reads the mean colour of each cell linearly from its latents. Without it the encoder
             lines all colours up along one axis, where halfway between red and purple lies green, and a denoiser that
@@ -35,18 +35,25 @@ class VaeRecipe:
             by noise while colour is still clear.
         encoder_share: Share of the budget after which the encoder rests at its average and the decoder learns alone; the
             denoiser can be trained from then on.
-        checkpoint_s: Seconds between checkpoints.
         measured: Held-out pictures that each checkpoint is measured on.
     """
 
     batch: int = 24
     crop: int = 64
-    learning_rate: float = 2.5e-3
+    fit: FitSettings = field(
+        default_factory=lambda: FitSettings(
+            learning_rate=2.5e-3,
+            weight_decay=1e-4,
+            decay_vectors=True,
+            warmup_share=0.02,
+            hold=0.3,
+            checkpoint_every_s=120.0,
+        )
+    )
     latent_noise: float = 0.12
     color_weight: float = 5.0
     white_weight: float = 0.1
     encoder_share: float = 0.6
-    checkpoint_s: float = 120.0
     measured: int = 64
 
 
@@ -205,58 +212,35 @@ def run(
     vae = build_vae().to(device).to(memory_format=torch.channels_last)
     reader = nn.Conv2d(4, 2, 1).to(device)
     trained = nn.ModuleDict({"vae": vae, "reader": reader})
-    optimizer = torch.optim.AdamW(trained.parameters(), lr=recipe.learning_rate, betas=(0.9, 0.98), weight_decay=1e-4)
-    budget, average = Budget(minutes, steps), Average(vae, 0.998)
-    if resume:
-        load_checkpoint(out_dir, trained, optimizer, budget, average)
-    rng = random.Random(f"vae:{seed}:{budget.step}")
-    out_dir.mkdir(parents=True, exist_ok=True)
-    saved_at, running = budget.elapsed_s, 0.0
+    trainer = Trainer(trained, out_dir, recipe.fit, minutes=minutes, steps=steps, resume=resume, shipped=vae)
+    rng = random.Random(f"vae:{seed}:{trainer.budget.step}")
     held_out = range(900_000, 900_000 + recipe.measured)
-    resting = False
-    while not budget.done:
-        if not resting and budget.progress >= recipe.encoder_share:
-            resting = True
-            vae.load_state_dict(average.state)
+
+    def loss_of_step(step: int) -> dict[str, torch.Tensor]:
+        resting = not next(vae.encoder.parameters()).requires_grad
+        if not resting and trainer.budget.progress >= recipe.encoder_share:
+            vae.load_state_dict(trainer.average.state)
             vae.encoder.requires_grad_(False)
-            logger.info("step %d  the encoder rests", budget.step)
+            logger.info("step %d  the encoder rests", step)
         images = _crops(rng, recipe).to(device).contiguous(memory_format=torch.channels_last)
-        for group in optimizer.param_groups:
-            group["lr"] = recipe.learning_rate * one_cycle(budget.progress, hold=0.3)
         with torch.autocast(torch.device(device).type, torch.bfloat16):
             latents = vae.encoder(images).float()
             output = vae.decoder(latents + recipe.latent_noise * torch.randn_like(latents)).float()
-        colors = (reader(latents) - opponent_colors(images)).square().mean()
-        loss = _loss(output, images) + recipe.color_weight * colors + recipe.white_weight * covariance_error(latents)
-        optimizer.zero_grad(set_to_none=True)
-        loss.backward()
-        nn.utils.clip_grad_norm_(vae.parameters(), 1.0)
-        optimizer.step()
-        average.update(vae)
-        budget.advance()
-        running += (float(loss.detach()) - running) / min(budget.step, 100)
-        if budget.step % 50 == 0:
-            logger.info(
-                "step %d  %.0f s  loss %.4f  colour %.4f",
-                budget.step,
-                budget.elapsed_s,
-                running,
-                float(colors.detach()),
-            )
-        if budget.elapsed_s - saved_at > recipe.checkpoint_s or budget.done:
-            saved_at = budget.elapsed_s
-            save_checkpoint(out_dir, trained, optimizer, budget, average)
-            averaged = averaged_vae(average, recipe.measured)
-            contact_sheet(averaged, out_dir / "sheet.png", range(900_000, 900_008))
-            averaged.save_pretrained(out_dir / "vae")
-            logger.info(
-                "step %d  psnr %.2f dB  latents %s",
-                budget.step,
-                psnr_on_renders(averaged, held_out),
-                latent_statistics(averaged, held_out),
-            )
-            budget.pause()
-    return averaged_vae(average, recipe.measured)
+        return {
+            "picture": _loss(output, images),
+            "color": recipe.color_weight * (reader(latents) - opponent_colors(images)).square().mean(),
+            "white": recipe.white_weight * covariance_error(latents),
+        }
+
+    def on_checkpoint(_ended: bool) -> None:
+        averaged = averaged_vae(trainer.average, recipe.measured)
+        contact_sheet(averaged, out_dir / "sheet.png", range(900_000, 900_008))
+        averaged.save_pretrained(out_dir / "vae")
+        quality, latents = psnr_on_renders(averaged, held_out), latent_statistics(averaged, held_out)
+        logger.info("step %d  psnr %.2f dB  latents %s", trainer.budget.step, quality, latents)
+
+    trainer.fit(loss_of_step, on_checkpoint)
+    return averaged_vae(trainer.average, recipe.measured)
 
 
 def averaged_vae(average: Average, measured: int = 256) -> AutoencoderTiny:

@@ -14,7 +14,7 @@ from llmgen.toybox.train_text import TextRecipe
 from llmgen.toybox.train_text import run as train_text
 from llmgen.toybox.train_vae import VaeRecipe, psnr_on_renders
 from llmgen.toybox.train_vae import run as train_vae
-from llmgen.toybox.training import Budget, one_cycle
+from llmgen.toybox.training import Budget, FitSettings
 from llmgen.toybox.vocabulary import NOUNS
 from llmgen.toybox.world import sample_scene
 
@@ -90,8 +90,9 @@ def test_budget_and_schedule() -> None:
     with pytest.raises(ValueError):
         Budget(None, None)
     budget = Budget(None, 2)
-    budget.advance()
-    assert budget.progress == 0.5 and not budget.done
-    factors = [one_cycle(p / 100, hold=0.5) for p in range(101)]
+    budget.step += 1
+    assert budget.progress == 0.5
+    settings = FitSettings(learning_rate=1.0, warmup_share=0.02, hold=0.5)
+    factors = [settings.rate(p / 100, step=p) for p in range(101)]
     assert max(factors) == 1 and factors[0] < 0.1 and factors[-1] == pytest.approx(0.02)
     assert factors[40] == 1 > factors[80]

@@ -7,15 +7,15 @@ import pytest
 import torch
 from transformers import Owlv2ForObjectDetection, Owlv2Processor
 
+from llmgen.diffusion.segmentation import build_sam, build_sam_from_config
 from llmgen.toybox import train_detector, train_judge, train_segmenter
 from llmgen.toybox.judge import JudgeConfig, JudgeOutput, ToyboxJudge
 from llmgen.toybox.phrase_queries import foreign_phrase, sample_queries, wordings
 from llmgen.toybox.quality import find_phrases
 from llmgen.toybox.scene_batches import draw_scenes
-from llmgen.toybox.segmenter import TOYBOX_SAM, build_sam, build_sam_from_config
 from llmgen.toybox.vocabulary import COLORS, NOUNS
 
-SMALL_SAM = TOYBOX_SAM.model_copy(
+SMALL_SAM = train_segmenter.TOYBOX_SAM.model_copy(
     update={
         "encoder_embed_dim": 32,
         "encoder_depth": 1,

@@ -7,7 +7,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from llmgen.toybox.fitting import Budget, FitSettings, fit, load_averaged_weights
+from llmgen.toybox.checkpoint import load_averaged_weights
+from llmgen.toybox.training import Budget, FitSettings, Trainer
 
 SETTINGS = FitSettings(learning_rate=0.05, warmup_steps=2, ema_decay=0.9, log_every_s=0.0)
 
@@ -22,7 +23,7 @@ def regression(folder: Path, steps: int, *, resume: bool = False) -> tuple[nn.Mo
         inputs = torch.randn(16, 3, generator=torch.Generator().manual_seed(step))
         return {"error": (model(inputs) - inputs.sum(dim=1, keepdim=True)).square().mean()}
 
-    weights = fit(model, loss_of_step, folder, budget=Budget(steps=steps), settings=SETTINGS, resume=resume)
+    weights = Trainer(model, folder, SETTINGS, steps=steps, resume=resume).fit(loss_of_step)
     return model, weights, seen
 
 
@@ -43,6 +44,40 @@ def test_resume_goes_on_where_it_stopped(tmp_path: Path) -> None:
     _, again, seen = regression(tmp_path, 30, resume=True)
     assert seen == []
     assert torch.equal(again["weight"], weights["weight"])
+
+
+class _Stopped(Exception):
+    pass
+
+
+def test_a_crash_and_a_resume_end_where_one_run_ends(tmp_path: Path) -> None:
+    settings = FitSettings(learning_rate=0.05, warmup_share=0.1, hold=0.3, ema_every=2, checkpoint_every_s=0.0)
+
+    def train(folder: Path, stop_at: int | None = None, *, resume: bool = False) -> dict[str, Tensor]:
+        torch.manual_seed(0)
+        model = nn.Linear(3, 1)
+
+        def loss_of_step(step: int) -> dict[str, Tensor]:
+            if step == stop_at:
+                raise _Stopped
+            inputs = torch.randn(16, 3, generator=torch.Generator().manual_seed(step))
+            error = (model(inputs) - inputs.sum(dim=1, keepdim=True)).square().mean()
+            return {"error": error, "measured": error.detach() * 1e6}
+
+        return Trainer(model, folder, settings, steps=20, resume=resume).fit(loss_of_step)
+
+    whole = train(tmp_path / "whole")
+    with pytest.raises(_Stopped):
+        train(tmp_path / "parts", stop_at=11)
+    resumed = train(tmp_path / "parts", resume=True)
+    assert all(torch.equal(resumed[name], tensor) for name, tensor in whole.items())
+
+
+def test_a_broken_batch_leaves_the_weights_alone(tmp_path: Path) -> None:
+    model = nn.Linear(3, 1)
+    before = model.weight.detach().clone()
+    Trainer(model, tmp_path, SETTINGS, steps=2).fit(lambda _: {"error": model(torch.full((1, 3), torch.nan)).sum()})
+    assert torch.equal(model.weight, before)
 
 
 @pytest.mark.parametrize("bounds", [{}, {"steps": 0}, {"minutes": -1.0}])

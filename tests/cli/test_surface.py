@@ -2,7 +2,6 @@
 
 import subprocess
 import sys
-import time
 
 import pytest
 import typer
@@ -82,7 +81,8 @@ def test_no_arguments_is_help(capsys):
     assert "layout" in "".join(capsys.readouterr())
 
 
-def test_help_is_light_and_quick():
+def test_help_imports_nothing_heavy():
+    """What makes it quick; `benchmarks/startup.py` has the seconds."""
     code = (
         "import sys, runpy\n"
         "sys.argv = ['llmgen', '--help']\n"
@@ -91,16 +91,8 @@ def test_help_is_light_and_quick():
         "heavy = {'torch', 'numpy', 'diffusers', 'transformers', 'openai', 'pydantic', 'PIL'} & set(sys.modules)\n"
         "sys.exit(f'{code} {heavy}' if code or heavy else 0)"
     )
-    best = min(_timed([sys.executable, "-c", code]) for _ in range(3))
-    # The target is 0.3 s on an idle machine; tests share theirs.
-    assert best < 1.0
-
-
-def _timed(command):
-    started = time.perf_counter()
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
     assert done.returncode == 0, done.stderr
-    return time.perf_counter() - started
 
 
 def test_planning_needs_no_torch(tmp_path):

@@ -5,6 +5,8 @@ import sys
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
+from llmgen.errors import OutputError
+
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
@@ -46,9 +48,22 @@ class Output:
         return sys.stderr.isatty() and not self.quiet
 
     def data(self, text: str) -> None:
-        """Write to stdout at once, so that the next stage of a pipe can start."""
-        sys.stdout.write(text)
-        sys.stdout.flush()
+        """Write to stdout at once, so that the next stage of a pipe can start.
+
+        Raises:
+            BrokenPipeError: If the reader has gone.
+            OutputError: If stdout takes nothing more, such as a file on a full disk.
+        """
+        try:
+            sys.stdout.write(text)
+            sys.stdout.flush()
+        except BrokenPipeError:
+            raise
+        except OSError as error:
+            reason = error.strerror or error
+            raise OutputError(
+                f"cannot write to stdout: {reason}; free some space or write elsewhere with -o"
+            ) from error
 
     def json(self, value: Any) -> None:
         """Write a JSON value to stdout, for people and programs."""

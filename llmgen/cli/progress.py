@@ -49,7 +49,8 @@ class StageProgress(Progress):
     def done(self, records: "Sequence[Record]", reused: bool) -> None:
         """Records are finished."""
         self._count += len(records)
-        self._reused += len(records) if reused else 0
+        # A record that came in with an error is handed on, but nothing of it was done.
+        self._reused += sum(record.error is None for record in records) if reused else 0
         for record in records:
             if record.error is not None:
                 self._failed += 1

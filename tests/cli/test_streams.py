@@ -1,6 +1,9 @@
 """What goes to which stream, and what a stage leaves behind."""
 
+import errno
+import io
 import json
+import sys
 
 from llmgen.artifacts.io import read_records
 
@@ -87,6 +90,18 @@ def test_some_records_fail_and_the_rest_is_written(llmgen):
     # The next stage hands them on and says so again.
     after = llmgen("detect", "-", "--method", "tiny", stdin=done.out)
     assert after.code == 6 and lines(after.out)[1]["error"] == lines(done.out)[1]["error"]
+    assert "(1 failed)" in after.err and "done before" not in after.err
+
+
+def test_stdout_that_is_full(llmgen, monkeypatch):
+    class Full(io.StringIO):
+        def write(self, text):
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(sys, "stdout", Full())
+    done = llmgen("layout", "-", "--method", "tiny", stdin=PROMPTS)
+    assert done.code == 1
+    assert "error: cannot write to stdout: No space left on device; free some space" in done.err.splitlines()[-1]
 
 
 def test_the_seed_of_the_run_counts(llmgen):

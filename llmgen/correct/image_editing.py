@@ -8,12 +8,11 @@ Source: SLD (Wu et al. 2024), the mode `image_editing`.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from typing import ClassVar
 
 from llmgen.artifacts import Detection, EditPlan, HistoryEntry, Layout, Record, Reply
-from llmgen.correct.goals import goal_layout, remaining
-from llmgen.correct.self_correction import Loop, Seen, SelfCorrection
+from llmgen.correct.goals import goal_layout
+from llmgen.correct.self_correction import Loop, Seen, SelfCorrection, waiting_plan
 from llmgen.correct.settings import SelfCorrectionConfig
 from llmgen.engine.seeds import derive_seed
 from llmgen.errors import InputError
@@ -25,19 +24,6 @@ from llmgen.llm.schemas import ParsedInstance, ParsedObject, ParsedPrompt
 
 class ImageEditingConfig(SelfCorrectionConfig):
     """Settings of `correct --mode image_editing`: those of `self_correction`."""
-
-
-@dataclass
-class _EditLoop(Loop):
-    """A record on its way, with the plan that its instruction came to."""
-
-    goal: EditPlan = field(default_factory=EditPlan)
-    before: tuple[Detection, ...] = ()
-    """What was detected when the plan was made."""
-
-    def agreement(self, plan: EditPlan) -> float:
-        """Share of the instruction's edits that are done."""
-        return 1.0 if not plan.edits else max(0.0, 1 - len(plan.edits) / max(1, len(self.goal.edits)))
 
 
 class ImageEditing(SelfCorrection):
@@ -52,12 +38,6 @@ class ImageEditing(SelfCorrection):
     settings_like: ClassVar[str] = "self_correction"
     Config = ImageEditingConfig
 
-    def __call__(self, records: Sequence[Record]) -> list[Record]:
-        """Edit each record's picture, or plan to."""
-        edited = super().__call__(records)
-        # Inside the rounds a record's layout is its goal; outside it stays what the picture was once drawn after.
-        return [after.grown(layout=before.layout) for before, after in zip(records, edited, strict=True)]
-
     def _first_look(self, record: Record) -> Loop:
         record = self._with_picture(record)
         assert record.image is not None
@@ -67,15 +47,12 @@ class ImageEditing(SelfCorrection):
         detections = record.detections if record.detections is not None else self._look(record, parsed, planner)
         history = list(record.history) or [HistoryEntry(stage="generate", round=0, image=image)]
         place = max((i for i, e in enumerate(history) if e.image == image), default=0)
-        waiting = record.edits is not None and all(entry.edits != record.edits for entry in history)
-        made = None
-        if waiting and record.edits is not None:
-            plan = record.edits
-        else:
+        plan, made = waiting_plan(record, history), None
+        if plan is None:
             seed = derive_seed(record.seed or 0, "edit", len(history))
             plan, made = planner.edit(said, detections, width=image.width, height=image.height, seed=seed)
-        goal = self._goal(record, plan, detections, parsed)
-        loop = _EditLoop(
+        goal = self._goal_of_instruction(record, plan, detections, parsed)
+        loop = Loop(
             record.grown(layout=goal, detections=detections),
             Seen(image, detections, plan, place),
             history,
@@ -89,10 +66,6 @@ class ImageEditing(SelfCorrection):
             if reply is not None:
                 loop.add_reply(reply)
         return loop
-
-    def _plan(self, loop: Loop, detections: Sequence[Detection]) -> EditPlan:
-        assert isinstance(loop, _EditLoop)
-        return remaining(loop.goal, loop.before, detections)
 
     def _planner(self, record: Record) -> Planner:
         replies = replies_in_wait(record)
@@ -120,7 +93,9 @@ class ImageEditing(SelfCorrection):
         (seen,) = self._context.collaborator("detect")([record.grown(layout=None, detections=None, replies=(asked,))])
         return seen.detections or ()
 
-    def _goal(self, record: Record, plan: EditPlan, detections: Sequence[Detection], parsed: ParsedPrompt) -> Layout:
+    def _goal_of_instruction(
+        self, record: Record, plan: EditPlan, detections: Sequence[Detection], parsed: ParsedPrompt
+    ) -> Layout:
         assert record.image is not None
         background, negative = parsed.background, list(parsed.negative)
         if record.layout is not None:

@@ -19,11 +19,13 @@ from llmgen.artifacts import (
     HistoryEntry,
     ImageRef,
     Kind,
+    Layout,
     ModelUse,
     Record,
     Reply,
     Stage,
 )
+from llmgen.correct.goals import goal_layout, remaining
 from llmgen.correct.painting import Job, LatentPainter
 from llmgen.correct.settings import SelfCorrectionConfig
 from llmgen.diffusion.failures import as_model_errors
@@ -56,10 +58,16 @@ class Loop:
     history: list[HistoryEntry]
     carried_out: EditPlan | None = None
     replies: list[Reply] = field(default_factory=list)
+    goal: EditPlan | None = None
+    """A plan that was given or came from an instruction: the rounds aim at it and do not ask the planner again."""
+    before: tuple[Detection, ...] = ()
+    """What was detected when the goal was made."""
 
     def agreement(self, plan: EditPlan) -> float:
         """How much of what is asked a picture shows that still needs a plan."""
-        return agreement(plan)
+        if self.goal is None:
+            return agreement(plan)
+        return 1.0 if not plan.edits else max(0.0, 1 - len(plan.edits) / max(1, len(self.goal.edits)))
 
     def add_reply(self, reply: Reply) -> None:
         """Keep a reply, unless it came with the record."""
@@ -105,15 +113,15 @@ class SelfCorrection:
     def __call__(self, records: Sequence[Record]) -> list[Record]:
         """Correct each record's picture, or plan to."""
         loops = [self._first_look(record) for record in records]
-        if self._config.plan_only:
-            return [_planned(loop) for loop in loops]
-        for number in range(1, self._config.rounds + 1):
+        for number in range(1, self._config.rounds + 1 if not self._config.plan_only else 1):
             active = [loop for loop in loops if loop.best.plan.edits]
             if not active:
                 break
             self._context.progress(f"correct: round {number}, {len(active)} of {len(loops)} pictures")
             self._round(active, number)
-        return [_finished(loop) for loop in loops]
+        # Inside the rounds a record's layout is its goal; outside it stays what the picture was once drawn after.
+        finish = _planned if self._config.plan_only else _finished
+        return [finish(loop).grown(layout=record.layout) for loop, record in zip(loops, records, strict=True)]
 
     def _first_look(self, record: Record) -> Loop:
         if record.image is None:
@@ -124,16 +132,43 @@ class SelfCorrection:
         history = list(record.history) or [HistoryEntry(stage="generate", round=0, image=record.image)]
         place = max((i for i, e in enumerate(history) if e.image == record.image), default=0)
         loop = Loop(record, Seen(record.image, record.detections, EditPlan(), place), history)
-        # A plan that no picture of the history was made by is still waiting: made by --plan-only, or by hand.
-        waiting = record.edits is not None and all(entry.edits != record.edits for entry in history)
-        plan = record.edits if waiting and record.edits is not None else self._plan(loop, record.detections)
+        waiting = waiting_plan(record, history)
+        if waiting is not None:
+            loop.goal, loop.before = waiting, record.detections
+            loop.record = record.grown(layout=self._goal(loop, waiting))
+        plan = waiting if waiting is not None else self._plan(loop, record.detections)
         loop.best.plan = plan
         history[place] = history[place].model_copy(
             update={"detections": record.detections, "satisfied": not plan.edits, "agreement": loop.agreement(plan)}
         )
         return loop
 
+    def _goal(self, loop: Loop, plan: EditPlan) -> Layout:
+        """The picture that a given plan aims at, as a layout: the detector looks for what the plan names."""
+        record, image = loop.record, loop.best.image
+        background, absent = self._scene(loop)
+        goal = goal_layout(
+            plan,
+            record.detections or (),
+            width=image.width,
+            height=image.height,
+            background=background,
+            negative=record.layout.absent if record.layout is not None else (absent,) if absent else (),
+        )
+        return goal if record.layout is None else goal.model_copy(update={"negative_prompt": absent})
+
+    def _scene(self, loop: Loop) -> tuple[str, str]:
+        """Background and negative prompt of a record: its layout's, else the parsed prompt's."""
+        layout = loop.record.layout
+        if layout is not None:
+            return layout.background_prompt, layout.negative_prompt
+        parsed, reply = self._planner(loop.record).parse(loop.record.prompt)
+        loop.add_reply(reply)
+        return parsed.background, ", ".join(parsed.negative)
+
     def _plan(self, loop: Loop, detections: Sequence[Detection]) -> EditPlan:
+        if loop.goal is not None:
+            return remaining(loop.goal, loop.before, detections)
         record, image = loop.record, loop.best.image
         seed = derive_seed(record.seed or 0, "differences", len(loop.history))
         plan, reply = self._planner(record).differences(
@@ -191,12 +226,7 @@ class SelfCorrection:
 
     def _job(self, loop: Loop, number: int) -> Job:
         record, best = loop.record, loop.best
-        if record.layout is not None:
-            background, negative = record.layout.background_prompt, record.layout.negative_prompt
-        else:
-            parsed, reply = self._planner(record).parse(record.prompt)
-            background, negative = parsed.background, ", ".join(parsed.negative)
-            loop.add_reply(reply)
+        background, negative = self._scene(loop)
         return Job(
             image=self._context.images.load(best.image),
             plan=best.plan,
@@ -205,6 +235,11 @@ class SelfCorrection:
             negative=negative,
             seed=derive_seed(record.seed or 0, "correct", number),
         )
+
+
+def waiting_plan(record: Record, history: Sequence[HistoryEntry]) -> EditPlan | None:
+    """A plan that no picture of the history was made by: from --plan-only, or by hand."""
+    return record.edits if all(entry.edits != record.edits for entry in history) else None
 
 
 def _planned(loop: Loop) -> Record:

@@ -136,7 +136,20 @@ def test_plan_only_draws_nothing_and_its_plan_is_used_later(tmp_path: Path) -> N
     assert after.history[1].edits == by_hand
     planner = context.planner
     assert isinstance(planner, ScriptedPlanner)
-    assert planner.asked == 1  # only after the round
+    assert planner.asked == 0  # the plan itself says what the picture should come to
+
+
+def test_a_plan_by_hand_may_want_another_picture_than_the_prompt(tmp_path: Path) -> None:
+    method, context = stage(tmp_path, rounds=2)
+    before = record(context, 2)
+    first, second, third = before.detections or ()
+    context._methods["detect"] = lambda records: [r.grown(detections=(first, third)) for r in records]  # type: ignore[assignment]
+    target = (KEEP, Instance(id=third.id, phrase="a ball", noun="ball", box_xyxy=third.box_xyxy))
+    by_hand = EditPlan(edits=(DeleteEdit(target=second.id, box_xyxy=second.box_xyxy),), target=target)
+    (after,) = method([before.grown(edits=by_hand)])
+    # The prompt still says one ball; the plan, which left two, is what was asked for.
+    assert [(e.kept, e.satisfied) for e in after.history] == [(True, False), (True, True)]
+    assert after.image == after.history[1].image and after.layout == before.layout
 
 
 def test_a_plan_that_was_carried_out_is_not_carried_out_again(tmp_path: Path) -> None:

@@ -11,17 +11,20 @@ def _words(text: str) -> frozenset[str]:
     return frozenset(text.split())
 
 
-NUMBERS: Final[dict[str, int]] = {
-    word: value
-    for value, word in enumerate(
-        "one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen "
-        "seventeen eighteen nineteen twenty".split(),
-        start=1,
-    )
-}
+_ONES = (
+    "one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen nineteen"
+).split()
+_TENS = dict(zip("twenty thirty forty fifty sixty seventy eighty ninety".split(), range(20, 100, 10), strict=True))
+NUMBERS: Final[dict[str, int]] = (
+    {word: value for value, word in enumerate(_ONES, start=1)}
+    | _TENS
+    | {f"{tens}-{one}": value + k for tens, value in _TENS.items() for k, one in enumerate(_ONES[:9], start=1)}
+)
+#: Words that multiply the number before them, or stand for one of it.
+MULTIPLES: Final[dict[str, int]] = {"dozen": 12, "hundred": 100, "thousand": 1000}
 VAGUE_NUMBERS: Final[dict[str, int]] = {"several": 3, "few": 3, "multiple": 3, "various": 3, "many": 5, "numerous": 5}
 COLLECTIVES: Final[dict[str, int | None]] = {
-    "pair": 2, "couple": 2, "duo": 2, "trio": 3, "quartet": 4, "dozen": 12, "group": None, "set": None, "bunch": None,
+    "pair": 2, "couple": 2, "duo": 2, "trio": 3, "quartet": 4, **MULTIPLES, "group": None, "set": None, "bunch": None,
     "row": None, "herd": None, "flock": None, "collection": None, "number": None, "lot": None, "lots": None,
     "total": None,
 }  # fmt: skip

@@ -151,13 +151,13 @@ def _read_count(tokens: list[Token], index: int) -> tuple[int, int | None, bool]
         return _after_of(tokens, index + 1), value, True
     if word in lex.VAGUE_NUMBERS:
         return _after_of(tokens, index + 1), lex.VAGUE_NUMBERS[word], False
-    if word in lex.COLLECTIVES and (after == "of" or word == "dozen"):
+    if word in lex.COLLECTIVES and (after == "of" or word in lex.MULTIPLES):
         each = lex.COLLECTIVES[word]
         inner = _after_of(tokens, index + 1)
         inner, _, _ = _skip_articles(tokens, inner)
         inner, nested, exact = _read_count(tokens, inner)
         if nested is not None:
-            return inner, nested * (each or 1) if word == "dozen" else nested, exact
+            return inner, nested * (each or 1) if word in lex.MULTIPLES else nested, exact
         return inner, each, each is not None
     return index, None, False
 

@@ -22,7 +22,9 @@ JsonOpt = Annotated[bool, typer.Option("--json", help="Print JSON to stdout inst
 PresetOpt = Annotated[
     str,
     typer.Option(
-        help="Which models fill the roles; see `llmgen models`.", autocompletion=presets, rich_help_panel=MODEL
+        help="Which models fill the roles: a name of `llmgen models`, or your own JSON file.",
+        autocompletion=presets,
+        rich_help_panel=MODEL,
     ),
 ]
 PlannerOpt = Annotated[

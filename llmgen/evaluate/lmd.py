@@ -87,11 +87,12 @@ class LmdEvaluate:
         self.config = config
         self.role = "judge" if config.judge else "detector"
         self._detector: PhraseDetector | None = None
+        self._looked = False
 
     @property
     def models(self) -> tuple[ModelUse, ...]:
-        """The judge or the detector once it has looked."""
-        return () if self._detector is None else (self.context.models.use(self.role),)
+        """The judge or the detector if it looked at a picture of the last batch; what came before must not matter."""
+        return (self.context.models.use(self.role),) if self._looked else ()
 
     def __call__(self, records: Sequence[Record]) -> list[Record]:
         """Add scores.
@@ -110,6 +111,7 @@ class LmdEvaluate:
                 pictures += [(i, of, ref) for of, ref in pictures_to_score(record)]
             else:
                 new[i].append(self._score_without_looking(record, meaning, what))
+        self._looked = bool(pictures)
         for i, of, score in self._score_pictures(records, meanings, pictures):
             new[i].append(score.model_copy(update={"of": of}))
         return [

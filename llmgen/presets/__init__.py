@@ -1,6 +1,7 @@
 """Presets: JSON files that fill roles with models. The file name is the preset's name."""
 
 from importlib.resources import files
+from pathlib import Path
 from typing import Any
 
 from pydantic import Field, ValidationError
@@ -8,6 +9,8 @@ from pydantic import Field, ValidationError
 from llmgen.artifacts import ArtifactModel
 from llmgen.errors import InputError
 from llmgen.registry import unknown
+
+MAX_BYTES = 2**20
 
 
 class RoleSpec(ArtifactModel):
@@ -69,14 +72,28 @@ def preset_names() -> list[str]:
 def load_preset(name: str) -> Preset:
     """Read a preset.
 
+    Args:
+        name: Of a preset that ships with llmgen, or the path of a JSON file of your own: it ends in `.json`.
+
     Raises:
         UnknownNameError: If there is none of that name.
         InputError: If its file is not a valid preset.
     """
-    if name not in preset_names():
+    if name.endswith(".json"):
+        path = Path(name)
+        try:
+            if path.stat().st_size > MAX_BYTES:
+                raise InputError(f"preset {name!r} is larger than {MAX_BYTES // 2**20} MiB; that is no preset")
+            text = path.read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            raise InputError(f"preset {name!r} cannot be read; give the path of a JSON file: {error}") from error
+    elif name in preset_names():
+        text = (files("llmgen.presets") / f"{name}.json").read_text(encoding="utf-8")
+    else:
         raise unknown("preset", name, preset_names())
-    text = (files("llmgen.presets") / f"{name}.json").read_text(encoding="utf-8")
     try:
         return Preset.model_validate_json(text)
     except ValidationError as error:
-        raise InputError(f"preset {name!r} is not valid: {error.errors()[0]['msg']}") from error
+        first = error.errors()[0]
+        where = "/".join(map(str, first["loc"]))
+        raise InputError(f"preset {name!r} is not valid at /{where}: {first['msg']}") from error

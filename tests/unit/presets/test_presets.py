@@ -8,11 +8,13 @@ import torch
 from diffusers import AutoencoderKL, UNet2DConditionModel
 from transformers import CLIPTextConfig, CLIPTextModel, Owlv2Config, Owlv2ForObjectDetection, SamConfig, SamModel
 
+from llmgen.cli import main
 from llmgen.diffusion.attention import guidance_layers
 from llmgen.diffusion.grounding import MAX_OBJECTS, Grounding, grounding_slots
 from llmgen.diffusion.latents import latent_factor
 from llmgen.diffusion.loading import FAMILIES, import_class
 from llmgen.engine.config import build_config
+from llmgen.errors import InputError
 from llmgen.presets import load_preset, preset_names
 from llmgen.registry import STAGES, resolve
 
@@ -91,3 +93,28 @@ def test_real_presets_never_ask_for_more_than_they_say() -> None:
     parameters = sum(p.numel() for part in (unet, vae, text) for p in part.parameters())
     said = load_preset("sd14-gligen").role("layout_to_image").memory_gb
     assert parameters * 2 / 1e9 == pytest.approx(said, abs=0.15)
+
+
+def test_a_preset_of_ones_own_is_a_file(tmp_path: Path) -> None:
+    own = tmp_path / "own.json"
+    own.write_text(load_preset("toybox").model_copy(update={"name": "own", "width": 64}).model_dump_json())
+    assert load_preset(str(own)).width == 64
+    own.write_text('{"name": "own"}')
+    with pytest.raises(InputError, match="not valid at /description"):
+        load_preset(str(own))
+    with pytest.raises(InputError, match="cannot be read"):
+        load_preset(str(tmp_path / "none.json"))
+
+
+def test_a_model_folder_with_a_missing_file_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    toybox = load_preset("toybox")
+    roles = {
+        **toybox.roles,
+        "text_to_image": toybox.roles["text_to_image"].model_copy(update={"source": str(tmp_path)}),
+    }
+    own = tmp_path / "own.json"
+    own.write_text(toybox.model_copy(update={"roles": roles}).model_dump_json())
+    (tmp_path / "prompts.json").write_text('["a meadow"]')
+    code = main(["generate", str(tmp_path / "prompts.json"), "--preset", str(own), "-o", str(tmp_path / "images.json")])
+    said = capsys.readouterr().err
+    assert code == 4 and str(tmp_path) in said and "scheduler_config.json" in said

@@ -199,10 +199,10 @@ def test_links_reveal_what_is_filtered_or_folded(desk: Opened) -> None:
     page = desk.page
     page.get_by_role("button", name="Errors").click()
     page.evaluate("location.hash = '#record-0002'")
-    page.wait_for_function("!document.getElementById('record-0002').hidden")
+    page.locator("#record-0002").wait_for(state="visible")
     page.locator("#record-0002 summary").click()
     page.locator("#record-0002 .made a").first.click()
-    page.wait_for_function("document.getElementById('recipe-1').open")
+    page.locator("#recipe-1[open]").wait_for(state="attached")
 
 
 @pytest.mark.parametrize("width", [320, 360, 768, 1280])

@@ -38,7 +38,7 @@ def test_lmd_takes_another_canvas(context: StageContext) -> None:
 
 def test_lmd_says_what_it_cannot_place(context: StageContext) -> None:
     with pytest.raises(InputError, match="cannot place 'a ball'"):
-        LmdLayout(context, LmdLayoutConfig())([Record(id="a", prompt="fifty balls 50 balls", seed=0)])
+        LmdLayout(context, LmdLayoutConfig())([Record(id="a", prompt="fifty balls", seed=0)])
 
 
 def test_given_fills_in_nouns(context: StageContext) -> None:

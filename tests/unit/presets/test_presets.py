@@ -10,9 +10,10 @@ from transformers import CLIPTextConfig, CLIPTextModel, Owlv2Config, Owlv2ForObj
 
 from llmgen.cli import main
 from llmgen.diffusion.attention import guidance_layers
+from llmgen.diffusion.families import FAMILIES
 from llmgen.diffusion.grounding import MAX_OBJECTS, Grounding, grounding_slots
 from llmgen.diffusion.latents import latent_factor
-from llmgen.diffusion.loading import FAMILIES, import_class
+from llmgen.diffusion.sources import import_class
 from llmgen.engine.config import build_config
 from llmgen.errors import InputError
 from llmgen.presets import load_preset, preset_names

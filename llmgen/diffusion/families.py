@@ -1,0 +1,78 @@
+"""Families: how the components of a repository become the object that a method works with, one function each."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from llmgen.diffusion.sources import Parts
+from llmgen.errors import InputError
+
+
+def _scheduler(parts: Parts) -> Any:
+    from diffusers import DDIMScheduler
+
+    return parts.load(DDIMScheduler, "scheduler")
+
+
+def _load_stable_diffusion(parts: Parts) -> Any:
+    from diffusers import AutoencoderKL, StableDiffusionPipeline, UNet2DConditionModel
+    from transformers import CLIPTextModel, CLIPTokenizer
+
+    # GLIGEN repositories carry an old config key that diffusers ignores, which would drop the grounding weights silently.
+    gated = {"attention_type": "gated"} if parts.spec.classes.get("grounding") == "gligen" else {}
+    pipe = StableDiffusionPipeline(
+        vae=parts.weights(AutoencoderKL, "vae"),
+        text_encoder=parts.weights(CLIPTextModel, "text_encoder"),
+        tokenizer=parts.load(CLIPTokenizer, "tokenizer"),
+        unet=parts.weights(UNet2DConditionModel, "unet", **gated),
+        scheduler=_scheduler(parts),
+        safety_checker=None,
+        feature_extractor=None,
+        requires_safety_checker=False,
+    )
+    pipe.set_progress_bar_config(disable=True)
+    return pipe
+
+
+def _load_sdxl_refiner(parts: Parts) -> Any:
+    from diffusers import StableDiffusionXLImg2ImgPipeline
+
+    pipe = parts.load(StableDiffusionXLImg2ImgPipeline, use_safetensors=True, torch_dtype=parts.dtype).to(parts.device)
+    pipe.set_progress_bar_config(disable=True)
+    return pipe
+
+
+def _load_owlv2(parts: Parts) -> Any:
+    from transformers import Owlv2ForObjectDetection, Owlv2Processor
+
+    from llmgen.diffusion.phrase_detection import Owlv2PhraseDetector
+
+    processor = parts.load(Owlv2Processor, "processor" if "processor" in parts.spec.classes else None)
+    return Owlv2PhraseDetector(parts.weights(Owlv2ForObjectDetection), processor, parts.device)
+
+
+def _load_phrase_detector(parts: Parts) -> Any:
+    if "model" not in parts.spec.classes:
+        raise InputError(f"the role at {parts.spec.source!r} needs `classes.model`, the detector's `module:Class`")
+    detector = parts.load(None)
+    return detector.to(parts.device) if hasattr(detector, "to") else detector
+
+
+def _load_sam(parts: Parts) -> Any:
+    from llmgen.diffusion.segmentation import SamSegmenter, TransformersSamSegmenter, build_sam_from_config
+
+    if parts.local and not (Path(parts.source) / "preprocessor_config.json").is_file():
+        return SamSegmenter(build_sam_from_config(parts.source).to(parts.device))
+    from transformers import SamModel, SamProcessor
+
+    return TransformersSamSegmenter(parts.weights(SamModel), parts.load(SamProcessor))
+
+
+#: Family to loader.
+FAMILIES: dict[str, Callable[[Parts], Any]] = {
+    "stable-diffusion": _load_stable_diffusion,
+    "stable-diffusion-xl-refiner": _load_sdxl_refiner,
+    "owlv2": _load_owlv2,
+    "sam": _load_sam,
+    "phrase-detector": _load_phrase_detector,
+}

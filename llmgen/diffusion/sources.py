@@ -1,0 +1,108 @@
+"""Where the files of a role are, and how one component of a model repository is loaded: from safetensors only."""
+
+import importlib
+import warnings
+from collections.abc import Mapping
+from importlib.resources import files
+from pathlib import Path
+from typing import Any, Protocol
+
+import torch
+
+from llmgen.errors import MissingRequirementError
+
+_PACKAGE = "package:"
+
+
+class RoleLike(Protocol):
+    """What the loader reads of a preset's role; `llmgen.presets.RoleSpec` is one."""
+
+    @property
+    def source(self) -> str: ...  # noqa: D102
+    @property
+    def revision(self) -> str | None: ...  # noqa: D102
+    @property
+    def family(self) -> str: ...  # noqa: D102
+    @property
+    def classes(self) -> Mapping[str, str]: ...  # noqa: D102
+    @property
+    def files(self) -> tuple[str, ...]: ...  # noqa: D102
+    @property
+    def dtype(self) -> str | None: ...  # noqa: D102
+
+
+def resolve_source(spec: RoleLike) -> tuple[str, bool]:
+    """Where a role's files are.
+
+    Args:
+        spec: The role.
+
+    Returns:
+        A folder or a hub id, and whether it is a folder on this machine.
+
+    Raises:
+        MissingRequirementError: If a folder or a file that the role lists is not there.
+    """
+    if spec.source.startswith(_PACKAGE):
+        folder = Path(str(files("llmgen"))) / spec.source.removeprefix(_PACKAGE)
+        remedy = "reinstall llmgen, or make the weights with `llmgen train toybox`"
+    else:
+        folder = Path(spec.source).expanduser()
+        if not folder.is_dir():
+            return spec.source, False
+        remedy = f"complete the model folder {spec.source}"
+    if not folder.is_dir():
+        raise MissingRequirementError(f"model folder {spec.source!r} is missing; {remedy}")
+    for name in spec.files:
+        if not (folder / name).is_file():
+            raise MissingRequirementError(f"model file {name!r} is missing in {spec.source!r}; {remedy}")
+    return str(folder), True
+
+
+def import_class(path: str) -> Any:
+    """A class from `module:Class`."""
+    module, _, name = path.partition(":")
+    return getattr(importlib.import_module(module), name)
+
+
+class Parts:
+    """Loads the components of one model repository."""
+
+    def __init__(self, spec: RoleLike, dtype: torch.dtype, device: str) -> None:
+        self.spec, self.dtype, self.device = spec, dtype, device
+        self.source, self.local = resolve_source(spec)
+
+    def load(self, default: Any, name: str | None = None, **options: Any) -> Any:
+        """Load one component by `from_pretrained`; the preset's class wins over the default one."""
+        key = name or "model"
+        cls = import_class(self.spec.classes[key]) if key in self.spec.classes else default
+        if name is not None:
+            options["subfolder"] = name
+        if not self.local:
+            options["revision"] = self.spec.revision
+        try:
+            with warnings.catch_warnings():  # the libraries' remarks about each other's deprecations
+                warnings.simplefilter("ignore")
+                return cls.from_pretrained(self.source, **options)
+        except (OSError, ValueError) as error:
+            if self.local:
+                raise MissingRequirementError(
+                    f"cannot load {key!r} from {self.spec.source!r}: {first_line(error)}"
+                ) from error
+            revision = f" --revision {self.spec.revision}" if self.spec.revision else ""
+            raise MissingRequirementError(
+                f"cannot load {key!r} of {self.spec.source}: {first_line(error)} -- run `hf download "
+                f"{self.spec.source}{revision}` on a machine with network, then `llmgen doctor` says what is missing"
+            ) from error
+
+    def weights(self, default: Any, name: str | None = None, **options: Any) -> Any:
+        """Load a component that has weights: safetensors only, moved to the device, ready to run."""
+        keyword = "dtype" if getattr(default, "__module__", "").startswith("transformers") else "torch_dtype"
+        model = self.load(default, name, use_safetensors=True, **{keyword: self.dtype}, **options)
+        return model.to(self.device).eval().requires_grad_(False)
+
+
+def first_line(error: BaseException) -> str:
+    """The first line of an error's text, not longer than 300 characters."""
+    lines = str(error).strip().splitlines()
+    return lines[0][:300] if lines else type(error).__name__

@@ -1,10 +1,16 @@
 """What should be where: instances with boxes, a background, what must be absent."""
 
-from typing import Self
+from typing import Annotated, Self
 
 from pydantic import Field, model_validator
 
 from llmgen.artifacts.base import ArtifactModel, Box, check_inside
+from llmgen.artifacts.detection import Mask
+from llmgen.artifacts.run_lengths import read_runs
+
+MOST_SCRIBBLE_POINTS = 1000
+
+Point = Annotated[tuple[float, float], Field(description="x, y in pixels, origin top left")]
 
 
 class Instance(ArtifactModel):
@@ -20,6 +26,19 @@ class Instance(ArtifactModel):
     """What the prompt asks of it, for example `red`."""
     box_xyxy: Box
     """Where it should be."""
+    point_xy: Point | None = None
+    """A point on it, inside the canvas; methods that read points take the middle of the box when null."""
+    scribble_xy: tuple[Point, ...] | None = Field(default=None, max_length=MOST_SCRIBBLE_POINTS)
+    """A stroke along it, two points or more inside the canvas, in the order it was drawn."""
+    mask: Mask | None = None
+    """Its pixels, as large as the canvas and not empty."""
+
+    @model_validator(mode="after")
+    def _check_stroke(self) -> Self:
+        if self.scribble_xy is not None and len(self.scribble_xy) < 2:
+            count = {0: "no points", 1: "one point"}[len(self.scribble_xy)]
+            raise ValueError(f"instance {self.id!r}: its scribble has {count}; it needs two or more, or null")
+        return self
 
 
 class Layout(ArtifactModel):
@@ -45,5 +64,29 @@ class Layout(ArtifactModel):
             if instance.id in seen:
                 raise ValueError(f"two instances are called {instance.id!r}")
             seen.add(instance.id)
-            check_inside(instance.box_xyxy, self.width, self.height, f"instance {instance.id!r}")
+            what = f"instance {instance.id!r}"
+            check_inside(instance.box_xyxy, self.width, self.height, what)
+            if instance.point_xy is not None:
+                _check_points((instance.point_xy,), self.width, self.height, f"{what}: point")
+            _check_points(instance.scribble_xy or (), self.width, self.height, f"{what}: scribble point")
+            if instance.mask is not None:
+                _check_mask(instance.mask, self.width, self.height, what)
         return self
+
+
+def _check_points(points: tuple[Point, ...], width: int, height: int, what: str) -> None:
+    for x, y in points:
+        if not (-0.5 <= x <= width + 0.5 and -0.5 <= y <= height + 0.5):
+            raise ValueError(f"{what} [{x:g}, {y:g}] lies outside the {width}x{height} picture")
+
+
+def _check_mask(mask: Mask, width: int, height: int, what: str) -> None:
+    if mask.size != (height, width):
+        rows, columns = mask.size
+        raise ValueError(f"{what}: its mask is {columns}x{rows}, the picture {width}x{height}; they must be equal")
+    try:
+        runs = read_runs(mask.counts, height, width)
+    except ValueError as error:
+        raise ValueError(f"{what}: mask: {error}") from None
+    if not any(runs[1::2]):
+        raise ValueError(f"{what}: its mask is empty; leave it out or mark at least one pixel")

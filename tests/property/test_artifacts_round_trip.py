@@ -4,6 +4,7 @@ import json
 import string
 from typing import get_args
 
+import numpy as np
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -28,8 +29,10 @@ from llmgen.artifacts import (
 from llmgen.artifacts.hashing import canonical_json, plain_record, record_digest
 from llmgen.artifacts.io import parse_json, pretty_json, read_records, read_value, record_line, write_artifact
 from llmgen.artifacts.record import Stage
+from llmgen.artifacts.run_lengths import read_runs
 from llmgen.engine.seeds import derive_seed
 from llmgen.errors import InputError
+from llmgen.vision.masks import decode_mask, encode_mask
 
 SIZE = 64
 SEEDS = [652265004, 104738155, 312490664, 464864201]
@@ -49,6 +52,12 @@ anything = st.recursive(
 )
 
 
+def marked(cells):
+    mask = np.zeros(SIZE * SIZE, bool)
+    mask[cells] = True
+    return mask.reshape(SIZE, SIZE)
+
+
 @st.composite
 def boxes(draw):
     x0, y0 = draw(st.floats(0, SIZE - 1)), draw(st.floats(0, SIZE - 1))
@@ -62,7 +71,21 @@ images = st.builds(
     width=st.just(SIZE),
     height=st.just(SIZE),
 )
-instances = st.builds(Instance, id=ids, phrase=text, noun=st.none() | text, attributes=words, box_xyxy=boxes())
+points = st.tuples(st.floats(0, SIZE), st.floats(0, SIZE))
+drawn_masks = st.lists(st.integers(0, SIZE * SIZE - 1), min_size=1, max_size=9).map(
+    lambda cells: encode_mask(marked(cells))
+)
+instances = st.builds(
+    Instance,
+    id=ids,
+    phrase=text,
+    noun=st.none() | text,
+    attributes=words,
+    box_xyxy=boxes(),
+    point_xy=st.none() | points,
+    scribble_xy=st.none() | st.lists(points, min_size=2, max_size=4).map(tuple),
+    mask=st.none() | drawn_masks,
+)
 layouts = st.builds(
     Layout,
     width=st.just(SIZE),
@@ -221,6 +244,24 @@ def test_bytes_that_are_no_json_are_refused_in_one_line(data):
         parse_json(data, "x")
     except InputError as error:
         assert "\n" not in str(error)
+
+
+@quick
+@given(drawn_masks)
+def test_run_lengths_read_as_pycocotools_reads_them(mask):
+    runs = read_runs(mask.counts, SIZE, SIZE)
+    columns = np.repeat(np.arange(len(runs)) % 2 == 1, runs)
+    assert np.array_equal(columns.reshape(SIZE, SIZE).T, decode_mask(mask))
+
+
+@quick
+@given(st.text(st.characters(min_codepoint=40, max_codepoint=120), max_size=40), st.integers(1, 99))
+def test_run_lengths_of_any_text_are_refused_or_cover_the_picture(counts, width):
+    try:
+        runs = read_runs(counts, SIZE, width)
+    except ValueError:
+        return
+    assert sum(runs) == SIZE * width and min(runs) >= 0
 
 
 @given(st.integers(0, 2**63 - 1), ids, st.integers(0, 100))

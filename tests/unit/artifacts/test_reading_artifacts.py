@@ -149,6 +149,54 @@ BAD_RECORDS = {
 }
 
 
+#: 16 x 16 pixels of background, then as `encode_mask` writes a square, then what cannot be decoded.
+EMPTY_MASK, SQUARE_MASK = "P8", "T14<00000000000\\3"
+BAD_INSTANCES = {
+    "point outside": ({"point_xy": [3, 17]}, "instance 'i': point [3, 17] lies outside the 16x16 picture"),
+    "scribble outside": ({"scribble_xy": [[3, 4], [-2, 4]]}, "scribble point [-2, 4] lies outside"),
+    "scribble without points": ({"scribble_xy": []}, "instance 'i': its scribble has no points"),
+    "scribble of one point": ({"scribble_xy": [[3, 4]]}, "its scribble has one point"),
+    "scribble too long": ({"scribble_xy": [[1, 1]] * 1001}, "scribble_xy"),
+    "point without y": ({"point_xy": [3]}, "/layout/instances/0/point_xy/1"),
+    "mask of another size": ({"mask": {"size": [16, 8], "counts": "0"}}, "its mask is 8x16, the picture 16x16"),
+    "mask without end": ({"mask": {"size": [16, 16], "counts": "P"}}, "end in the middle of a number"),
+    "mask too short": ({"mask": {"size": [16, 16], "counts": "1"}}, "leave 255 of 256 pixels out"),
+    "mask too long": ({"mask": {"size": [16, 16], "counts": "P8P8"}}, "do not fit a mask of 16x16"),
+    "mask that runs backwards": ({"mask": {"size": [16, 16], "counts": "O"}}, "do not fit a mask of 16x16"),
+    "mask in other letters": ({"mask": {"size": [16, 16], "counts": "é"}}, "cannot be decoded"),
+    "mask of endless number": ({"mask": {"size": [16, 16], "counts": "P" * 10**6}}, "cannot be decoded"),
+    "mask of nothing": ({"mask": {"size": [16, 16], "counts": EMPTY_MASK}}, "its mask is empty"),
+}
+
+
+@pytest.mark.parametrize("case", BAD_INSTANCES)
+def test_an_instance_that_cannot_be_drawn_is_refused_and_the_others_go_on(tmp_path, case):
+    change, reason = BAD_INSTANCES[case]
+    instance = {"id": "i", "phrase": "a ball", "box_xyxy": [1, 2, 9, 8]}
+    entry = {"prompt": "a ball", "layout": LAYOUT}
+    bad = {"id": "bad", **entry, "layout": {**LAYOUT, "instances": [{**instance, **change}]}}
+    records = [bad, {"id": "good", **entry}]
+    first, second = read_records(written(tmp_path, {"kind": "layouts", "records": records})).records
+    assert first.error is not None and reason in first.error.message and "\n" not in first.error.message
+    assert len(first.error.message) < 500
+    assert second.error is None
+
+
+def test_an_instance_keeps_point_scribble_and_mask(tmp_path):
+    drawn = {
+        "point_xy": [3.5, 4],
+        "scribble_xy": [[0, 0], [16, 16]],
+        "mask": {"size": [16, 16], "counts": SQUARE_MASK},
+    }
+    instance = {"id": "i", "phrase": "a ball", "box_xyxy": [1, 2, 9, 8], **drawn}
+    layout = {**LAYOUT, "instances": [instance]}
+    record = read_records(
+        written(tmp_path, {"kind": "layouts", "records": [{"id": "a", "prompt": "x", "layout": layout}]})
+    )
+    kept = record.records[0].layout.instances[0]
+    assert kept.model_dump(mode="json", include=set(drawn)) == drawn
+
+
 @pytest.mark.parametrize("case", BAD_RECORDS)
 def test_a_record_that_does_not_fit_goes_on_with_its_error(tmp_path, case):
     change, reason = BAD_RECORDS[case]

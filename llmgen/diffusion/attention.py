@@ -3,21 +3,30 @@
 Capturing replaces the fused attention of the listed layers by an explicit one. All other layers, and these at all other times, stay fused.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
+import torch
 from torch import Tensor
+
+Keep = Callable[[Tensor], Tensor]
+"""What of the probabilities `[b, heads, cells, tokens]` of one call is kept."""
 
 
 class CapturingProcessor:
     """Cross-attention that keeps its probabilities.
 
+    Args:
+        keep: What of them is kept; all by default.
+
     Attributes:
-        probabilities: `[b, heads, cells, tokens]` of the last call, or None; `cells` is the layer's grid, row by row.
+        probabilities: `[b, heads, cells, tokens]` of the last call, or what `keep` made of it, or None; `cells` is the layer's
+            grid, row by row.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, keep: Keep = lambda probabilities: probabilities) -> None:
+        self.keep = keep
         self.probabilities: Tensor | None = None
 
     def __call__(
@@ -35,7 +44,7 @@ class CapturingProcessor:
         key = attn.head_to_batch_dim(attn.to_k(context))
         value = attn.head_to_batch_dim(attn.to_v(context))
         probabilities = attn.get_attention_scores(query, key, attention_mask)
-        self.probabilities = probabilities.unflatten(0, (batch, attn.heads))
+        self.probabilities = self.keep(probabilities.unflatten(0, (batch, attn.heads)))
         return attn.to_out[1](attn.to_out[0](attn.batch_to_head_dim(probabilities @ value)))
 
 
@@ -68,20 +77,28 @@ def lowest_layers(unet: Any) -> list[str]:
     return [f"{name}.transformer_blocks.0.attn2" for name in names]
 
 
+def all_layers(unet: Any) -> list[str]:
+    """Names of all cross-attention layers of a U-Net."""
+    return [name for name, _ in unet.named_modules() if name.endswith("attn2")]
+
+
 @contextmanager
-def capture_attention(unet: Any, layers: Sequence[str]) -> Iterator[dict[str, CapturingProcessor]]:
+def capture_attention(
+    unet: Any, layers: Sequence[str], keep: Keep | None = None
+) -> Iterator[dict[str, CapturingProcessor]]:
     """Watch the cross-attention of some layers.
 
     Args:
         unet: A `UNet2DConditionModel`.
         layers: Names of `attn2` modules, such as those of `guidance_layers`.
+        keep: What is kept of a call's probabilities; all by default.
 
     Yields:
         Layer name to its processor, whose `probabilities` are those of the last call.
     """
     modules = {name: unet.get_submodule(name) for name in layers}
     before = {name: module.processor for name, module in modules.items()}
-    watching = {name: CapturingProcessor() for name in layers}
+    watching = {name: CapturingProcessor(keep) if keep else CapturingProcessor() for name in layers}
     try:
         for name, module in modules.items():
             module.set_processor(watching[name])
@@ -90,3 +107,48 @@ def capture_attention(unet: Any, layers: Sequence[str]) -> Iterator[dict[str, Ca
         for name, module in modules.items():
             module.set_processor(before[name])
             watching[name].probabilities = None
+
+
+class Remembering:
+    """A `predict` that remembers, for some steps, how the cells of each picture attend to one token.
+
+    Only that token's column of the conditional rows is kept; the rest of the attention is gone when a layer has run.
+
+    Args:
+        predict: A guided model that calls the U-Net once for all pictures, conditional rows last.
+        unet: That U-Net.
+        layers: Names of watched `attn2` modules.
+        tokens: For each picture the place of its token in the tokenised prompt, or None to remember nothing of it.
+        steps: How many steps are remembered, from the first.
+
+    Attributes:
+        attention: For each picture and remembered step, layer to `[heads, cells]`; empty for a picture without a token.
+    """
+
+    def __init__(
+        self,
+        predict: Callable[[Tensor, int, int], Tensor],
+        unet: Any,
+        layers: Sequence[str],
+        tokens: Sequence[int | None],
+        steps: int,
+    ) -> None:
+        self.predict, self.unet, self.layers, self.tokens, self.steps = predict, unet, layers, tokens, steps
+        self.attention: list[list[dict[str, Tensor]]] = [[] for _ in tokens]
+
+    def __call__(self, latents: Tensor, timestep: int, index: int) -> Tensor:
+        """Guided model output for `latents [n, c, h, w]`."""
+        if index >= self.steps:
+            return self.predict(latents, timestep, index)
+        with capture_attention(self.unet, self.layers, self._columns) as watched:
+            output = self.predict(latents, timestep, index)
+            maps = {name: p.probabilities for name, p in watched.items() if p.probabilities is not None}
+        for row, (steps, token) in enumerate(zip(self.attention, self.tokens, strict=True)):
+            steps.append({name: kept[row] for name, kept in maps.items()} if token is not None else {})
+        return output
+
+    def _columns(self, probabilities: Tensor) -> Tensor:
+        """`[n, heads, cells]` of each picture's own token; indexing by lists copies, so that the rest is let go."""
+        count = len(self.tokens)
+        rows = torch.arange(len(probabilities) - count, len(probabilities))
+        return probabilities[rows, :, :, torch.tensor([token or 0 for token in self.tokens])]

@@ -11,6 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from llmgen.diffusion.text import TextEncoder
 from llmgen.vision.boxes import to_grid
 
 Box = tuple[float, float, float, float]
@@ -203,6 +204,17 @@ def find_phrases(
         place = find_tokens(tokens, wanted)
         found.append(list(range(place, place + len(wanted))) if place is not None else [])
     return prompt, found
+
+
+def phrase_places(prompt: str, phrases: Sequence[str], encoder: TextEncoder) -> tuple[str, list[list[int]]]:
+    """Where phrases stand among the tokens that the model sees; see `find_phrases`. A phrase that was cut off has no place."""
+    tokenizer = encoder.tokenizer
+
+    def tokenize(text: str) -> Sequence[int]:
+        ids: Sequence[int] = tokenizer(text, truncation=True, max_length=tokenizer.model_max_length)["input_ids"]
+        return ids
+
+    return find_phrases(prompt, phrases, tokenize)
 
 
 def find_tokens(tokens: Sequence[Any], wanted: Sequence[Any]) -> int | None:

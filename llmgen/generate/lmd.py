@@ -18,10 +18,10 @@ from PIL import Image
 from torch import Tensor
 
 from llmgen.artifacts import Kind, ModelUse, Record, Stage
-from llmgen.diffusion.attention import capture_attention, guidance_layers
+from llmgen.diffusion.attention import Remembering, guidance_layers
 from llmgen.diffusion.failures import as_model_errors, check_finite
 from llmgen.diffusion.grounding import GroundedPhrase, Grounding, grounding_slots, make_grounding
-from llmgen.diffusion.guidance import EnergySettings, guidance_iterations, layer_grid, phrase_energy
+from llmgen.diffusion.guidance import EnergySettings, guidance_iterations, layer_grid, phrase_energy, phrase_places
 from llmgen.diffusion.latents import blend_noise, box_mask, decode_latents, latent_factor, make_noise, sides_multiple
 from llmgen.diffusion.placement import align_offset, center_box, compose_objects, shift
 from llmgen.diffusion.prompts import join_negatives
@@ -30,7 +30,7 @@ from llmgen.diffusion.steering import Energy, Steering, SteeringRule, noise_rate
 from llmgen.engine.seeds import derive_seed
 from llmgen.generate.canvas import group_by_canvas, layout_of, with_first_picture
 from llmgen.generate.lmd_settings import LayoutGenerateConfig
-from llmgen.generate.wording import WordedLayout, phrase_places, word
+from llmgen.generate.wording import WordedLayout, word
 from llmgen.llm.conditioning import ObjectText
 from llmgen.vision.boxes import BoxTuple, clip, to_pixels
 from llmgen.vision.masks import BoolMask, cell_coverage, choose_drawn_mask, mask_iou
@@ -168,21 +168,12 @@ class LayoutGenerate:
             grounding_steps=self._grounded,
             batch_size=len(things),
         )
-
-        def predict(latents: Tensor, timestep: int, index: int) -> Tensor:
-            if index >= self._remembered:
-                return unet(latents, timestep, index)
-            with capture_attention(self._pipe.unet, self._layers) as watched:
-                output = unet(latents, timestep, index)
-                maps = {n: p.probabilities[-len(things) :] for n, p in watched.items() if p.probabilities is not None}
-            for row, (thing, (_, places)) in enumerate(zip(things, found, strict=True)):
-                token = places[0][-1:]
-                thing.attention.append({n: m[row, :, :, token[0]].clone() for n, m in maps.items()} if token else {})
-            return output
-
+        tokens = [places[0][-1] if places[0] else None for _, places in found]
+        predict = Remembering(unet, self._pipe.unet, self._layers, tokens, self._remembered)
         runs = sample(predict, torch.stack([thing.start for thing in things]), self._object_levels)
-        for thing, run in zip(things, runs, strict=True):
+        for thing, run, attention in zip(things, runs, predict.attention, strict=True):
             thing.trajectory = run[: self._frozen + 1].clone()
+            thing.attention = attention
         return runs[:, -1]
 
     def _mask(self, picture: Image.Image, box_xyxy: BoxTuple, cells: torch.Size) -> Tensor:

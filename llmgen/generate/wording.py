@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from llmgen.artifacts import Layout
-from llmgen.diffusion.guidance import GuidedPhrase, find_phrases
+from llmgen.diffusion.guidance import GuidedPhrase, phrase_places
 from llmgen.diffusion.text import TextEncoder
 from llmgen.llm.conditioning import LayoutText, word_layout
 from llmgen.vision.boxes import to_unit
@@ -35,14 +35,3 @@ def word(layout: Layout, encoder: TextEncoder) -> WordedLayout:
         for group, found in zip(text.groups, places, strict=True)
     )
     return WordedLayout(text, prompt, phrases)
-
-
-def phrase_places(prompt: str, phrases: Sequence[str], encoder: TextEncoder) -> tuple[str, list[list[int]]]:
-    """Where phrases stand among the tokens that the model sees; see `find_phrases`."""
-    tokenizer = encoder.tokenizer
-
-    def tokenize(text: str) -> Sequence[int]:
-        ids: Sequence[int] = tokenizer(text, truncation=True, max_length=tokenizer.model_max_length)["input_ids"]
-        return ids
-
-    return find_phrases(prompt, phrases, tokenize)

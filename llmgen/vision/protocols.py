@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -55,5 +55,26 @@ class Segmenter(Protocol):
 
         Returns:
             Masks `bool[n, 3, h, w]` and the model's own estimate of their IoU, `float32[n, 3]`.
+        """
+        ...
+
+
+class PhraseScorer(Protocol):
+    """A model that says how well phrases fit a crop."""
+
+    @property
+    def measure(self) -> Literal["cosine", "hit"]:
+        """What a score is: a cosine as CLIP has it, or the score of a detector's best hit."""
+        ...
+
+    def score_phrases(self, crops: Sequence[Image.Image], phrases: Sequence[Sequence[str]]) -> list[list[float]]:
+        """Compare crops with phrases.
+
+        Args:
+            crops: RGB crops of any size, none without pixels.
+            phrases: For each crop its phrases, for example `["a red object", "a blue object"]`.
+
+        Returns:
+            For each crop one score a phrase, more is better; scores of one crop can be compared with each other.
         """
         ...

@@ -39,7 +39,10 @@ logger = logging.getLogger(__name__)
 Wire = TypeVar("Wire", bound=WireModel)
 
 _SAME_PLACE = 0.9
-_THINKING = re.compile(r"<think(?:ing)?>.*?</think(?:ing)?>", re.DOTALL | re.IGNORECASE)
+_THINKING = re.compile(r"<think(?:ing)?>", re.IGNORECASE)
+_THOUGHT = re.compile(r"</think(?:ing)?>", re.IGNORECASE)
+_SCANS = 50
+"""How often a reply is read through, at most, in search of an object that closes: time stays linear in its length."""
 _TRAILING_COMMA = re.compile(r",(\s*[}\]])")
 _NO_NOUNS = frozenset({"", "none", "nothing", "n/a", "no", "null"})
 
@@ -166,16 +169,27 @@ def find_json(text: str, keys: Sequence[str]) -> dict[str, Any] | None:
     Returns:
         The object, or None when there is none.
     """
-    body = _THINKING.sub(" ", text)
+    body = _without_thoughts(text)
     found: dict[str, Any] | None = None
-    start = body.find("{")
-    while start >= 0:
+    start, budget = body.find("{"), _SCANS * len(body)
+    while start >= 0 and budget > 0:
         end = _closing(body, start)
         value = _load(body[start:end]) if end else None
-        if isinstance(value, dict) and any(key in value for key in keys):
-            found = value
-        start = body.find("{", end if isinstance(value, dict) and end else start + 1)
+        if isinstance(value, dict):
+            found = value if any(key in value for key in keys) else found
+        else:
+            budget -= (end or len(body)) - start
+            end = start + 1
+        start = body.find("{", end)
     return found
+
+
+def _without_thoughts(text: str) -> str:
+    parts, rest = [], 0
+    while (begin := _THINKING.search(text, rest)) and (end := _THOUGHT.search(text, begin.end())):
+        parts.append(text[rest : begin.start()])
+        rest = end.end()
+    return " ".join((*parts, text[rest:]))
 
 
 def _closing(text: str, start: int) -> int:

@@ -7,17 +7,14 @@ use a CPU better than one process with several threads; a GPU needs one process.
 import logging
 import os
 import random
-import tempfile
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 
 import torch
-import torch.distributed as dist
-import torch.multiprocessing as mp
 from diffusers.models.attention_processor import AttnProcessor
-from torch import nn
 
+from llmgen.toybox import workers
 from llmgen.toybox.captions import sample_caption, sample_vague_caption
 from llmgen.toybox.checkpoint import load_averaged_weights
 from llmgen.toybox.progress import look
@@ -26,7 +23,7 @@ from llmgen.toybox.train_vae import to_tensor
 from llmgen.toybox.training import FitSettings, Trainer
 from llmgen.toybox.unet import PositionedUNet2DConditionModel, build_unet
 from llmgen.toybox.vocabulary import BACKGROUND_PHRASES, COLORS, GENERIC_CAPTIONS, NOUNS, object_phrase
-from llmgen.toybox.world import SIZE, Scene, render_image, sample_scene
+from llmgen.toybox.world import SIZE, Scene, SceneObject, render_image, sample_scene
 
 logger = logging.getLogger(__name__)
 
@@ -136,7 +133,7 @@ class Conditioner:
             recipe: Shares.
             rng: Source of randomness.
         """
-        self._models, self._recipe, self._rng = models, recipe, rng
+        self._models, self._recipe, self.rng = models, recipe, rng
         phrases = [
             object_phrase(noun, color, article=article)
             for noun in NOUNS
@@ -146,7 +143,7 @@ class Conditioner:
         self._phrases = dict(zip(phrases, models.pooled(phrases).cpu(), strict=True))
 
     def _text(self, scene: Scene, grounded: bool) -> str:
-        rng = self._rng
+        rng = self.rng
         if rng.random() < self._recipe.empty_text_share:
             return ""
         if not scene.objects:
@@ -169,6 +166,11 @@ class Conditioner:
         """
         return self._models.states([self._text(scene, grounded) for scene in scenes])
 
+    def embed(self, item: SceneObject) -> torch.Tensor:
+        """Pooled state [128] of a phrase for an object: mostly with its colour, mostly with an article."""
+        color = item.color if self.rng.random() < 0.9 else None
+        return self._phrases[object_phrase(item.noun, color, article=self.rng.random() < 0.8)]
+
     def grounding(self, scenes: list[Scene]) -> dict[str, torch.Tensor]:
         """Name the boxes of a batch, all boxes of a scene or none.
 
@@ -178,7 +180,7 @@ class Conditioner:
         Returns:
             GLIGEN's arguments; the number of slots varies as callers pad to different lengths.
         """
-        rng, count = self._rng, len(scenes)
+        rng, count = self.rng, len(scenes)
         slots = rng.choice((4, 8, 30))
         boxes, masks = torch.zeros(count, slots, 4), torch.zeros(count, slots)
         embeddings = torch.zeros(count, slots, 128)
@@ -186,25 +188,37 @@ class Conditioner:
             if rng.random() < 0.12:
                 continue
             for slot, item in enumerate(rng.sample(scene.objects, len(scene.objects))):
-                color = item.color if rng.random() < 0.9 else None
                 edges = [edge + rng.gauss(0, self._recipe.box_jitter_px) for edge in item.box_xyxy]
                 boxes[row, slot] = torch.tensor(edges).div(SIZE).clamp(0, 1)
-                embeddings[row, slot] = self._phrases[object_phrase(item.noun, color, article=rng.random() < 0.8)]
+                embeddings[row, slot] = self.embed(item)
                 masks[row, slot] = 1
         return {"boxes": boxes, "positive_embeddings": embeddings, "masks": masks}
 
 
-def _loss(
+def velocity_loss(
     unet: PositionedUNet2DConditionModel,
     latents: torch.Tensor,
     states: torch.Tensor,
     grounding: dict[str, torch.Tensor] | None,
     signal: torch.Tensor,
-    recipe: DiffusionRecipe,
+    noisy_share: float,
 ) -> torch.Tensor:
+    """Error of the predicted velocity at random times.
+
+    Args:
+        unet: In training.
+        latents: [B, 4, H, W] clean ones.
+        states: [B, L, D] token states of the captions.
+        grounding: What the U-Net takes as "gligen", or None.
+        signal: [1000] cumulative alphas.
+        noisy_share: Share of the times drawn from the noisier part.
+
+    Returns:
+        A scalar.
+    """
     count, device = len(latents), latents.device
     timesteps = torch.randint(0, 1000, (count,), device=device)
-    noisy = torch.rand(count, device=device) < recipe.noisy_share
+    noisy = torch.rand(count, device=device) < noisy_share
     timesteps = torch.where(noisy, 550 + timesteps * 450 // 1000, timesteps)
     alpha = signal[timesteps][:, None, None, None]
     noise = torch.randn_like(latents)
@@ -219,19 +233,6 @@ def _loss(
     return ((output.float() - velocity).square().mean((1, 2, 3)) * weight).mean()
 
 
-def _average_gradients(module: nn.Module, progress: float, workers: int) -> float:
-    gradients = [p.grad if p.grad is not None else torch.zeros_like(p) for p in module.parameters()]
-    flat = torch.cat([*(g.reshape(-1) for g in gradients), torch.tensor([progress])])
-    dist.all_reduce(flat)
-    flat /= workers
-    start = 0
-    for parameter in module.parameters():
-        stop = start + parameter.numel()
-        parameter.grad = flat[start:stop].view_as(parameter)
-        start = stop
-    return float(flat[-1])
-
-
 @dataclass(frozen=True, slots=True)
 class _Job:
     out_dir: Path
@@ -242,15 +243,12 @@ class _Job:
     device: str
     resume: bool
     workers: int
-    rendezvous: str
     recipe: DiffusionRecipe
 
 
-def _work(rank: int, job: _Job) -> None:
-    recipe, workers = job.recipe, job.workers
-    if workers > 1:
-        torch.set_num_threads(1)
-        dist.init_process_group("gloo", init_method=f"file://{job.rendezvous}", rank=rank, world_size=workers)
+def _work(rank: int, meeting: str, job: _Job) -> None:
+    recipe = job.recipe
+    workers.join(rank, job.workers, meeting)
     torch.manual_seed(job.seed)
     models = TextToImage.from_pretrained(job.parts_dir, job.device)
     models.vae.to(memory_format=torch.channels_last)
@@ -264,7 +262,7 @@ def _work(rank: int, job: _Job) -> None:
         minutes=job.minutes,
         steps=job.steps,
         resume=job.resume,
-        share_gradients=partial(_average_gradients, unet, workers=workers) if workers > 1 else None,
+        share_gradients=workers.sharing(unet, job.workers),
         leads=rank == 0,
     )
     begun = trainer.budget.step
@@ -283,7 +281,7 @@ def _work(rank: int, job: _Job) -> None:
         if grounding is not None:
             grounding = {key: value.to(job.device) for key, value in grounding.items()}
         states = conditioner.texts(scenes, grounded)
-        return {"velocity": _loss(unet, latents.to(job.device), states, grounding, signal, recipe)}
+        return {"velocity": velocity_loss(unet, latents.to(job.device), states, grounding, signal, recipe.noisy_share)}
 
     def on_checkpoint(ended: bool) -> None:
         nonlocal looked_at
@@ -295,9 +293,7 @@ def _work(rank: int, job: _Job) -> None:
         logger.info("step %d  %s", trainer.budget.step, "  ".join(f"{k} {v:.3f}" for k, v in result.items()))
 
     trainer.fit(loss_of_step, on_checkpoint)
-    if workers > 1:
-        dist.barrier()
-        dist.destroy_process_group()
+    workers.part(job.workers)
 
 
 def run(
@@ -310,7 +306,7 @@ def run(
     resume: bool = False,
     recipe: DiffusionRecipe | None = None,
     parts_dir: Path | None = None,
-    workers: int | None = None,
+    processes: int | None = None,
 ) -> PositionedUNet2DConditionModel:
     """Train the denoiser.
 
@@ -323,27 +319,17 @@ def run(
         resume: Whether to go on from the checkpoint in `out_dir`.
         recipe: Settings; None takes the defaults.
         parts_dir: Holds tokenizer, text_encoder and vae; None takes the shipped ones.
-        workers: Processes that average their gradients; None takes one for each CPU core, or one on a GPU.
+        processes: Processes that average their gradients; None takes one for each CPU core, or one on a GPU.
 
     Returns:
         The averaged denoiser.
     """
     recipe = recipe or DiffusionRecipe()
     out_dir.mkdir(parents=True, exist_ok=True)
-    workers = workers or (len(os.sched_getaffinity(0)) if device == "cpu" else 1)
-    with tempfile.TemporaryDirectory() as folder:
-        parts = parts_dir or WEIGHTS / "text_to_image"
-        job = _Job(out_dir, parts, minutes, steps, seed, device, resume, workers, f"{folder}/meet", recipe)
-        helpers = [mp.get_context("spawn").Process(target=_work, args=(rank, job)) for rank in range(1, workers)]
-        for helper in helpers:
-            helper.start()
-        try:
-            _work(0, job)
-        finally:
-            for helper in helpers:
-                helper.join(timeout=30)
-                if helper.is_alive():
-                    helper.terminate()
+    processes = processes or (len(os.sched_getaffinity(0)) if device == "cpu" else 1)
+    parts = parts_dir or WEIGHTS / "text_to_image"
+    job = _Job(out_dir, parts, minutes, steps, seed, device, resume, processes, recipe)
+    workers.run_workers(partial(_work, job=job), processes)
     return load_average(out_dir)
 
 

@@ -12,10 +12,11 @@ import torch
 from diffusers import UNet2DConditionModel
 from diffusers.models.attention import GatedSelfAttentionDense
 from torch import nn
+from torch.nn import functional
 
 COORDINATE_CHANNELS: Final = 10
 PHRASE_CHANNELS: Final = 48
-_GEOMETRY_CHANNELS: Final = 5
+GEOMETRY_CHANNELS: Final = 5
 LAYOUT_CHANNELS: Final = 32
 
 
@@ -64,6 +65,34 @@ def box_coverage(boxes: torch.Tensor, height: int, width: int) -> tuple[torch.Te
     return shares[0][..., :, None] * shares[1][..., None, :], positions[1], positions[0]
 
 
+def paint_boxes(boxes: torch.Tensor, height: int, width: int) -> torch.Tensor:
+    """What a grid of cells shows of each box.
+
+    Args:
+        boxes: [B, N, 4] xyxy in 0..1.
+        height: Cells from top to bottom.
+        width: Cells from left to right.
+
+    Returns:
+        [B, N, 5, height, width]: the share of the cell that the box covers, and that share times the cell's place in the
+        box (x, y in -1..1) and times the logarithms of the box's sides.
+    """
+    coverage, u, v = box_coverage(boxes, height, width)
+    sizes = torch.log((boxes[..., 2:] - boxes[..., :2]).clamp(min=1e-2))
+    ones = torch.ones_like(coverage)
+    geometry = torch.stack(
+        [
+            ones,
+            u[..., None, :] * ones,
+            v[..., :, None] * ones,
+            sizes[..., 0, None, None] * ones,
+            sizes[..., 1, None, None] * ones,
+        ],
+        dim=2,
+    )
+    return geometry * coverage[:, :, None]
+
+
 class LayoutPainter(nn.Module):
     """Turns boxes and the embeddings of their phrases into a map at latent resolution."""
 
@@ -76,7 +105,7 @@ class LayoutPainter(nn.Module):
         super().__init__()
         self.phrase = nn.Linear(phrase_width, PHRASE_CHANNELS)
         self.mix = nn.Sequential(
-            nn.Conv2d(PHRASE_CHANNELS + _GEOMETRY_CHANNELS, 64, 1),
+            nn.Conv2d(PHRASE_CHANNELS + GEOMETRY_CHANNELS, 64, 1),
             nn.SiLU(),
             nn.Conv2d(64, LAYOUT_CHANNELS, 3, padding=1),
         )
@@ -96,26 +125,24 @@ class LayoutPainter(nn.Module):
         Returns:
             [B, 32, height, width]; exactly zero for a picture without boxes.
         """
+        return self.compose(paint_boxes(boxes.float(), height, width), positive_embeddings, masks.float())
+
+    def compose(self, painting: torch.Tensor, positive_embeddings: torch.Tensor, masks: torch.Tensor) -> torch.Tensor:
+        """Merge what was painted of each object, with its phrase, into one map.
+
+        Args:
+            painting: [B, N, 5, H, W] as from `paint_boxes`.
+            positive_embeddings: [B, N, D] pooled phrase embeddings.
+            masks: [B, N], 1 for an object that counts.
+
+        Returns:
+            [B, 32, H, W]; exactly zero for a picture without objects.
+        """
         dtype = self.phrase.weight.dtype
-        boxes, masks = boxes.float(), masks.float()
-        coverage, u, v = box_coverage(boxes, height, width)
-        coverage = coverage * masks[..., None, None]
-        sizes = torch.log((boxes[..., 2:] - boxes[..., :2]).clamp(min=1e-2))
-        ones = torch.ones_like(coverage)
-        geometry = torch.stack(
-            [
-                ones,
-                u[..., None, :] * ones,
-                v[..., :, None] * ones,
-                sizes[..., 0, None, None] * ones,
-                sizes[..., 1, None, None] * ones,
-            ],
-            dim=2,
-        )
-        painted = (geometry * coverage[:, :, None]).sum(1)
+        painting = painting * masks[..., None, None, None]
         phrases = self.phrase(positive_embeddings.to(dtype))
-        content = torch.einsum("bnhw,bnd->bdhw", coverage.to(phrases.dtype), phrases)
-        mixed = self.mix(torch.cat([content, painted.to(content.dtype)], dim=1))
+        content = torch.einsum("bnhw,bnd->bdhw", painting[:, :, 0].to(phrases.dtype), phrases)
+        mixed = self.mix(torch.cat([content, painting.sum(1).to(content.dtype)], dim=1))
         # The biases of the convolutions must not tell a picture without boxes from one that was never asked.
         return mixed * masks.amax(1).to(mixed.dtype)[:, None, None, None]
 
@@ -167,7 +194,7 @@ class PositionedUNet2DConditionModel(UNet2DConditionModel):
             encoder_hidden_states: [B, L, D] token states of the text encoder.
             *args: As for the parent.
             cross_attention_kwargs: May hold "gligen": {"boxes" [B, N, 4] xyxy in 0..1, "positive_embeddings" [B, N, D],
-                "masks" [B, N]}.
+                "masks" [B, N]}, or tokens and map of a `ToyboxUniFusion`: {"objs" [B, T, D], "map" [B, 32, h, w]}.
             **kwargs: As for the parent.
 
         Returns:
@@ -179,9 +206,12 @@ class PositionedUNet2DConditionModel(UNet2DConditionModel):
         gligen = (cross_attention_kwargs or {}).get("gligen")
         if gligen is not None:
             # On the meta device there is nothing to look at; there the general case is computed.
-            known_empty = not gligen["masks"].is_meta and not bool(gligen["masks"].any())
+            known_empty = "masks" in gligen and not gligen["masks"].is_meta and not bool(gligen["masks"].any())
             if known_empty or not self._grounding_enabled():
                 cross_attention_kwargs = {k: v for k, v in (cross_attention_kwargs or {}).items() if k != "gligen"}
+            elif "objs" in gligen:
+                layout = functional.interpolate(gligen["map"].to(sample.dtype), size=(height, width), mode="bilinear")
+                cross_attention_kwargs = {**(cross_attention_kwargs or {}), "gligen": {"objs": gligen["objs"]}}
             else:
                 layout = self.layout_painter(**gligen, height=height, width=width).to(sample.dtype)
         widened = torch.cat([sample, coordinates.expand(len(sample), -1, -1, -1), layout], dim=1)

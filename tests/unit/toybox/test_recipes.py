@@ -62,9 +62,9 @@ def test_the_denoiser_recipe_runs_resumes_and_exports(tmp_path: Path) -> None:
         from llmgen.toybox import train_diffusion as module
 
         patch.setattr(module, "look", lambda models, path: {"seen": float(models.unet is not None)})
-        train_diffusion(tmp_path, steps=4, recipe=recipe, workers=1)
+        train_diffusion(tmp_path, steps=4, recipe=recipe, processes=1)
         before = load_average(tmp_path)
-        after = train_diffusion(tmp_path, steps=8, recipe=recipe, workers=1, resume=True)
+        after = train_diffusion(tmp_path, steps=8, recipe=recipe, processes=1, resume=True)
     assert not torch.equal(next(before.parameters()), next(after.parameters()))
     export_denoiser(tmp_path, tmp_path / "shipped")
     index = (tmp_path / "shipped" / "model_index.json").read_text()

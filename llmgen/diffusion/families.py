@@ -51,6 +51,14 @@ def _load_owlv2(parts: Parts) -> Any:
     return Owlv2PhraseDetector(parts.weights(Owlv2ForObjectDetection), processor, parts.device)
 
 
+def _load_clip(parts: Parts) -> Any:
+    from transformers import CLIPModel, CLIPProcessor
+
+    from llmgen.diffusion.phrase_scoring import ClipPhraseScorer
+
+    return ClipPhraseScorer(parts.weights(CLIPModel), parts.load(CLIPProcessor), parts.device)
+
+
 def _load_phrase_detector(parts: Parts) -> Any:
     if "model" not in parts.spec.classes:
         raise InputError(f"the role at {parts.spec.source!r} needs `classes.model`, the detector's `module:Class`")
@@ -68,11 +76,19 @@ def _load_sam(parts: Parts) -> Any:
     return TransformersSamSegmenter(parts.weights(SamModel), parts.load(SamProcessor))
 
 
+def _load_instance_diffusion(parts: Parts) -> Any:
+    from llmgen.diffusion.instances.loading import load_instance_diffusion
+
+    return load_instance_diffusion(parts)
+
+
 #: Family to loader.
 FAMILIES: dict[str, Callable[[Parts], Any]] = {
     "stable-diffusion": _load_stable_diffusion,
     "stable-diffusion-xl-refiner": _load_sdxl_refiner,
     "owlv2": _load_owlv2,
+    "clip": _load_clip,
     "sam": _load_sam,
     "phrase-detector": _load_phrase_detector,
+    "instancediffusion": _load_instance_diffusion,
 }

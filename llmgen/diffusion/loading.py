@@ -2,7 +2,7 @@
 
 import json
 from collections import OrderedDict
-from typing import Any, Protocol, cast
+from typing import TYPE_CHECKING, Any, Protocol, cast
 
 import torch
 
@@ -11,7 +11,10 @@ from llmgen.diffusion.families import FAMILIES
 from llmgen.diffusion.sources import Parts
 from llmgen.diffusion.text import TextEncoder
 from llmgen.errors import InputError, MissingRequirementError
-from llmgen.vision.protocols import PhraseDetector, Segmenter
+from llmgen.vision.protocols import PhraseDetector, PhraseScorer, Segmenter
+
+if TYPE_CHECKING:
+    from llmgen.diffusion.instances.loading import InstanceDiffusion
 
 
 class PresetLike(Protocol):
@@ -51,7 +54,8 @@ class ModelPool:
             known = ", ".join(sorted(FAMILIES))
             raise InputError(f"role {role!r} has the unknown family {spec.family!r}; known: {known}")
         dtype = "float32" if self.device == "cpu" else (spec.dtype or self.dtype)
-        key = json.dumps([spec.family, spec.source, spec.revision, dict(spec.classes), dtype], sort_keys=True)
+        parts = [spec.family, spec.source, spec.revision, spec.base, spec.base_revision, dict(spec.classes), dtype]
+        key = json.dumps(parts, sort_keys=True)
         if key not in self._loaded:
             self._loaded[key] = FAMILIES[spec.family](Parts(spec, getattr(torch, dtype), self.device))
         return self._loaded[key]
@@ -79,9 +83,25 @@ class ModelPool:
             )
         return pipe
 
+    def instance_diffusion(self, role: str = "instances_to_image") -> "InstanceDiffusion":
+        """A pipeline with UniFusion, for a role of the family `instancediffusion`.
+
+        Raises:
+            InputError: If the role is of another family.
+            MissingRequirementError: If weights are missing.
+        """
+        from llmgen.diffusion.instances.loading import InstanceDiffusion
+
+        made = self._get(role)
+        if not isinstance(made, InstanceDiffusion):
+            family = self.preset.role(role).family
+            raise InputError(f"the role {role!r} must be of the family 'instancediffusion', not {family!r}")
+        return made
+
     def text(self, role: str) -> TextEncoder:
-        """The text encoder of a `stable_diffusion` role; it remembers what it has encoded."""
-        pipe = self.stable_diffusion(role)
+        """The text encoder of a role that draws; it remembers what it has encoded."""
+        instances = self.preset.role(role).family == "instancediffusion"
+        pipe = self.instance_diffusion(role).pipe if instances else self.stable_diffusion(role)
         if id(pipe) not in self._text:
             self._text[id(pipe)] = TextEncoder(pipe.tokenizer, pipe.text_encoder)
         return self._text[id(pipe)]
@@ -107,6 +127,19 @@ class ModelPool:
     def phrase_detector(self, role: str = "detector") -> PhraseDetector:
         """The open-vocabulary detector of a role, `detector` or `judge`."""
         return cast(PhraseDetector, self._get(role))
+
+    def phrase_scorer(self, role: str = "clip") -> PhraseScorer:
+        """What compares crops with phrases; where a detector fills the role, its best hits do."""
+        from llmgen.diffusion.phrase_scoring import DetectorPhraseScorer
+
+        model = self._get(role)
+        if hasattr(model, "score_phrases"):
+            return cast(PhraseScorer, model)
+        if not hasattr(model, "detect_phrases"):
+            raise InputError(
+                f"the model of the role {role!r} neither compares crops with phrases nor looks for phrases"
+            )
+        return DetectorPhraseScorer(cast(PhraseDetector, model))
 
     def segmenter(self, role: str = "segmenter") -> Segmenter:
         """The model that turns boxes into masks."""

@@ -2,10 +2,10 @@
 
 import importlib
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from importlib.resources import files
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, Self
 
 import torch
 
@@ -29,6 +29,11 @@ class RoleLike(Protocol):
     def files(self) -> tuple[str, ...]: ...  # noqa: D102
     @property
     def dtype(self) -> str | None: ...  # noqa: D102
+    @property
+    def base(self) -> str | None: ...  # noqa: D102
+    @property
+    def base_revision(self) -> str | None: ...  # noqa: D102
+    def model_copy(self, *, update: Mapping[str, Any]) -> Self: ...  # noqa: D102
 
 
 def resolve_source(spec: RoleLike) -> tuple[str, bool]:
@@ -98,11 +103,46 @@ class Parts:
     def weights(self, default: Any, name: str | None = None, **options: Any) -> Any:
         """Load a component that has weights: safetensors only, moved to the device, ready to run."""
         keyword = "dtype" if getattr(default, "__module__", "").startswith("transformers") else "torch_dtype"
-        model = self.load(default, name, use_safetensors=True, **{keyword: self.dtype}, **options)
+        return self._ready(self.load(default, name, use_safetensors=True, **{keyword: self.dtype}, **options))
+
+    def complete(self, default: Any, name: str, *, spare: str | None = None) -> Any:
+        """Load a diffusers model as `weights` does, but refuse a file that lacks weights.
+
+        The library would go on with random numbers in their place.
+
+        Args:
+            default: Class, unless the preset names another.
+            name: Of the component.
+            spare: A part of the model that is not wanted, so that it may be missing; the model comes without it.
+
+        Raises:
+            MissingRequirementError: Also if the file lacks weights.
+        """
+        options = {"use_safetensors": True, "torch_dtype": self.dtype, "output_loading_info": True}
+        model, info = self.load(default, name, **options)
+        lost = [key for key in info["missing_keys"] if spare is None or not key.startswith(f"{spare}.")]
+        if lost:
+            raise MissingRequirementError(f"{name!r} of {self.spec.source!r} lacks the weights {one_of(lost)}")
+        if spare is not None:
+            setattr(model, spare, None)
+        return self._ready(model)
+
+    def _ready(self, model: Any) -> Any:
         return model.to(self.device).eval().requires_grad_(False)
+
+    def base(self) -> "Parts":
+        """The repository that has what this one lacks; its files are not listed by the role."""
+        update = {"source": self.spec.base, "revision": self.spec.base_revision, "files": ()}
+        return Parts(self.spec.model_copy(update=update), self.dtype, self.device)
 
 
 def first_line(error: BaseException) -> str:
     """The first line of an error's text, not longer than 300 characters."""
     lines = str(error).strip().splitlines()
     return lines[0][:300] if lines else type(error).__name__
+
+
+def one_of(names: Sequence[str]) -> str:
+    """One of several names, and how many there are beside it."""
+    others = len(names) - 1
+    return min(names) + (f" and {others} other{'s' * (others > 1)}" if others else "")

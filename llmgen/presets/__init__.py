@@ -21,7 +21,11 @@ class RoleSpec(ArtifactModel):
     revision: str | None = None
     """Pinned commit of the repository."""
     family: str
-    """Which loader: `stable-diffusion`, `stable-diffusion-xl-refiner`, `owlv2`, `sam`, `phrase-detector`."""
+    """Which loader: `stable-diffusion`, `stable-diffusion-xl-refiner`, `instancediffusion`, `owlv2`, `sam`, `phrase-detector`."""
+    base: str | None = None
+    """Where an `instancediffusion` role has its autoencoder, text encoder, tokenizer and scheduler from: like `source`."""
+    base_revision: str | None = None
+    """Pinned commit of the base."""
     classes: dict[str, str] = Field(default_factory=dict)
     """Component to `module:Class` where it is not the family's own class, for example a U-Net subclass."""
     files: tuple[str, ...] = ()
@@ -45,7 +49,7 @@ class Preset(ArtifactModel):
     """Width of the canvas in pixels."""
     height: int = Field(gt=0)
     roles: dict[str, RoleSpec]
-    """text_to_image, layout_to_image, refiner, detector, segmenter, judge."""
+    """text_to_image, layout_to_image, instances_to_image, refiner, detector, segmenter, judge."""
     methods: dict[str, str] = Field(default_factory=dict)
     """Default method of a stage, for example `{"detect": "owlv2"}`."""
     defaults: dict[str, dict[str, Any]] = Field(default_factory=dict)

@@ -12,9 +12,11 @@ from llmgen.cli.output import out
 
 app = typer.Typer(no_args_is_help=True, help="Train the models of the toybox world.")
 
-Model = Literal["vae", "text", "diffusion", "detector", "segmenter", "judge"]
+Model = Literal["vae", "text", "diffusion", "instances", "detector", "segmenter", "judge"]
 
-_MINUTES: dict[str, float] = {"vae": 15, "text": 4, "diffusion": 90, "detector": 24, "segmenter": 12, "judge": 4}
+_MINUTES: dict[str, float] = {
+    "vae": 15, "text": 4, "diffusion": 90, "instances": 50, "detector": 24, "segmenter": 12, "judge": 4,
+}  # fmt: skip
 
 
 @app.callback()

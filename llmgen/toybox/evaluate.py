@@ -1,12 +1,15 @@
 """The quality table of the toybox: every shipped model on held-out seeds, against its target."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import torch
 
+from llmgen.diffusion.loading import ModelPool
+from llmgen.presets import load_preset
+from llmgen.toybox import instance_progress
 from llmgen.toybox.progress import held_out_prompts, judge_pictures, look
 from llmgen.toybox.sampling import GUIDANCE, WEIGHTS, TextToImage
 from llmgen.toybox.train_vae import psnr_on_renders, to_tensor
@@ -80,6 +83,18 @@ def quality_table(count: int = 100, device: str = "cpu", guidance: float = GUIDA
                 way, kind = name.split("/")
                 label = f"{kind}, {'from text alone' if way == 'text' else 'with boxes'}"
                 yield Row("denoiser", label, share, None, count // 4)
+    if (WEIGHTS / "instancediffusion" / "unifusion" / "config.json").is_file():
+        yield from _instance_rows(models, count)
+
+
+def _instance_rows(models: TextToImage, count: int) -> Iterator[Row]:
+    shipped = ModelPool(load_preset("toybox"), device="cpu", dtype="float32").instance_diffusion()
+    attached = replace(models, unet=shipped.pipe.unet)
+    for name, share in instance_progress.look(attached, shipped.unifusion, None, count=count, seed=8_000_000).items():
+        way, _, placed = name.partition("/")
+        measure = "objects in their places" if placed else "right pictures"
+        told = "told nothing (control)" if way == "none" else f"told {way}"
+        yield Row("instances", f"{measure}, {told}", share, None, count)
 
 
 def _judge_rows(weights: Path, count: int) -> Iterator[Row]:

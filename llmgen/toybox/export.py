@@ -7,11 +7,13 @@ import tempfile
 from pathlib import Path
 
 from diffusers import AutoencoderTiny
+from safetensors.torch import save_file
 from transformers import CLIPTextModel
 
 from llmgen.toybox.sampling import WEIGHTS, build_scheduler, write_model_index
 from llmgen.toybox.tokenizer import build_tokenizer
 from llmgen.toybox.train_diffusion import load_average
+from llmgen.toybox.train_instances import load_average as load_instances
 
 
 def _replace(source: Path, target: Path) -> None:
@@ -76,3 +78,27 @@ def export_denoiser(trained: Path, folder: Path | None = None) -> None:
         build_scheduler().save_pretrained(staging)
         _replace(Path(staging), folder / "scheduler")
     write_model_index(folder)
+
+
+def export_instances(trained: Path, folder: Path | None = None) -> None:
+    """Ship the averaged InstanceDiffusion parts of a training, finished or not: `fusers`, `unifusion` and `scaleu`.
+
+    Args:
+        trained: Folder that `train_instances.run` works in.
+        folder: Gets them; None takes the package's.
+    """
+    folder = folder or WEIGHTS / "instancediffusion"
+    parts = load_instances(trained)[1]
+    fusers = {
+        f"{name.replace('/', '.')}.{key}": value.half().contiguous()
+        for name, module in parts.fusers.items()
+        for key, value in module.state_dict().items()
+    }
+    for name in ("unifusion", "scaleu", "fusers"):
+        with tempfile.TemporaryDirectory() as staging:
+            if name == "fusers":
+                save_file(fusers, Path(staging) / "diffusion_pytorch_model.safetensors")
+            else:
+                getattr(parts, name).half().save_pretrained(staging)
+                _tidy(Path(staging) / "config.json")
+            _replace(Path(staging), folder / name)

@@ -98,13 +98,13 @@ def found_in_place(scenes: Sequence[Scene], images: Sequence[np.ndarray], within
 
 
 def look(
-    models: TextToImage, parts: Any, path: Path | None, count: int = 32, seed: int = 7_000_000
+    models: TextToImage, unifusion: Any, path: Path | None, count: int = 32, seed: int = 7_000_000
 ) -> dict[str, float]:
     """Draw held-out prompts from each format alone and measure them.
 
     Args:
         models: With a denoiser that takes tokens.
-        parts: The `InstanceParts` of that denoiser.
+        unifusion: Makes the tokens of that denoiser.
         path: PNG for the first twelve prompts (a row a format, then the truth), or None.
         count: How many prompts.
         seed: Picks the prompts.
@@ -115,7 +115,7 @@ def look(
     """
     prompts = held_out_prompts(count, seed)
     texts, scenes = [p.text for p in prompts], [p.scene for p in prompts]
-    config = parts.unifusion.config
+    config = unifusion.config
     grounding = ground_scenes(
         scenes,
         lambda item: models.pooled([item.phrase])[0],
@@ -125,8 +125,8 @@ def look(
         scribble_points=config.n_scribble_points,
         polygon_points=config.n_polygon_points,
     )
-    rows = {name: draw(models, parts.unifusion, texts, grounding, use) for name, use in WAYS.items()}
-    rows["none"] = draw(models, parts.unifusion, texts, grounding.null(), ("box",))
+    rows = {name: draw(models, unifusion, texts, grounding, use) for name, use in WAYS.items()}
+    rows["none"] = draw(models, unifusion, texts, grounding.null(), ("box",))
     verdicts = {name: judge_pictures(prompts, images) for name, images in rows.items()}
     if path is not None:
         truth = [render_image(scene) for scene in scenes[:12]]

@@ -16,7 +16,6 @@ from typing import Any, Final
 import torch
 from diffusers.models.attention import GatedSelfAttentionDense
 from diffusers.models.attention_processor import AttnProcessor
-from safetensors.torch import save_file
 from torch import nn
 
 from llmgen.diffusion.instances.fusers import attach_grounding
@@ -26,7 +25,7 @@ from llmgen.toybox import workers
 from llmgen.toybox.checkpoint import load_averaged_weights
 from llmgen.toybox.instance_batches import ground_scenes
 from llmgen.toybox.instance_progress import look
-from llmgen.toybox.sampling import WEIGHTS, TextToImage, build_scheduler
+from llmgen.toybox.sampling import TextToImage, build_scheduler
 from llmgen.toybox.train_diffusion import Conditioner, DiffusionRecipe, LatentPool, velocity_loss
 from llmgen.toybox.training import FitSettings, Trainer
 from llmgen.toybox.unet import PositionedUNet2DConditionModel
@@ -187,8 +186,8 @@ def _work(rank: int, meeting: str, job: _Job) -> None:
         nonlocal looked_at
         if not ended and trainer.budget.elapsed_s - looked_at < recipe.look_s:
             return
-        averaged = load_average(job.out_dir)
-        result = look(replace(models, unet=averaged[0]), averaged[1], job.out_dir / "sheet.png")
+        averaged, trained = load_average(job.out_dir)
+        result = look(replace(models, unet=averaged), trained.unifusion, job.out_dir / "sheet.png")
         looked_at = trainer.budget.elapsed_s
         logger.info("step %d  %s", trainer.budget.step, "  ".join(f"{k} {v:.3f}" for k, v in result.items()))
 
@@ -243,23 +242,3 @@ def load_average(out_dir: Path) -> tuple[PositionedUNet2DConditionModel, Instanc
     parts = InstanceParts(unet)
     parts.load_state_dict(load_averaged_weights(out_dir))
     return unet.eval(), parts.eval()
-
-
-def export(out_dir: Path, folder: Path | None = None) -> None:
-    """Ship the averaged parts: `fusers`, `unifusion` and `scaleu`, fp16.
-
-    Args:
-        out_dir: Where `run` works.
-        folder: Gets them; None takes the package's.
-    """
-    folder = folder or WEIGHTS / "instancediffusion"
-    parts = load_average(out_dir)[1]
-    parts.unifusion.half().save_pretrained(folder / "unifusion")
-    parts.scaleu.half().save_pretrained(folder / "scaleu")
-    weights = {
-        f"{name.replace('/', '.')}.{key}": value.half().contiguous()
-        for name, module in parts.fusers.items()
-        for key, value in module.state_dict().items()
-    }
-    (folder / "fusers").mkdir(exist_ok=True)
-    save_file(weights, folder / "fusers" / "diffusion_pytorch_model.safetensors")

@@ -5,12 +5,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from parity.instance_goldens import golden_sets
 
 DATA = Path(__file__).parents[1] / "data"
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--goldens", default=str(DATA), help="folder with sld_cases*.json", metavar="DIR")
+    parser.addoption("--goldens", default=str(DATA), help="folder with sld_cases*.json, instancediffusion*.safetensors", metavar="DIR")
 
 
 def sld_cases(folder: Path, prefixes: tuple[str, ...]) -> list[dict[str, Any]]:
@@ -29,3 +30,6 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         folder = Path(metafunc.config.getoption("--goldens", default=str(DATA)))
         cases = sld_cases(folder, tuple(metafunc.module.CASES))
         metafunc.parametrize("diffusion_case", cases, ids=[case["case"] for case in cases])
+    if "instance_goldens" in metafunc.fixturenames:
+        sets = golden_sets(Path(metafunc.config.getoption("--goldens", default=str(DATA))))
+        metafunc.parametrize("instance_goldens", sets, ids=[found.name for found in sets])

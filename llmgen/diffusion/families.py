@@ -24,7 +24,7 @@ def _load_stable_diffusion(parts: Parts) -> Any:
         vae=parts.weights(AutoencoderKL, "vae"),
         text_encoder=parts.weights(CLIPTextModel, "text_encoder"),
         tokenizer=parts.load(CLIPTokenizer, "tokenizer"),
-        unet=parts.weights(UNet2DConditionModel, "unet", **gated),
+        unet=parts.complete(UNet2DConditionModel, "unet", **gated),
         scheduler=_scheduler(parts),
         safety_checker=None,
         feature_extractor=None,
@@ -37,7 +37,7 @@ def _load_stable_diffusion(parts: Parts) -> Any:
 def _load_sdxl_refiner(parts: Parts) -> Any:
     from diffusers import StableDiffusionXLImg2ImgPipeline
 
-    pipe = parts.load(StableDiffusionXLImg2ImgPipeline, use_safetensors=True, torch_dtype=parts.dtype).to(parts.device)
+    pipe = parts.load(StableDiffusionXLImg2ImgPipeline, **parts.files(), torch_dtype=parts.dtype).to(parts.device)
     pipe.set_progress_bar_config(disable=True)
     return pipe
 

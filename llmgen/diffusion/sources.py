@@ -9,6 +9,7 @@ from typing import Any, Protocol, Self
 
 import torch
 
+from llmgen.diffusion.hub import download_command, fetch, hub_in_reach
 from llmgen.errors import MissingRequirementError
 
 _PACKAGE = "package:"
@@ -27,6 +28,8 @@ class RoleLike(Protocol):
     def classes(self) -> Mapping[str, str]: ...  # noqa: D102
     @property
     def files(self) -> tuple[str, ...]: ...  # noqa: D102
+    @property
+    def variant(self) -> str | None: ...  # noqa: D102
     @property
     def dtype(self) -> str | None: ...  # noqa: D102
     @property
@@ -76,6 +79,12 @@ class Parts:
     def __init__(self, spec: RoleLike, dtype: torch.dtype, device: str) -> None:
         self.spec, self.dtype, self.device = spec, dtype, device
         self.source, self.local = resolve_source(spec)
+        if not self.local:
+            self.source, self.local = fetch(spec)
+        self._hub: dict[str, Any] = {}
+        if not self.local:
+            # Without this the packages would retry for half a minute before they say that there is no network.
+            self._hub = {"revision": spec.revision, "local_files_only": not hub_in_reach()}
 
     def load(self, default: Any, name: str | None = None, **options: Any) -> Any:
         """Load one component by `from_pretrained`; the preset's class wins over the default one."""
@@ -83,8 +92,7 @@ class Parts:
         cls = import_class(self.spec.classes[key]) if key in self.spec.classes else default
         if name is not None:
             options["subfolder"] = name
-        if not self.local:
-            options["revision"] = self.spec.revision
+        options |= self._hub
         try:
             with warnings.catch_warnings():  # the libraries' remarks about each other's deprecations
                 warnings.simplefilter("ignore")
@@ -94,18 +102,17 @@ class Parts:
                 raise MissingRequirementError(
                     f"cannot load {key!r} from {self.spec.source!r}: {first_line(error)}"
                 ) from error
-            revision = f" --revision {self.spec.revision}" if self.spec.revision else ""
             raise MissingRequirementError(
-                f"cannot load {key!r} of {self.spec.source}: {first_line(error)} -- run `hf download "
-                f"{self.spec.source}{revision}` on a machine with network, then `llmgen doctor` says what is missing"
+                f"cannot load {key!r} of {self.spec.source}: {first_line(error)} -- run `{download_command(self.spec)}` on a "
+                "machine with network, then `llmgen doctor` says what is missing"
             ) from error
 
     def weights(self, default: Any, name: str | None = None, **options: Any) -> Any:
         """Load a component that has weights: safetensors only, moved to the device, ready to run."""
         keyword = "dtype" if getattr(default, "__module__", "").startswith("transformers") else "torch_dtype"
-        return self._ready(self.load(default, name, use_safetensors=True, **{keyword: self.dtype}, **options))
+        return self._ready(self.load(default, name, **self.files(), **{keyword: self.dtype}, **options))
 
-    def complete(self, default: Any, name: str, *, spare: str | None = None) -> Any:
+    def complete(self, default: Any, name: str, *, spare: str | None = None, **options: Any) -> Any:
         """Load a diffusers model as `weights` does, but refuse a file that lacks weights.
 
         The library would go on with random numbers in their place.
@@ -114,12 +121,14 @@ class Parts:
             default: Class, unless the preset names another.
             name: Of the component.
             spare: A part of the model that is not wanted, so that it may be missing; the model comes without it.
+            options: For `from_pretrained`, such as entries of the configuration.
 
         Raises:
             MissingRequirementError: Also if the file lacks weights.
         """
-        options = {"use_safetensors": True, "torch_dtype": self.dtype, "output_loading_info": True}
-        model, info = self.load(default, name, **options)
+        model, info = self.load(
+            default, name, **self.files(), torch_dtype=self.dtype, output_loading_info=True, **options
+        )
         lost = [key for key in info["missing_keys"] if spare is None or not key.startswith(f"{spare}.")]
         if lost:
             raise MissingRequirementError(f"{name!r} of {self.spec.source!r} lacks the weights {one_of(lost)}")
@@ -127,12 +136,16 @@ class Parts:
             setattr(model, spare, None)
         return self._ready(model)
 
+    def files(self) -> dict[str, Any]:
+        """Which weight files `from_pretrained` may read: safetensors, in the role's variant."""
+        return {"use_safetensors": True} | ({"variant": self.spec.variant} if self.spec.variant else {})
+
     def _ready(self, model: Any) -> Any:
         return model.to(self.device).eval().requires_grad_(False)
 
     def base(self) -> "Parts":
         """The repository that has what this one lacks; its files are not listed by the role."""
-        update = {"source": self.spec.base, "revision": self.spec.base_revision, "files": ()}
+        update = {"source": self.spec.base, "revision": self.spec.base_revision, "files": (), "variant": None}
         return Parts(self.spec.model_copy(update=update), self.dtype, self.device)
 
 

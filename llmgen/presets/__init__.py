@@ -2,7 +2,7 @@
 
 from importlib.resources import files
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import Field, ValidationError
 
@@ -21,7 +21,7 @@ class RoleSpec(ArtifactModel):
     revision: str | None = None
     """Pinned commit of the repository."""
     family: str
-    """Which loader: `stable-diffusion`, `stable-diffusion-xl-refiner`, `instancediffusion`, `owlv2`, `sam`, `phrase-detector`."""
+    """Which loader: `stable-diffusion`, `stable-diffusion-xl-refiner`, `instancediffusion`, `owlv2`, `sam`, `clip`, `phrase-detector`."""
     base: str | None = None
     """Where an `instancediffusion` role has its autoencoder, text encoder, tokenizer and scheduler from: like `source`."""
     base_revision: str | None = None
@@ -34,6 +34,10 @@ class RoleSpec(ArtifactModel):
     gated: bool = False
     memory_gb: float = Field(ge=0)
     """Weights in memory at the role's dtype, estimated from the parameter count."""
+    largest_gb: float | None = Field(default=None, ge=0)
+    """Its largest component alone: what must fit on the device when models are offloaded."""
+    variant: str | None = None
+    """Which of the repository's weight files, such as `fp16` for `model.fp16.safetensors`."""
     dtype: str | None = None
     """`float32`, `float16` or `bfloat16`; by default the device's."""
 
@@ -49,7 +53,9 @@ class Preset(ArtifactModel):
     """Width of the canvas in pixels."""
     height: int = Field(gt=0)
     roles: dict[str, RoleSpec]
-    """text_to_image, layout_to_image, instances_to_image, refiner, detector, segmenter, judge."""
+    """text_to_image, layout_to_image, instances_to_image, refiner, detector, segmenter, judge, clip."""
+    offload: Literal["none", "model", "sequential"] = "none"
+    """Where an accelerator computes: keep its diffusion models in main memory and bring them when they are called."""
     methods: dict[str, str] = Field(default_factory=dict)
     """Default method of a stage, for example `{"detect": "owlv2"}`."""
     defaults: dict[str, dict[str, Any]] = Field(default_factory=dict)

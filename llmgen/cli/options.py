@@ -45,6 +45,15 @@ DtypeOpt = Annotated[
         rich_help_panel=MODEL,
     ),
 ]
+OffloadOpt = Annotated[
+    str | None,
+    typer.Option(
+        metavar="HOW",
+        help="none, model or sequential: diffusion models wait in main memory.",
+        autocompletion=words("none", "model", "sequential"),
+        rich_help_panel=MODEL,
+    ),
+]
 BatchSizeOpt = Annotated[int, typer.Option(min=1, help="Most records in one call of a model.", rich_help_panel=RUNNING)]
 SetOpt = Annotated[
     list[str] | None,
@@ -81,6 +90,7 @@ class StageFlags:
     ] = 0
     device: DeviceOpt = "auto"
     dtype: DtypeOpt = "auto"
+    offload: OffloadOpt = None
     batch_size: BatchSizeOpt = 8
     settings: SetOpt = None
     resume: Annotated[bool, typer.Option("--resume", help="Complete an existing output.", rich_help_panel=RUNNING)] = (

@@ -15,6 +15,7 @@ from llmgen.cli.options import (
     DryRunOpt,
     DtypeOpt,
     ForceOpt,
+    OffloadOpt,
     PlannerOpt,
     QuietOpt,
     SetOpt,
@@ -43,6 +44,7 @@ def run(
     seed: Annotated[int | None, typer.Option(min=0, help="Instead of the manifest's.", rich_help_panel=RUNNING)] = None,
     device: DeviceOpt = "auto",
     dtype: DtypeOpt = "auto",
+    offload: OffloadOpt = None,
     batch_size: BatchSizeOpt = 8,
     settings: SetOpt = None,
     resume: Annotated[
@@ -72,6 +74,7 @@ def run(
         seed=seed,
         device=device,
         dtype=dtype,
+        offload=offload,
         batch_size=batch_size,
         given=_by_stage(settings),
         force=force,

@@ -64,6 +64,7 @@ def run_stage_command(
             seed=flags.seed,
             device=flags.device,
             dtype=flags.dtype,
+            offload=flags.offload,
             batch_size=flags.batch_size,
         ),
         resume=flags.resume,

@@ -9,6 +9,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from llmgen.diffusion.offloading import device_of
 from llmgen.vision.boxes import to_grid
 
 
@@ -52,7 +53,7 @@ def encode_images(vae: Any, images: Sequence[Image.Image], *, batch_size: int = 
     values = pixels(images)
     rows = []
     for i in range(0, len(values), batch_size):
-        encoded = vae.encode(values[i : i + batch_size].to(vae.device, vae.dtype))
+        encoded = vae.encode(values[i : i + batch_size].to(device_of(vae), vae.dtype))
         latents = encoded.latent_dist.mode() if hasattr(encoded, "latent_dist") else encoded.latents
         rows.append(latents.float() * vae.config.scaling_factor)
     return torch.cat(rows)
@@ -63,7 +64,7 @@ def decode_latents(vae: Any, latents: Tensor, *, batch_size: int = 8) -> list[Im
     """Pictures from clean latents `[n, c, h, w]`."""
     images = []
     for i in range(0, len(latents), batch_size):
-        rows = (latents[i : i + batch_size] / vae.config.scaling_factor).to(vae.device, vae.dtype)
+        rows = (latents[i : i + batch_size] / vae.config.scaling_factor).to(device_of(vae), vae.dtype)
         images += to_images(vae.decode(rows, return_dict=False)[0])
     return images
 

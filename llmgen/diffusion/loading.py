@@ -8,6 +8,7 @@ import torch
 
 from llmgen.artifacts import ModelUse
 from llmgen.diffusion.families import FAMILIES
+from llmgen.diffusion.offloading import Offload, Offloader
 from llmgen.diffusion.sources import Parts
 from llmgen.diffusion.text import TextEncoder
 from llmgen.errors import InputError, MissingRequirementError
@@ -15,6 +16,9 @@ from llmgen.vision.protocols import PhraseDetector, PhraseScorer, Segmenter
 
 if TYPE_CHECKING:
     from llmgen.diffusion.instances.loading import InstanceDiffusion
+
+#: Families whose models can wait in main memory. Detectors and segmenters are small and are not called as a whole.
+OFFLOADED = ("stable-diffusion", "stable-diffusion-xl-refiner")
 
 
 class PresetLike(Protocol):
@@ -40,11 +44,13 @@ class ModelPool:
         preset: Fills roles with models.
         device: `cpu`, `cuda`, `cuda:1`, `mps`.
         dtype: `float32`, `float16` or `bfloat16`; a role's own dtype wins. On the CPU it is always float32.
+        offload: `model` or `sequential` keeps diffusion pipelines in main memory; they compute on the device all the same.
     """
 
-    def __init__(self, preset: PresetLike, *, device: str, dtype: str) -> None:
+    def __init__(self, preset: PresetLike, *, device: str, dtype: str, offload: Offload = "none") -> None:
         self.preset, self.device, self.dtype = preset, device, dtype
         self._loaded: dict[str, Any] = {}
+        self._offloader = Offloader(offload, device)
         quiet_libraries()
         self._text: OrderedDict[int, TextEncoder] = OrderedDict()
 
@@ -54,10 +60,15 @@ class ModelPool:
             known = ", ".join(sorted(FAMILIES))
             raise InputError(f"role {role!r} has the unknown family {spec.family!r}; known: {known}")
         dtype = "float32" if self.device == "cpu" else (spec.dtype or self.dtype)
-        parts = [spec.family, spec.source, spec.revision, spec.base, spec.base_revision, dict(spec.classes), dtype]
+        parts = [spec.family, spec.source, spec.revision, spec.base, spec.base_revision, spec.variant]
+        parts += [dict(spec.classes), dtype]
         key = json.dumps(parts, sort_keys=True)
         if key not in self._loaded:
-            self._loaded[key] = FAMILIES[spec.family](Parts(spec, getattr(torch, dtype), self.device))
+            offloaded = self._offloader.how != "none" and spec.family in OFFLOADED
+            made = FAMILIES[spec.family](Parts(spec, getattr(torch, dtype), "cpu" if offloaded else self.device))
+            if offloaded:
+                self._offloader.take(made.components.values())
+            self._loaded[key] = made
         return self._loaded[key]
 
     def use(self, role: str) -> ModelUse:

@@ -7,6 +7,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from llmgen.diffusion.offloading import device_of
+
 
 class TextEncoder:
     """A CLIP tokenizer and text model with a memory.
@@ -42,7 +44,7 @@ class TextEncoder:
     def _ids(self, text: str, padding: bool | str) -> Tensor:
         length = self.tokenizer.model_max_length
         ids = self.tokenizer(text, padding=padding, max_length=length, truncation=True, return_tensors="pt").input_ids
-        return ids.to(self.model.device)
+        return ids.to(device_of(self.model))
 
     @torch.no_grad()
     def _hidden_of(self, text: str) -> Tensor:

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from llmgen.engine.devices import Offload
 from llmgen.engine.stage import StageMethod
 from llmgen.presets import Preset
 from llmgen.registry import resolve
@@ -28,6 +29,8 @@ class StageContext:
     """Seed of the run; a record's own seed derives from it and the record's id."""
     planner_name: str | None = None
     """Overrides the preset's planner."""
+    offload: Offload = "none"
+    """Where diffusion models wait on an accelerator; resolved, too."""
     batch_size: int = 8
     """Most records in one call of a model."""
     progress: Callable[[str], None] = lambda message: None
@@ -42,7 +45,7 @@ class StageContext:
         if self._models is None:
             from llmgen.diffusion.loading import ModelPool
 
-            self._models = ModelPool(self.preset, device=self.device, dtype=self.dtype)
+            self._models = ModelPool(self.preset, device=self.device, dtype=self.dtype, offload=self.offload)
         return self._models
 
     @property

@@ -3,10 +3,12 @@
 import ctypes
 import sys
 from pathlib import Path
+from typing import Literal, cast, get_args
 
 from llmgen.errors import InputError, MissingRequirementError
 
 DTYPES = ("float32", "float16", "bfloat16")
+Offload = Literal["none", "model", "sequential"]
 
 
 def resolve_device(name: str = "auto") -> str:
@@ -64,6 +66,32 @@ def resolve_dtype(name: str, device: str) -> str:
     import torch
 
     return "bfloat16" if torch.cuda.is_bf16_supported() else "float16"
+
+
+def resolve_offload(name: str | None, preferred: Offload, device: str) -> Offload:
+    """Where diffusion models wait until they are called.
+
+    Args:
+        name: What was asked for, or None.
+        preferred: What the preset prefers.
+        device: Resolved device.
+
+    Returns:
+        `none`, `model` or `sequential`; always `none` on the CPU.
+
+    Raises:
+        InputError: If there is no such way, or if it is asked for and the device is the CPU.
+    """
+    if name is not None and name not in get_args(Offload):
+        raise InputError(f"no offload {name!r}; use {', '.join(get_args(Offload))}")
+    if device != "cpu":
+        return cast(Offload, name or preferred)
+    if name not in (None, "none"):
+        raise InputError(
+            f"--offload {name} keeps models in main memory for an accelerator, and the device is the CPU, where they are anyway; "
+            "leave it away, or name the accelerator by --device"
+        )
+    return "none"
 
 
 def _may_have_accelerator() -> bool:

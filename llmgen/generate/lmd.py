@@ -23,6 +23,7 @@ from llmgen.diffusion.failures import as_model_errors, check_finite
 from llmgen.diffusion.grounding import GroundedPhrase, Grounding, grounding_slots, make_grounding
 from llmgen.diffusion.guidance import EnergySettings, guidance_iterations, layer_grid, phrase_energy, phrase_places
 from llmgen.diffusion.latents import blend_noise, box_mask, decode_latents, latent_factor, make_noise, sides_multiple
+from llmgen.diffusion.offloading import device_of
 from llmgen.diffusion.placement import align_offset, center_box, compose_objects, shift
 from llmgen.diffusion.prompts import join_negatives
 from llmgen.diffusion.sampling import GuidedUNet, Levels, fast_timesteps, freeze_from, make_levels, sample
@@ -138,8 +139,7 @@ class LayoutGenerate:
 
     @property
     def _device(self) -> torch.device:
-        device: torch.device = self._pipe.unet.device
-        return device
+        return device_of(self._pipe.unet)
 
     # 2. Each object alone
 

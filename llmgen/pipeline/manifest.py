@@ -43,6 +43,7 @@ class ManifestRun:
     seed: int | None = None
     device: str = "auto"
     dtype: str = "auto"
+    offload: str | None = None
     batch_size: int = RunOptions.batch_size
     given: Mapping[str, Mapping[str, Any]] | None = None
     """Settings by stage that override the manifest's."""
@@ -186,6 +187,7 @@ def _resolve(run: ManifestRun) -> _Resolved:
         seed=manifest.seed if run.seed is None else run.seed,
         device=run.device,
         dtype=run.dtype,
+        offload=run.offload,
         batch_size=run.batch_size,
     )
     context = options.context(ImageStore(folder))

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from llmgen.engine.context import StageContext
-from llmgen.engine.devices import resolve_device, resolve_dtype
+from llmgen.engine.devices import resolve_device, resolve_dtype, resolve_offload
 from llmgen.presets import Preset, load_preset
 from llmgen.registry import methods
 from llmgen.vision.images import ImageStore
@@ -23,12 +23,15 @@ class RunOptions:
     device: str = "auto"
     dtype: str = "auto"
     batch_size: int = DEFAULT_BATCH_SIZE
+    offload: str | None = None
+    """`none`, `model` or `sequential`; the preset's by default."""
 
     def context(self, images: ImageStore) -> StageContext:
         """Collaborators of the stages.
 
         Raises:
             UnknownNameError: If there is no such preset.
+            InputError: If the device, the precision or the offload does not exist.
             MissingRequirementError: If the device is not here.
         """
         preset = load_preset(self.preset)
@@ -41,6 +44,7 @@ class RunOptions:
             seed=self.seed,
             planner_name=self.planner,
             batch_size=self.batch_size,
+            offload=resolve_offload(self.offload, preset.offload, device),
         )
 
 

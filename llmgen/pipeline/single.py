@@ -84,6 +84,7 @@ def plan_of(context: StageContext) -> dict[str, Any]:
         "device": context.device,
         "dtype": context.dtype,
         "batch_size": context.batch_size,
+        "offload": context.offload,
     }
 
 

@@ -9,8 +9,8 @@ import typer
 from llmgen.cli import app, main
 
 STAGE_FLAGS = (
-    "--output -o --images --preset --planner --seed --device --dtype --batch-size --set --resume --force --dry-run "
-    "--quiet -q --verbose -v"
+    "--output -o --images --preset --planner --seed --device --dtype --offload --batch-size --set --resume --force "
+    "--dry-run --quiet -q --verbose -v"
 ).split()
 FLAGS = {
     "layout": ["source", "--method", *STAGE_FLAGS],
@@ -30,11 +30,11 @@ FLAGS = {
     "refine": ["source", "--method", "--strength", "--steps", "--guidance-scale", *STAGE_FLAGS],
     "evaluate": ["method", "source", "--judge", "--no-judge", "--json", *STAGE_FLAGS],
     "run": (
-        "manifest --output -o --preset --planner --seed --device --dtype --batch-size --set --resume --force --dry-run "
-        "--quiet -q --verbose -v"
+        "manifest --output -o --preset --planner --seed --device --dtype --offload --batch-size --set --resume --force "
+        "--dry-run --quiet -q --verbose -v"
     ).split(),
     "report": ["source", "--output", "-o", "--quiet", "-q"],
-    "import": "dialect source --output -o --prompts --images-from --force --quiet -q --verbose -v".split(),
+    "import": "dialect source --output -o --prompts --images-from --bbox-format --force --quiet -q --verbose -v".split(),
     "methods": ["stage", "--json"],
     "models": ["preset", "--json"],
     "doctor": ["--preset", "--json"],

@@ -1,7 +1,7 @@
 """`llmgen import`: files of other programs to artifacts."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -15,8 +15,9 @@ def import_(
     dialect: Annotated[
         str,
         typer.Argument(
-            metavar="FORMAT", help="lmd (caches, layouts, prompts) or sld (data.json).",
-            autocompletion=words("lmd", "sld"),
+            metavar="FORMAT",
+            help="instancediffusion (a file or a folder of them), lmd (caches, layouts, prompts) or sld (data.json).",
+            autocompletion=words("instancediffusion", "lmd", "sld"),
         ),
     ],
     source: InputArg = "-",
@@ -30,17 +31,23 @@ def import_(
     images_from: Annotated[
         Path | None, typer.Option(metavar="DIR", help="sld: folder of the pictures; src_image beside the file by default.")
     ] = None,
+    bbox_format: Annotated[
+        Literal["auto", "xywh", "xyxy"],
+        typer.Option(
+            metavar="FORMAT", help="instancediffusion: xywh, xyxy, or auto: xywh unless all boxes fit only as corners.",
+        ),
+    ] = "auto",
     force: ForceOpt = False,
     quiet: QuietOpt = False,
     verbose: VerboseOpt = False,
 ) -> None:  # fmt: skip
-    """Take over files of SLD and LMD as records: tasks with pictures, cached layouts, benchmark prompts."""
+    """Take over files of InstanceDiffusion, LMD and SLD as records: layouts, cached layouts, prompts, tasks with pictures."""
     from llmgen.artifacts.io import record_line
     from llmgen.pipeline.importing import Import, import_foreign
 
     out.configure(quiet=quiet, verbose=verbose)
     target = None if output is None or str(output) == "-" else output
-    done = import_foreign(Import(dialect, source, target, prompts, images_from, force))
+    done = import_foreign(Import(dialect, source, target, prompts, images_from, bbox_format, force))
     if target is None:
         for record in done.records:
             out.data(record_line(record))

@@ -26,6 +26,7 @@ class Collected:
         invalid: One line for each bad one.
         dropped: One line for each entry that could not even be named.
         notes: One line for each thing that was mended.
+        warnings: One line for each thing that somebody should decide.
     """
 
     name: str
@@ -33,6 +34,7 @@ class Collected:
     invalid: list[str] = field(default_factory=list)
     dropped: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
 
     def free_id(self, wished: str) -> str:
         """A valid record id like the wished one that no record has yet."""
@@ -62,6 +64,8 @@ class Collected:
                 raise InputError(f"{self.name}: holds no entries; add at least one")
             more = f" (none of the {len(problems)} entries is valid)" if len(problems) > 1 else ""
             raise InputError(problems[0] + more)
+        for warning in self.warnings:
+            logger.warning("%s: %s", self.name, warning)
         for note in self.notes:
             logger.info("%s: %s", self.name, note)
         return ReadArtifact(kind, tuple(self.records), base, self.name, tuple(self.invalid), tuple(self.dropped))

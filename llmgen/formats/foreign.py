@@ -1,14 +1,16 @@
 """Telling foreign files apart by their content."""
 
 from pathlib import Path
+from typing import Any
 
 from llmgen.artifacts.io import ReadArtifact, parse_json, read_bytes, read_value
 from llmgen.errors import InputError
+from llmgen.formats.instancediffusion import is_instancediffusion, read_instancediffusion
 from llmgen.formats.sld import is_sld, read_sld
 
 
 def read_any(source: str | Path, images_from: Path | None = None) -> ReadArtifact:
-    """Read an artifact or prompts in any form, or tasks of SLD (`data.json`) as they are.
+    """Read an artifact or prompts in any form, tasks of SLD (`data.json`) or inputs of InstanceDiffusion as they are.
 
     Args:
         source: A path, or `-` for stdin.
@@ -18,9 +20,25 @@ def read_any(source: str | Path, images_from: Path | None = None) -> ReadArtifac
         InputError: If nothing usable can be read, or pictures are given for a file that brings its own.
     """
     name, base, data = read_bytes(source)
-    value = parse_json(data, name)
+    return read_any_value(parse_json(data, name), name, base, images_from)
+
+
+def read_any_value(value: Any, name: str, base: Path, images_from: Path | None = None) -> ReadArtifact:
+    """What `read_any` reads, from the JSON value of a file.
+
+    Args:
+        value: The JSON value.
+        name: The file, for messages.
+        base: Its folder.
+        images_from: As for `read_any`.
+
+    Raises:
+        InputError: Likewise.
+    """
     if is_sld(value):
         return read_sld(value, name, base, images_from).artifact("images", images_from or base)
     if images_from is not None:
         raise InputError(f"{name}: --images-from is for SLD's data.json, whose tasks name pictures by their stem")
+    if is_instancediffusion(value):
+        return read_instancediffusion(value, name).artifact("layouts", base)
     return read_value(value, name, base)

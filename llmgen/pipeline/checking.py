@@ -3,10 +3,10 @@
 from pathlib import Path
 from typing import Any
 
-from llmgen.artifacts.io import read_manifest, read_value
+from llmgen.artifacts.io import read_manifest
 from llmgen.engine.journal import image_refs
 from llmgen.errors import InputError, LlmgenError
-from llmgen.formats.sld import is_sld, read_sld
+from llmgen.formats.foreign import read_any_value
 from llmgen.pipeline.manifest import ManifestRun, plan_manifest
 from llmgen.vision.images import ImageStore
 
@@ -40,7 +40,7 @@ def check_records(value: Any, name: str, base: Path) -> tuple[str, list[str]]:
     Raises:
         InputError: If nothing in it is usable.
     """
-    read = read_sld(value, name, base).artifact("images", base) if is_sld(value) else read_value(value, name, base)
+    read = read_any_value(value, name, base)
     problems = [*read.invalid, *read.dropped]
     store = ImageStore(base)
     for record in read.records:

@@ -9,12 +9,13 @@ from llmgen.artifacts.io import parse_json, read_bytes, record_line, write_artif
 from llmgen.engine.local import Progress
 from llmgen.engine.pictures import picture_store
 from llmgen.errors import InputError
+from llmgen.formats.instancediffusion import BboxFormat, read_instancediffusion_files
 from llmgen.formats.lmd import read_lmd_file
 from llmgen.formats.sld import is_sld, read_sld
 from llmgen.pipeline.single import brought, refuse_existing
 from llmgen.registry import unknown
 
-DIALECTS = ("lmd", "sld")
+DIALECTS = ("instancediffusion", "lmd", "sld")
 
 
 @dataclass(frozen=True)
@@ -24,13 +25,15 @@ class Import:
     dialect: str
     """One of `DIALECTS`."""
     source: str = "-"
-    """Path, or `-` for stdin."""
+    """Path, or `-` for stdin; `instancediffusion` also takes a folder."""
     output: Path | None = None
     """File to write, or None to hand the records back only."""
     prompts: Path | None = None
     """`lmd`: a list of prompts that orders a cache."""
     images_from: Path | None = None
     """`sld`: folder of the pictures."""
+    bbox_format: BboxFormat = "auto"
+    """`instancediffusion`: what the numbers of its boxes are."""
     force: bool = False
 
 
@@ -64,9 +67,13 @@ def import_foreign(request: Import) -> ImportResult:
         raise InputError("--prompts orders a cache of lmd; leave it out")
     if request.images_from is not None and request.dialect != "sld":
         raise InputError("--images-from is for the tasks of sld; leave it out")
+    if request.bbox_format != "auto" and request.dialect != "instancediffusion":
+        raise InputError("--bbox-format is for the boxes of instancediffusion; leave it out")
     refuse_existing(request.output, False, request.force)
     if request.dialect == "lmd":
         found, kind, base = read_lmd_file(request.source, request.prompts)
+    elif request.dialect == "instancediffusion":
+        (found, base), kind = read_instancediffusion_files(request.source, request.bbox_format), "layouts"
     else:
         name, folder, data = read_bytes(request.source)
         value = parse_json(data, name)

@@ -92,14 +92,42 @@ def test_tasks_are_validated_and_run_by_a_manifest(llmgen, workplace):
     assert "error" in bad
 
 
+SCENE = {
+    "caption": "a ball on the grass",
+    "width": 64,
+    "height": 64,
+    "annos": [{"bbox": [40, 20, 60, 44], "mask": [], "category_name": "Ball", "caption": "a red ball"}],
+}
+
+
+def test_scenes_are_imported_or_taken_as_they_are(llmgen, workplace):
+    (workplace / "scenes").mkdir()
+    (workplace / "scenes" / "one.json").write_text(json.dumps(SCENE))
+    (workplace / "scenes" / "two.json").write_text(json.dumps({**SCENE, "width": None}))
+    done = llmgen("import", "instancediffusion", "scenes", "-o", "layouts.json")
+    assert done.code == 6 and "one: 1 of 1 boxes leave the canvas" in done.err and "read as corners" in done.err
+    one, two = json.loads((workplace / "layouts.json").read_text())["records"]
+    assert one["layout"]["instances"][0]["box_xyxy"] == [40, 20, 60, 44]
+    assert "width is no number" in two["error"]["message"]
+    forced = llmgen("import", "instancediffusion", "scenes/one.json", "--bbox-format", "xywh")
+    assert json.loads(forced.out)["layout"]["instances"][0]["box_xyxy"] == [40, 20, 64, 64]
+    assert "--bbox-format xyxy" in forced.err and "mended: one: cut annos[0]" in forced.err
+    direct = llmgen("generate", "scenes/one.json", "--method", "tiny")
+    assert json.loads(direct.out)["layout"]["instances"][0]["box_xyxy"] == [40, 20, 60, 44]
+    assert "read as corners" in direct.err
+    assert llmgen("validate", "scenes/one.json").code == 0
+
+
 def test_wrong_use_is_one_line(llmgen, workplace):
     (workplace / "prompts.json").write_text('["a ball"]')
     for arguments, words in (
-        (("import", "ldm", "prompts.json"), "Available: lmd, sld"),
+        (("import", "ldm", "prompts.json"), "Available: instancediffusion, lmd, sld"),
         (("import", "sld", "prompts.json"), "no tasks of SLD"),
         (("import", "lmd", "nowhere.json"), "no such file"),
         (("import", "sld", "prompts.json", "--prompts", "prompts.json"), "--prompts orders a cache of lmd"),
         (("import", "lmd", "prompts.json", "--images-from", "."), "--images-from is for"),
+        (("import", "lmd", "prompts.json", "--bbox-format", "xyxy"), "--bbox-format is for"),
+        (("import", "instancediffusion", "prompts.json"), "no input of InstanceDiffusion"),
         (("correct", "prompts.json", "--mode", "tiny", "--images-from", "."), "--images-from is for SLD"),
     ):
         done = llmgen(*arguments)

@@ -36,7 +36,7 @@ FLAGS = {
     "report": ["source", "--output", "-o", "--quiet", "-q"],
     "import": "dialect source --output -o --prompts --images-from --bbox-format --force --quiet -q --verbose -v".split(),
     "methods": ["stage", "--json"],
-    "models": ["preset", "--json"],
+    "models": ["--preset", "--json"],
     "doctor": ["--preset", "--json"],
     "schema": ["kind", "--write", "--folder"],
     "validate": ["source", "--quiet", "-q"],

@@ -11,6 +11,7 @@ from PIL import Image
 
 from llmgen.artifacts import Detection
 from llmgen.errors import InputError, LlmgenError
+from llmgen.formats.instancediffusion import read_instancediffusion, write_instancediffusion
 from llmgen.formats.lmd import read_lmd
 from llmgen.formats.sld import read_sld
 from llmgen.llm.rules import RulesPlanner
@@ -65,6 +66,41 @@ ENTRY = st.one_of(
 )
 
 
+ANNO = st.one_of(
+    st.integers(),
+    st.fixed_dictionaries(
+        {},
+        optional={
+            "bbox": BOX,
+            "caption": st.one_of(NAME, st.none()),
+            "category_name": st.one_of(NAME, st.integers()),
+            "point": st.one_of(st.lists(NUMBER, max_size=3), st.none(), NAME),
+            "scribble": st.one_of(st.lists(st.one_of(st.lists(NUMBER, max_size=2), NUMBER), max_size=4), st.none()),
+            "mask": st.one_of(
+                st.lists(st.lists(NUMBER, max_size=8), max_size=2),
+                st.fixed_dictionaries(
+                    {
+                        "size": st.sampled_from([[4, 4], [8, 4], 3]),
+                        "counts": st.one_of(NAME, st.lists(NUMBER, max_size=3)),
+                    }
+                ),
+            ),
+        },
+    ),
+)
+SCENE = st.one_of(
+    st.integers(),
+    st.fixed_dictionaries(
+        {"annos": st.one_of(st.lists(ANNO, max_size=3), st.integers())},
+        optional={
+            "caption": NAME,
+            "width": st.sampled_from([4, 500, 0, None]),
+            "height": st.sampled_from([4, 500, "4"]),
+        },
+    ),
+)
+
+
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("tasks")
@@ -77,6 +113,19 @@ def check(found: Any, entries: int) -> None:
     assert len(found.records) + len(found.dropped) == entries
     assert len({record.id for record in found.records}) == len(found.records)
     assert sum(record.error is not None for record in found.records) == len(found.invalid)
+
+
+@settings(max_examples=200, deadline=None)
+@given(scenes=st.lists(SCENE, max_size=3), bbox_format=st.sampled_from(["auto", "xywh", "xyxy"]))
+def test_any_scenes_read(scenes: list[Any], bbox_format: Any) -> None:
+    scenes = [*json.loads(json.dumps(scenes)), {"annos": []}]
+    found = read_instancediffusion(scenes, "data.json", bbox_format)
+    check(found, len(scenes))
+    for record in found.records:
+        if record.error is None:
+            written = write_instancediffusion(record)
+            (again,) = read_instancediffusion(written, f"{record.id}.json", "xywh").records
+            assert again.error is None and write_instancediffusion(again) == written
 
 
 @settings(max_examples=150, deadline=None)

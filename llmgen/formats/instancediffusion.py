@@ -1,0 +1,346 @@
+"""InstanceDiffusion's inputs: a caption, a canvas, and instances with boxes, points, scribbles and masks.
+
+Source:
+    InstanceDiffusion (Wang et al. 2024), https://github.com/frank-xwang/InstanceDiffusion, `demos/*.json`. Its script loses
+    masks and scribbles, and instances where only some have a point; here all are kept.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from pydantic import ValidationError
+
+from llmgen.artifacts import Instance, Layout, Mask, Record
+from llmgen.artifacts.complaints import describe
+from llmgen.artifacts.io import parse_json, read_bytes
+from llmgen.artifacts.run_lengths import read_runs
+from llmgen.errors import InputError
+from llmgen.formats.collected import Collected, four_numbers
+from llmgen.vision.boxes import BoxTuple, xywh_to_xyxy, xyxy_to_xywh
+from llmgen.vision.masks import encode_mask, mask_bounds
+
+BboxFormat = Literal["auto", "xywh", "xyxy"]
+
+_POINT_BOX_SHARE = 0.25
+"""Side of the box that stands for a lone point, as a share of the canvas' shorter side."""
+_MOST_SIDE_PX = 16384
+_TOLERANCE_PX = 0.5
+_THIN_PX = 1e-7
+"""Side of an empty box, of which one demo has an example: less than is written back, enough for a box."""
+
+Points = tuple[tuple[float, float], ...]
+
+
+def is_instancediffusion(value: Any) -> bool:
+    """Whether a JSON value is an input of InstanceDiffusion, or a list of them (some may be broken)."""
+    return isinstance(value, list | dict) and any(
+        isinstance(entry, dict) and isinstance(entry.get("annos"), list)
+        for entry in (value if isinstance(value, list) else [value])
+    )
+
+
+def read_instancediffusion(value: Any, name: str, bbox_format: BboxFormat = "auto") -> Collected:
+    """Turn inputs into records of kind `layouts`.
+
+    Args:
+        value: The JSON value: `{caption, width, height, annos}` or a list of them.
+        name: The file, for messages and for the records' ids.
+        bbox_format: What the four numbers of `bbox` are. `auto` takes them for left, top, width, height, as the original
+            does, unless they would leave the canvas while every box fits it as corners; a warning says so.
+
+    Returns:
+        One record for each entry with a caption; those that do not fit carry `error`.
+
+    Raises:
+        InputError: If the value is no such input.
+    """
+    found = Collected(name)
+    _read_into(found, value, name, bbox_format)
+    return found
+
+
+def read_instancediffusion_files(source: str | Path, bbox_format: BboxFormat = "auto") -> tuple[Collected, Path]:
+    """Read one file, or every `*.json` of a folder.
+
+    Args:
+        source: A path, or `-` for stdin.
+        bbox_format: As for `read_instancediffusion`.
+
+    Returns:
+        The records and the folder.
+
+    Raises:
+        InputError: If nothing can be read, or the one file is no such input.
+    """
+    folder = Path(source)
+    if str(source) == "-" or not folder.is_dir():
+        name, base, data = read_bytes(source)
+        return read_instancediffusion(parse_json(data, name), name, bbox_format), base
+    found = Collected(str(source))
+    for path in sorted(folder.glob("*.json")):
+        try:
+            name, _, data = read_bytes(path)
+            _read_into(found, parse_json(data, name), name, bbox_format)
+        except InputError as error:
+            found.dropped.append(" ".join(str(error).split()))
+    return found, folder
+
+
+def write_instancediffusion(record: Record, bbox_format: Literal["xywh", "xyxy"] = "xywh") -> dict[str, Any]:
+    """The input that a record was read from, or would be.
+
+    Args:
+        record: A record with a layout.
+        bbox_format: What to write as `bbox`; the original reads `xywh`.
+
+    Returns:
+        `{caption, width, height, annos}`. A box that only stands for a point or a scribble is left out.
+
+    Raises:
+        InputError: If the record has no layout.
+    """
+    layout = record.layout
+    if layout is None:
+        raise InputError(f"record {record.id!r} has no layout")
+    annos = []
+    for instance in layout.instances:
+        anno: dict[str, Any] = {}
+        points = instance.scribble_xy or ((instance.point_xy,) if instance.point_xy else ())
+        stands_in = instance.mask is None and points and _box_around(points, layout.width, layout.height)
+        if instance.box_xyxy != stands_in:
+            box = xyxy_to_xywh(instance.box_xyxy) if bbox_format == "xywh" else instance.box_xyxy
+            anno["bbox"] = [_plain(v) for v in box]
+            anno["mask"] = [] if instance.mask is None else instance.mask.model_dump(mode="json")
+        anno["category_name"] = instance.noun or ""
+        anno["caption"] = instance.phrase
+        if instance.point_xy is not None:
+            anno["point"] = [_plain(v) for v in instance.point_xy]
+        if instance.scribble_xy is not None:
+            anno["scribble"] = [_plain(v) for point in instance.scribble_xy for v in point]
+        annos.append(anno)
+    return {"caption": record.prompt, "width": layout.width, "height": layout.height, "annos": annos}
+
+
+def _read_into(found: Collected, value: Any, name: str, bbox_format: BboxFormat) -> None:
+    if not is_instancediffusion(value):
+        raise InputError(f"{name}: no input of InstanceDiffusion: expected an object with `caption` and `annos`")
+    stem = Path(name).stem if name.endswith((".json", ".jsonl")) else ""
+    for position, entry in enumerate(value if isinstance(value, list) else [value], start=1):
+        if not isinstance(entry, dict):
+            found.dropped.append(f"{name}: entry at position {position}: expected an object with caption and annos")
+            continue
+        prompt = entry.get("caption")
+        prompt = prompt if isinstance(prompt, str) else ""
+        record_id = found.free_id((stem if not isinstance(value, list) else "") or f"{position:04d}")
+        try:
+            if not prompt.strip():
+                raise InputError("caption is missing or no text")
+            layout = _layout(entry, record_id, bbox_format, found)
+            found.records.append(Record(kind="layouts", id=record_id, prompt=prompt, layout=layout))
+        except ValidationError as error:
+            found.fail("layouts", record_id, prompt, position, describe(error))
+        except InputError as error:
+            found.fail("layouts", record_id, prompt, position, " ".join(str(error).split()))
+
+
+def _layout(entry: dict[str, Any], record_id: str, bbox_format: BboxFormat, found: Collected) -> Layout:
+    width, height, annos = entry.get("width"), entry.get("height"), entry.get("annos")
+    for side, what in ((width, "width"), (height, "height")):
+        if not isinstance(side, int) or isinstance(side, bool) or not 0 < side <= _MOST_SIDE_PX:
+            raise InputError(f"{what} is no number of pixels from 1 to {_MOST_SIDE_PX}")
+    assert isinstance(width, int) and isinstance(height, int)
+    if not isinstance(annos, list) or not all(isinstance(anno, dict) for anno in annos):
+        raise InputError("annos is no list of objects")
+    boxes = [_bbox(anno, f"annos[{k}]") for k, anno in enumerate(annos)]
+    corners = _are_corners([box for box in boxes if box], width, height, bbox_format, record_id, found)
+    instances, numbers = [], dict[str, int]()
+    for k, (anno, box) in enumerate(zip(annos, boxes, strict=True)):
+        if box is not None and not corners:
+            box = xywh_to_xyxy(box)
+        instances.append(_instance(anno, box, (width, height), f"annos[{k}]", numbers, f"{record_id}: ", found.notes))
+    without = sum(box is None and not anno.get("mask") for anno, box in zip(annos, boxes, strict=True))
+    if without:
+        found.notes.append(f"{record_id}: {without} instances without a bbox got one around their point or scribble")
+    return Layout(width=width, height=height, background_prompt="", instances=tuple(instances))
+
+
+def _bbox(anno: dict[str, Any], what: str) -> BoxTuple | None:
+    """The four numbers as they stand; None where there is no box, or the zeros that the original takes for none."""
+    if anno.get("bbox") in (None, []):
+        return None
+    box = four_numbers(anno["bbox"])
+    if box is None:
+        raise InputError(f"{what}: bbox is not four numbers")
+    return box if any(box) else None
+
+
+def _are_corners(
+    boxes: Sequence[BoxTuple], width: int, height: int, bbox_format: BboxFormat, record_id: str, found: Collected
+) -> bool:
+    """Whether to read boxes as corners; says so where that was not asked for."""
+    leaving = sum(not _fits(xywh_to_xyxy(box), width, height) for box in boxes)
+    only_corners = leaving > 0 and all(
+        x0 < x1 and y0 < y1 and _fits((x0, y0, x1, y1), width, height) for x0, y0, x1, y1 in boxes
+    )
+    if only_corners and bbox_format != "xyxy":
+        done = "read as corners (xyxy)" if bbox_format == "auto" else "are they corners? use --bbox-format xyxy"
+        found.warnings.append(
+            f"{record_id}: {leaving} of {len(boxes)} boxes leave the canvas as x, y, width, height, and all fit it as corners: "
+            f"{done}"
+        )
+    return bbox_format == "xyxy" or (bbox_format == "auto" and only_corners)
+
+
+def _fits(box: BoxTuple, width: int, height: int) -> bool:
+    x0, y0, x1, y1 = box
+    return (
+        x0 <= x1
+        and y0 <= y1
+        and min(x0, y0) >= -_TOLERANCE_PX
+        and x1 <= width + _TOLERANCE_PX
+        and y1 <= height + _TOLERANCE_PX
+    )
+
+
+def _instance(
+    anno: dict[str, Any],
+    box: BoxTuple | None,
+    size: tuple[int, int],
+    what: str,
+    numbers: dict[str, int],
+    whose: str,
+    notes: list[str],
+) -> Instance:
+    width, height = size
+    phrase, noun = anno.get("caption"), anno.get("category_name", "")
+    if not isinstance(phrase, str) or not phrase.strip():
+        raise InputError(f"{what}: caption is empty or no text")
+    if not isinstance(noun, str):
+        raise InputError(f"{what}: category_name is no text")
+    point = None if anno.get("point") is None else _points([anno["point"]], f"{what}: point")[0]
+    scribble = None if anno.get("scribble") is None else _points(anno["scribble"], f"{what}: scribble")
+    mask = _mask(anno.get("mask"), width, height, what)
+    if box is not None:
+        box = _clipped(box, width, height, what, whose, notes)
+    elif mask is not None:
+        box = _box_of(mask, what)
+    elif scribble or point:
+        box = _box_around(scribble or ((point,) if point else ()), width, height)
+    if box is None:
+        raise InputError(f"{what} has no bbox, point, scribble or mask that says where it is")
+    stem = "-".join(noun.split()).lower() or "instance"
+    numbers[stem] = numbers.get(stem, 0) + 1
+    return Instance(
+        id=f"{stem}-{numbers[stem]}",
+        phrase=phrase,
+        noun=noun if noun.strip() else None,
+        box_xyxy=box,
+        point_xy=point,
+        scribble_xy=scribble,
+        mask=mask,
+    )
+
+
+def _clipped(box: BoxTuple, width: int, height: int, what: str, whose: str, notes: list[str]) -> BoxTuple:
+    x0, y0, x1, y1 = box
+    shown = ", ".join(f"{v:g}" for v in box)
+    if x1 < x0 or y1 < y0:
+        raise InputError(f"{what}: bbox is inverted: corners [{shown}]; is --bbox-format right?")
+    if x1 == x0 or y1 == y0:
+        notes.append(f"{whose}{what} has an empty bbox: corners [{shown}]")
+        box = x0, y0, x1, y1 = (x0, y0, max(x1, x0 + _THIN_PX), max(y1, y0 + _THIN_PX))
+    if _fits(box, width, height):
+        return box
+    inside = (max(x0, 0.0), max(y0, 0.0), min(x1, float(width)), min(y1, float(height)))
+    if inside[2] <= inside[0] or inside[3] <= inside[1]:
+        raise InputError(f"{what}: bbox with corners [{shown}] lies outside the {width}x{height} canvas")
+    notes.append(f"{whose}cut {what} at the border: its corners [{shown}] leave the {width}x{height} canvas")
+    return inside
+
+
+def _points(value: Any, what: str) -> Points:
+    """`[[x, y], ...]`, or the same numbers in one flat list."""
+    if isinstance(value, list) and value and all(_number(v) for v in value):
+        value = [value[k : k + 2] for k in range(0, len(value), 2)]
+    if not isinstance(value, list) or not all(
+        isinstance(pair, list) and len(pair) == 2 and all(map(_number, pair)) for pair in value
+    ):
+        raise InputError(f"{what} is no list of x and y")
+    return tuple((float(x), float(y)) for x, y in value)
+
+
+def _number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < 1e9
+
+
+def _box_around(points: Points, width: int, height: int) -> BoxTuple:
+    """The box that stands for a scribble (tight, but not thinner than a pixel) or for a lone point."""
+    xs, ys = [x for x, _ in points], [y for _, y in points]
+    least = _POINT_BOX_SHARE * min(width, height) if len(points) == 1 else 1.0
+    across, down = (max(least - (max(v) - min(v)), 0.0) / 2 for v in (xs, ys))
+    x0, y0 = max(min(xs) - across, 0.0), max(min(ys) - down, 0.0)
+    return (x0, y0, min(max(xs) + across, float(width)), min(max(ys) + down, float(height)))
+
+
+def _mask(value: Any, width: int, height: int, what: str) -> Mask | None:
+    """COCO's run lengths, compressed or as numbers, or its polygons; None for the empty list of a missing mask."""
+    if value is None or value == [] or value == {}:
+        return None
+    if isinstance(value, list):
+        return _polygon_mask(value, width, height, what)
+    size, counts = (value.get("size"), value.get("counts")) if isinstance(value, dict) else (None, None)
+    if not isinstance(size, list) or len(size) != 2 or not all(isinstance(v, int) for v in size):
+        raise InputError(f"{what}: mask is no run-length encoding {{size: [height, width], counts}}")
+    if size != [height, width]:
+        raise InputError(
+            f"{what}: the mask is {size[1]}x{size[0]} pixels, the canvas {width}x{height}; they must be equal"
+        )
+    if isinstance(counts, str):
+        return Mask(size=(height, width), counts=counts)
+    if not isinstance(counts, list) or not all(type(v) is int and v >= 0 for v in counts):
+        raise InputError(f"{what}: mask: counts are neither text nor numbers of pixels")
+    if sum(counts) != height * width:
+        raise InputError(f"{what}: mask: the counts add up to {sum(counts)} of {height * width} pixels")
+    return encode_mask(_filled(counts, height, width))
+
+
+def _polygon_mask(polygons: list[Any], width: int, height: int, what: str) -> Mask:
+    from pycocotools import mask as coco
+
+    for polygon in polygons:
+        points = _points(polygon, f"{what}: mask: a polygon")
+        if len(points) < 3:
+            raise InputError(f"{what}: mask: a polygon has {len(points)} points; it needs three or more")
+        for x, y in points:
+            if not (-_TOLERANCE_PX <= x <= width + _TOLERANCE_PX and -_TOLERANCE_PX <= y <= height + _TOLERANCE_PX):
+                raise InputError(
+                    f"{what}: mask: the polygon's point [{x:g}, {y:g}] lies outside the {width}x{height} canvas"
+                )
+    flat = [[v for point in _points(polygon, what) for v in point] for polygon in polygons]
+    merged = coco.merge(coco.frPyObjects(flat, height, width))
+    return Mask(size=(height, width), counts=merged["counts"].decode("ascii"))
+
+
+def _box_of(mask: Mask, what: str) -> BoxTuple:
+    height, width = mask.size
+    try:
+        runs = read_runs(mask.counts, height, width)
+    except ValueError as error:
+        raise InputError(f"{what}: mask: {error}") from None
+    bounds = mask_bounds(_filled(runs, height, width))
+    if bounds is None:
+        raise InputError(f"{what}: its mask is empty; leave it out or mark at least one pixel")
+    x0, y0, x1, y1 = bounds
+    return (float(x0), float(y0), float(x1), float(y1))
+
+
+def _filled(runs: Sequence[int], height: int, width: int) -> np.ndarray[Any, np.dtype[np.bool_]]:
+    columns = np.repeat(np.arange(len(runs)) % 2 == 1, runs)
+    return np.asarray(columns.reshape(width, height).T)
+
+
+def _plain(value: float) -> float | int:
+    rounded = round(value, 6)
+    return int(rounded) if rounded.is_integer() else rounded

@@ -51,7 +51,6 @@ class ModelPool:
         self.preset, self.device, self.dtype = preset, device, dtype
         self._loaded: dict[str, Any] = {}
         self._offloader = Offloader(offload, device)
-        quiet_libraries()
         self._text: OrderedDict[int, TextEncoder] = OrderedDict()
 
     def _get(self, role: str) -> Any:
@@ -65,7 +64,9 @@ class ModelPool:
         key = json.dumps(parts, sort_keys=True)
         if key not in self._loaded:
             offloaded = self._offloader.how != "none" and spec.family in OFFLOADED
-            made = FAMILIES[spec.family](Parts(spec, getattr(torch, dtype), "cpu" if offloaded else self.device))
+            made_of = Parts(spec, getattr(torch, dtype), "cpu" if offloaded else self.device)
+            quiet_libraries()  # After the files are found: what is missing is said before the libraries' seconds are spent.
+            made = FAMILIES[spec.family](made_of)
             if offloaded:
                 self._offloader.take(made.components.values())
             self._loaded[key] = made

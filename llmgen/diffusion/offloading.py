@@ -12,9 +12,6 @@ from collections.abc import Iterable
 from typing import Any, Literal
 
 import torch
-from accelerate import cpu_offload
-from accelerate.hooks import ModelHook, add_hook_to_module
-from accelerate.utils import send_to_device
 from torch import nn
 
 Offload = Literal["none", "model", "sequential"]
@@ -29,18 +26,31 @@ def device_of(module: nn.Module) -> torch.device:
     return next(module.parameters()).device
 
 
-class _InTurn(ModelHook):
-    """Brings a module to the device and sends the others of its ring home."""
+class _InTurn:
+    """A hook of accelerate's kind: brings a module to the device and sends the others of its ring home."""
+
+    no_grad = False
 
     def __init__(self, ring: list[nn.Module], device: torch.device) -> None:
         self.ring, self.execution_device = ring, device
 
+    def init_hook(self, module: nn.Module) -> nn.Module:
+        return module
+
     def pre_forward(self, module: nn.Module, *args: Any, **kwargs: Any) -> tuple[Any, Any]:
+        from accelerate.utils import send_to_device
+
         for other in self.ring:
             if other is not module and next(other.parameters()).device != _HOME:
                 other.to(_HOME)
         module.to(self.execution_device)
         return send_to_device(args, self.execution_device), send_to_device(kwargs, self.execution_device)
+
+    def post_forward(self, module: nn.Module, output: Any) -> Any:
+        return output
+
+    def detach_hook(self, module: nn.Module) -> nn.Module:
+        return module
 
 
 _HOME = torch.device("cpu")
@@ -60,6 +70,9 @@ class Offloader:
 
     def take(self, modules: Iterable[Any]) -> None:
         """Offload modules that are in main memory now. What is no module, or was taken before, is left alone."""
+        from accelerate import cpu_offload
+        from accelerate.hooks import add_hook_to_module
+
         for module in modules:
             if self.how == "none" or not isinstance(module, nn.Module) or any(module is known for known in self.ring):
                 continue

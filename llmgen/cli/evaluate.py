@@ -1,11 +1,12 @@
 """`llmgen evaluate`: records to scores."""
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from llmgen.cli.completion import method_names
-from llmgen.cli.options import InputArg, StageFlags, with_stage_flags
+from llmgen.cli.options import InputArg, StageFlags, parse_settings, with_stage_flags
 from llmgen.cli.output import out
 from llmgen.cli.stage import raise_failures, run_stage_command
 
@@ -18,13 +19,40 @@ def evaluate(
     method: Annotated[
         str,
         typer.Argument(
-            metavar="METHOD", help="lmd or coco; see `llmgen methods`.", autocompletion=method_names("evaluate")
+            metavar="METHOD",
+            help="lmd, coco, pim, attributes or grounding; see `llmgen methods`.",
+            autocompletion=method_names("evaluate"),
         ),
     ],
     source: InputArg = "-",
     judge: Annotated[
         bool | None, typer.Option("--judge/--no-judge", help="Let the preset's judge look, which no loop ever asks.")
     ] = None,
+    answers: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="attributes: keep the model's answers here, ask none twice. grounding: replies by record.",
+        ),
+    ] = None,
+    annotations: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="coco, pim: compare --results with these COCO annotations, without records."),
+    ] = None,
+    results: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="A detector's results as COCO's JSON list; with --annotations.")
+    ] = None,
+    subset: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Ids of the images that count, one a line; with --annotations.")
+    ] = None,
+    first: Annotated[
+        int | None, typer.Option(min=1, metavar="K", help="Count the first K images by id; with --annotations.")
+    ] = None,
+    squeeze: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Write --annotations for pictures stretched to --side, and stop."),
+    ] = None,
+    side: Annotated[int, typer.Option(min=1, max=16384, help="Side of stretched pictures in pixels.")] = 512,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print the summary to stdout as JSON, not the records.")
     ] = False,
@@ -32,18 +60,129 @@ def evaluate(
     flags: StageFlags,
 ) -> None:
     """Score layouts, detections or pictures; a table to stderr, records to stdout."""
-    done = run_stage_command("evaluate", source, method, flags, {"judge": judge}, records_to_stdout=not as_json)
+    if annotations is not None:
+        if source != "-" or judge is not None or answers is not None:
+            raise typer.BadParameter("--annotations are compared with --results: no INPUT, no --judge and no --answers")
+        if squeeze is not None:
+            _squeeze(annotations, squeeze, side, flags)
+        else:
+            _compare_files(method, annotations, results, subset, first, as_json, flags)
+        return
+    if any(given is not None for given in (results, subset, squeeze, first)):
+        raise typer.BadParameter("--results, --subset, --first and --squeeze go with --annotations")
+    named = {"judge": judge, "answers": None if answers is None else str(answers)}
+    done = run_stage_command("evaluate", source, method, flags, named, records_to_stdout=not as_json)
     if done is None:
         return
-    if any(record.error is None for record in done.result.records):
-        from llmgen.evaluate.summary import summarize
+    records = done.result.records
+    if any(record.error is None for record in records):
+        from llmgen.evaluate.summary import metrics_of, summarize
 
-        summary = summarize(done.result.records, method)
+        summaries = [summarize(records, metric) for metric in metrics_of(records, method) or [method]]
         if as_json:
-            out.json(summary)
+            out.json(summaries[0] if len(summaries) == 1 else {"method": method, "summaries": summaries})
+        elif len(summaries) == 1:
+            show_summary(summaries[0])
         else:
-            show_summary(summary)
-    raise_failures(done.result.records, done.dropped)
+            show_summaries(method, summaries)
+    raise_failures(records, done.dropped)
+
+
+def _squeeze(annotations: Path, target: Path, side: int, flags: StageFlags) -> None:
+    from llmgen.evaluate.files import squeeze_file
+    from llmgen.pipeline.single import refuse_existing
+
+    out.configure(quiet=flags.quiet, verbose=flags.verbose)
+    refuse_existing(target, False, flags.force)
+    failed = squeeze_file(annotations, target, side)
+    out.note(f"{target}: annotations for pictures of {side}x{side} pixels")
+    _raise_left_out(failed)
+
+
+def _compare_files(
+    method: str,
+    annotations: Path,
+    results: Path | None,
+    subset: Path | None,
+    first: int | None,
+    as_json: bool,
+    flags: StageFlags,
+) -> None:
+    from llmgen.artifacts.files import write_atomic
+    from llmgen.artifacts.io import pretty_json
+    from llmgen.engine.config import build_config
+    from llmgen.evaluate.files import CocoFiles, evaluate_files
+    from llmgen.pipeline.single import refuse_existing
+    from llmgen.registry import resolve
+
+    if method not in ("coco", "pim"):
+        raise typer.BadParameter("--annotations are for the methods coco and pim", param_hint="METHOD")
+    if results is None:
+        raise typer.BadParameter("--annotations need --results, or --squeeze", param_hint="--results")
+    out.configure(quiet=flags.quiet, verbose=flags.verbose)
+    target = None if flags.output is None or str(flags.output) == "-" else flags.output
+    refuse_existing(target, False, flags.force)
+    settings: dict[str, Any] = {}
+    if method == "pim":
+        config = build_config(resolve("evaluate", "pim"), {}, parse_settings(flags.settings))
+        settings = {**config.model_dump(), "seed": flags.seed}
+    elif flags.settings:
+        raise typer.BadParameter("COCO's figures have no settings", param_hint="--set")
+    summary = evaluate_files(CocoFiles(annotations, results, subset, first), method, **settings)
+    if target is not None:
+        write_atomic(target, pretty_json(summary).encode())
+    if as_json:
+        out.json(summary)
+    else:
+        _show_files(summary)
+    _raise_left_out({entry["image_id"]: entry["reason"] for entry in summary["failed"]})
+
+
+def _show_files(summary: dict[str, Any]) -> None:
+    """The comparison of two files as a table on stdout: it is what was asked for."""
+    images = summary["images"]
+    title = f"{summary['metric']} of {summary['results']} on {images['n']} images ({images['rule']})"
+    if summary["metric"] == "coco":
+        kinds = [kind for kind in ("bbox", "segm") if kind in summary]
+        rows = [[name, *(_number(summary[kind][name]) for kind in kinds)] for name in summary["bbox"]]
+        columns = ["figure", *({"bbox": "#boxes", "segm": "#masks"}[kind] for kind in kinds)]
+    else:
+        columns = ["score", "#mean [95 %]", "#pictures"]
+        rows = [
+            [name, _share({"accuracy": score["mean"], "ci95": score["ci95"]}), str(score["n"])]
+            for name, score in summary["scores"].items()
+        ]
+    out.table(title, columns, rows, to_stdout=True)
+    if summary["n_foreign_results"]:
+        out.warn(f"{summary['n_foreign_results']} results are of images that the annotations do not know")
+
+
+def _raise_left_out(failed: dict[int, str]) -> None:
+    from llmgen.errors import PartialFailure
+
+    for number, reason in list(failed.items())[:10]:
+        out.warn(f"left out: image {number}: {reason}")
+    if failed:
+        raise PartialFailure(f"{len(failed)} images were left out; the others are complete")
+
+
+def show_summaries(method: str, summaries: list[dict[str, Any]]) -> None:
+    """Several metrics of one method as a table on stderr, one a line."""
+    rows = []
+    paired = any("initial" in summary for summary in summaries)
+    for summary in summaries:
+        name = summary["metric"].removeprefix(f"{method}.")
+        first = _share(summary.get("initial", {}).get("overall", {}))
+        last = summary["overall"]
+        rows.append([name, *([first] if paired else []), _share(last), str(last["n"])])
+    columns = ["score", *(["#first picture"] if paired else []), "#last picture" if paired else "#mean [95 %]", "#n"]
+    out.table(f"{method} of {summaries[0]['of']} by {summaries[0]['by']}", columns, rows)
+    for summary in summaries:
+        if summary["overall"].get("mean_over_labels") is not None:
+            values = summary["overall"]
+            out.note(
+                f"{summary['metric']}: {_number(values['mean_over_labels'])} over {values['n_labels']} labels of all pictures"
+            )
 
 
 def show_summary(summary: dict[str, Any]) -> None:
@@ -60,7 +199,8 @@ def show_summary(summary: dict[str, Any]) -> None:
     if not first:
         columns, rows = [columns[0], *columns[2:]], [[row[0], *row[2:]] for row in rows]
     out.table(title, columns, rows)
-    measures = {name: summary["overall"][name] for name in ("ap", "ap50", "ap75", "ar") if name in summary["overall"]}
+    names = [f"{front}{name}" for front in ("", "mask_") for name in ("ap", "ap50", "ap75", "ar")]
+    measures = {name: summary["overall"][name] for name in names if name in summary["overall"]}
     if measures:
         out.note(", ".join(f"{name} {_number(value)}" for name, value in measures.items()))
     change = summary.get("change")

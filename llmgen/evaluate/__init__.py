@@ -1,3 +1,9 @@
 """Scoring: does the picture show what the prompt asked for."""
 
-METHODS = {"coco": "llmgen.evaluate.coco:CocoEvaluate", "lmd": "llmgen.evaluate.lmd:LmdEvaluate"}
+METHODS = {
+    "attributes": "llmgen.evaluate.attributes:AttributesEvaluate",
+    "coco": "llmgen.evaluate.coco:CocoEvaluate",
+    "grounding": "llmgen.evaluate.grounding:GroundingEvaluate",
+    "lmd": "llmgen.evaluate.lmd:LmdEvaluate",
+    "pim": "llmgen.evaluate.pim:PimEvaluate",
+}

@@ -1,23 +1,27 @@
 """Detections against a plan's boxes: COCO's average precision, and an F1 for a single picture."""
 
-import contextlib
-import io
-import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
-from llmgen.artifacts import Detection, Layout, Record
+import numpy as np
+from PIL import Image
+
+from llmgen.artifacts import Detection, Instance, Layout, Mask, Record
+from llmgen.evaluate.coco_figures import Kind, coco_figures
 from llmgen.llm.grammar import read_phrase
-from llmgen.vision.boxes import BoxTuple, iou, xyxy_to_xywh
+from llmgen.vision.boxes import BoxTuple, area, iou, xyxy_to_xywh
+from llmgen.vision.masks import BoolMask, decode_mask, encode_mask
 
 
 @dataclass(frozen=True)
 class LabelledBox:
-    """A box with its category."""
+    """A box with its category, and its mask if it has one."""
 
     category: str
     box_xyxy: BoxTuple
     score: float = 1.0
+    mask: Mask | None = None
 
 
 @dataclass(frozen=True)
@@ -41,16 +45,34 @@ def wanted_boxes(layout: Layout, size: tuple[int, int]) -> tuple[LabelledBox, ..
     across, down = size[0] / layout.width, size[1] / layout.height
     boxes = []
     for instance in layout.instances:
-        noun, attributes = read_phrase(instance.phrase)
-        name = " ".join((*(instance.attributes or attributes), instance.noun or noun))
         x0, y0, x1, y1 = instance.box_xyxy
-        boxes.append(LabelledBox(name, (x0 * across, y0 * down, x1 * across, y1 * down)))
+        box = (x0 * across, y0 * down, x1 * across, y1 * down)
+        boxes.append(LabelledBox(category_of(instance), box, mask=resized_mask(instance.mask, size)))
     return tuple(boxes)
+
+
+def category_of(instance: Instance) -> str:
+    """Attributes and noun of an instance, for example `red ball`; what a detector calls a confirmed find."""
+    noun, attributes = read_phrase(instance.phrase)
+    return " ".join((*(instance.attributes or attributes), instance.noun or noun))
+
+
+def resized_mask(mask: Mask | None, size: tuple[int, int]) -> Mask | None:
+    """A plan's mask in the pixels of its picture, nearest neighbours."""
+    if mask is None or mask.size == (size[1], size[0]):
+        return mask
+    return encode_mask(resize_mask(decode_mask(mask), size))
 
 
 def found_boxes(detections: Sequence[Detection]) -> tuple[LabelledBox, ...]:
     """Detections under their phrases; a ball whose colour nobody confirmed is no `red ball`."""
-    return tuple(LabelledBox(found.phrase, found.box_xyxy, found.score) for found in detections)
+    return tuple(LabelledBox(found.phrase, found.box_xyxy, found.score, found.mask) for found in detections)
+
+
+def resize_mask(mask: BoolMask, size: tuple[int, int]) -> BoolMask:
+    """A mask `bool[h, w]` for a picture of another width and height, nearest neighbours."""
+    resized = Image.fromarray(mask.astype(np.uint8)).resize(size, Image.Resampling.NEAREST)
+    return np.asarray(resized, dtype=bool)
 
 
 def scored_pictures(records: Sequence[Record], *, initial: bool = False) -> list[ScoredPicture]:
@@ -98,52 +120,36 @@ def f1_at(picture: ScoredPicture, threshold: float = 0.5) -> tuple[float, int]:
     return (2 * matches / total if total else 1.0), matches
 
 
-def average_precision(pictures: Sequence[ScoredPicture]) -> dict[str, float | None]:
+def average_precision(pictures: Sequence[ScoredPicture], kind: Kind = "bbox") -> dict[str, float | None]:
     """COCO's figures over all pictures, phrases as categories.
 
     Args:
         pictures: Wanted and found boxes. Only categories that are wanted somewhere count, as COCO has it: a detection of any other
             is no false positive (`f1_at` counts it as one).
+        kind: Compare boxes or masks.
 
     Returns:
         `ap` (mean over IoU 0.5 to 0.95), `ap50`, `ap75` and `ar` (up to 100 detections a picture), each in [0, 1]; null when nothing
-        was wanted.
+        was wanted, and for masks also when anything wanted or found has none.
 
     Source:
         pycocotools' `COCOeval` with its own settings.
     """
     names = sorted({box.category for picture in pictures for box in picture.wanted})
-    if not names:
+    boxes = [box for picture in pictures for box in (*picture.wanted, *picture.found)]
+    if not names or (kind == "segm" and any(box.mask is None for box in boxes)):
         return {"ap": None, "ap50": None, "ap75": None, "ar": None}
-    with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
-        # pycocotools prints its progress and hands numpy an array type of before numpy 2.
-        warnings.filterwarnings("ignore", category=DeprecationWarning)
-        stats = _coco_stats(pictures, {name: number for number, name in enumerate(names, start=1)})
-    return {"ap": stats[0], "ap50": stats[1], "ap75": stats[2], "ar": stats[8]}
-
-
-def _coco_stats(pictures: Sequence[ScoredPicture], category_id: dict[str, int]) -> list[float]:
-    from pycocotools.coco import COCO
-    from pycocotools.cocoeval import COCOeval
-
-    wanted, found = COCO(), COCO()
-    frame = {
-        "info": {},
+    category_id = {name: number for number, name in enumerate(names, start=1)}
+    dataset = {
         "images": [{"id": number} for number in range(1, len(pictures) + 1)],
         "categories": [{"id": number, "name": name} for name, number in category_id.items()],
+        "annotations": _annotations([picture.wanted for picture in pictures], category_id),
     }
-    wanted.dataset = {**frame, "annotations": _annotations([picture.wanted for picture in pictures], category_id)}
-    found.dataset = {**frame, "annotations": _annotations([picture.found for picture in pictures], category_id)}
-    wanted.createIndex()
-    found.createIndex()
-    evaluation = COCOeval(wanted, found, "bbox")
-    evaluation.evaluate()
-    evaluation.accumulate()
-    evaluation.summarize()
-    return [float(value) for value in evaluation.stats]
+    figures = coco_figures(dataset, _annotations([picture.found for picture in pictures], category_id), kind)
+    return {"ap": figures["ap"], "ap50": figures["ap50"], "ap75": figures["ap75"], "ar": figures["ar_100"]}
 
 
-def _annotations(pictures: Sequence[Sequence[LabelledBox]], category_id: dict[str, int]) -> list[dict[str, object]]:
+def _annotations(pictures: Sequence[Sequence[LabelledBox]], category_id: dict[str, int]) -> list[dict[str, Any]]:
     rows = [
         (image, box) for image, boxes in enumerate(pictures, start=1) for box in boxes if box.category in category_id
     ]
@@ -153,9 +159,10 @@ def _annotations(pictures: Sequence[Sequence[LabelledBox]], category_id: dict[st
             "image_id": image,
             "category_id": category_id[box.category],
             "bbox": list(xyxy_to_xywh(box.box_xyxy)),
-            "area": (box.box_xyxy[2] - box.box_xyxy[0]) * (box.box_xyxy[3] - box.box_xyxy[1]),
+            "area": area(box.box_xyxy),
             "iscrowd": 0,
             "score": box.score,
+            **({"segmentation": {"size": list(box.mask.size), "counts": box.mask.counts}} if box.mask else {}),
         }
         for number, (image, box) in enumerate(rows, start=1)
     ]

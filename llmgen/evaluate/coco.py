@@ -1,15 +1,14 @@
 """Detections against the layout: is each planned object found in its box."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import TYPE_CHECKING, ClassVar
 
 from pydantic import Field
 
 from llmgen.artifacts import Kind, ModelUse, Record, Score, Stage
 from llmgen.engine.stage import StageConfig
-from llmgen.errors import InputError
-from llmgen.evaluate.average_precision import f1_at, scored_pictures
-from llmgen.evaluate.scores import merge_scores, pictures_to_score
+from llmgen.evaluate.average_precision import ScoredPicture, f1_at, found_boxes, wanted_boxes
+from llmgen.evaluate.scores import check_mask, looks_to_score, merge_scores
 from llmgen.evaluate.verdict import prompt_type
 from llmgen.llm.grammar import read_prompt
 
@@ -27,6 +26,7 @@ class CocoEvaluateConfig(StageConfig):
 class CocoEvaluate:
     """Scores a record by the F1 of its detections against its layout; the summary adds AP and AR over all records.
 
+    AP and AR are of boxes and, where plan and detections have them, of masks.
     Phrases are the categories: a ball found in the box of a red ball counts only when its colour was confirmed. Detections are those in
     the record, so their thresholds bound what AP can reach.
     """
@@ -51,30 +51,26 @@ class CocoEvaluate:
         """Add scores.
 
         Raises:
-            InputError: If a record has no layout or no detections.
+            InputError: If a record has no layout or no detections, or a mask that is broken.
         """
         return [record.grown(scores=merge_scores(record.scores or (), self._scores(record))) for record in records]
 
     def _scores(self, record: Record) -> list[Score]:
-        if record.layout is None or record.detections is None:
-            missing = "layout" if record.layout is None else "detections"
-            raise InputError(
-                f"record {record.id!r} has no {missing}; `evaluate coco` compares detections with a layout"
-            )
-        kinds: list[Literal["detections", "initial", "final"]] = [of for of, _ in pictures_to_score(record)]
         scores = []
-        for of in kinds or ["detections"]:
-            pictures = scored_pictures([record], initial=of == "initial")
-            for picture in pictures:  # none for a first picture at which nobody looked
-                value, matches = f1_at(picture, self.config.iou)
-                scores.append(
-                    Score(
-                        metric=self.name,
-                        of=of,
-                        value=value,
-                        type=record.type or prompt_type(read_prompt(record.prompt)),
-                        by="detector",
-                        detail=f"{matches} of {len(picture.wanted)} wanted boxes matched by {len(picture.found)} detections",
-                    )
+        for look in looks_to_score(record, "evaluate coco"):
+            for found in look.detections:
+                if found.mask is not None:
+                    check_mask(record, found, look.size)
+            picture = ScoredPicture(wanted_boxes(look.layout, look.size), found_boxes(look.detections))
+            value, matches = f1_at(picture, self.config.iou)
+            scores.append(
+                Score(
+                    metric=self.name,
+                    of=look.of,
+                    value=value,
+                    type=record.type or prompt_type(read_prompt(record.prompt)),
+                    by="detector",
+                    detail=f"{matches} of {len(picture.wanted)} wanted boxes matched by {len(picture.found)} detections",
                 )
+            )
         return scores

@@ -2,14 +2,27 @@
 
 from collections.abc import Iterable, Sequence
 from math import comb
-from typing import Any
+from typing import Any, Literal
 
 from llmgen.artifacts import Record, Score
 from llmgen.artifacts.statistics import wilson
 from llmgen.evaluate.average_precision import average_precision, scored_pictures
+from llmgen.evaluate.grounding import label_overlaps
+from llmgen.evaluate.intervals import bootstrap
 
 _BY = ("judge", "detector", "layout")
 _LAST_OF = ("final", "detections", "layout")
+#: Metrics whose scores say right or wrong of a whole picture.
+_VERDICTS = ("lmd", "coco")
+
+
+def metrics_of(records: Sequence[Record], method: str) -> list[str]:
+    """The metrics of a method that the records have scores of, in the order in which the method gives them.
+
+    A method gives scores under its own name, or under several that begin with it and a dot, such as `pim.point`.
+    """
+    names = dict.fromkeys(score.metric for record in records for score in record.scores or ())
+    return [name for name in names if name == method or name.startswith(f"{method}.")]
 
 
 def summarize(records: Sequence[Record], metric: str, *, by: str | None = None) -> dict[str, Any]:
@@ -17,20 +30,24 @@ def summarize(records: Sequence[Record], metric: str, *, by: str | None = None) 
 
     Args:
         records: Records with scores. Those with `error` are counted and listed, not averaged.
-        metric: `lmd` or `coco`.
+        metric: `lmd`, `coco`, or one of `metrics_of`.
         by: Whose scores: `judge`, `detector` or `layout`. By default the first of these that scored anything.
 
     Returns:
         A JSON-ready dictionary:
 
         - `metric`, `by`, `of` (`final`, `detections` or `layout`).
-        - `overall`: `accuracy` in [0, 1], `n`, `ci95` (Wilson; null where scores are no verdicts), `n_prompts` (distinct prompts; repeats
-          of a prompt make the interval too narrow).
+        - `overall`: `accuracy` in [0, 1] (the mean over records), `n`, `ci95` (Wilson for verdicts of `lmd`, else a bootstrap over
+          records; null for a single record that is no verdict), `n_prompts` (distinct prompts; repeats of a prompt make the interval
+          too narrow).
         - `by_type`: the same for each type of prompt.
         - `initial`: `overall` and `by_type` of the first pictures, where they were scored.
-        - `change`: exact McNemar test of first against last picture: `fixed`, `broken`, `p_value`.
+        - `change`, for `lmd` and `coco`: exact McNemar test of first against last picture: `fixed`, `broken`, `p_value`.
         - `n_failed`, `failed` (ids) and, when there are any, `accuracy_failed_as_wrong`; `n_unscored`: records without this score.
-        - for `coco`, `overall` and `initial.overall` also have `ap`, `ap50`, `ap75`, `ar` over all pictures, and `accuracy` is the mean F1.
+        - for `coco`, `overall` and `initial.overall` also have `ap`, `ap50`, `ap75`, `ar` over all pictures, and `accuracy` is the mean
+          F1; where plan and detections have masks, `mask_ap` and so on, too.
+        - for `grounding.corners` and `grounding.as_published`, `overall` also has `mean_over_labels` and `n_labels`: the published mean
+          is taken over all labels of all pictures at once.
     """
     done = [record for record in records if record.error is None]
     failed = [record.id for record in records if record.error is not None]
@@ -39,7 +56,7 @@ def summarize(records: Sequence[Record], metric: str, *, by: str | None = None) 
     of = _first(_LAST_OF, {of for scores in scored.values() for of in scores})
     last = [(record, scored[record.id][of]) for record in done if of in scored[record.id]]
     first = [(record, scored[record.id]["initial"]) for record in done if "initial" in scored[record.id]]
-    shares = metric != "coco"
+    shares = metric == "lmd"
     summary: dict[str, Any] = {"metric": metric, "by": by, "of": of, **_table(last, shares)}
     if first:
         summary["initial"] = _table(first, shares)
@@ -48,12 +65,17 @@ def summarize(records: Sequence[Record], metric: str, *, by: str | None = None) 
             for record in done
             if {"initial", of} <= scored[record.id].keys()
         ]
-        summary["change"] = mcnemar(pairs)
+        if metric in _VERDICTS:
+            summary["change"] = mcnemar(pairs)
     if metric == "coco":
-        summary["overall"].update(average_precision(scored_pictures([record for record, _ in last])))
+        summary["overall"].update(_precision([record for record, _ in last], initial=False))
         if first:
-            pictures = scored_pictures([record for record, _ in first], initial=True)
-            summary["initial"]["overall"].update(average_precision(pictures))
+            summary["initial"]["overall"].update(_precision([record for record, _ in first], initial=True))
+    if metric in ("grounding.corners", "grounding.as_published"):
+        reading: Literal["xywh", "corners"] = "corners" if metric.endswith("corners") else "xywh"
+        overlaps = [value for record, score in last for value in label_overlaps(record, score, reading)]
+        mean = sum(overlaps) / len(overlaps) if overlaps else None
+        summary["overall"].update(mean_over_labels=mean, n_labels=len(overlaps))
     summary |= {"n_failed": len(failed), "failed": failed, "n_unscored": len(done) - len(last)}
     if failed and last:
         summary["accuracy_failed_as_wrong"] = sum(score.value for _, score in last) / (len(last) + len(failed))
@@ -80,6 +102,15 @@ def mcnemar(pairs: Iterable[tuple[float, float]]) -> dict[str, Any]:
     return {"fixed": fixed, "broken": broken, "p_value": min(1.0, 2 * tail / 2**n)}
 
 
+def _precision(records: Sequence[Record], *, initial: bool) -> dict[str, float | None]:
+    pictures = scored_pictures(records, initial=initial)
+    masks = average_precision(pictures, "segm")
+    return {
+        **average_precision(pictures),
+        **{f"mask_{name}": value for name, value in masks.items() if value is not None},
+    }
+
+
 def _first(order: Sequence[str], present: set[str]) -> str:
     return next((name for name in order if name in present), min(present, default=order[0]))
 
@@ -103,12 +134,13 @@ def _table(scored: Sequence[tuple[Record, Score]], shares: bool) -> dict[str, An
 
 
 def _mean(scored: Sequence[tuple[Record, Score]], shares: bool) -> dict[str, Any]:
-    # An interval of a share fits verdicts only; an F1 that happens to be 0 or 1 everywhere is still no verdict.
+    # Wilson's interval fits verdicts only; an F1 that happens to be 0 or 1 everywhere is still no verdict.
     values = [score.value for _, score in scored]
     binary = shares and all(value in (0.0, 1.0) for value in values)
+    interval = (wilson(round(sum(values)), len(values)) if binary else bootstrap(values)) if values else None
     return {
         "accuracy": sum(values) / len(values) if values else None,
         "n": len(values),
-        "ci95": list(wilson(round(sum(values)), len(values))) if values and binary else None,
+        "ci95": list(interval) if interval else None,
         "n_prompts": len({record.prompt for record, _ in scored}),
     }

@@ -28,7 +28,10 @@ FLAGS = {
         *STAGE_FLAGS,
     ],
     "refine": ["source", "--method", "--strength", "--steps", "--guidance-scale", *STAGE_FLAGS],
-    "evaluate": ["method", "source", "--judge", "--no-judge", "--json", *STAGE_FLAGS],
+    "evaluate": (
+        "method source --judge --no-judge --answers --annotations --results --subset --first --squeeze --side --json"
+    ).split()
+    + STAGE_FLAGS,
     "run": (
         "manifest --output -o --preset --planner --seed --device --dtype --offload --batch-size --set --resume --force "
         "--dry-run --quiet -q --verbose -v"

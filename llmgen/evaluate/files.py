@@ -1,0 +1,101 @@
+"""Evaluation of COCO's own files: annotations and a detector's results, without records and without models."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from llmgen.artifacts.files import write_atomic
+from llmgen.errors import InputError
+from llmgen.evaluate.coco_figures import Kind, coco_figures
+from llmgen.evaluate.coco_files import CocoPair, choose_images, pair, read_annotations, read_results
+from llmgen.evaluate.pim import pim_of_files
+from llmgen.evaluate.squeeze import squeeze_annotations
+
+
+@dataclass(frozen=True)
+class CocoFiles:
+    """What to compare."""
+
+    annotations: Path
+    """COCO instance annotations."""
+    results: Path
+    """A detector's results on pictures of the same ids, as `COCO.loadRes` takes them."""
+    subset: Path | None = None
+    """Ids of the images that count, one a line; all by default."""
+    first: int | None = None
+    """Take the first so many images by id instead."""
+
+
+def evaluate_files(files: CocoFiles, method: str, **settings: Any) -> dict[str, Any]:
+    """Compare results with annotations.
+
+    Args:
+        files: What to compare.
+        method: `coco` for AP and AR, `pim` for points in masks.
+        settings: Settings of `pim_of_files`.
+
+    Returns:
+        A JSON-ready dictionary:
+
+        - `metric`; `annotations` and `results`, the names of the files.
+        - `images`: `rule`, `n`, `sha256` and `ids` of the images that were meant to count.
+        - `bbox` and, where every result has a mask, `segm`: COCO's twelve figures; or `scores` of `pim`.
+        - `n_annotations`, `n_results`, and `n_foreign_results` of images that the annotations do not know.
+        - `n_failed` and `failed`: images that were left out, with the reason.
+
+    Raises:
+        InputError: If a file cannot be read, or nothing can be compared.
+    """
+    dataset = read_annotations(files.annotations)
+    subset = choose_images(dataset, files.subset, files.first)
+    both = pair(dataset, read_results(files.results), subset)
+    if not both.image_ids:
+        number, reason = next(iter(both.failed.items()))
+        raise InputError(f"no image can be compared; image {number}: {reason}")
+    summary: dict[str, Any] = {
+        "metric": method,
+        "annotations": files.annotations.name,
+        "results": files.results.name,
+        "images": {"rule": subset.rule, "n": len(subset.ids), "sha256": subset.sha256, "ids": list(subset.ids)},
+    }
+    if method == "coco":
+        summary |= {kind: coco_figures(both.dataset, both.results, kind) for kind in kinds_of(both)}
+    else:
+        summary["scores"] = pim_of_files(both, **settings)
+    return summary | {
+        "n_annotations": len(both.dataset["annotations"]),
+        "n_results": len(both.results),
+        "n_foreign_results": both.foreign,
+        "n_failed": len(both.failed),
+        "failed": [{"image_id": number, "reason": reason} for number, reason in sorted(both.failed.items())],
+    }
+
+
+def kinds_of(files: CocoPair) -> list[Kind]:
+    """Boxes, and masks where every annotation and every result has one."""
+    entries = (*files.dataset["annotations"], *files.results)
+    masks = bool(files.results) and all(entry.get("segmentation") for entry in entries)
+    return ["bbox", "segm"] if masks else ["bbox"]
+
+
+def squeeze_file(source: Path, target: Path, side: int) -> dict[int, str]:
+    """Write annotations for pictures that were resized to `side x side` pixels.
+
+    Args:
+        source: COCO instance annotations.
+        target: Where the adapted ones go.
+        side: Side of the new pictures in pixels.
+
+    Returns:
+        Image to the reason why it was left out.
+
+    Raises:
+        InputError: If the annotations cannot be read, or none can be adapted.
+        OutputError: If the target cannot be written.
+    """
+    adapted, failed = squeeze_annotations(read_annotations(source), side)
+    if not adapted["images"]:
+        raise InputError(f"{source}: no image can be adapted; {next(iter(failed.values()))}")
+    write_atomic(target, json.dumps(adapted, separators=(",", ":")).encode())
+    return failed

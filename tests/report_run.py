@@ -4,6 +4,7 @@ import hashlib
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from PIL import Image, ImageDraw
 
 from llmgen.artifacts import (
@@ -26,6 +27,7 @@ from llmgen.artifacts import (
     Score,
 )
 from llmgen.artifacts.io import pretty_json, write_artifact
+from llmgen.vision.masks import encode_mask
 
 SIZE = 128
 HOSTILE = "<script>document.title='owned'</script> \"quoted\" & {{ 7 * 7 }} <img src=x onerror=alert(1)>"
@@ -150,6 +152,65 @@ def records(folder: RunFolder) -> tuple[Record, ...]:
         _error(),
         _hostile(),
     )
+
+
+def inputs_layout() -> Layout:
+    """Three instances: one with everything, one with a mask, one with a box alone and a long phrase."""
+    stroke = ((14.0, 92.0), (22.0, 100.0), (32.0, 84.0), (42.0, 104.0), (52.0, 92.0))
+    ring = np.zeros((SIZE, SIZE), dtype=bool)
+    ring[20:60, 70:110] = True
+    ring[32:48, 82:98] = False
+    return Layout(
+        width=SIZE,
+        height=SIZE,
+        background_prompt="a meadow",
+        instances=(
+            Instance(
+                id="ball-1",
+                phrase="a red ball",
+                noun="ball",
+                box_xyxy=(12, 72, 54, 114),
+                point_xy=(33, 93),
+                scribble_xy=stroke,
+            ),
+            Instance(
+                id="tree-1", phrase="a green tree", noun="tree", box_xyxy=(70, 20, 110, 60), mask=encode_mask(ring)
+            ),
+            Instance(
+                id="car-1",
+                phrase="a blue car that has seen better days & <b>roads</b>",
+                noun="car",
+                box_xyxy=(66, 80, 122, 116),
+            ),
+        ),
+    )
+
+
+def write_inputs_run(root: Path) -> Path:
+    """Write a run of one record whose instances have points, scribbles and masks; its picture is twice as large as its layout.
+
+    Returns:
+        Its folder.
+    """
+    folder = RunFolder(root)
+    things: list[Thing] = [
+        ("red", "ball", (12, 72, 54, 114)),
+        ("green", "tree", (70, 20, 110, 60)),
+        ("blue", "car", (66, 80, 122, 116)),
+    ]
+    picture = folder.save("meadow", draw(things).resize((2 * SIZE, 2 * SIZE)))
+    seen = tuple(d.model_copy(update={"box_xyxy": tuple(2 * v for v in d.box_xyxy)}) for d in found(things))
+    record = Record(
+        kind="detections",
+        id="meadow",
+        prompt="a meadow with a red ball, a green tree and a blue car",
+        layout=inputs_layout(),
+        image=picture,
+        detections=seen,
+        history=(HistoryEntry(stage="generate", round=0, image=picture),),
+    )
+    write_artifact(root / "detections.json", "detections", [record])
+    return root
 
 
 def _fixed(folder: RunFolder) -> Record:

@@ -1,29 +1,20 @@
 """What is drawn over a picture: boxes, arrows and labels in the picture's own pixels."""
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, Literal
 
-from llmgen.artifacts import (
-    AddEdit,
-    ChangeAttributeEdit,
-    DeleteEdit,
-    Detection,
-    Edit,
-    EditPlan,
-    Layout,
-    MoveEdit,
-)
+from llmgen.artifacts import AddEdit, ChangeAttributeEdit, DeleteEdit, Detection, Edit, EditPlan, MoveEdit
 
-MarkKind = Literal["plan", "found", "judge", "add", "delete", "from", "move", "change"]
+MarkKind = Literal["found", "judge", "add", "delete", "from", "move", "change"]
 XYXY = tuple[float, float, float, float]
 
 FONT_SHARE: Final = 0.052
 """Height of a label's letters as a share of the picture's longer side."""
 _LETTER: Final = 0.74
 """Mean width of a letter in ems, by which room is kept for a label; the style sheet may grow labels by a fifth."""
-_LONGEST: Final = 30
+LONGEST_LABEL: Final = 30
 """Letters of a label before it is cut; the whole text stays in the title."""
 
 
@@ -80,17 +71,29 @@ def font_size(width: int, height: int) -> float:
     return max(width, height) * FONT_SHARE
 
 
-class _Labels:
+class Labels:
     """Finds room for labels, one after another, so that they do not cover each other."""
 
     def __init__(self, width: int, height: int) -> None:
+        """All room is free.
+
+        Args:
+            width: Width of the picture in pixels.
+            height: Height of the picture in pixels.
+        """
         self._width, self._height = width, height
         self._em = font_size(width, height)
         self._taken: list[XYXY] = []
 
-    def place(self, text: str, box: XYXY) -> Label:
-        """Put a label above its box, or inside, or below, wherever the first free place is."""
-        text = text if len(text) <= _LONGEST else text[: _LONGEST - 1].rstrip() + "…"
+    def place(self, text: str, box: XYXY, longest: int = LONGEST_LABEL) -> Label:
+        """Put a label above its box, or inside, or below, wherever the first free place is.
+
+        Args:
+            text: What it says.
+            box: Pixels of the picture.
+            longest: Letters that are left of a longer text.
+        """
+        text = text if len(text) <= longest else text[: longest - 1].rstrip() + "…"
         em = self._em
         room = len(text) * _LETTER * em
         x0, y0, x1, y1 = box
@@ -136,28 +139,21 @@ def _mark(
     return Mark(kind, number(x0), number(y0), number(x1 - x0), number(y1 - y0), title, label, arrow, badge)
 
 
-def _largest_first(boxes: Iterable[tuple[XYXY, str, str]]) -> list[tuple[XYXY, str, str]]:
-    # Small boxes are drawn last, so that their titles can be pointed at.
-    return sorted(boxes, key=lambda item: -(item[0][2] - item[0][0]) * (item[0][3] - item[0][1]))
-
-
-def _labelled(kind: MarkKind, boxes: Iterable[tuple[XYXY, str, str]], width: int, height: int) -> tuple[Mark, ...]:
-    labels = _Labels(width, height)
-    return tuple(_mark(kind, box, title, labels.place(text, box)) for box, text, title in _largest_first(boxes))
-
-
-def plan_marks(layout: Layout) -> tuple[Mark, ...]:
-    """The boxes of a plan with their phrases."""
-    boxes = [(i.box_xyxy, i.phrase, i.phrase) for i in layout.instances]
-    return _labelled("plan", boxes, layout.width, layout.height)
-
-
 def found_marks(
-    detections: Sequence[Detection], width: int, height: int, kind: Literal["found", "judge"] = "found"
+    detections: Sequence[Detection], labels: Labels, kind: Literal["found", "judge"] = "found"
 ) -> tuple[Mark, ...]:
-    """Found objects with their phrase; the title adds the score."""
-    boxes = [(d.box_xyxy, d.phrase, f"{d.id}, score {d.score:.2f}") for d in detections]
-    return _labelled(kind, boxes, width, height)
+    """Found objects with their phrase; the title adds the score.
+
+    Args:
+        detections: What was found.
+        labels: Where the picture still has room for text.
+        kind: Whose eyes they were.
+    """
+    # Small boxes are drawn last, so that their titles can be pointed at.
+    order = sorted(detections, key=lambda d: -(d.box_xyxy[2] - d.box_xyxy[0]) * (d.box_xyxy[3] - d.box_xyxy[1]))
+    return tuple(
+        _mark(kind, d.box_xyxy, f"{d.id}, score {d.score:.2f}", labels.place(d.phrase, d.box_xyxy)) for d in order
+    )
 
 
 def edit_marks(plan: EditPlan, width: int, height: int) -> tuple[Mark, ...]:

@@ -2,20 +2,14 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Final, Literal
+from typing import Literal
 
-from llmgen.artifacts import Detection, EditPlan, HistoryEntry, ImageRef, Record, Score
-from llmgen.report.overlay import EditWords, Mark, edit_marks, edit_words, font_size, found_marks, number, plan_marks
+from llmgen.artifacts import Detection, EditPlan, HistoryEntry, ImageRef, Layout, Record, Score
+from llmgen.report.instances import Drawing, draw_layout, has_inputs, in_words
+from llmgen.report.overlay import EditWords, Labels, Mark, edit_marks, edit_words, font_size, found_marks, number
 from llmgen.report.pictures import Picture, Pictures
 
 Layer = Literal["found", "edits", "region", "judge"]
-LAYERS: Final[dict[Layer, tuple[str, bool]]] = {
-    "found": ("Found", True),
-    "edits": ("Edits", True),
-    "region": ("Editable region", False),
-    "judge": ("Seen while scoring", False),
-}
-"""What can be shown and hidden: its words, and whether it is shown at first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +24,8 @@ class Step:
         font_size: Size of the labels in the same pixels.
         picture: None for the plan, which is drawn on an empty canvas.
         final: Whether this is the record's last word.
-        marks: Layers with what they draw; the plan's marks are always shown.
+        plan: What the layout asks for: all there is on an empty canvas, layers like the others over a picture.
+        marks: Layers with what they draw.
         region: Veil over what an edit may not change.
         edits: The edits that made the picture, in words.
         planned: The edits are planned but not carried out.
@@ -47,7 +42,7 @@ class Step:
     picture: Picture | None = None
     final: bool = False
     dropped: bool = False
-    plan: tuple[Mark, ...] = ()
+    plan: Drawing | None = None
     marks: tuple[tuple[Layer, tuple[Mark, ...]], ...] = ()
     region: Picture | None = None
     edits: tuple[EditWords, ...] = ()
@@ -70,7 +65,7 @@ def make_steps(record: Record, pictures: Pictures, judged: dict[str, Score]) -> 
     seen = _seen(record, entries, judged)
     for index, entry in enumerate(entries):
         final = entry.image == record.image and not any(e.image == entry.image for e in entries[index + 1 :])
-        steps.append(_picture_step(entry, pictures, final, _title(entry, record), seen.get(index)))
+        steps.append(_picture_step(entry, record.layout, pictures, final, _title(entry, record), seen.get(index)))
     planned = _planned(record)
     if planned is not None and record.image is not None:
         steps.append(_planned_step(record.image, planned, pictures))
@@ -123,36 +118,46 @@ def _title(entry: HistoryEntry, record: Record) -> str:
         return f"Round {entry.round}"
     if entry.stage == "refine":
         return "Refined"
-    return "Drawn" if entry in record.history else "Picture"
+    return "Drawn" if any(entry.image == known.image for known in record.history) else "Picture"
 
 
 def _plan_step(record: Record) -> Step:
     layout = record.layout
     assert layout is not None
-    phrases = ", ".join(i.phrase for i in layout.instances) or "no objects"
-    extra = [("Background", layout.background_prompt)] if layout.background_prompt else []
+    extra = [("Background", layout.background_prompt)] if layout.background_prompt not in ("", record.prompt) else []
     if layout.absent:
         extra.append(("Absent", ", ".join(layout.absent)))
     return Step(
         title="Plan",
-        alt=f"Planned layout: {phrases}",
+        alt=f"Planned layout: {in_words(layout)}",
         width=layout.width,
         height=layout.height,
         font_size=number(font_size(layout.width, layout.height)),
-        plan=plan_marks(layout),
+        plan=draw_layout(layout, layout.width, layout.height, Labels(layout.width, layout.height)),
         extra=tuple(extra),
     )
 
 
 def _picture_step(
-    entry: HistoryEntry, pictures: Pictures, final: bool, title: str, seen: tuple[Detection, ...] | None
+    entry: HistoryEntry,
+    layout: Layout | None,
+    pictures: Pictures,
+    final: bool,
+    title: str,
+    seen: tuple[Detection, ...] | None,
 ) -> Step:
     width, height = entry.image.width, entry.image.height
     marks: list[tuple[Layer, tuple[Mark, ...]]] = []
-    if seen:
-        marks.append(("judge", found_marks(seen, width, height, "judge")))
+    labels = Labels(width, height)
+    # What the page shows at first has the first choice of room for its words.
+    plan_first = layout is not None and has_inputs(layout)
+    plan = draw_layout(layout, width, height, labels) if layout is not None and plan_first else None
     if entry.detections:
-        marks.append(("found", found_marks(entry.detections, width, height)))
+        marks.append(("found", found_marks(entry.detections, labels)))
+    if layout is not None and not plan_first:
+        plan = draw_layout(layout, width, height, labels)
+    if seen:
+        marks.insert(0, ("judge", found_marks(seen, Labels(width, height), "judge")))
     if entry.edits is not None and entry.edits.edits:
         marks.append(("edits", edit_marks(entry.edits, width, height)))
     return Step(
@@ -164,6 +169,7 @@ def _picture_step(
         picture=pictures.show(entry.image),
         final=final,
         dropped=not entry.kept,
+        plan=plan,
         marks=tuple(marks),
         region=pictures.region(entry.region) if entry.region is not None else None,
         edits=edit_words(entry.edits) if entry.edits is not None else (),

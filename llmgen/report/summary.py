@@ -14,6 +14,8 @@ OUTCOMES: Final[tuple[Outcome, ...]] = ("right", "fixed", "wrong", "worse", "err
 _TYPES: Final = ("negation", "numeracy", "attribution", "spatial")
 _OF: Final = ("layout", "detections", "initial", "final")
 _BY: Final = ("judge", "detector", "layout")
+_VERDICTS: Final = ("lmd",)
+"""Metrics that say right or wrong. Others may come out at 0 or 1 too, and are still no trials to give an interval for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +25,11 @@ class Scorer:
     metric: str
     by: str
 
+    @property
+    def verdicts(self) -> bool:
+        """Whether a score of 1 means right and anything less wrong."""
+        return self.metric in _VERDICTS
+
 
 @dataclass(frozen=True, slots=True)
 class Share:
@@ -31,7 +38,7 @@ class Share:
     Attributes:
         mean: In [0, 1].
         n: How many records.
-        successes: How many of them scored 1; None when some score is neither 0 nor 1.
+        successes: How many of them scored 1; None when the scores are not successes and failures.
         low: Lower end of the 95 % Wilson interval in [0, 1]; None when the scores are not successes and failures.
         high: Its upper end.
     """
@@ -74,13 +81,14 @@ def _rank(value: str, order: Sequence[str]) -> tuple[int, str]:
     return (order.index(value) if value in order else len(order), value)
 
 
-def share(values: Sequence[float]) -> Share:
+def share(values: Sequence[float], verdicts: bool = True) -> Share:
     """Mean with its interval.
 
     Args:
         values: At least one score in [0, 1].
+        verdicts: Whether they are successes and failures.
     """
-    if all(value in (0.0, 1.0) for value in values):
+    if verdicts and all(value in (0.0, 1.0) for value in values):
         successes = round(sum(values))
         return Share(successes / len(values), len(values), successes, *wilson(successes, len(values)))
     return Share(sum(values) / len(values), len(values), None, None, None)
@@ -112,24 +120,25 @@ def score_tables(records: Sequence[Record]) -> tuple[ScoreTable, ...]:
                 groups.setdefault(group, {}).setdefault(of, []).append(score.value)
                 overall.setdefault(of, []).append(score.value)
 
-        def row(name: str, values: dict[str, list[float]], columns: Sequence[str]) -> ScoreRow:
-            return ScoreRow(name, tuple(share(values[of]) if of in values else None for of in columns))
+        def row(name: str, values: dict[str, list[float]], scorer: Scorer, columns: Sequence[str]) -> ScoreRow:
+            cells = (share(values[of], scorer.verdicts) if of in values else None for of in columns)
+            return ScoreRow(name, tuple(cells))
 
         names = sorted(groups, key=lambda name: _rank(name, _TYPES))
-        rows = tuple(row(name, groups[name], columns) for name in names)
-        tables.append(ScoreTable(scorer, tuple(columns), rows, row("overall", overall, columns)))
+        rows = tuple(row(name, groups[name], scorer, columns) for name in names)
+        tables.append(ScoreTable(scorer, tuple(columns), rows, row("overall", overall, scorer, columns)))
     return tuple(tables)
 
 
 def outcome(record: Record, scorer: Scorer | None) -> Outcome:
     """What became of a record, in one word.
 
-    A score of 1 is right, anything less is not. `fixed` was wrong before correction and is right after, `worse` scored less after
-    than before, `wrong` is neither.
+    A verdict of 1 is right, anything less is not. `fixed` was wrong before correction and is right after, `worse` scored less after
+    than before, `wrong` is neither. Scores that are no verdicts, such as an F1, make nothing right or wrong.
     """
     if record.error is not None:
         return "error"
-    scores = scores_of(record, scorer) if scorer else {}
+    scores = scores_of(record, scorer) if scorer and scorer.verdicts else {}
     if not scores:
         return "unscored"
     after = scores[max(scores, key=_OF.index)].value

@@ -5,13 +5,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from llmgen.artifacts import Kind, Manifest, Provenance, Record, RecordError, Reply, Stage
+from llmgen.artifacts import Kind, Manifest, Provenance, Record, RecordError, Reply, Score, Stage
 from llmgen.artifacts.hashing import canonical_json
 from llmgen.artifacts.io import ReadArtifact, pretty_json
 from llmgen.report.charts import Curve, Dot, curve, dot, percent
+from llmgen.report.layers import Layers, layers_of
 from llmgen.report.pictures import Picture, Pictures, longest_side
 from llmgen.report.source import Source
-from llmgen.report.steps import LAYERS, Layer, Step, compared, make_steps
+from llmgen.report.steps import Step, compared, make_steps
 from llmgen.report.summary import (
     OUTCOMES,
     Outcome,
@@ -45,7 +46,7 @@ _KIND_OF: Final[dict[Stage, Kind]] = {
     "refine": "refinements",
     "evaluate": "scores",
 }
-_VALUES: Final = {0.0: "wrong", 1.0: "right"}
+_VALUES: Final = {0.0: ("wrong", "no"), 1.0: ("right", "yes")}
 _SCORER_WORDS: Final = {"judge": "an independent judge", "detector": "the loop's own detector", "layout": "the plan"}
 
 
@@ -81,6 +82,8 @@ class Table:
     overall: Row
     changes: bool
     """Whether there is a before and an after."""
+    verdicts: bool
+    """Whether the cells are shares with intervals; means otherwise."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +103,8 @@ class Verdict:
 
     column: str
     value: str
-    right: bool
+    tone: str
+    """`yes` and `no` for verdicts, nothing for other scores."""
     metric: str
     by: str
     detail: str | None
@@ -163,7 +167,7 @@ class Page:
     outcomes: tuple[tuple[Outcome, str, str, int], ...]
     """Outcome, words, sign, count; those that occur."""
     filters: tuple[Filter, ...]
-    layers: tuple[tuple[Layer, str, bool], ...]
+    layers: Layers
     curve: Curve | None
     cards: tuple[Card, ...]
     recipes: tuple[Recipe, ...]
@@ -187,8 +191,6 @@ def make_page(source: Source) -> Page:
     tables = score_tables(records)
     counts = Counter(card.outcome for card in cards)
     words = OUTCOME_WORDS if any("initial" in table.columns for table in tables) else UNCORRECTED_WORDS
-    layers = {layer for card in cards for step in card.steps for layer, _ in step.marks}
-    layers |= {"region" for card in cards for step in card.steps if step.region is not None and step.region.url}
     return Page(
         name=source.name,
         description=manifest.description if manifest else "",
@@ -198,7 +200,7 @@ def make_page(source: Source) -> Page:
         tables=tuple(_table(table) for table in tables),
         outcomes=tuple((key, *words[key], counts[key]) for key in OUTCOMES if counts[key]),
         filters=_filters(counts),
-        layers=tuple((layer, *LAYERS[layer]) for layer in LAYERS if layer in layers),
+        layers=layers_of([step for card in cards for step in card.steps]),
         curve=curve(success_at_round(records)),
         cards=cards,
         recipes=recipes.all,
@@ -247,10 +249,7 @@ def _card(record: Record, scorer: Scorer | None, pictures: Pictures, recipes: _R
     paired = any(s.of == "initial" for s in record.scores or ())
     words, sign = (OUTCOME_WORDS if paired else UNCORRECTED_WORDS)[became]
     verdicts = tuple(
-        Verdict(
-            _column_words(s.of, paired), _VALUES.get(s.value, f"{s.value:.2f}"), s.value == 1, s.metric, s.by, s.detail
-        )
-        for s in record.scores or ()
+        Verdict(_column_words(s.of, paired), *_verdict_words(s), s.metric, s.by, s.detail) for s in record.scores or ()
     )
     texts = [record.id, record.prompt, record.instruction, record.type, words]
     texts += [record.error.message] if record.error else []
@@ -273,6 +272,13 @@ def _card(record: Record, scorer: Scorer | None, pictures: Pictures, recipes: _R
         made=tuple(recipes.add(made) for made in record.provenance),
         error=record.error,
     )
+
+
+def _verdict_words(score: Score) -> tuple[str, str]:
+    number = f"{score.value:.2f}"
+    if not Scorer(score.metric, score.by).verdicts:
+        return number, ""
+    return _VALUES.get(score.value, (number, "no"))
 
 
 def _column_words(of: str, paired: bool) -> str:
@@ -313,7 +319,7 @@ def _chain(manifest: Manifest | None, recipes: Sequence[Recipe]) -> tuple[str, .
 
 
 def _headline(tables: Sequence[ScoreTable]) -> tuple[str, str, str] | None:
-    if not tables:
+    if not tables or not tables[0].scorer.verdicts:
         return None
     pair = _before_and_after(tables[0].columns, tables[0].overall.cells)
     return (percent(pair[0].mean), percent(pair[1].mean), _by(tables[0].scorer)) if pair else None
@@ -348,6 +354,7 @@ def _table(table: ScoreTable) -> Table:
         rows=tuple(row(r.type, r.cells) for r in table.rows) if len(table.rows) > 1 else (),
         overall=row(table.overall.type if len(table.rows) > 1 else table.rows[0].type, table.overall.cells),
         changes=changes,
+        verdicts=table.scorer.verdicts,
     )
 
 

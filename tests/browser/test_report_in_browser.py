@@ -1,12 +1,14 @@
 """The report in a real browser: works from a file, without network, by keyboard, on a phone."""
 
+import io
 import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from report_run import HOSTILE, write_run
+from PIL import Image
+from report_run import HOSTILE, write_inputs_run, write_run
 
 from llmgen.report import write_report
 
@@ -70,6 +72,23 @@ def phone(browser: "sync_api.Browser", report: Path) -> Iterator[Opened]:
     yield opened
     context.close()
     assert opened.complaints == []
+
+
+@pytest.fixture(scope="module")
+def inputs_report(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_report(write_inputs_run(tmp_path_factory.mktemp("inputs")))
+
+
+@pytest.fixture
+def inputs(browser: "sync_api.Browser", inputs_report: Path) -> Iterator[Opened]:
+    context = browser.new_context(viewport={"width": 1280, "height": 900}, reduced_motion="reduce")
+    opened = Opened(context.new_page(), inputs_report)
+    yield opened
+    context.close()
+    assert opened.complaints == []
+
+
+FORMATS = ("Boxes", "Points", "Scribbles", "Masks")
 
 
 def test_opens_without_complaint_or_request(desk: Opened, report: Path) -> None:
@@ -193,6 +212,120 @@ def test_layers_and_single_pictures_can_be_bared(desk: Opened) -> None:
     assert page.locator("#record-0001 .step").nth(1).locator(".over").is_visible()
     bare.click()
     assert step.locator(".over").is_visible()
+
+
+def test_inputs_lie_on_the_pixels_they_name(inputs: Opened) -> None:
+    step = inputs.page.locator(".step").nth(1)
+    image = step.locator("img").bounding_box()
+    scale = image["width"] / 128  # of the layout; the picture has twice as many pixels
+    for layer, box in (
+        ("boxes", [12, 72, 42, 42]),
+        ("points", [33, 93, 0, 0]),
+        ("scribbles", [14, 84, 38, 20]),
+        ("masks", [70, 20, 40, 40]),
+    ):
+        title = "a green tree" if layer == "masks" else "a red ball"
+        shape = step.locator(f".on-{layer} .shape", has_text=title).locator("path").last
+        found = shape.evaluate(
+            "e => { const r = e.getBBox(), m = e.getScreenCTM(); return [r.x * m.a + m.e, r.y * m.d + m.f, r.width * m.a, r.height * m.d] }"
+        )
+        expected = [image["x"] + box[0] * scale, image["y"] + box[1] * scale, box[2] * scale, box[3] * scale]
+        assert found == pytest.approx(expected, abs=0.5), layer
+
+
+def test_inputs_are_painted_in_their_colours(inputs: Opened) -> None:
+    """What the eye gets: a dot of the instance's colour at the point, the picture through the hole of the mask."""
+    image = inputs.page.locator(".step").nth(1).locator(".canvas")
+    image.scroll_into_view_if_needed()
+    with Image.open(io.BytesIO(image.screenshot())) as shot:
+        seen = shot.convert("RGB")
+    side = seen.width / 128
+
+    def at(x: float, y: float) -> tuple[int, int, int]:
+        value = seen.getpixel((int(x * side), int(y * side)))
+        assert isinstance(value, tuple)
+        return value
+
+    assert at(33, 93) == (0x4D, 0xB4, 0xFF)
+    assert at(22, 100) == (0x4D, 0xB4, 0xFF)
+    assert at(90, 40) == (0x2F, 0x9A, 0x4B)  # the tree's green through the hole
+    assert at(76, 40) != (0x2F, 0x9A, 0x4B)
+
+
+def test_inputs_can_be_switched_one_by_one_and_the_plan_keeps_them(inputs: Opened) -> None:
+    page = inputs.page
+    plan, drawn = page.locator(".step").nth(0), page.locator(".step").nth(1)
+    assert not drawn.locator(".on-found").is_visible()
+    # A dot has no size of its own, by which Playwright would know it.
+    display = "e => getComputedStyle(e).display"
+    for name in FORMATS:
+        button = page.get_by_role("button", name=name, exact=True)
+        layer = f".on-{name.lower()}"
+        assert button.get_attribute("aria-pressed") == "true"
+        assert drawn.locator(layer).evaluate(display) == "inline"
+        assert drawn.locator(".names").is_visible()
+        button.press("Space")
+        assert button.get_attribute("aria-pressed") == "false"
+        assert drawn.locator(layer).evaluate(display) == "none"
+        assert plan.locator(layer).evaluate(display) == "inline"
+    assert not drawn.locator(".names").is_visible() and plan.locator(".names").is_visible()
+    page.get_by_role("button", name="Found", exact=True).click()
+    assert drawn.locator(".on-found").is_visible()
+    bare = drawn.get_by_role("button")
+    bare.click()
+    assert not drawn.locator(".over").is_visible()
+
+
+def test_the_legend_says_whose_colour_it_is(inputs: Opened) -> None:
+    colors = inputs.page.evaluate(
+        """() => [...document.querySelectorAll('.legend li')].map(li => [li.innerText.trim(),
+        getComputedStyle(li.querySelector('i')).backgroundColor])"""
+    )
+    assert [words for words, _ in colors][:2] == ["a red ball point, scribble", "a green tree mask"]
+    stroke = "getComputedStyle(document.querySelector('.paper .on-masks .line')).stroke"
+    assert inputs.page.evaluate(stroke) == colors[1][1]
+    assert len({color for _, color in colors}) == 3
+
+
+HUES = """() => {
+  const canvas = document.createElement('canvas').getContext('2d', { willReadFrequently: true });
+  const rgb = (c) => { canvas.clearRect(0, 0, 1, 1); canvas.fillStyle = c; canvas.fillRect(0, 0, 1, 1);
+    return [...canvas.getImageData(0, 0, 1, 1).data].slice(0, 3); };
+  const light = (c) => { const [r, g, b] = rgb(c).map((v) => { v /= 255; return v <= .03928 ? v / 12.92 : ((v + .055) / 1.055) ** 2.4; });
+    return .2126 * r + .7152 * g + .0722 * b; };
+  const shape = document.querySelector('.paper .shape');
+  const paper = light(getComputedStyle(document.querySelector('.paper')).backgroundColor);
+  return [...'01234567', 'plain'].map((hue) => {
+    shape.setAttribute('class', `shape hue-${hue}`);
+    const ink = light(getComputedStyle(shape.querySelector('.line')).stroke);
+    return (Math.max(ink, paper) + .05) / (Math.min(ink, paper) + .05);
+  });
+}"""
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_every_colour_of_a_plan_stands_out_from_the_paper(inputs: Opened, scheme: str) -> None:
+    inputs.page.emulate_media(color_scheme=scheme)
+    assert min(inputs.page.evaluate(HUES)) >= 3
+    assert inputs.page.evaluate(CONTRAST) == []
+
+
+def test_inputs_are_large_enough_on_a_phone(inputs: Opened) -> None:
+    inputs.page.set_viewport_size({"width": 360, "height": 780})
+    assert inputs.page.evaluate("document.documentElement.scrollWidth") <= 360
+    for canvas in inputs.page.locator(".canvas").all():
+        assert canvas.bounding_box()["width"] >= 280
+    for name in FORMATS:
+        assert inputs.page.get_by_role("button", name=name, exact=True).bounding_box()["height"] >= 40
+
+
+def test_inputs_are_drawn_without_script(browser: "sync_api.Browser", inputs_report: Path) -> None:
+    context = browser.new_context(java_script_enabled=False)
+    page = context.new_page()
+    page.goto(inputs_report.as_uri())
+    drawn = page.locator(".step").nth(1)
+    assert drawn.locator(".on-masks").is_visible() and not drawn.locator(".on-found").is_visible()
+    context.close()
 
 
 def test_links_reveal_what_is_filtered_or_folded(desk: Opened) -> None:

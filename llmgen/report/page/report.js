@@ -37,14 +37,20 @@
   });
 
   // Layers over the pictures
-  for (const button of all(".layer")) {
-    const apply = () => root.classList.toggle(`hide-${button.dataset.layer}`, button.getAttribute("aria-pressed") === "false");
+  const layers = all(".layer");
+  const off = (button) => button.getAttribute("aria-pressed") === "false";
+  const draw = () => {
+    for (const button of layers) root.classList.toggle(`hide-${button.dataset.layer}`, off(button));
+    // The phrases of a plan go with the last of its inputs.
+    root.classList.toggle("hide-names", layers.filter((button) => button.closest(".planned")).every(off));
+  };
+  for (const button of layers) {
     button.addEventListener("click", () => {
-      button.setAttribute("aria-pressed", String(button.getAttribute("aria-pressed") === "false"));
-      apply();
+      button.setAttribute("aria-pressed", String(off(button)));
+      draw();
     });
-    apply();
   }
+  draw();
   for (const button of all(".bare")) {
     button.addEventListener("click", () => {
       const bare = button.closest("figure").classList.toggle("is-bare");

@@ -16,7 +16,7 @@ from llmgen.artifacts import AddEdit, EditPlan, HistoryEntry, ImageRef, MoveEdit
 from llmgen.artifacts.io import write_artifact
 from llmgen.errors import InputError
 from llmgen.report import write_report
-from llmgen.report.overlay import edit_marks, edit_words, found_marks, plan_marks
+from llmgen.report.overlay import Labels, edit_marks, edit_words, found_marks
 from llmgen.report.pictures import Pictures, longest_side
 from llmgen.report.source import read_source
 from llmgen.report.steps import make_steps
@@ -168,13 +168,12 @@ def test_a_region_darkens_only_what_may_not_change(tmp_path: Path) -> None:
 
 def test_labels_keep_clear_of_each_other_and_of_the_edge() -> None:
     things = [("red", "ball", (100.0, 0.0, 127.0, 27.0)), ("red", "ball", (100.0, 2.0, 127.0, 29.0))]
-    marks = found_marks(found(things), 128, 128)
+    marks = found_marks(found(things), Labels(128, 128))
     places = [(float(m.label.x), float(m.label.y)) for m in marks if m.label]
     assert len(set(places)) == 2
     assert all(0 <= x <= 100 and 5 <= y <= 128 for x, y in places)
-    long = plan_marks(layout([("red", "ball " + "x" * 60, (0, 0, 9, 9))]))[0]
-    assert long.label is not None and long.label.text.endswith("…") and len(long.label.text) <= 30
-    assert long.title.endswith("x" * 60)
+    long = Labels(128, 128).place("ball " + "x" * 60, (0, 0, 9, 9))
+    assert long.text.endswith("…") and len(long.text) <= 30
 
 
 def test_edits_in_words_and_marks() -> None:

@@ -85,6 +85,13 @@ def test_fractions_have_a_mean_but_no_wilson_interval() -> None:
     assert (cell.mean, cell.n, cell.successes, cell.low) == (0.375, 2, None, None)
 
 
+def test_an_f1_of_one_is_no_verdict() -> None:
+    record = _scored(Score(metric="coco", of="final", value=1.0, by="detector"))
+    (table,) = score_tables([record])
+    assert table.overall.cells[0] is not None and table.overall.cells[0].low is None
+    assert outcome(record, Scorer("coco", "detector")) == "unscored"
+
+
 def test_of_repeated_scores_the_latest_counts() -> None:
     record = _scored(score("final", 0.0, "numeracy", ""), score("final", 1.0, "numeracy", ""))
     (table,) = score_tables([record])

@@ -129,7 +129,9 @@ def compare_layouts(
     boxes: dict[str, WireBox] = {}
     for name, box in suggested:
         if len(box) != 4:
-            raise ModelError(f"unusable reply: the box of {name!r} has {len(box)} numbers instead of four")
+            raise ModelError(f"unusable reply: the box of {name[:60]!r} has {len(box)} numbers instead of four")
+        if not all(abs(v) < _BEYOND for v in box):
+            raise ModelError(f"unusable reply: the box of {name[:60]!r} holds a number beyond all bounds")
         scaled = WireBox(x=box[0] * width, y=box[1] * height, width=box[2] * width, height=box[3] * height)
         boxes.setdefault(name if name not in boxes else f"{name}'", scaled)
     left = {d.id: d for d in detections}

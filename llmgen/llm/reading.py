@@ -39,6 +39,7 @@ logger = logging.getLogger(__name__)
 Wire = TypeVar("Wire", bound=WireModel)
 
 _SAME_PLACE = 0.9
+_BEYOND = 1e9
 _THINKING = re.compile(r"<think(?:ing)?>", re.IGNORECASE)
 _THOUGHT = re.compile(r"</think(?:ing)?>", re.IGNORECASE)
 _SCANS = 50

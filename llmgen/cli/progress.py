@@ -21,13 +21,13 @@ class StageProgress(Progress):
         self.began = False
         self._bars: Bars | None = None
         self._task: TaskID | None = None
-        self._label = ""
+        self._label = self._remark = ""
         self._total = self._count = self._reused = self._failed = 0
         self._started = 0.0
 
     def start(self, stage: str, method: str, total: int) -> None:
         """A stage begins with `total` records."""
-        self._label, self._total = f"{stage} {method}", total
+        self._label, self._total, self._remark = f"{stage} {method}", total, ""
         self._count = self._reused = self._failed = 0
         self._started = time.perf_counter()
         self.began = True
@@ -64,6 +64,10 @@ class StageProgress(Progress):
         if self._bars is not None and self._task is not None:
             self._bars.update(self._task, detail=text)
 
+    def remark(self, text: str) -> None:
+        """What is said beside the numbers when the stage is over."""
+        self._remark = text
+
     def problem(self, text: str) -> None:
         """One line about a record that failed before a stage began."""
         self._say(text)
@@ -88,6 +92,8 @@ class StageProgress(Progress):
             parts.append(f"{self._reused} done before")
         if self._failed:
             parts.append(f"{self._failed} failed")
+        if self._remark:
+            parts.append(self._remark)
         return ", ".join(parts)
 
     def _say(self, text: str) -> None:

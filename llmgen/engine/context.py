@@ -35,6 +35,8 @@ class StageContext:
     """Most records in one call of a model."""
     progress: Callable[[str], None] = lambda message: None
     """Told about long steps inside a batch, one short line each."""
+    remark: Callable[[str], None] = lambda text: None
+    """Told what is worth knowing of a stage when it is over, such as what it cost; the last remark counts."""
     _models: "ModelPool | None" = field(default=None, repr=False)
     _planner: "Planner | None" = field(default=None, repr=False)
     _methods: dict[str, StageMethod] = field(default_factory=dict, repr=False)

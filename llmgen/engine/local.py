@@ -43,6 +43,9 @@ class Progress:
     def message(self, text: str) -> None:
         """One line about a long step inside a batch."""
 
+    def remark(self, text: str) -> None:
+        """What is to be said beside the numbers when the stage is over."""
+
     def problem(self, text: str) -> None:
         """One line about a record that failed before a stage began."""
 

@@ -4,6 +4,7 @@ METHODS = {
     "backward-guidance": "llmgen.generate.backward_guidance:BackwardGuidanceGenerate",
     "boxdiff": "llmgen.generate.boxdiff:BoxDiffGenerate",
     "gligen": "llmgen.generate.gligen:GligenGenerate",
+    "instancediffusion": "llmgen.generate.instancediffusion:InstanceGenerate",
     "lmd": "llmgen.generate.lmd:LayoutGenerate",
     "sd": "llmgen.generate.sd:TextGenerate",
 }

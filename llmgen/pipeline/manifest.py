@@ -153,7 +153,7 @@ def _run_steps(
     folder, context = ready.folder, ready.context
     records = brought(ready.read, context.images, "read", progress)
     _claim(folder, _with_prompts(ready.manifest, records), [step.file for step in ready.steps], force)
-    context.progress = progress.message
+    context.progress, context.remark = progress.message, progress.remark
     outcomes = []
     for step in ready.steps:
         path = folder / step.file

@@ -111,7 +111,7 @@ def run_single(
     if request.output is not None:
         check_writable(request.output.parent)
     progress = progress or Progress()
-    ready.context.progress = progress.message
+    ready.context.progress, ready.context.remark = progress.message, progress.remark
 
     def work(journal: Journal | None) -> StageResult:
         return run_stage(

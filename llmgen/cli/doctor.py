@@ -26,9 +26,16 @@ def doctor(
         out.table("this machine", ["what", "value"], system, to_stdout=True)
         out.table("packages", ["package", "version"], packages, to_stdout=True)
         rows = [
-            [name, "yes" if not status["missing"] else "no", f"{status['memory_gb']:g}", "\n".join(status["missing"])]
+            [name, "no" if status["missing"] else "yes", f"{status['memory_gb']:g}", f"{status['largest_gb']:g}"]
             for name, status in found["presets"].items()
         ]
-        out.table("presets", ["preset", "can run", "#GB", "missing"], rows, to_stdout=True)
+        out.table("presets", ["preset", "can run", "#GB", "#GB at once, offloaded"], rows, to_stdout=True)
+        for name, status in found["presets"].items():
+            # Lines, not a table: they hold commands to be copied.
+            if status["missing"] and preset is None:
+                out.data(f"{name} lacks {len(status['missing'])} things; `llmgen doctor --preset {name}` says which\n")
+            elif preset is not None:
+                out.data("".join(f"missing: {line}\n" for line in status["missing"]))
+                out.data("".join(f"remark: {line}\n" for line in status["remarks"]))
     if preset and found["presets"][preset]["missing"]:
         raise MissingRequirementError(f"preset {preset!r} cannot run here: {found['presets'][preset]['missing'][0]}")

@@ -2,14 +2,17 @@
 
 import os
 import platform
+import re
 import shutil
 from importlib import metadata
 from importlib.resources import files
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from llmgen import __version__
+from llmgen.diffusion.hub import absent_files, download_command
 from llmgen.engine.devices import resolve_device, resolve_dtype
+from llmgen.errors import MissingRequirementError
 from llmgen.presets import Preset, RoleSpec, load_preset, preset_names
 from llmgen.settings import cache_dir
 
@@ -30,6 +33,26 @@ PACKAGES = (
     "typer",
 )
 
+#: What a family's models are loaded with; see `diffusion/families.py`.
+NEEDS = {
+    "stable-diffusion": ("torch", "diffusers", "transformers", "accelerate"),
+    "stable-diffusion-xl-refiner": ("torch", "diffusers", "transformers", "accelerate"),
+    "instancediffusion": ("torch", "torchvision", "diffusers", "transformers"),
+    "owlv2": ("torch", "transformers"),
+    "sam": ("torch", "transformers", "segment-anything"),
+    "clip": ("torch", "transformers"),
+    "phrase-detector": ("torch",),
+}
+_BYTES = {"float32": 4, "float16": 2, "bfloat16": 2}
+_COMMIT = re.compile(r"[0-9a-f]{40}")
+
+
+class _Weight(NamedTuple):
+    """Gigabytes of a role's weights as they are loaded: all, and the largest component."""
+
+    whole: float
+    largest: float
+
 
 def examine(presets: list[str] | None = None) -> dict[str, Any]:
     """Look at the machine, the packages and the presets.
@@ -38,13 +61,17 @@ def examine(presets: list[str] | None = None) -> dict[str, Any]:
         presets: Names; all by default.
 
     Returns:
-        JSON values: `system`, `packages` (name to version or None), `presets` (name to `memory_gb` and the list `missing`).
+        JSON values: `system`, `packages` (name to version or None), `presets`. A preset has `memory_gb`, the weights of all its
+        models as they are loaded here; `largest_gb`, the largest part of it that is on the device at once with `--offload model`;
+        `missing`, what must be done before it can run; and `remarks`, what is good to know.
 
     Raises:
         UnknownNameError: If there is no such preset.
     """
     names = presets or preset_names()
     device = resolve_device("auto")
+    dtype = resolve_dtype("auto", device)
+    free_gb = _free_gb(device)
     return {
         "system": {
             "llmgen": __version__,
@@ -52,51 +79,121 @@ def examine(presets: list[str] | None = None) -> dict[str, Any]:
             "platform": platform.platform(terse=True),
             "cpus": os.cpu_count(),
             "memory_gb": _memory_gb(),
+            "free_gb": free_gb,
             "free_disk_gb": round(shutil.disk_usage(Path()).free / 1e9, 1),
             "device": device,
-            "dtype": resolve_dtype("auto", device),
+            "dtype": dtype,
             "openai_key": "set" if os.environ.get("OPENAI_API_KEY") else "not set",
             "cache": str(cache_dir()),
         },
         "packages": {name: _version(name) for name in PACKAGES},
-        "presets": {name: _examine_preset(load_preset(name)) for name in names},
+        "presets": {name: _examine_preset(load_preset(name), device, dtype, free_gb) for name in names},
     }
 
 
-def _examine_preset(preset: Preset) -> dict[str, Any]:
+def _examine_preset(preset: Preset, device: str, dtype: str, free_gb: float | None) -> dict[str, Any]:
     # Roles often share a model: one line for each thing to do, and the roles that wait for it.
-    waiting: dict[str, list[str]] = {}
+    missing, remarks = _Lines(), _Lines()
+    weights = {}
     for role, spec in preset.roles.items():
-        for problem in _missing(spec):
-            waiting.setdefault(problem, []).append(role)
-    missing = [f"{', '.join(roles)}: {problem}" for problem, roles in waiting.items()]
+        for part in _sources(spec):
+            missing.add(role, *_missing(part))
+            remarks.add(role, *_unpinned(part))
+        missing.add(role, *_lacking_packages(spec))
+        weights[spec.source, spec.revision] = weight = _weight(spec, device, dtype)
+        if device == "cpu" and spec.dtype not in (None, "float32"):
+            remarks.add(
+                role, f"{spec.dtype} is computed as float32 on the CPU: slow, and {weight.whole:.1f} GB of weights"
+            )
+        if free_gb is not None and weight.largest > free_gb:
+            missing.add(role, f"{weight.largest:.1f} GB of weights at once, and {free_gb:g} GB are free on {device}")
+    whole = sum(weight.whole for weight in weights.values())
+    largest = max((weight.largest for weight in weights.values()), default=0.0)
+    lines = missing.lines()
     if preset.planner == "openai" and not os.environ.get("OPENAI_API_KEY"):
-        missing.append("planner: OPENAI_API_KEY is not set; export it or put it into .env")
-    sources = {(spec.source, spec.revision): spec.memory_gb for spec in preset.roles.values()}
-    return {"memory_gb": round(sum(sources.values()), 3), "missing": missing}
+        lines.append("planner: OPENAI_API_KEY is not set; export it or put it into .env")
+    notes = remarks.lines()
+    if free_gb is not None and whole > free_gb >= largest:
+        advice = "run its stages one by one" if device == "cpu" else f"--offload model needs {largest:.1f} GB at a time"
+        notes.append(f"all models together are {whole:.1f} GB, and {free_gb:g} GB are free on {device}; {advice}")
+    return {"memory_gb": round(whole, 3), "largest_gb": round(largest, 3), "missing": lines, "remarks": notes}
+
+
+class _Lines:
+    """Texts, each with the roles that it is about."""
+
+    def __init__(self) -> None:
+        self._roles: dict[str, list[str]] = {}
+
+    def add(self, role: str, *texts: str) -> None:
+        for text in texts:
+            self._roles.setdefault(text, []).append(role)
+
+    def lines(self) -> list[str]:
+        return [f"{', '.join(roles)}: {text}" for text, roles in self._roles.items()]
+
+
+def _sources(spec: RoleSpec) -> list[RoleSpec]:
+    """The role, and the repository it completes itself from, if any."""
+    if spec.base is None:
+        return [spec]
+    base = {
+        "source": spec.base,
+        "revision": spec.base_revision,
+        "family": "stable-diffusion",
+        "files": (),
+        "base": None,
+    }
+    return [spec, spec.model_copy(update=base)]
+
+
+def _weight(spec: RoleSpec, device: str, dtype: str) -> _Weight:
+    loaded = "float32" if device == "cpu" else (spec.dtype or dtype)
+    factor = _BYTES[loaded] / _BYTES[spec.dtype or "float32"]
+    largest = spec.memory_gb if spec.largest_gb is None else spec.largest_gb
+    return _Weight(spec.memory_gb * factor, largest * factor)
+
+
+def _lacking_packages(spec: RoleSpec) -> list[str]:
+    return [
+        f"the package {name} is not installed; run `pip install {name}`"
+        for name in NEEDS.get(spec.family, ())
+        if _version(name) is None
+    ]
+
+
+def _unpinned(spec: RoleSpec) -> list[str]:
+    if spec.source.startswith("package:") or Path(spec.source).expanduser().is_dir():
+        return []
+    if spec.revision is None:
+        return [f"{spec.source} is not pinned: its files may change"]
+    if not _COMMIT.fullmatch(spec.revision):
+        return [f"{spec.source} follows {spec.revision!r}, which is no commit: its files may change"]
+    return []
 
 
 def _missing(spec: RoleSpec) -> list[str]:
     """What a role lacks, without loading or fetching anything."""
     bundled = spec.source.startswith("package:")
-    if bundled or Path(spec.source).is_dir():
-        folder = Path(str(files("llmgen"))) / spec.source.removeprefix("package:") if bundled else Path(spec.source)
+    if bundled or Path(spec.source).expanduser().is_dir():
+        root = Path(str(files("llmgen"))) if bundled else Path()
+        folder = root / Path(spec.source.removeprefix("package:")).expanduser()
         if not folder.is_dir():
-            remedy = "reinstall llmgen, or make it with `llmgen train toybox`" if bundled else "correct the preset"
-            return [f"the folder {spec.source} is not there; {remedy}"]
+            return [f"the folder {spec.source} is not there; reinstall llmgen, or make it with `llmgen train toybox`"]
         return [f"{spec.source} lacks {name}" for name in spec.files if not (folder / name).is_file()]
-    try:
-        from huggingface_hub import try_to_load_from_cache
-    except ImportError:
-        return ["huggingface_hub is not installed"]
     index = "model_index.json" if spec.family.startswith("stable-diffusion") else "config.json"
     wanted = spec.files or (index,)
-    absent = [n for n in wanted if not isinstance(try_to_load_from_cache(spec.source, n, revision=spec.revision), str)]
+    try:
+        absent = absent_files(spec, wanted)
+    except MissingRequirementError as error:
+        return [str(error)]
     if not absent:
         return []
-    revision = f" --revision {spec.revision}" if spec.revision else ""
-    gate = " (gated: accept its licence first)" if spec.gated else ""
-    return [f"{spec.source} is not downloaded{gate}; run `hf download {spec.source}{revision}`"]
+    gate = ""
+    if spec.gated:
+        gate = f" (gated: accept its licence, {spec.licence}, at https://huggingface.co/{spec.source}, then `hf auth login`)"
+    what = "is not downloaded" if len(absent) == len(wanted) else f"is only half downloaded, {absent[0]} is missing"
+    return [f"{spec.source} {what}{gate}; run `{download_command(spec, spec.files)}`"]
 
 
 def _version(name: str) -> str | None:
@@ -111,3 +208,16 @@ def _memory_gb() -> float | None:
         return round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1e9, 1)
     except (AttributeError, ValueError, OSError):  # Windows has no sysconf.
         return None
+
+
+def _free_gb(device: str) -> float | None:
+    """Memory that models can still take on the device, or None where nobody says."""
+    if device.startswith("cuda"):
+        import torch
+
+        return round(torch.cuda.mem_get_info(device)[0] / 1e9, 1)
+    try:
+        found = re.search(r"MemAvailable:\s+(\d+) kB", Path("/proc/meminfo").read_text(encoding="ascii"))
+    except OSError:
+        return None
+    return round(int(found[1]) * 1024 / 1e9, 1) if found else None

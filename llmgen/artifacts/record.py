@@ -70,7 +70,7 @@ class Score(ArtifactModel):
 class Reply(ArtifactModel):
     """A language model's reply, verbatim."""
 
-    call: Literal["layout", "parse", "differences", "edit"]
+    call: Literal["layout", "instances", "parse", "differences", "edit"]
     """What was asked for."""
     provider: str
     """Who answered: `rules`, `openai` or `replay`."""

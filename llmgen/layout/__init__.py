@@ -1,6 +1,8 @@
 """The layout stage: from a prompt to what should be where."""
 
 METHODS = {
+    "edit": "llmgen.layout.edit:EditLayout",
     "given": "llmgen.layout.given:GivenLayout",
+    "instances": "llmgen.layout.instances:InstancesLayout",
     "lmd": "llmgen.layout.lmd:LmdLayout",
 }

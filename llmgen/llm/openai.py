@@ -19,13 +19,14 @@ from llmgen import settings
 from llmgen.artifacts import Detection, EditPlan, Layout, Reply
 from llmgen.errors import InputError, MissingRequirementError, ModelError
 from llmgen.llm.cache import ReplyCache
+from llmgen.llm.instances import instances_reader, layout_of_instances
 from llmgen.llm.reading import read_layout_reply, read_parse_reply, read_update_reply
 from llmgen.llm.replies import layout_of_plan, plan_of_update, wire_box
-from llmgen.llm.schemas import LayoutPlan, LayoutUpdate, ParsedPrompt, WireModel
+from llmgen.llm.schemas import InstancesPlan, LayoutPlan, LayoutUpdate, ParsedPrompt, WireModel
 
 logger = logging.getLogger(__name__)
 Wire = TypeVar("Wire", bound=WireModel)
-Call = Literal["layout", "parse", "differences", "edit"]
+Call = Literal["layout", "instances", "parse", "differences", "edit"]
 Message = dict[str, str]
 
 RE_ASKS: Final = 2
@@ -104,6 +105,17 @@ class OpenAIPlanner:
             seed=seed,
         )
         return layout_of_plan(plan, width=width, height=height), reply
+
+    def instances(self, prompt: str, *, width: int, height: int, seed: int, most: int) -> tuple[Layout, Reply]:
+        """See `Planner.instances`."""
+        plan, reply = self._ask(
+            "instances",
+            InstancesPlan,
+            f"Canvas: {width} wide, {height} high\nAt most {most} instances\n{_description(prompt)}",
+            instances_reader(width, height, most),
+            seed=seed,
+        )
+        return layout_of_instances(plan, width=width, height=height), reply
 
     def differences(
         self,

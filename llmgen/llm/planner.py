@@ -54,6 +54,23 @@ class Planner(Protocol):
         """
         ...
 
+    def instances(self, prompt: str, *, width: int, height: int, seed: int, most: int) -> tuple[Layout, Reply]:
+        """Describe a picture as a whole, and each thing in it by a phrase and a box.
+
+        Args:
+            prompt: What the picture should show; it may name only a kind of scene.
+            width: Width of the canvas in pixels.
+            height: Height of the canvas in pixels.
+            seed: Chooses among equally good plans.
+            most: Largest number of instances.
+
+        Raises:
+            InputError: If the instances cannot be placed, or are too many.
+            ModelError: If no usable reply came.
+            MissingRequirementError: If key or server are missing.
+        """
+        ...
+
     def differences(
         self,
         prompt: str,

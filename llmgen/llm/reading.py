@@ -58,11 +58,11 @@ def read_parse_reply(text: str) -> ParsedPrompt:
     if data is None and "Objects:" in text:
         parsed = _parsed_of_spot(text)
     else:
-        parsed = _validate(
+        parsed = validated(
             ParsedPrompt, _with_defaults(data, {"reasoning": "", "background": "", "negative": []}), text
         )
     mended, notes = repair_parsed(parsed)
-    return _noted(mended, notes)
+    return noted(mended, notes)
 
 
 def read_layout_reply(text: str, *, width: int, height: int) -> LayoutPlan:
@@ -81,11 +81,11 @@ def read_layout_reply(text: str, *, width: int, height: int) -> LayoutPlan:
         plan = _plan_of_lmd(text, width, height)
     else:
         defaults = {"reasoning": "", "objects": [], "background": "", "negative": []}
-        plan = _validate(LayoutPlan, _with_defaults(data, defaults), text)
+        plan = validated(LayoutPlan, _with_defaults(data, defaults), text)
     mended, notes = repair_layout(plan, width, height)
     if plan.objects and not mended.objects:
-        raise ModelError(f"unusable reply: no box is inside the {width}x{height} canvas: {_shown(text)}")
-    return _noted(mended, notes)
+        raise ModelError(f"unusable reply: no box is inside the {width}x{height} canvas: {shown(text)}")
+    return noted(mended, notes)
 
 
 def read_update_reply(text: str, detections: Sequence[Detection], *, width: int, height: int) -> LayoutUpdate:
@@ -105,9 +105,9 @@ def read_update_reply(text: str, detections: Sequence[Detection], *, width: int,
         update = compare_layouts(parse_update_reply(text), detections, width=width, height=height)
     else:
         defaults: dict[str, Any] = {"reasoning": "", "keep": [], "delete": [], "move": [], "change": [], "add": []}
-        update = _validate(LayoutUpdate, _with_defaults(data, defaults), text)
+        update = validated(LayoutUpdate, _with_defaults(data, defaults), text)
     mended, notes = repair_update(update, [d.id for d in detections], width, height)
-    return _noted(mended, notes)
+    return noted(mended, notes)
 
 
 def compare_layouts(
@@ -242,15 +242,25 @@ def _with_named_box(entry: Any) -> Any:
     return entry
 
 
-def _validate(model: type[Wire], data: dict[str, Any] | None, text: str) -> Wire:
+def validated(model: type[Wire], data: dict[str, Any] | None, text: str) -> Wire:
+    """An answer of the wanted form.
+
+    Args:
+        model: The form.
+        data: The JSON object found, if any.
+        text: The reply, for the message.
+
+    Raises:
+        ModelError: If there is none, or it does not fit.
+    """
     if data is None:
-        raise ModelError(f"unusable reply: it holds no JSON object of the wanted form: {_shown(text)}")
+        raise ModelError(f"unusable reply: it holds no JSON object of the wanted form: {shown(text)}")
     try:
         return model.model_validate(data)
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         where = ".".join(str(part) for part in first["loc"]) or "the object"
-        raise ModelError(f"unusable reply: {where}: {first['msg']}: {_shown(text)}") from error
+        raise ModelError(f"unusable reply: {where}: {first['msg']}: {shown(text)}") from error
 
 
 def _parsed_of_spot(text: str) -> ParsedPrompt:
@@ -269,7 +279,7 @@ def _plan_of_lmd(text: str, width: int, height: int) -> LayoutPlan:
     try:
         kept = filter_boxes(boxes or [])
     except (ValueError, IndexError, TypeError, OverflowError) as error:
-        raise ModelError(f"unusable reply: a box has not four numbers: {_shown(text)}") from error
+        raise ModelError(f"unusable reply: a box has not four numbers: {shown(text)}") from error
     sx, sy = width / LMD_CANVAS_PX, height / LMD_CANVAS_PX
     objects = []
     for name, (x, y, w, h) in kept:
@@ -301,11 +311,13 @@ def _overlap(a: WireBox, b: WireBox) -> float:
     return both / (a.width * a.height + b.width * b.height - both)
 
 
-def _noted(mended: Wire, notes: Sequence[str]) -> Wire:
+def noted(mended: Wire, notes: Sequence[str]) -> Wire:
+    """The answer, after what was mended in it is logged."""
     if notes:
         logger.info("mended a reply: %s", "; ".join(notes))
     return mended
 
 
-def _shown(text: str) -> str:
+def shown(text: str) -> str:
+    """The beginning of a reply, for a message of one line."""
     return repr(" ".join(text.split())[:160])

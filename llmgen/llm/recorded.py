@@ -57,6 +57,10 @@ class RecordedPlanner:
         """See `Planner.layout`; always asked anew."""
         return self._other().layout(prompt, width=width, height=height, seed=seed)
 
+    def instances(self, prompt: str, *, width: int, height: int, seed: int, most: int) -> tuple[Layout, Reply]:
+        """See `Planner.instances`; always asked anew."""
+        return self._other().instances(prompt, width=width, height=height, seed=seed, most=most)
+
     def differences(
         self,
         prompt: str,

@@ -1,4 +1,4 @@
-"""A planner that repeats recorded replies: our own records, plain lists of replies, or LMD's reply caches."""
+"""A planner that repeats recorded replies: our own records, plain lists of replies, LMD's caches, layouts of ChatGPT."""
 
 import hashlib
 import json
@@ -8,6 +8,7 @@ from typing import Any, get_args
 
 from llmgen.artifacts import Detection, EditPlan, Layout, Reply
 from llmgen.errors import InputError, ModelError
+from llmgen.llm.instances import layout_of_instances, read_instances_reply
 from llmgen.llm.reading import read_layout_reply, read_parse_reply, read_update_reply
 from llmgen.llm.replies import layout_of_plan, plan_of_update
 from llmgen.llm.schemas import ParsedPrompt
@@ -30,8 +31,9 @@ class ReplayPlanner:
         """Read a file.
 
         Args:
-            path: JSON or JSON Lines: an artifact or records with `replies`; entries `{"call", "prompt", "text"}`; or
-                LMD's cache, an object from prompt to its layout replies.
+            path: JSON or JSON Lines: an artifact or records with `replies`; entries `{"call", "prompt", "text"}`;
+                LMD's cache, an object from prompt to its layout replies; or replies of InstanceDiffusion's extension,
+                `{"caption", "annos"}`, whose caption is the prompt. Of a folder, all its `*.json`.
 
         Raises:
             InputError: If the file cannot be read or holds no replies.
@@ -39,8 +41,9 @@ class ReplayPlanner:
         self.path = Path(path)
         self._replies: dict[tuple[str, str], list[tuple[str, str | None]]] = {}
         self._given: dict[tuple[str, str], dict[str, int]] = {}
-        for call, prompt, text, model in _entries(_read(self.path), self.path):
-            self._replies.setdefault((call, _key(prompt)), []).append((text, model))
+        for path in sorted(self.path.glob("*.json")) if self.path.is_dir() else [self.path]:
+            for call, prompt, text, model in _entries(_read(path), path):
+                self._replies.setdefault((call, _key(prompt)), []).append((text, model))
         if not self._replies:
             raise InputError(f"{self.path} holds no recorded replies")
 
@@ -54,6 +57,12 @@ class ReplayPlanner:
         reply = self._find("layout", prompt, f"{seed}")
         plan = read_layout_reply(reply.text, width=width, height=height)
         return layout_of_plan(plan, width=width, height=height), reply
+
+    def instances(self, prompt: str, *, width: int, height: int, seed: int, most: int) -> tuple[Layout, Reply]:
+        """See `Planner.instances`."""
+        reply = self._find("instances", prompt, f"{seed}")
+        plan = read_instances_reply(reply.text, width=width, height=height, most=most)
+        return layout_of_instances(plan, width=width, height=height), reply
 
     def differences(
         self,
@@ -135,6 +144,8 @@ def _entries(value: Any, path: Path) -> Iterator[tuple[str, str, str, str | None
             yield from _entries(entry, path)
     elif isinstance(value, dict) and isinstance(value.get("records"), list):
         yield from _entries(value["records"], path)
+    elif isinstance(value, dict) and isinstance(value.get("caption"), str) and "annos" in value:
+        yield "instances", value["caption"], json.dumps(value, ensure_ascii=False), None
     elif isinstance(value, dict) and isinstance(value.get("prompt"), str):
         prompt = value["prompt"]
         replies = value["replies"] if isinstance(value.get("replies"), list) else [value]

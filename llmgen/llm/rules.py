@@ -9,6 +9,7 @@ from llmgen.errors import InputError
 from llmgen.llm.corrections import correct
 from llmgen.llm.editing import plan_edits
 from llmgen.llm.grammar import PromptMeaning, read_prompt
+from llmgen.llm.instances import instances_of_layout
 from llmgen.llm.instructions import parsed_from_instruction, read_instruction
 from llmgen.llm.placement import MOST, Canvas, Demand, Rules, place, place_on_grid, wished_size
 from llmgen.llm.replies import parsed_from_meaning, plan_of_layout, update_of_plan
@@ -38,6 +39,15 @@ class RulesPlanner:
         """See `Planner.layout`."""
         layout = plan_layout(_read(prompt), prompt, Canvas(width, height), seed)
         return layout, Reply(call="layout", provider=self.provider, text=plan_of_layout(layout).model_dump_json())
+
+    def instances(self, prompt: str, *, width: int, height: int, seed: int, most: int) -> tuple[Layout, Reply]:
+        """See `Planner.instances`. The prompt itself is the description."""
+        layout = plan_layout(_read(prompt), prompt, Canvas(width, height), seed)
+        if len(layout.instances) > most:
+            raise InputError(f"{prompt[:80]!r} asks for {len(layout.instances)} instances, at most {most} can be drawn")
+        return layout, Reply(
+            call="instances", provider=self.provider, text=instances_of_layout(layout).model_dump_json()
+        )
 
     def differences(
         self,

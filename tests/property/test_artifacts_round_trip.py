@@ -90,6 +90,7 @@ layouts = st.builds(
     Layout,
     width=st.just(SIZE),
     height=st.just(SIZE),
+    description=st.none() | text,
     background_prompt=text,
     negative_prompt=text,
     absent=words,

@@ -10,10 +10,11 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from llmgen.artifacts import Detection
-from llmgen.errors import InputError, LlmgenError
+from llmgen.errors import InputError, LlmgenError, ModelError
 from llmgen.formats.instancediffusion import read_instancediffusion, write_instancediffusion
 from llmgen.formats.lmd import read_lmd
 from llmgen.formats.sld import read_sld
+from llmgen.llm.instances import layout_of_instances, read_instances_reply
 from llmgen.llm.rules import RulesPlanner
 
 NUMBER = st.one_of(st.floats(-2, 2), st.integers(-600, 600), st.none(), st.just(float("nan")), st.booleans())
@@ -126,6 +127,24 @@ def test_any_scenes_read(scenes: list[Any], bbox_format: Any) -> None:
             written = write_instancediffusion(record)
             (again,) = read_instancediffusion(written, f"{record.id}.json", "xywh").records
             assert again.error is None and write_instancediffusion(again) == written
+
+
+PLANNED = st.one_of(
+    st.integers(),
+    st.fixed_dictionaries({}, optional={"phrase": NAME, "noun": NAME, "box": BOX, "caption": NAME, "bbox": BOX}),
+)
+
+
+@settings(max_examples=150, deadline=None)
+@given(key=st.sampled_from(["instances", "annos"]), things=st.one_of(st.lists(PLANNED, max_size=4), NAME), width=NUMBER)
+def test_any_plan_of_instances_reads(key: str, things: Any, width: Any) -> None:
+    text = json.dumps({key: things, "width": width, "description": "a", "negative": "cars"})
+    try:
+        plan = read_instances_reply(text, width=128, height=96, most=3)
+    except ModelError as error:
+        assert "\n" not in str(error)
+    else:
+        assert len(layout_of_instances(plan, width=128, height=96).instances) == len(plan.instances) <= 3
 
 
 @settings(max_examples=150, deadline=None)

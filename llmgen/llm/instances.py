@@ -1,0 +1,166 @@
+"""The instances call: a description of a picture, and a phrase and a box for each thing in it.
+
+Source:
+    InstanceDiffusion (Wang et al. 2024) draws from such layouts. https://github.com/Jellemvdl/InstanceDiffusion-extension had
+    a language model invent them; it asked for corners and drew them as positions and sizes.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Any, Final
+
+from llmgen.artifacts import Instance, Layout
+from llmgen.errors import ModelError
+from llmgen.llm.grammar import read_phrase
+from llmgen.llm.reading import find_json, noted, nouns_of, shown, validated
+from llmgen.llm.repair import mend_boxes
+from llmgen.llm.replies import clean_noun, wire_box, xyxy
+from llmgen.llm.schemas import InstancesPlan, PlannedInstance
+from llmgen.llm.words import bare, pluralize
+
+MOST_INSTANCES: Final = 30
+"""Slots of the published InstanceDiffusion."""
+MOST_WORDS: Final = 24
+"""In one phrase; a text encoder of 77 tokens reads them all."""
+
+
+def read_instances_reply(text: str, *, width: int, height: int, most: int) -> InstancesPlan:
+    """Read the answer to the instances call.
+
+    Args:
+        text: JSON of the wanted form, or the extension's `{caption, width, height, annos}`.
+        width: Width of the canvas in pixels.
+        height: Height of the canvas in pixels.
+        most: Largest number of instances.
+
+    Returns:
+        The plan, its boxes inside the canvas and none of them empty.
+
+    Raises:
+        ModelError: If nothing usable is in it; the message says what is wrong, fit to be sent back.
+    """
+    data = find_json(text, ("instances", "annos"))
+    if data is not None and "instances" not in data:
+        data = _of_annos(data, width, height)
+    elif data is not None:
+        data = _with_defaults(data)
+    plan = validated(InstancesPlan, data, text)
+    boxes, notes = mend_boxes([instance.box for instance in plan.instances], width, height)
+    kept = []
+    for k, (instance, box) in enumerate(zip(plan.instances, boxes, strict=True)):
+        phrase = " ".join(instance.phrase.split()).rstrip(".")
+        if not phrase:
+            raise ModelError(f"unusable reply: instances[{k}] has an empty phrase: {shown(text)}")
+        if len(phrase.split()) > MOST_WORDS:
+            raise ModelError(
+                f"unusable reply: the phrase of instances[{k}] has more than {MOST_WORDS} words: {phrase[:80]!r}"
+            )
+        if box is None:
+            notes.append(f"dropped {phrase[:40]!r}, whose box is empty or outside")
+            continue
+        kept.append(PlannedInstance(phrase=phrase, noun=" ".join(instance.noun.split()), box=box))
+    if plan.instances and not kept:
+        raise ModelError(f"unusable reply: no box is inside the {width}x{height} canvas: {shown(text)}")
+    if len(kept) > most:
+        raise ModelError(f"unusable reply: {len(kept)} instances, at most {most} can be drawn: {shown(text)}")
+    negative = [noun.strip().lower() for noun in plan.negative if noun.strip()]
+    return noted(plan.model_copy(update={"instances": kept, "negative": negative}), notes)
+
+
+def instances_reader(width: int, height: int, most: int) -> Callable[[str], InstancesPlan]:
+    """`read_instances_reply` for one canvas."""
+    return lambda text: read_instances_reply(text, width=width, height=height, most=most)
+
+
+def layout_of_instances(plan: InstancesPlan, *, width: int, height: int) -> Layout:
+    """The instances call's answer as a layout.
+
+    Args:
+        plan: The answer as `read_instances_reply` gives it.
+        width: Width of the canvas in pixels.
+        height: Height of the canvas in pixels.
+    """
+    numbers: dict[str, int] = {}
+    instances = []
+    for planned in plan.instances:
+        said, attributes = read_phrase(planned.phrase)
+        noun = clean_noun(planned.noun) if planned.noun else said
+        numbers[noun] = numbers.get(noun, 0) + 1
+        instances.append(
+            Instance(
+                id=f"{noun}-{numbers[noun]}",
+                phrase=planned.phrase,
+                noun=noun,
+                # Attributes belong to the head of the phrase: "a photo of a red barn" says nothing of a photo's colour.
+                attributes=attributes if clean_noun(said) == noun else (),
+                box_xyxy=xyxy(planned.box),
+            )
+        )
+    absent = tuple(dict.fromkeys(clean_noun(noun) for noun in plan.negative))
+    return Layout(
+        width=width,
+        height=height,
+        description=" ".join(plan.description.split()) or None,
+        background_prompt=plan.background,
+        negative_prompt=", ".join(pluralize(noun) for noun in absent),
+        absent=absent,
+        instances=tuple(instances),
+    )
+
+
+def instances_of_layout(layout: Layout) -> InstancesPlan:
+    """A layout as the instances call's answer."""
+    return InstancesPlan(
+        reasoning=f"{len(layout.instances)} instances, placed without overlap.",
+        description=layout.description or "",
+        instances=[
+            PlannedInstance(phrase=i.phrase, noun=i.noun or bare(i.phrase), box=wire_box(i.box_xyxy))
+            for i in layout.instances
+        ],
+        background=layout.background_prompt,
+        negative=list(layout.absent),
+    )
+
+
+def _with_defaults(data: dict[str, Any]) -> dict[str, Any]:
+    known = {"reasoning": "", "description": "", "background": "", "negative": [], "instances": []}
+    full = {**known, **{key: value for key, value in data.items() if key in known}}
+    if isinstance(full["negative"], str):
+        full["negative"] = nouns_of(full["negative"])
+    if isinstance(full["instances"], list):
+        full["instances"] = [{"noun": "", **entry} if isinstance(entry, dict) else entry for entry in full["instances"]]
+        for entry in full["instances"]:
+            if isinstance(entry, dict):
+                entry["box"] = _named(entry.get("box"))
+    return full
+
+
+def _of_annos(data: dict[str, Any], width: int, height: int) -> dict[str, Any]:
+    """The extension's form: boxes in pixels of its own canvas, scaled to ours."""
+    sides = (data.get("width"), data.get("height"))
+    told = [
+        side if isinstance(side, int | float) and side > 0 else mine
+        for side, mine in zip(sides, (width, height), strict=True)
+    ]
+    annos = data["annos"] if isinstance(data.get("annos"), list) else None
+    return {
+        "reasoning": "", "description": data.get("caption", ""), "background": "", "negative": [],
+        "instances": None if annos is None else [
+            {
+                "phrase": anno.get("caption"),
+                "noun": anno.get("category_name", ""),
+                "box": _named(anno.get("bbox"), (width / told[0], height / told[1])),
+            }
+            if isinstance(anno, dict) else anno
+            for anno in annos
+        ],
+    }  # fmt: skip
+
+
+def _named(box: Any, scale: Sequence[float] = (1.0, 1.0)) -> Any:
+    """A box of four bare numbers as the wire has it."""
+    if not isinstance(box, list) or len(box) != 4:
+        return box
+    if any(isinstance(v, bool) or not isinstance(v, int | float) for v in box):
+        return dict(zip(("x", "y", "width", "height"), box, strict=True))
+    x, y, w, h = (value * scale[k % 2] for k, value in enumerate(box))
+    return {"x": x, "y": y, "width": w, "height": h}

@@ -21,7 +21,7 @@ from llmgen.cli.generate import generate
 from llmgen.cli.import_ import import_
 from llmgen.cli.layout import layout
 from llmgen.cli.methods import methods
-from llmgen.cli.models import models
+from llmgen.cli.models import app as models
 from llmgen.cli.output import out
 from llmgen.cli.refine import refine
 from llmgen.cli.report import report
@@ -46,8 +46,9 @@ for command in (layout, generate, detect, correct, refine, evaluate):
 for command in (run, report):
     app.command(rich_help_panel="Runs")(command)
 app.command("import", rich_help_panel="Runs")(import_)
-for command in (methods, models, doctor, schema, validate):
+for command in (methods, doctor, schema, validate):
     app.command(rich_help_panel="Looking around")(command)
+app.add_typer(models, name="models", rich_help_panel="Looking around")
 
 
 def _version(wanted: bool) -> None:

@@ -1,18 +1,25 @@
-"""`llmgen models`: which models the presets use."""
+"""`llmgen models`: which models the presets use; and the converter of a published checkpoint."""
 
-from typing import Annotated
+from pathlib import Path
+from typing import Annotated, Literal
 
 import typer
 
 from llmgen.cli.options import JsonOpt
 from llmgen.cli.output import out
 
+app = typer.Typer(invoke_without_command=True)
 
+
+@app.callback()
 def models(
-    preset: Annotated[str | None, typer.Argument(metavar="[PRESET]", help="One preset only.")] = None,
+    context: typer.Context,
+    preset: Annotated[str | None, typer.Option(help="One preset only.")] = None,
     as_json: JsonOpt = False,
 ) -> None:
     """List the presets and the model that each of their roles uses."""
+    if context.invoked_subcommand is not None:
+        return
     from llmgen.presets import load_preset, preset_names
 
     out.configure(quiet=False, verbose=False)
@@ -22,8 +29,72 @@ def models(
         return
     for p in presets:
         rows = [
-            [role, spec.source, (spec.revision or "")[:12], spec.licence, f"{spec.memory_gb:g}"]
+            [
+                role,
+                spec.source,
+                (spec.revision or "")[:12],
+                spec.licence + (" (gated)" if spec.gated else ""),
+                spec.dtype or "",
+                f"{spec.memory_gb:g}",
+            ]
             for role, spec in p.roles.items()
         ]
         title = f"{p.name}: {p.description} ({p.width}x{p.height}, planner {p.planner})"
-        out.table(title, ["role", "model", "revision", "licence", "#GB"], rows, to_stdout=True)
+        out.table(title, ["role", "model", "revision", "licence", "dtype", "#GB"], rows, to_stdout=True)
+
+
+@app.command()
+def convert(
+    checkpoint: Annotated[
+        Path,
+        typer.Argument(help="InstanceDiffusion's .pth, or a .safetensors of its entry `model`.", show_default=False),
+    ],
+    folder: Annotated[Path, typer.Argument(metavar="OUT", help="New folder for the result.", show_default=False)],
+    base: Annotated[
+        str | None, typer.Option(help="What gives the rest, in OUT/preset.json; by default Stable Diffusion 1.5.")
+    ] = None,
+    dtype: Annotated[
+        Literal["float32", "float16", "bfloat16"] | None,
+        typer.Option(help="Of the weights; by default the checkpoint's."),
+    ] = None,
+) -> None:
+    """Convert the published InstanceDiffusion checkpoint; OUT/preset.json then goes to --preset."""
+    out.configure(quiet=False, verbose=False)
+    import torch
+
+    from llmgen.artifacts.io import pretty_json
+    from llmgen.diffusion.instances import checkpoint as published
+    from llmgen.presets import load_preset
+
+    states, entry = published.load_checkpoint(checkpoint, published.PUBLISHED)
+    tensors = sum(len(state) for _, state in states.items())
+    out.note(f"{checkpoint.name}: all {tensors} tensors of {entry!r} have their place")
+    shares: set[int] = set()
+
+    def hashed(done: int, total: int) -> None:
+        share = 10 * done // max(total, 1)
+        if total > 2**30 and share not in shares:
+            shares.add(share)
+            out.note(f"hashing {checkpoint.name}: {10 * share} %")
+
+    digest = published.sha256_of(checkpoint, hashed)
+    if digest != published.PUBLISHED_SHA256:
+        out.warn(f"{checkpoint.name} is not the published file; its SHA-256 is {digest}")
+    preset = load_preset("instancediffusion-sd15")
+    update = {"source": str(folder), "revision": None, "files": ()}
+    if base is not None:
+        update |= {"base": base, "base_revision": None}
+    roles = preset.roles | {"instances_to_image": preset.roles["instances_to_image"].model_copy(update=update)}
+    written = preset.model_copy(update={"name": folder.name, "roles": roles})
+    published.write_folder(
+        states,
+        folder,
+        {
+            "README.md": published.model_card(checkpoint.name, digest, entry, states),
+            "preset.json": pretty_json(written.model_dump(mode="json", exclude_unset=True)),
+        },
+        architecture=published.PUBLISHED,
+        dtype=None if dtype is None else getattr(torch, dtype),
+        progress=lambda part: out.note(f"writing {part}/"),
+    )
+    out.data(f"{folder / 'preset.json'}\n")

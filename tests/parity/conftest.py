@@ -11,7 +11,12 @@ DATA = Path(__file__).parents[1] / "data"
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--goldens", default=str(DATA), help="folder with sld_cases*.json, instancediffusion*.safetensors", metavar="DIR")
+    parser.addoption(
+        "--goldens",
+        default=str(DATA),
+        help="folder with sld_cases*.json, instancediffusion*.safetensors",
+        metavar="DIR",
+    )
 
 
 def sld_cases(folder: Path, prefixes: tuple[str, ...]) -> list[dict[str, Any]]:

@@ -6,6 +6,8 @@ from typing import Any
 
 from safetensors.torch import load_file
 
+from llmgen.diffusion.instances.checkpoint import PUBLISHED, SUFFIXES, build_components, load_checkpoint
+from llmgen.diffusion.instances.conversion import Components
 from llmgen.diffusion.instances.fusers import attach_grounding
 from llmgen.diffusion.instances.scaleu import ScaleU
 from llmgen.diffusion.instances.unifusion import UniFusion
@@ -34,7 +36,8 @@ def load_instance_diffusion(parts: Parts) -> InstanceDiffusion:
 
     Args:
         parts: The folder holds `unifusion/`, `scaleu/`, and either `unet/` or `fusers/`; with `fusers/` the U-Net is a copy of
-            the base's with these weights loaded over its own.
+            the base's with these weights loaded over its own. Or it is a repository or folder of which the role lists one
+            file, the original's checkpoint; that is converted as it is loaded.
 
     Raises:
         InputError: If the role has no base.
@@ -46,13 +49,19 @@ def load_instance_diffusion(parts: Parts) -> InstanceDiffusion:
     if parts.spec.base is None:
         raise InputError(f"the role at {parts.spec.source!r} needs `base`, the Stable Diffusion that it was trained on")
     base = parts.base()
-    if parts.local and not (Path(parts.source) / "unet").is_dir():
-        unet = base.weights(UNet2DConditionModel, "unet")
-        _load_fusers(unet, Path(parts.source) / FUSERS, parts.spec.source)
+    checkpoint = _checkpoint(parts)
+    if checkpoint is not None:
+        made = _built(parts, checkpoint)
+        unet, unifusion, scales = made.unet, made.unifusion, made.scaleu
     else:
-        unet = parts.complete(UNet2DConditionModel, "unet", spare="position_net")
-    attach_grounding(unet)
-    scales: ScaleU = parts.complete(ScaleU, "scaleu")
+        if parts.local and not (Path(parts.source) / "unet").is_dir():
+            unet = base.weights(UNet2DConditionModel, "unet")
+            _load_fusers(unet, Path(parts.source) / FUSERS, parts.spec.source)
+        else:
+            unet = parts.complete(UNet2DConditionModel, "unet", spare="position_net")
+        attach_grounding(unet)
+        unifusion = parts.complete(UniFusion, "unifusion")
+        scales = parts.complete(ScaleU, "scaleu")
     try:
         scales.attach(unet)
     except ValueError as error:
@@ -68,7 +77,26 @@ def load_instance_diffusion(parts: Parts) -> InstanceDiffusion:
         requires_safety_checker=False,
     )
     pipe.set_progress_bar_config(disable=True)
-    return InstanceDiffusion(pipe, parts.complete(UniFusion, "unifusion"))
+    # Coordinates lose too much in half precision, and the tokens are made once for a picture.
+    return InstanceDiffusion(pipe, unifusion.float())
+
+
+def _checkpoint(parts: Parts) -> Path | None:
+    """The original's checkpoint, if that is the one file that the role lists."""
+    names = parts.spec.files
+    single = len(names) == 1 and names[0].endswith(SUFFIXES) and "/" not in names[0]
+    return Path(parts.source) / names[0] if parts.local and single else None
+
+
+def _built(parts: Parts, checkpoint: Path) -> Components:
+    try:
+        states, _ = load_checkpoint(checkpoint, PUBLISHED)
+    except InputError as error:
+        raise MissingRequirementError(f"{parts.spec.source!r} cannot be used: {first_line(error)}") from error
+    made = build_components(states, parts.dtype, PUBLISHED)
+    for _, module in made.items():
+        module.to(parts.device)
+    return made
 
 
 def _load_fusers(unet: Any, path: Path, source: str) -> None:

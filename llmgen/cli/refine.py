@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from llmgen.cli.completion import method_names
+from llmgen.cli.completion import method_names, words
 from llmgen.cli.options import InputArg, StageFlags, with_stage_flags
 from llmgen.cli.stage import raise_failures, run_stage_command
 
@@ -18,11 +18,24 @@ def refine(
     strength: Annotated[float | None, typer.Option(help="Denoising strength, 0 to 1; 1 ignores the picture.")] = None,
     steps: Annotated[int | None, typer.Option(help="Denoising steps.")] = None,
     guidance_scale: Annotated[float | None, typer.Option(help="Classifier-free guidance; 1 switches it off.")] = None,
+    profile: Annotated[
+        str | None,
+        typer.Option(
+            help="Settings of a publication: sld, lmd or instancediffusion; llmgen's own by default.",
+            autocompletion=words("llmgen", "sld", "lmd", "instancediffusion"),
+        ),
+    ] = None,
+    reference: Annotated[
+        bool, typer.Option("--reference", help="SLD's: the whole picture, 1024 pixels. Short for --profile sld.")
+    ] = False,
     *,
     flags: StageFlags,
 ) -> None:
     """Go over each picture once more, in the edited region unless told otherwise."""
-    named = {"strength": strength, "num_inference_steps": steps, "guidance_scale": guidance_scale}
+    if reference and profile not in (None, "sld"):
+        raise typer.BadParameter(f"--reference is --profile sld, not {profile}", param_hint="--reference")
+    profile = "sld" if reference else profile
+    named = {"profile": profile, "strength": strength, "num_inference_steps": steps, "guidance_scale": guidance_scale}
     done = run_stage_command("refine", source, method, flags, named)
     if done is not None:
         raise_failures(done.result.records, done.dropped)

@@ -26,7 +26,7 @@ def build_config(method_class: Any, preset_defaults: Mapping[str, Any], given: M
         An instance of `method_class.Config`.
 
     Raises:
-        InputError: If a setting does not exist (with near names) or has a bad value.
+        InputError: If a setting does not exist (with near names), has a bad value or contradicts the profile that is chosen.
     """
     what = f"{method_class.stage} {method_class.name}"
     model: type[BaseModel] = method_class.Config
@@ -37,7 +37,21 @@ def build_config(method_class: Any, preset_defaults: Mapping[str, Any], given: M
                 hint = f" Did you mean {' or '.join(map(repr, near))}?" if near else ""
                 names = ", ".join(model.model_fields) or "none"
                 raise InputError(f"{what} has no setting {name!r} (given by {source}).{hint} Settings: {names}")
-    values = {**preset_defaults, **given}
+    config = _read_all(what, model, {**preset_defaults, **given})
+    profile = method_class.Config.profiles.get(getattr(config, "profile", None)) if hasattr(model, "profiles") else None
+    if profile is None:
+        return config
+    for name in given.keys() & (profile.settings.keys() - set(profile.free)):
+        wanted = profile.settings[name]
+        if getattr(config, name) != wanted:
+            raise InputError(
+                f"{what}: profile {config.profile!r} means {name}={wanted!r}; leave {name} away, or the profile"
+            )
+    chosen = {name: value for name, value in profile.settings.items() if name not in given}
+    return model.model_validate({**config.model_dump(), **chosen})
+
+
+def _read_all(what: str, model: type[BaseModel], values: dict[str, Any]) -> Any:
     try:
         return _check(model, values)
     except ValidationError as error:

@@ -1,7 +1,7 @@
 """The contract between the engine and a method."""
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, ClassVar, Protocol
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Protocol
 
 from llmgen.artifacts import ArtifactModel, Kind, ModelUse, Record, Stage
 
@@ -9,8 +9,20 @@ if TYPE_CHECKING:
     from llmgen.engine.context import StageContext
 
 
+class Profile(NamedTuple):
+    """Settings of a publication, chosen together by a setting called `profile`."""
+
+    settings: Mapping[str, Any]
+    """They win over the preset's. Whoever gives another value besides is refused, because it is that profile no more."""
+    free: tuple[str, ...] = ()
+    """Those that may be given another value all the same: the publication leaves them open."""
+
+
 class StageConfig(ArtifactModel):
     """Base of every method's settings: strict, frozen, each field documented. Field names are the flags of the command line."""
+
+    profiles: ClassVar[Mapping[str, Profile]] = {}
+    """By what the field `profile` says; of methods that have that field."""
 
 
 class StageMethod(Protocol):

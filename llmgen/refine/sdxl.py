@@ -4,12 +4,15 @@ Latent composition leaves seams and flat textures. The preset's refiner adds a l
 regions that correction could change are taken over from the result unless `whole_image` says otherwise; a picture that was never corrected
 passes unchanged. The refiner may be SDXL's, as in SLD, or any other image-to-image model; its model is loaded once.
 
-Source: SLD (Wu et al. 2024) and LMD (Lian et al. 2023), SDXL refinement; both refine the whole picture.
+Every picture has a seed of its own, also with the profiles `sld` and `instancediffusion`, whose originals drew from the global state.
+
+Source: SLD (Wu et al. 2024) and LMD (Lian et al. 2023), SDXL refinement; InstanceDiffusion (Wang et al. 2024), its cascade. All three
+refine the whole picture; none of their published numbers are of refined pictures.
 """
 
 import inspect
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, ClassVar
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
 import torch
@@ -21,7 +24,7 @@ from llmgen.artifacts import HistoryEntry, Kind, ModelUse, Record, Stage
 from llmgen.diffusion.failures import as_model_errors
 from llmgen.diffusion.latents import sides_multiple
 from llmgen.engine.seeds import derive_seed
-from llmgen.engine.stage import StageConfig
+from llmgen.engine.stage import Profile, StageConfig
 from llmgen.errors import InputError, ModelError
 from llmgen.vision.blending import feathered, paste_back, region_picture
 from llmgen.vision.masks import BoolMask
@@ -30,9 +33,36 @@ if TYPE_CHECKING:
     from llmgen.engine.context import StageContext
 
 
+_SLD = {
+    "whole_image": True,
+    "long_side_px": 1024,
+    "num_inference_steps": 50,
+    "strength": 0.3,
+    "guidance_scale": 5.0,
+    "aesthetic_score": 7.0,
+    "layout_negative": False,
+    "negative_prompt": "",
+}
+_LMD = {
+    **_SLD,
+    "aesthetic_score": 6.0,
+    "layout_negative": True,
+    "negative_prompt": "drawing, painting, crayon, sketch, graphite, impressionist, noisy, blurry, soft, deformed, ugly",
+}
+_INSTANCE_DIFFUSION = {**_SLD, "long_side_px": None, "num_inference_steps": 20, "strength": 0.4, "aesthetic_score": 6.0}
+
+
 class ImageToImageRefineConfig(StageConfig):
     """Settings of `refine sdxl`."""
 
+    profiles: ClassVar[Mapping[str, Profile]] = {
+        "sld": Profile(_SLD),
+        "lmd": Profile(_LMD, free=("strength",)),
+        "instancediffusion": Profile(_INSTANCE_DIFFUSION, free=("strength",)),
+    }
+
+    profile: Literal["llmgen", "sld", "lmd", "instancediffusion"] = "llmgen"
+    """Settings of a publication: all of them at once, and none of them changed but the strength where its program had a flag for it."""
     num_inference_steps: int = Field(default=50, ge=1, le=1000)
     """Steps of a full run; `strength` times as many are executed."""
     strength: float = Field(default=0.3, gt=0, le=1)
@@ -40,7 +70,9 @@ class ImageToImageRefineConfig(StageConfig):
     guidance_scale: float = Field(default=5.0, ge=0, le=50)
     """Classifier-free guidance; 1 switches it off."""
     negative_prompt: str = ""
-    """What no picture should show; the layout's own negative prompt is put in front."""
+    """What no picture should show."""
+    layout_negative: bool = True
+    """Put the layout's own negative prompt in front of it."""
     aesthetic_score: float = Field(default=7.0, ge=0, le=10)
     """Condition of SDXL's refiner; other models do not know it."""
     whole_image: bool = False
@@ -118,7 +150,14 @@ class ImageToImageRefine:
     def _refine(self, records: Sequence[Record], images: Sequence[Image.Image]) -> list[Image.Image]:
         config = self._config
         negatives = [
-            ", ".join(x for x in (r.layout.negative_prompt if r.layout else "", config.negative_prompt) if x)
+            ", ".join(
+                x
+                for x in (
+                    r.layout.negative_prompt if r.layout and config.layout_negative else "",
+                    config.negative_prompt,
+                )
+                if x
+            )
             for r in records
         ]
         extra: dict[str, Any] = {}

@@ -27,7 +27,16 @@ FLAGS = {
         "--guidance-scale",
         *STAGE_FLAGS,
     ],
-    "refine": ["source", "--method", "--strength", "--steps", "--guidance-scale", "--profile", "--reference", *STAGE_FLAGS],
+    "refine": [
+        "source",
+        "--method",
+        "--strength",
+        "--steps",
+        "--guidance-scale",
+        "--profile",
+        "--reference",
+        *STAGE_FLAGS,
+    ],
     "evaluate": (
         "method source --judge --no-judge --answers --annotations --results --subset --first --squeeze --side --json"
     ).split()

@@ -1,14 +1,19 @@
+import json
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 from tiny_models import noise_image, tiny_context
+from tiny_refiner import tiny_refiner_preset
 
-from llmgen.artifacts import HistoryEntry, Record
+from llmgen.artifacts import HistoryEntry, Layout, Record
+from llmgen.cli import main
 from llmgen.engine.context import StageContext
 from llmgen.errors import InputError
+from llmgen.presets import load_preset
 from llmgen.refine.sdxl import ImageToImageRefine, ImageToImageRefineConfig
+from llmgen.vision.images import ImageStore
 
 
 def edited(context: StageContext, name: str = "r0", *, kept: bool = True) -> Record:
@@ -78,3 +83,85 @@ def test_neighbours_do_not_matter(tmp_path: Path) -> None:
 def test_no_step_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="no step"):
         refine(tiny_context(tmp_path), num_inference_steps=2, strength=0.3)
+
+
+def settings(preset: str = "toybox", **given: object) -> ImageToImageRefineConfig:
+    context = StageContext(load_preset(preset), ImageStore(Path()), "cpu", "float32")
+    config = context.config_for("refine", "sdxl", given)
+    assert isinstance(config, ImageToImageRefineConfig)
+    return config
+
+
+@pytest.mark.parametrize("preset", ["toybox", "sd15"])
+def test_a_profile_is_the_publication_whatever_the_preset(preset: str) -> None:
+    sld = settings(preset, profile="sld")
+    assert (sld.num_inference_steps, sld.strength, sld.long_side_px, sld.aesthetic_score) == (50, 0.3, 1024, 7)
+    assert (sld.whole_image, sld.negative_prompt, sld.layout_negative) == (True, "", False)
+    lmd = settings(preset, profile="lmd")
+    assert (lmd.strength, lmd.layout_negative) == (0.3, True) and lmd.negative_prompt.endswith("deformed, ugly")
+    cascade = settings(preset, profile="instancediffusion")
+    assert (cascade.num_inference_steps, cascade.strength, cascade.long_side_px) == (20, 0.4, None)
+    assert int(cascade.num_inference_steps * cascade.strength) == 8
+    assert settings(preset).whole_image is False
+
+
+def test_what_contradicts_a_profile_is_refused() -> None:
+    with pytest.raises(InputError, match="profile 'sld' means strength=0.3; leave strength away, or the profile"):
+        settings(profile="sld", strength="0.5")
+    with pytest.raises(InputError, match="means num_inference_steps=20"):
+        settings(profile="instancediffusion", num_inference_steps=50)
+    with pytest.raises(InputError, match="means whole_image=True"):
+        settings(profile="lmd", whole_image="false")
+    assert settings(profile="sld", strength="0.3").strength == 0.3
+    assert settings(profile="instancediffusion", strength="0.35").strength == 0.35
+
+
+def test_reference_on_the_command_line(workplace: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    def planned(*flags: str) -> tuple[int, dict[str, object]]:
+        code = main(["refine", "x.json", "--dry-run", *flags])
+        out = capsys.readouterr().out
+        return code, json.loads(out)["config"] if code == 0 else {}
+
+    assert planned("--reference") == planned("--profile", "sld") == planned("--reference", "--steps", "50")
+    assert planned("--reference")[1]["whole_image"] is True
+    assert planned("--reference", "--steps", "20")[0] == 3
+    assert planned("--reference", "--profile", "lmd")[0] == 2
+    assert planned("--profile", "sdl")[0] == 3
+
+
+def test_the_layouts_negative_prompt_is_left_out_where_the_original_had_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    context = tiny_context(tmp_path)
+    layout = Layout(width=64, height=64, background_prompt="a meadow", negative_prompt="cats")
+    record = edited(context).model_copy(update={"layout": layout})
+    seen = []
+    pipe = context.models.image_to_image("refiner")
+    call = type(pipe).__call__
+
+    def watched(self: object, *args: object, **kwargs: object) -> object:
+        seen.append(kwargs["negative_prompt"])
+        return call(self, *args, **kwargs)
+
+    monkeypatch.setattr(type(pipe), "__call__", watched)
+    refine(context)([record])
+    refine(context, layout_negative=False)([record])
+    refine(context, negative_prompt="dogs")([record])
+    assert seen == [["cats"], [""], ["cats, dogs"]]
+
+
+def test_sdxls_own_pipeline_knows_the_aesthetic_score_and_stays_loaded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The real pipeline class at a tiny size, saved and loaded as the refiner's family, in the variant of its file names."""
+    preset = tiny_refiner_preset(tmp_path)
+    context = StageContext(preset, ImageStore(tmp_path), "cpu", "float32")
+    pictures = []
+    for score in (2.0, 9.0):
+        (after,) = refine(context, aesthetic_score=score)([edited(context)])
+        pictures.append(difference(context, after))
+        assert after.image is not None
+        pictures.append(np.asarray(context.images.load(after.image)))
+    assert pictures[0][12:20, 12:20].any() and (pictures[1] != pictures[3]).any()
+    assert context.models.image_to_image("refiner") is context.models.image_to_image("refiner")
+    assert len(context.models._loaded) == 2

@@ -15,12 +15,12 @@ def bootstrap(values: Sequence[float], *, seed: int = 0) -> tuple[float, float] 
         seed: Of the draws; the same values give the same interval.
 
     Returns:
-        Lower and upper bound; None for fewer than two values, which say nothing of their spread.
+        Lower and upper bound; None where all values are equal, which says nothing of their spread.
 
     Source:
         B. Efron, Bootstrap Methods: Another Look at the Jackknife, Annals of Statistics 7 (1979).
     """
-    if len(values) < 2:
+    if len(set(values)) < 2:
         return None
     sample = np.asarray(values, dtype=np.float64)
     random = np.random.default_rng(seed)

@@ -38,7 +38,7 @@ def summarize(records: Sequence[Record], metric: str, *, by: str | None = None) 
 
         - `metric`, `by`, `of` (`final`, `detections` or `layout`).
         - `overall`: `accuracy` in [0, 1] (the mean over records), `n`, `ci95` (Wilson for verdicts of `lmd`, else a bootstrap over
-          records; null for a single record that is no verdict), `n_prompts` (distinct prompts; repeats of a prompt make the interval
+          records; null where values without verdict are all equal), `n_prompts` (distinct prompts; repeats of a prompt make the interval
           too narrow).
         - `by_type`: the same for each type of prompt.
         - `initial`: `overall` and `by_type` of the first pictures, where they were scored.

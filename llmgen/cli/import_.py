@@ -37,6 +37,10 @@ def import_(
             metavar="FORMAT", help="instancediffusion: xywh, xyxy, or auto: xywh unless all boxes fit only as corners.",
         ),
     ] = "auto",
+    seed: Annotated[
+        int | None,
+        typer.Option(min=0, max=2**63 - 1, metavar="N", help="Seed of every record: rounds of one picture share their noise."),
+    ] = None,
     force: ForceOpt = False,
     quiet: QuietOpt = False,
     verbose: VerboseOpt = False,
@@ -47,7 +51,7 @@ def import_(
 
     out.configure(quiet=quiet, verbose=verbose)
     target = None if output is None or str(output) == "-" else output
-    done = import_foreign(Import(dialect, source, target, prompts, images_from, bbox_format, force))
+    done = import_foreign(Import(dialect, source, target, prompts, images_from, bbox_format, seed, force))
     if target is None:
         for record in done.records:
             out.data(record_line(record))

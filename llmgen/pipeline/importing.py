@@ -34,6 +34,8 @@ class Import:
     """`sld`: folder of the pictures."""
     bbox_format: BboxFormat = "auto"
     """`instancediffusion`: what the numbers of its boxes are."""
+    seed: int | None = None
+    """Seed of every record, so that rounds of one picture are drawn from one noise."""
     force: bool = False
 
 
@@ -84,6 +86,8 @@ def import_foreign(request: Import) -> ImportResult:
     if request.output is not None:
         check_writable(request.output.parent)
     records = tuple(brought(read, picture_store(request.output, None), "import", Progress()))
+    if request.seed is not None:
+        records = tuple(record.grown(seed=request.seed) for record in records)
     if request.output is not None:
         if request.output.suffix == ".jsonl":
             write_atomic(request.output, "".join(map(record_line, records)).encode())

@@ -116,6 +116,9 @@ def test_scenes_are_imported_or_taken_as_they_are(llmgen, workplace):
     assert json.loads(direct.out)["layout"]["instances"][0]["box_xyxy"] == [40, 20, 60, 44]
     assert "read as corners" in direct.err
     assert llmgen("validate", "scenes/one.json").code == 0
+    (workplace / "scenes" / "two.json").write_text(json.dumps({**SCENE, "caption": "a round later"}))
+    done = llmgen("import", "instancediffusion", "scenes", "--seed", "7", "-q")
+    assert [json.loads(line)["seed"] for line in done.out.splitlines()] == [7, 7]
 
 
 def test_wrong_use_is_one_line(llmgen, workplace):

@@ -46,7 +46,7 @@ FLAGS = {
         "--dry-run --quiet -q --verbose -v"
     ).split(),
     "report": ["source", "--output", "-o", "--quiet", "-q"],
-    "import": "dialect source --output -o --prompts --images-from --bbox-format --force --quiet -q --verbose -v".split(),
+    "import": "dialect source --output -o --prompts --images-from --bbox-format --seed --force --quiet -q --verbose -v".split(),
     "methods": ["stage", "--json"],
     "models": ["--preset", "--json"],
     "doctor": ["--preset", "--json"],

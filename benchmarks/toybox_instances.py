@@ -41,10 +41,16 @@ from llmgen.vision.masks import encode_mask
 WAYS: dict[str, tuple[str, ...]] = {
     "no grounding": (),
     "box": ("box",),
+    "box, MIS 0.36": ("box",),
     "point": ("point",),
     "scribble": ("scribble",),
     "mask": ("mask",),
     "all": ("box", "point", "scribble", "mask"),
+}
+SETTINGS: dict[str, dict[str, Any]] = {
+    # Grounding that is never switched on is no grounding, with everything else the same.
+    "no grounding": {"alpha": 0.0},
+    "box, MIS 0.36": {"use": ("box",), "mis": 0.36},
 }
 PICTURES = 4
 
@@ -100,8 +106,7 @@ def main() -> None:
     print(f"{'way':14s} {heads[0]:>19s} " + " ".join(f"{h:>12s}" for h in heads[1:]))
     shown: dict[str, list[np.ndarray]] = {}
     for way, use in WAYS.items():
-        # Grounding that is never switched on is no grounding, with everything else the same.
-        drawn, seconds = run(planned, "generate", "instancediffusion", {"use": use} if use else {"alpha": 0.0})
+        drawn, seconds = run(planned, "generate", "instancediffusion", SETTINGS.get(way, {"use": use}))
         verdicts = right(judge, store, asked, drawn, first=False)
         images = [np.asarray(store.load(r.image)) for r in drawn if r.image is not None]
         shown[way] = images[:: max(1, len(images) // PICTURES)][:PICTURES]
@@ -130,7 +135,7 @@ def main() -> None:
 def draw_picture(layouts: Sequence[Layout | None], shown: dict[str, list[np.ndarray]], path: Path) -> None:
     """A row a scene; for each way what it was told, drawn in outline, and beside it what it drew."""
     gap, head = 6, 16
-    ways = list(WAYS)
+    ways = [way for way in WAYS if "MIS" not in way]
     width = gap + len(ways) * (2 * SIZE + 2 + 2 * gap) - SIZE - 2
     sheet = Image.new("RGB", (width, head + len(layouts) * (SIZE + gap)), "white")
     pen = ImageDraw.Draw(sheet)

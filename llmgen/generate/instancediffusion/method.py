@@ -175,14 +175,15 @@ class InstanceGenerate:
         # With no step of their own the instances have no runs; the phrases still reach the U-Net as tokens.
         alone = layout.instances if self._plan.joint_steps else ()
         groundings = [whole, *(whole.only(slot) for slot in range(len(alone)))]
-        length, longest = self._text.num_tokens(record.prompt), self._text.tokenizer.model_max_length
+        caption = layout.description or record.prompt
+        length, longest = self._text.num_tokens(caption), self._text.tokenizer.model_max_length
         if length > longest:
             logger.warning("record %r: its prompt has %d tokens, the model reads %d", record.id, length, longest)
         factor = latent_factor(self._pipe.vae)
         return _Scene(
             noise=make_noise(seed, (self._pipe.unet.config.in_channels, height // factor, width // factor)),
             negative=join_negatives(layout.negative_prompt, self._config.negative_prompt),
-            texts=[record.prompt, *(instance.phrase for instance in alone)],
+            texts=[caption, *(instance.phrase for instance in alone)],
             boxes=[None, *(to_unit(instance.box_xyxy, width, height) for instance in alone)],
             conditioning=self._conditioning(groundings, use, height // factor, width // factor),
         )

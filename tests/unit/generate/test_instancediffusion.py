@@ -66,6 +66,15 @@ def test_an_edited_instance_is_drawn_from_the_same_noise(tmp_path: Path) -> None
     assert all(differ(grounded[0], other) > 0 for other in grounded[1:])
 
 
+def test_the_description_of_a_plan_is_drawn_in_place_of_the_prompt(tmp_path: Path) -> None:
+    context = tiny_instance_context(tmp_path)
+    plain = record(1, instance(0, "a cat"))
+    told = plain.grown(layout=plain.layout.model_copy(update={"description": "a dog on a beach"}))
+    asked = plain.grown(prompt="a dog on a beach")
+    first, described, prompted = draw(context, plain, told.grown(id="b"), asked.grown(id="c"))
+    assert differ(first, described) > 0 and differ(described, prompted) <= 1
+
+
 @pytest.mark.parametrize(
     "change",
     [

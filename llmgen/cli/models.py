@@ -55,7 +55,7 @@ def convert(
     ] = None,
     dtype: Annotated[
         Literal["float32", "float16", "bfloat16"] | None,
-        typer.Option(help="Of the weights; by default the checkpoint's."),
+        typer.Option(help="Of the U-Net's weights; by default the checkpoint's."),
     ] = None,
 ) -> None:
     """Convert the published InstanceDiffusion checkpoint; OUT/preset.json then goes to --preset."""

@@ -21,6 +21,12 @@ from llmgen.diffusion.instances.scaleu import ScaleU, backbone_widths
 from llmgen.diffusion.instances.unifusion import FORMATS, Format, InstanceGrounding, UniFusion
 
 WEIGHTS = "weights."
+_SWITCH: dict[Format, str] = {
+    "box": "drop_boxes",
+    "point": "drop_points",
+    "scribble": "drop_scribbles",
+    "mask": "drop_masks",
+}
 
 
 class Goldens:
@@ -54,8 +60,9 @@ class Goldens:
 
     def use(self, config: str) -> list[Format]:
         """Formats that a drop configuration keeps."""
-        dropped = self.sidecar["drop_configurations"]["values"][config]
-        return [name for name, drop in zip(FORMATS, dropped, strict=True) if not drop]
+        known = self.sidecar["drop_configurations"]
+        dropped = dict(zip(known["order"], known["values"][config], strict=True))
+        return [name for name in FORMATS if not dropped[_SWITCH[name]]]
 
     def grounding(self, prefix: str = "in.") -> InstanceGrounding:
         """The instances under a prefix, `in.` or `in.sample.global.`."""

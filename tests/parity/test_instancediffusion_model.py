@@ -1,5 +1,6 @@
 """UniFusion, fusers, ScaleU, masked attention and the whole U-Net give what the original gave, on CPU in float32."""
 
+import re
 from collections.abc import Callable
 
 import torch
@@ -125,6 +126,9 @@ def test_masks_of_the_reference_count_rows_by_x(instance_goldens: Goldens) -> No
     assert got.equal(expected)
     upright = instance_masks(grounding, instance_goldens.use("test_mask"), *expected.shape[-2:])
     assert upright.equal(expected.transpose(-1, -2)) and not upright.equal(expected)
+    for config, dropped in instance_goldens.sidecar["drop_box_mask"].items():
+        masks = instance_masks(grounding, instance_goldens.use(config), *expected.shape[-2:])
+        assert masks.any() != dropped, config
 
 
 def test_masked_attention_alone(instance_goldens: Goldens) -> None:
@@ -135,7 +139,10 @@ def test_masked_attention_alone(instance_goldens: Goldens) -> None:
     prefix = "in.masked.sa."
     state = {name.removeprefix(prefix): instance_goldens[name] for name in instance_goldens.names_from(prefix)}
     width = x.shape[-1]
-    attention = Attention(width, heads=2, dim_head=width // 2)
+    # The only size that the sidecar gives in words.
+    described = re.search(r"(\d+) heads of \d+", instance_goldens.sidecar["naming"]["in.masked.*, out.masked.*"])
+    heads = int(described[1]) if described else 2
+    attention = Attention(width, heads=heads, dim_head=width // heads)
     attention.load_state_dict(state)
     source = nn.Module()
     source.allowed = allowed
@@ -165,6 +172,8 @@ def _record(goldens: Goldens) -> tuple[dict[str, Tensor], list[torch.utils.hooks
             for number, last in enumerate(attentions):
                 ends = number == 2 and getattr(block, "upsamplers", None)
                 places[f"{name}_blocks.{3 * level + number + offset}"] = block.upsamplers[0] if ends else last
+            if getattr(block, "downsamplers", None):
+                places[f"{name}_blocks.{3 * level + 3}"] = block.downsamplers[0]
 
     def keep(name: str) -> Callable[[nn.Module, object, Tensor | tuple[Tensor]], None]:
         def hook(_module: nn.Module, _inputs: object, output: Tensor | tuple[Tensor]) -> None:

@@ -166,7 +166,7 @@ def write_folder(
         folder: Must not exist, or be empty. It appears when everything is written.
         texts: Name of a file to what it says.
         architecture: Of the checkpoint.
-        dtype: Of the weights; by default theirs.
+        dtype: Of the U-Net's weights; by default theirs. The others are small, and UniFusion runs in float32.
         progress: Called with the name of each part before it is written.
 
     Raises:
@@ -180,7 +180,8 @@ def write_folder(
             for part, module in modules.items():
                 progress(part)
                 module.save_config(work / part)
-                state = {name: _own(value.to(dtype or value.dtype)) for name, value in getattr(states, part).items()}
+                changed = dtype if part == "unet" else None
+                state = {name: _own(value.to(changed or value.dtype)) for name, value in getattr(states, part).items()}
                 save_file(state, work / part / _WEIGHTS, metadata={"format": "pt"})
             for name, text in texts.items():
                 (work / name).write_text(text, encoding="utf-8")

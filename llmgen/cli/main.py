@@ -17,6 +17,7 @@ from llmgen.cli.correct import correct
 from llmgen.cli.detect import detect
 from llmgen.cli.doctor import doctor
 from llmgen.cli.evaluate import evaluate
+from llmgen.cli.export import export
 from llmgen.cli.generate import generate
 from llmgen.cli.import_ import import_
 from llmgen.cli.layout import layout
@@ -46,6 +47,7 @@ for command in (layout, generate, detect, correct, refine, evaluate):
 for command in (run, report):
     app.command(rich_help_panel="Runs")(command)
 app.command("import", rich_help_panel="Runs")(import_)
+app.command(rich_help_panel="Runs")(export)
 for command in (methods, doctor, schema, validate):
     app.command(rich_help_panel="Looking around")(command)
 app.add_typer(models, name="models", rich_help_panel="Looking around")

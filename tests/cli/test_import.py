@@ -121,12 +121,33 @@ def test_scenes_are_imported_or_taken_as_they_are(llmgen, workplace):
     assert [json.loads(line)["seed"] for line in done.out.splitlines()] == [7, 7]
 
 
+def test_what_is_imported_is_exported_again(llmgen, workplace):
+    scene = {**SCENE, "annos": [{**SCENE["annos"][0], "bbox": [4, 20, 60, 44], "point": [9, 30]}]}
+    (workplace / "one.json").write_text(json.dumps(scene))
+    assert llmgen("import", "instancediffusion", "one.json", "-o", "layouts.json", "-q").code == 0
+    assert json.loads(llmgen("export", "instancediffusion", "layouts.json").out) == scene
+    done = llmgen("export", "instancediffusion", "layouts.json", "-o", "back", "--bbox-format", "xyxy")
+    assert done.code == 0 and "back: 1 files" in done.err
+    assert json.loads((workplace / "back" / "one.json").read_text())["annos"][0]["bbox"] == [4, 20, 64, 64]
+    again = llmgen("export", "instancediffusion", "layouts.json", "-o", "back")
+    assert again.code == 1 and "exists; --force replaces it" in again.err
+    assert llmgen("export", "instancediffusion", "layouts.json", "-o", "back", "--force").code == 0
+    assert json.loads((workplace / "back" / "one.json").read_text()) == scene
+    # A stage takes what was exported, and what cannot be exported is said.
+    done = llmgen("export", "instancediffusion", stdin=json.dumps([scene, {**scene, "width": 0}]))
+    assert done.code == 6 and len(done.out.splitlines()) == 1 and "left out: record '0002'" in done.err
+    (workplace / "prompts.json").write_text('["a ball"]')
+    done = llmgen("export", "instancediffusion", "prompts.json")
+    assert done.code == 3 and "no record has a layout" in done.err
+
+
 def test_wrong_use_is_one_line(llmgen, workplace):
     (workplace / "prompts.json").write_text('["a ball"]')
     for arguments, words in (
         (("import", "ldm", "prompts.json"), "Available: instancediffusion, lmd, sld"),
         (("import", "sld", "prompts.json"), "no tasks of SLD"),
         (("import", "lmd", "nowhere.json"), "no such file"),
+        (("export", "lmd", "prompts.json"), "Available: instancediffusion"),
         (("import", "sld", "prompts.json", "--prompts", "prompts.json"), "--prompts orders a cache of lmd"),
         (("import", "lmd", "prompts.json", "--images-from", "."), "--images-from is for"),
         (("import", "lmd", "prompts.json", "--bbox-format", "xyxy"), "--bbox-format is for"),

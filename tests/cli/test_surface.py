@@ -47,6 +47,7 @@ FLAGS = {
     ).split(),
     "report": ["source", "--output", "-o", "--quiet", "-q"],
     "import": "dialect source --output -o --prompts --images-from --bbox-format --seed --force --quiet -q --verbose -v".split(),
+    "export": "dialect source --output -o --bbox-format --force --quiet -q".split(),
     "methods": ["stage", "--json"],
     "models": ["--preset", "--json"],
     "doctor": ["--preset", "--json"],

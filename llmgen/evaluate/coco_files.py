@@ -70,7 +70,8 @@ def read_annotations(path: Path) -> dict[str, Any]:
                 f"{path}: has no list {section!r}; give COCO instance annotations, such as instances_val2017.json"
             )
     for image in dataset["images"]:
-        if not (isinstance(image, dict) and all(_is_count(image.get(key)) for key in ("id", "width", "height"))):
+        sound = isinstance(image, dict) and all(_is_count(image.get(key)) for key in ("id", "width", "height"))
+        if not (sound and image["width"] and image["height"]):
             raise InputError(f"{path}: every entry of `images` needs the whole numbers `id`, `width` and `height`")
     if not dataset["images"]:
         raise InputError(f"{path}: has no images")

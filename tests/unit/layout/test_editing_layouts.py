@@ -1,5 +1,7 @@
 """Layouts by instances, and their rounds of editing: what is not named stays, and so does the noise."""
 
+import json
+from importlib.resources import files
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +15,7 @@ from llmgen.errors import InputError
 from llmgen.layout.edit import EditLayout, EditLayoutConfig
 from llmgen.layout.instances import InstancesLayout, InstancesLayoutConfig
 from llmgen.pipeline import RunOptions, SingleStage, run_single
-from llmgen.presets import Preset
+from llmgen.presets import Preset, load_preset
 from llmgen.vision.images import ImageStore
 from llmgen.vision.masks import decode_mask, encode_mask, mask_bounds
 
@@ -134,3 +136,11 @@ def test_editing_keeps_the_noise(tmp_path: Path) -> None:
             for mine, its in zip(old.layout.instances, new.layout.instances, strict=True):
                 assert mine.id == its.id
                 assert derive_seed(old.seed, mine.id) == derive_seed(new.seed, its.id)
+
+
+def test_the_toybox_plans_no_more_than_it_can_draw(tmp_path: Path) -> None:
+    preset = load_preset("toybox")
+    context = StageContext(preset=preset, images=ImageStore(tmp_path), device="cpu", dtype="float32")
+    source = str(preset.roles["instances_to_image"].source).removeprefix("package:")
+    slots = json.loads((files("llmgen") / source / "unifusion" / "config.json").read_text())["max_objs"]
+    assert context.config_for("layout", "instances").most == slots

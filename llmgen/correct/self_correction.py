@@ -207,7 +207,7 @@ class SelfCorrection:
             plan = self._plan(loop, detections)
             seen = Seen(ref, detections, plan, place)
             shown = loop.agreement(plan)
-            better = shown > loop.agreement(loop.best.plan)
+            better = self._is_better(shown, loop.agreement(loop.best.plan))
             loop.history.append(
                 HistoryEntry(
                     stage="correct",

@@ -224,9 +224,21 @@ class SelfCorrection:
             if better:
                 loop.best = seen
 
+    def _is_better(self, shown: float, before: float) -> bool:
+        """Whether a picture in which the detector sees this much of what was asked takes the place of the best so far."""
+        return shown > before
+
     def _job(self, loop: Loop, number: int) -> Job:
         record, best = loop.record, loop.best
         background, negative = self._scene(loop)
+        pool, wanted = self._context.models, [instance.phrase for instance in best.plan.target]
+        warn_of_limits(
+            record.id,
+            scene_prompt(background, wanted),
+            pool.text("layout_to_image"),
+            objects=len(wanted),
+            slots=grounding_slots(pool.stable_diffusion("layout_to_image").unet),
+        )
         return Job(
             image=self._context.images.load(best.image),
             plan=best.plan,

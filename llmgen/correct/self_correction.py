@@ -29,6 +29,8 @@ from llmgen.correct.goals import goal_layout, remaining
 from llmgen.correct.painting import Job, LatentPainter
 from llmgen.correct.settings import SelfCorrectionConfig
 from llmgen.diffusion.failures import as_model_errors
+from llmgen.diffusion.grounding import grounding_slots
+from llmgen.diffusion.prompts import scene_prompt, warn_of_limits
 from llmgen.engine.seeds import derive_seed
 from llmgen.errors import InputError
 from llmgen.llm.planner import Planner

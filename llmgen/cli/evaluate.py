@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from llmgen.cli.completion import method_names
-from llmgen.cli.options import InputArg, StageFlags, parse_settings, with_stage_flags
+from llmgen.cli.evaluate_files import FilesRequest, number, share, work_on_files
+from llmgen.cli.options import InputArg, StageFlags, with_stage_flags
 from llmgen.cli.output import out
 from llmgen.cli.stage import raise_failures, run_stage_command
 
@@ -53,6 +54,15 @@ def evaluate(
         typer.Option(metavar="FILE", help="Write --annotations for pictures stretched to --side, and stop."),
     ] = None,
     side: Annotated[int, typer.Option(min=1, max=16384, help="Side of stretched pictures in pixels.")] = 512,
+    layouts: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE", help="Write the records that METHOD's benchmark draws for --annotations, and stop."
+        ),
+    ] = None,
+    captions: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="COCO captions that begin the prompts of --layouts.")
+    ] = None,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print the summary to stdout as JSON, not the records.")
     ] = False,
@@ -63,13 +73,13 @@ def evaluate(
     if annotations is not None:
         if source != "-" or judge is not None or answers is not None:
             raise typer.BadParameter("--annotations are compared with --results: no INPUT, no --judge and no --answers")
-        if squeeze is not None:
-            _squeeze(annotations, squeeze, side, flags)
-        else:
-            _compare_files(method, annotations, results, subset, first, as_json, flags)
+        request = FilesRequest(method, annotations, results, subset, first, squeeze, side, layouts, captions, as_json)
+        work_on_files(request, flags)
         return
-    if any(given is not None for given in (results, subset, squeeze, first)):
-        raise typer.BadParameter("--results, --subset, --first and --squeeze go with --annotations")
+    if any(given is not None for given in (results, subset, first, squeeze, layouts, captions)):
+        raise typer.BadParameter(
+            "--results, --subset, --first, --squeeze, --layouts and --captions go with --annotations"
+        )
     named = {"judge": judge, "answers": None if answers is None else str(answers)}
     done = run_stage_command("evaluate", source, method, flags, named, records_to_stdout=not as_json)
     if done is None:
@@ -88,100 +98,22 @@ def evaluate(
     raise_failures(records, done.dropped)
 
 
-def _squeeze(annotations: Path, target: Path, side: int, flags: StageFlags) -> None:
-    from llmgen.evaluate.files import squeeze_file
-    from llmgen.pipeline.single import refuse_existing
-
-    out.configure(quiet=flags.quiet, verbose=flags.verbose)
-    refuse_existing(target, False, flags.force)
-    failed = squeeze_file(annotations, target, side)
-    out.note(f"{target}: annotations for pictures of {side}x{side} pixels")
-    _raise_left_out(failed)
-
-
-def _compare_files(
-    method: str,
-    annotations: Path,
-    results: Path | None,
-    subset: Path | None,
-    first: int | None,
-    as_json: bool,
-    flags: StageFlags,
-) -> None:
-    from llmgen.artifacts.files import write_atomic
-    from llmgen.artifacts.io import pretty_json
-    from llmgen.engine.config import build_config
-    from llmgen.evaluate.files import CocoFiles, evaluate_files
-    from llmgen.pipeline.single import refuse_existing
-    from llmgen.registry import resolve
-
-    if method not in ("coco", "pim"):
-        raise typer.BadParameter("--annotations are for the methods coco and pim", param_hint="METHOD")
-    if results is None:
-        raise typer.BadParameter("--annotations need --results, or --squeeze", param_hint="--results")
-    out.configure(quiet=flags.quiet, verbose=flags.verbose)
-    target = None if flags.output is None or str(flags.output) == "-" else flags.output
-    refuse_existing(target, False, flags.force)
-    settings: dict[str, Any] = {}
-    if method == "pim":
-        config = build_config(resolve("evaluate", "pim"), {}, parse_settings(flags.settings))
-        settings = {**config.model_dump(), "seed": flags.seed}
-    elif flags.settings:
-        raise typer.BadParameter("COCO's figures have no settings", param_hint="--set")
-    summary = evaluate_files(CocoFiles(annotations, results, subset, first), method, **settings)
-    if target is not None:
-        write_atomic(target, pretty_json(summary).encode())
-    if as_json:
-        out.json(summary)
-    else:
-        _show_files(summary)
-    _raise_left_out({entry["image_id"]: entry["reason"] for entry in summary["failed"]})
-
-
-def _show_files(summary: dict[str, Any]) -> None:
-    """The comparison of two files as a table on stdout: it is what was asked for."""
-    images = summary["images"]
-    title = f"{summary['metric']} of {summary['results']} on {images['n']} images ({images['rule']})"
-    if summary["metric"] == "coco":
-        kinds = [kind for kind in ("bbox", "segm") if kind in summary]
-        rows = [[name, *(_number(summary[kind][name]) for kind in kinds)] for name in summary["bbox"]]
-        columns = ["figure", *({"bbox": "#boxes", "segm": "#masks"}[kind] for kind in kinds)]
-    else:
-        columns = ["score", "#mean [95 %]", "#pictures"]
-        rows = [
-            [name, _share({"accuracy": score["mean"], "ci95": score["ci95"]}), str(score["n"])]
-            for name, score in summary["scores"].items()
-        ]
-    out.table(title, columns, rows, to_stdout=True)
-    if summary["n_foreign_results"]:
-        out.warn(f"{summary['n_foreign_results']} results are of images that the annotations do not know")
-
-
-def _raise_left_out(failed: dict[int, str]) -> None:
-    from llmgen.errors import PartialFailure
-
-    for number, reason in list(failed.items())[:10]:
-        out.warn(f"left out: image {number}: {reason}")
-    if failed:
-        raise PartialFailure(f"{len(failed)} images were left out; the others are complete")
-
-
 def show_summaries(method: str, summaries: list[dict[str, Any]]) -> None:
     """Several metrics of one method as a table on stderr, one a line."""
     rows = []
     paired = any("initial" in summary for summary in summaries)
     for summary in summaries:
         name = summary["metric"].removeprefix(f"{method}.")
-        first = _share(summary.get("initial", {}).get("overall", {}))
+        first = share(summary.get("initial", {}).get("overall", {}))
         last = summary["overall"]
-        rows.append([name, *([first] if paired else []), _share(last), str(last["n"])])
+        rows.append([name, *([first] if paired else []), share(last), str(last["n"])])
     columns = ["score", *(["#first picture"] if paired else []), "#last picture" if paired else "#mean [95 %]", "#n"]
     out.table(f"{method} of {summaries[0]['of']} by {summaries[0]['by']}", columns, rows)
     for summary in summaries:
         if summary["overall"].get("mean_over_labels") is not None:
             values = summary["overall"]
             out.note(
-                f"{summary['metric']}: {_number(values['mean_over_labels'])} over {values['n_labels']} labels of all pictures"
+                f"{summary['metric']}: {number(values['mean_over_labels'])} over {values['n_labels']} labels of all pictures"
             )
 
 
@@ -193,7 +125,7 @@ def show_summary(summary: dict[str, Any]) -> None:
     for name in names:
         last = summary["by_type"][name] if name else summary["overall"]
         before = (first.get("by_type", {}).get(name) if name else first.get("overall")) or {}
-        rows.append([name or "overall", _share(before), _share(last), str(last["n"])])
+        rows.append([name or "overall", share(before), share(last), str(last["n"])])
     title = f"{summary['metric']} of {summary['of']} by {summary['by']}"
     columns = ["type", "#first picture", "#last picture" if first else "#score", "#n"]
     if not first:
@@ -202,7 +134,7 @@ def show_summary(summary: dict[str, Any]) -> None:
     names = [f"{front}{name}" for front in ("", "mask_") for name in ("ap", "ap50", "ap75", "ar")]
     measures = {name: summary["overall"][name] for name in names if name in summary["overall"]}
     if measures:
-        out.note(", ".join(f"{name} {_number(value)}" for name, value in measures.items()))
+        out.note(", ".join(f"{name} {number(value)}" for name, value in measures.items()))
     change = summary.get("change")
     if change:
         out.note(f"fixed {change['fixed']}, broken {change['broken']} (McNemar p = {change['p_value']:.3g})")
@@ -215,12 +147,3 @@ def show_scores(records: "list[Record]") -> None:
     for line in score_lines(records):
         interval = f" [{line.ci95[0]:.2f}, {line.ci95[1]:.2f}]" if line.ci95 else ""
         out.note(f"score {line.metric} of {line.of} by {line.by}: {line.mean:.3f}{interval} (n = {line.n})")
-
-
-def _share(values: dict[str, Any]) -> str:
-    interval = values.get("ci95")
-    return _number(values.get("accuracy")) + (f" [{interval[0]:.2f}, {interval[1]:.2f}]" if interval else "")
-
-
-def _number(value: float | None) -> str:
-    return "-" if value is None else f"{value:.3f}"

@@ -61,7 +61,7 @@ def read_annotations(path: Path) -> dict[str, Any]:
     Raises:
         InputError: If it cannot be read, or is no such file.
     """
-    dataset = _read_json(path)
+    dataset = read_json(path)
     if not isinstance(dataset, dict):
         raise InputError(f"{path}: COCO annotations are a JSON object with `images`, `annotations` and `categories`")
     for section in ("images", "annotations", "categories"):
@@ -90,7 +90,7 @@ def read_results(path: Path) -> list[dict[str, Any]]:
     Raises:
         InputError: If it cannot be read, or is no such list.
     """
-    results = _read_json(path)
+    results = read_json(path)
     if not isinstance(results, list) or not all(isinstance(entry, dict) for entry in results):
         raise InputError(
             f"{path}: COCO results are a JSON list of objects with `image_id`, `category_id`, `score` and `bbox` or `segmentation`"
@@ -255,7 +255,12 @@ def _is_count(value: Any) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and value >= 0
 
 
-def _read_json(path: Path) -> Any:
+def read_json(path: Path) -> Any:
+    """The JSON value of a file.
+
+    Raises:
+        InputError: If it cannot be read, is too large or is no JSON.
+    """
     try:
         if path.stat().st_size > MAX_BYTES:
             raise InputError(f"{path}: larger than {MAX_BYTES // 2**30} GiB; keep fewer detections")

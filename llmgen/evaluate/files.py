@@ -1,15 +1,18 @@
 """Evaluation of COCO's own files: annotations and a detector's results, without records and without models."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from llmgen.artifacts.files import write_atomic
+from llmgen.artifacts.io import record_line
 from llmgen.errors import InputError
 from llmgen.evaluate.coco_figures import Kind, coco_figures
 from llmgen.evaluate.coco_files import CocoPair, choose_images, pair, read_annotations, read_results
 from llmgen.evaluate.pim import pim_of_files
+from llmgen.evaluate.protocol import benchmark_records, read_captions
 from llmgen.evaluate.squeeze import squeeze_annotations
 
 
@@ -99,3 +102,39 @@ def squeeze_file(source: Path, target: Path, side: int) -> dict[int, str]:
         raise InputError(f"{source}: no image can be adapted; {next(iter(failed.values()))}")
     write_atomic(target, json.dumps(adapted, separators=(",", ":")).encode())
     return failed
+
+
+def benchmark_file(
+    source: Path,
+    target: Path,
+    *,
+    captions: Path | None = None,
+    subset: Path | None = None,
+    first: int | None = None,
+    vocabulary: Sequence[str] = (),
+) -> tuple[int, dict[int, str]]:
+    """Write the records that a benchmark on COCO draws, as JSON Lines of kind `layouts`.
+
+    Args:
+        source: Annotations of the size that the pictures will have.
+        target: Where the records go.
+        captions: COCO captions, whose first of each image begins its prompt.
+        subset: Ids of the images that count, one a line.
+        first: Take the first so many images by id instead.
+        vocabulary: Colours or textures that the phrases get by the ids of the annotations.
+
+    Returns:
+        Number of records, and image to the reason why it has none.
+
+    Raises:
+        InputError: If a file cannot be read, or no image can be drawn.
+        OutputError: If the target cannot be written.
+    """
+    dataset = read_annotations(source)
+    both = pair(dataset, [], choose_images(dataset, subset, first))
+    records, failed = benchmark_records(both, read_captions(captions) if captions else None, vocabulary)
+    failed = dict(sorted({**both.failed, **failed}.items()))
+    if not records:
+        raise InputError(f"{source}: no image can be drawn; {next(iter(failed.values()))}")
+    write_atomic(target, "".join(map(record_line, records)).encode())
+    return len(records), failed

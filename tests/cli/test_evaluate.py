@@ -156,3 +156,12 @@ def test_answers_are_no_setting_of_every_method(evaluate):
 def test_textures_need_a_preset_that_knows_them(evaluate):
     code, _, err = evaluate("attributes", "--set", "kind=texture", stdin=lines(None))
     assert code == 3 and "knows fewer than two textures" in err
+
+
+def test_annotations_become_records_to_draw(evaluate, workplace):
+    coco(workplace)
+    code, out, err = evaluate("attributes", "--annotations", "instances.json", "--layouts", "l.jsonl", "--first", 1)
+    assert (code, out) == (0, "") and "1 records of kind 'layouts'" in err
+    assert json.loads((workplace / "l.jsonl").read_text())["prompt"] == "white ball"
+    assert evaluate("lmd", "--annotations", "instances.json", "--layouts", "m.jsonl")[0] == 2
+    assert evaluate("coco", "--annotations", "instances.json", "--captions", "c.json")[0] == 2

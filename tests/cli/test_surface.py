@@ -38,7 +38,8 @@ FLAGS = {
         *STAGE_FLAGS,
     ],
     "evaluate": (
-        "method source --judge --no-judge --answers --annotations --results --subset --first --squeeze --side --json"
+        "method source --judge --no-judge --answers --annotations --results --subset --first --squeeze --side "
+        "--layouts --captions --json"
     ).split()
     + STAGE_FLAGS,
     "run": (

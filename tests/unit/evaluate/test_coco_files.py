@@ -7,12 +7,14 @@ import numpy as np
 import pytest
 from pycocotools import mask as coco_mask
 
+from llmgen.artifacts.io import read_records
 from llmgen.errors import InputError
+from llmgen.evaluate.attribute_binding import COLORS
 from llmgen.evaluate.coco_files import choose_images, pair, read_annotations, read_results
-from llmgen.evaluate.files import CocoFiles, evaluate_files, squeeze_file
+from llmgen.evaluate.files import CocoFiles, benchmark_file, evaluate_files, squeeze_file
 from llmgen.evaluate.pim import pim_of_files
 from llmgen.evaluate.squeeze import squeeze_annotations
-from llmgen.vision.masks import box_mask, encode_mask
+from llmgen.vision.masks import box_mask, decode_mask, encode_mask
 
 WIDTH, HEIGHT = 60, 40
 SQUARE = [10.0, 10.0, 30.0, 10.0, 30.0, 30.0, 10.0, 30.0]
@@ -225,3 +227,40 @@ def test_squeezing_leaves_out_what_is_broken(tmp_path: Path) -> None:
     assert list(failed) == [5]
     adapted = read_annotations(target)
     assert [image["id"] for image in adapted["images"]] == [7, 3] and len(adapted["annotations"]) == 2
+
+
+def test_annotations_become_records_to_draw(tmp_path: Path) -> None:
+    wanted = dataset()
+    wanted["annotations"][1]["category_id"] = 4
+    wanted["annotations"] += [
+        {**wanted["annotations"][0], "id": 10 + n, "bbox": [50.0, 30.0, 20.0, 20.0], "segmentation": []}
+        for n in range(40)
+    ]
+    wanted["annotations"] += [{**wanted["annotations"][1], "id": 99, "bbox": [5.0, 5.0, 0.0, 4.0]}]
+    captions = {"annotations": [{"image_id": 3, "caption": "A yard."}, {"image_id": 3, "caption": "Another."}]}
+    target = tmp_path / "layouts.jsonl"
+    number, failed = benchmark_file(
+        written(tmp_path, "a.json", wanted), target, captions=written(tmp_path, "c.json", captions), vocabulary=COLORS
+    )
+    records = {record.id: record for record in read_records(target).records}
+    assert number == 3 and not failed and list(records) == ["3", "5", "7"]
+    assert records["3"].prompt.startswith("A yard.black cat, red cat, green cat, yellow cat")
+    assert records["3"].prompt.count("cat") == 41 and len(records["3"].layout.instances) == 30  # type: ignore[union-attr]
+    [dog] = records["5"].layout.instances  # type: ignore[union-attr]
+    assert (dog.id, dog.phrase, dog.noun, dog.attributes) == ("1", "white dog", "dog", ("white",))
+    assert (dog.box_xyxy, dog.point_xy) == ((10, 10, 30, 30), (20, 20))
+    assert dog.mask is not None and decode_mask(dog.mask).sum() == 400
+    cut = records["3"].layout.instances[1]  # type: ignore[union-attr]
+    assert cut.box_xyxy == (50, 30, 60, 40) and cut.mask is None
+
+
+def test_an_image_without_words_cannot_be_drawn(tmp_path: Path) -> None:
+    wanted = dataset()
+    del wanted["annotations"][0]
+    number, failed = benchmark_file(written(tmp_path, "a.json", wanted), tmp_path / "layouts.jsonl", first=2)
+    assert number == 1 and list(failed) == [3] and "prompt" in failed[3]
+    with pytest.raises(InputError, match="no image can be drawn"):
+        benchmark_file(tmp_path / "a.json", tmp_path / "layouts.jsonl", first=1)
+    for value in ([], {"annotations": [{"image_id": 3}]}):
+        with pytest.raises(InputError, match="annotations"):
+            benchmark_file(tmp_path / "a.json", tmp_path / "x.jsonl", captions=written(tmp_path, "c.json", value))

@@ -1,0 +1,157 @@
+"""`llmgen evaluate --annotations`: COCO's own files, without records."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from llmgen.cli.options import StageFlags, parse_settings
+from llmgen.cli.output import out
+
+if TYPE_CHECKING:
+    from llmgen.evaluate.attributes import AttributesEvaluateConfig
+    from llmgen.evaluate.pim import PimEvaluateConfig
+
+
+@dataclass(frozen=True)
+class FilesRequest:
+    """What was asked for; see the flags of `llmgen evaluate`."""
+
+    method: str
+    annotations: Path
+    results: Path | None
+    subset: Path | None
+    first: int | None
+    squeeze: Path | None
+    side: int
+    layouts: Path | None
+    captions: Path | None
+    as_json: bool
+
+
+def work_on_files(request: FilesRequest, flags: StageFlags) -> None:
+    """Squeeze annotations, write a benchmark's records, or compare results with annotations.
+
+    Raises:
+        PartialFailure: If some images had to be left out.
+    """
+    if request.captions is not None and request.layouts is None:
+        raise typer.BadParameter("--captions go with --layouts")
+    out.configure(quiet=flags.quiet, verbose=flags.verbose)
+    if request.squeeze is not None:
+        _squeeze(request, request.squeeze, flags)
+    elif request.layouts is not None:
+        _write_benchmark(request, request.layouts, flags)
+    elif request.results is not None:
+        _compare(request, request.results, flags)
+    else:
+        raise typer.BadParameter("--annotations need --results, --squeeze or --layouts")
+
+
+def _squeeze(request: FilesRequest, target: Path, flags: StageFlags) -> None:
+    from llmgen.evaluate.files import squeeze_file
+    from llmgen.pipeline.single import refuse_existing
+
+    refuse_existing(target, False, flags.force)
+    failed = squeeze_file(request.annotations, target, request.side)
+    out.note(f"{target}: annotations for pictures of {request.side}x{request.side} pixels")
+    _raise_left_out(failed)
+
+
+def _write_benchmark(request: FilesRequest, target: Path, flags: StageFlags) -> None:
+    from llmgen.evaluate.files import benchmark_file
+    from llmgen.pipeline.single import refuse_existing
+
+    if request.method not in ("coco", "pim", "attributes"):
+        raise typer.BadParameter("--layouts are for the methods coco, pim and attributes", param_hint="METHOD")
+    refuse_existing(target, False, flags.force)
+    vocabulary: tuple[str, ...] = ()
+    if request.method == "attributes":
+        config: AttributesEvaluateConfig = _config(request.method, flags)
+        vocabulary = config.colors if config.kind == "color" else config.textures
+    elif flags.settings:
+        raise typer.BadParameter("only the phrases of attributes have settings", param_hint="--set")
+    count, failed = benchmark_file(
+        request.annotations,
+        target,
+        captions=request.captions,
+        subset=request.subset,
+        first=request.first,
+        vocabulary=vocabulary,
+    )
+    out.note(f"{target}: {count} records of kind 'layouts'")
+    _raise_left_out(failed)
+
+
+def _compare(request: FilesRequest, results: Path, flags: StageFlags) -> None:
+    from llmgen.artifacts.files import write_atomic
+    from llmgen.artifacts.io import pretty_json
+    from llmgen.evaluate.files import CocoFiles, evaluate_files
+    from llmgen.pipeline.single import refuse_existing
+
+    if request.method not in ("coco", "pim"):
+        raise typer.BadParameter("--results are for the methods coco and pim", param_hint="METHOD")
+    target = None if flags.output is None or str(flags.output) == "-" else flags.output
+    refuse_existing(target, False, flags.force)
+    settings: dict[str, Any] = {}
+    if request.method == "pim":
+        config: PimEvaluateConfig = _config(request.method, flags)
+        settings = {**config.model_dump(), "seed": flags.seed}
+    elif flags.settings:
+        raise typer.BadParameter("COCO's figures have no settings", param_hint="--set")
+    files = CocoFiles(request.annotations, results, request.subset, request.first)
+    summary = evaluate_files(files, request.method, **settings)
+    if target is not None:
+        write_atomic(target, pretty_json(summary).encode())
+    if request.as_json:
+        out.json(summary)
+    else:
+        _show(summary)
+    _raise_left_out({entry["image_id"]: entry["reason"] for entry in summary["failed"]})
+
+
+def _config(method: str, flags: StageFlags) -> Any:
+    from llmgen.engine.config import build_config
+    from llmgen.registry import resolve
+
+    return build_config(resolve("evaluate", method), {}, parse_settings(flags.settings))
+
+
+def _show(summary: dict[str, Any]) -> None:
+    """The comparison of two files as a table on stdout: it is what was asked for."""
+    images = summary["images"]
+    title = f"{summary['metric']} of {summary['results']} on {images['n']} images ({images['rule']})"
+    if summary["metric"] == "coco":
+        kinds = [kind for kind in ("bbox", "segm") if kind in summary]
+        rows = [[name, *(number(summary[kind][name]) for kind in kinds)] for name in summary["bbox"]]
+        columns = ["figure", *({"bbox": "#boxes", "segm": "#masks"}[kind] for kind in kinds)]
+    else:
+        columns = ["score", "#mean [95 %]", "#pictures"]
+        rows = [
+            [name, share({"accuracy": score["mean"], "ci95": score["ci95"]}), str(score["n"])]
+            for name, score in summary["scores"].items()
+        ]
+    out.table(title, columns, rows, to_stdout=True)
+    if summary["n_foreign_results"]:
+        out.warn(f"{summary['n_foreign_results']} results are of images that the annotations do not know")
+
+
+def _raise_left_out(failed: dict[int, str]) -> None:
+    from llmgen.errors import PartialFailure
+
+    for number, reason in list(failed.items())[:10]:
+        out.warn(f"left out: image {number}: {reason}")
+    if failed:
+        raise PartialFailure(f"{len(failed)} images were left out; the others are complete")
+
+
+def share(values: dict[str, Any]) -> str:
+    """A mean with its interval, if it has one."""
+    interval = values.get("ci95")
+    return number(values.get("accuracy")) + (f" [{interval[0]:.2f}, {interval[1]:.2f}]" if interval else "")
+
+
+def number(value: float | None) -> str:
+    """Three digits; a dash for what does not exist."""
+    return "-" if value is None else f"{value:.3f}"

@@ -43,6 +43,15 @@ def place(old_xyxy: BoxTuple, new_xyxy: BoxTuple) -> Placement:
     return Placement(scale, (nx - scale * ox, ny - scale * oy))
 
 
+def pad(image: Image.Image, multiple: int) -> Image.Image:
+    """The picture with its last row and column repeated until its sides are multiples of a number."""
+    rgb = image.convert("RGB")
+    down, right = -rgb.height % multiple, -rgb.width % multiple
+    if not down and not right:
+        return rgb
+    return Image.fromarray(np.pad(np.asarray(rgb), ((0, down), (0, right), (0, 0)), mode="edge"))
+
+
 def warp_image(image: Image.Image, placement: Placement) -> Image.Image:
     """The picture after the warp, same size; what lies outside the old picture repeats its border."""
     from scipy import ndimage

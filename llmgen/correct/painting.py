@@ -7,13 +7,12 @@ Source: SLD (Wu et al. 2024), https://github.com/tsunghan-wu/SLD. Differences, a
 instead of the union of three; kept objects are protected; cells by covered area; moved objects are placed by a warp
 of the picture; attributes change on the U-Net that is loaded, grounded by the new phrase, with the surroundings held
 at the level they belong to; latents of a change are taken from its own run instead of a second inversion; grounded
-text of all objects also when something is only removed; pixels outside the edited region are the original's. The
-energy guidance of added objects is not applied: their boxes steer by grounding.
+text of all objects also when something is only removed; pixels outside the edited region are the original's.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass, field, replace
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -22,12 +21,13 @@ from PIL import Image
 from torch import Tensor
 
 from llmgen.artifacts import AddEdit, ChangeAttributeEdit, DeleteEdit, Detection, EditPlan
-from llmgen.correct.moving import place, warp_image, warp_mask
-from llmgen.correct.regions import kept_ids, mask_of, object_masks, rectangle
+from llmgen.correct.addition_guide import Addition, AdditionGuide
+from llmgen.correct.moving import pad, place, warp_image, warp_mask
+from llmgen.correct.regions import kept_ids, mask_of, object_masks, rectangle, union
 from llmgen.correct.settings import SelfCorrectionConfig
 from llmgen.diffusion.failures import check_finite
 from llmgen.diffusion.grounding import GroundedPhrase, grounding_slots, make_grounding
-from llmgen.diffusion.inversion import invert
+from llmgen.diffusion.inversion import Convention, invert
 from llmgen.diffusion.latents import (
     blend_noise,
     box_mask,
@@ -38,6 +38,7 @@ from llmgen.diffusion.latents import (
     make_noise,
     sides_multiple,
 )
+from llmgen.diffusion.offloading import device_of
 from llmgen.diffusion.prompts import join_negatives, scene_prompt
 from llmgen.diffusion.sampling import GuidedUNet, freeze_from, make_levels, sample
 from llmgen.diffusion.text import TextEncoder
@@ -73,7 +74,7 @@ class Painted:
 
 
 @dataclass
-class _Layer:
+class Layer:
     """What one edit puts into the picture."""
 
     pixels: BoolMask
@@ -83,7 +84,7 @@ class _Layer:
 
 
 @dataclass
-class _Scene:
+class Scene:
     """A job on its way; pictures and masks padded to sides that the U-Net can halve."""
 
     job: Job
@@ -94,7 +95,8 @@ class _Scene:
     changes: list[tuple[ChangeAttributeEdit, BoolMask]] = field(default_factory=list)
     moved: list[tuple[Image.Image, BoolMask]] = field(default_factory=list)
     background: Tensor = field(default_factory=lambda: torch.empty(0))
-    layers: list[_Layer] = field(default_factory=list)
+    layers: list[Layer] = field(default_factory=list)
+    added: list[Addition] = field(default_factory=list)
 
     @property
     def size(self) -> tuple[int, int]:
@@ -112,7 +114,12 @@ class LatentPainter:
         config: Settings.
         batch_size: Most pictures in one call of a model.
         progress: Told about each step.
+
+    Attributes:
+        unet_calls: Calls of the U-Net so far, guidance passes included.
     """
+
+    inversion_convention: ClassVar[Convention] = "target"
 
     def __init__(
         self,
@@ -128,7 +135,8 @@ class LatentPainter:
         self.batch_size, self.progress = batch_size, progress
         self.levels = make_levels(pipe.scheduler, config.num_inference_steps)
         self.factor, self.multiple = latent_factor(pipe.vae), sides_multiple(pipe)
-        self._frozen_steps = int(self.levels.steps * config.frozen_step_ratio)
+        self.guide = AdditionGuide(pipe.unet, text, config, self.levels, batch_size)
+        self.frozen_steps = int(self.levels.steps * config.frozen_step_ratio)
         self.unet_calls = 0
 
     @torch.no_grad()
@@ -142,7 +150,7 @@ class LatentPainter:
             One result per job, in order, each of the size of its picture.
         """
         scenes = [self._prepare(job) for job in jobs]
-        by_size: dict[tuple[int, int], list[_Scene]] = {}
+        by_size: dict[tuple[int, int], list[Scene]] = {}
         for scene in scenes:
             by_size.setdefault(scene.size, []).append(scene)
         drawn: dict[int, Image.Image] = {}
@@ -155,16 +163,16 @@ class LatentPainter:
 
     # 1. What goes, what stays
 
-    def _prepare(self, job: Job) -> _Scene:
-        canvas = _pad(job.image, self.multiple)
+    def _prepare(self, job: Job) -> Scene:
+        canvas = pad(job.image, self.multiple)
         width, height = canvas.size
         masks = {
             k: np.pad(m, ((0, height - m.shape[0]), (0, width - m.shape[1])))
             for k, m in object_masks(job.image, job.detections, self.segmenter).items()
         }
         empty = np.zeros((height, width), dtype=bool)
-        protect = _union([masks[i] for i in kept_ids(job.plan, job.detections)], empty)
-        scene = _Scene(job, canvas, protect, empty)
+        protect = union([masks[i] for i in kept_ids(job.plan, job.detections)], empty)
+        scene = Scene(job, canvas, protect, empty)
         for edit in job.plan.edits:
             if isinstance(edit, AddEdit):
                 scene.additions.append(edit)
@@ -190,48 +198,59 @@ class LatentPainter:
 
     # 2. Inversion of every picture and of every picture with a moved object
 
-    def _invert(self, scenes: Sequence[_Scene]) -> None:
-        config = self.config
+    def _invert(self, scenes: Sequence[Scene]) -> None:
         pictures = [picture for s in scenes for picture in (s.canvas, *(image for image, _ in s.moved))]
-        negatives = [self._negative(s) for s in scenes for _ in range(1 + len(s.moved))]
-        clean = encode_images(self.pipe.vae, pictures, batch_size=self.batch_size)
-        text = self.text.hidden([config.inversion_prompt] * len(pictures))
-        unet = self._unet(text, self.text.hidden(negatives), config.inversion_guidance_scale)
         self.progress(f"inverting {len(pictures)} pictures")
-        trajectories = list(invert(unet, clean, self.levels, refinements=config.inversion_refinements))
-        self.unet_calls += unet.calls
+        trajectories = self._inverted(pictures, [self._negative(s) for s in scenes for _ in range(1 + len(s.moved))])
         for scene in scenes:
             scene.background = trajectories.pop(0)
-            scene.layers = [_Layer(pixels & ~scene.protect, trajectories.pop(0)) for _, pixels in scene.moved]
+            scene.layers = [Layer(pixels & ~scene.protect, trajectories.pop(0)) for _, pixels in scene.moved]
+
+    def _inverted(self, pictures: Sequence[Image.Image], negatives: Sequence[str]) -> list[Tensor]:
+        """A trajectory `[T + 1, c, h, w]` for each picture."""
+        config = self.config
+        clean = encode_images(self.pipe.vae, pictures, batch_size=self.batch_size)
+        unet = self._unet([config.inversion_prompt] * len(pictures), negatives, config.inversion_guidance_scale)
+        convention, refinements = self.inversion_convention, config.inversion_refinements
+        trajectories = invert(unet, clean, self.levels, convention=convention, refinements=refinements)
+        self.unet_calls += unet.calls
+        return list(trajectories)
 
     # 3. Additions, each drawn alone on the noise of its picture
 
-    def _add(self, scenes: Sequence[_Scene]) -> None:
-        config = self.config
+    def _add(self, scenes: Sequence[Scene]) -> None:
         todo = [(scene, i, edit) for scene in scenes for i, edit in enumerate(scene.additions)]
-        if not todo:
-            return
-        start, prompts, objects = [], [], []
+        for first in range(0, len(todo), self.batch_size):
+            part = todo[first : first + self.batch_size]
+            self.progress(f"drawing {first + len(part)} of {len(todo)} added objects")
+            self._draw_alone(part)
+
+    def _draw_alone(self, todo: Sequence[tuple[Scene, int, AddEdit]]) -> None:
+        config, start, prompts, added = self.config, [], [], []
         for scene, i, edit in todo:
-            box = to_unit(clip(edit.box_xyxy, *scene.size), *scene.size)
+            addition = Addition(_phrase(edit), to_unit(clip(edit.box_xyxy, *scene.size), *scene.size))
             shape = scene.background.shape[1:]
             base = torch.where(self._cells(scene.removed, 0.1), self._noise(scene, "hole", shape), scene.background[0])
-            inside = box_mask(box, *shape[-2:]).to(base.device)
+            inside = box_mask(addition.box, *shape[-2:]).to(base.device)
             start.append(blend_noise(base, self._noise(scene, f"add {i}", shape), inside, config.fg_noise_ratio))
-            prompts.append(scene_prompt(scene.job.background, [_phrase(edit)]))
-            objects.append([GroundedPhrase(_phrase(edit), box)])
-        negatives = [join_negatives(self._negative(s), config.object_negative_prompt) for s, _, _ in todo]
-        self.progress(f"drawing {len(todo)} added objects")
+            prompts.append(scene_prompt(scene.job.background, [addition.phrase]))
+            added.append(addition)
+        worded = self.guide.word_alone(prompts, [addition.phrase for addition in added])
         unet = self._unet(
-            self.text.hidden(prompts), self.text.hidden(negatives), config.object_guidance_scale, objects=objects
+            [prompt for prompt, _ in worded],
+            [join_negatives(self._negative(scene), config.object_negative_prompt) for scene, _, _ in todo],
+            config.object_guidance_scale,
+            objects=[[GroundedPhrase(addition.phrase, addition.box)] for addition in added],
         )
-        trajectories = sample(unet, torch.stack(start), self.levels)
+        predict = self.guide.remember(unet, [token for _, token in worded])
+        trajectories = sample(predict, torch.stack(start), self.levels)
         self.unet_calls += unet.calls
-        pictures = decode_latents(
-            self.pipe.vae, check_finite(trajectories[:, -1], "correct"), batch_size=self.batch_size
-        )
-        for (scene, _, edit), trajectory, picture in zip(todo, trajectories, pictures, strict=True):
-            scene.layers.append(_Layer(self._drawn_mask(picture, clip(edit.box_xyxy, *scene.size)), trajectory))
+        clean = check_finite(trajectories[:, -1], "correct")
+        pictures = decode_latents(self.pipe.vae, clean, batch_size=self.batch_size)
+        for i, (scene, _, edit) in enumerate(todo):
+            pixels = self._drawn_mask(pictures[i], clip(edit.box_xyxy, *scene.size))
+            scene.layers.append(Layer(pixels, trajectories[i]))
+            scene.added.append(replace(added[i], attention=predict.attention[i]))
 
     def _drawn_mask(self, picture: Image.Image, box_xyxy: BoxTuple) -> BoolMask:
         """Where an object that was drawn in a box came to lie; the box itself when the segmenter sees nothing in it."""
@@ -243,7 +262,7 @@ class LatentPainter:
 
     # 4. Attribute changes
 
-    def _change(self, scenes: Sequence[_Scene]) -> None:
+    def _change(self, scenes: Sequence[Scene]) -> None:
         config, levels = self.config, self.levels
         todo = [(scene, i, *change) for scene in scenes for i, change in enumerate(scene.changes)]
         if not todo:
@@ -259,18 +278,14 @@ class LatentPainter:
             objects.append([GroundedPhrase(edit.phrase, to_unit(clip(edit.box_xyxy, *scene.size), *scene.size))])
             cells.append(mask)
         self.progress(f"changing {len(todo)} objects")
-        unet = self._unet(
-            self.text.hidden(prompts),
-            self.text.hidden([self._negative(s) for s, *_ in todo]),
-            config.change_guidance_scale,
-            objects=objects,
-        )
+        negatives = [self._negative(scene) for scene, *_ in todo]
+        unet = self._unet(prompts, negatives, config.change_guidance_scale, objects=objects)
         held = torch.stack([scene.background for scene, *_ in todo])
         if config.change_blend == "one_late":
             held = torch.cat([held[:, :1], held[:, :-1]], dim=1)
         free = torch.stack(cells)[:, None].to(held.dtype)
         # Levels beyond those that the final sampling holds are never read, so the run may stop there.
-        last = self._frozen_steps if first < self._frozen_steps else levels.steps
+        last = self.frozen_steps if first < self.frozen_steps else levels.steps
         hold = freeze_from(held, 1 - free, last)
         runs = sample(unet, torch.stack(start), levels, start=first, stop=last, after_step=hold)
         self.unet_calls += unet.calls
@@ -279,24 +294,26 @@ class LatentPainter:
             scale = torch.tensor(levels.alphas[:first], device=run.device).sqrt().view(-1, 1, 1, 1).to(run.dtype)
             before = scene.background[:first] + scale * (run[-1] - scene.background[-1])
             unread = run[-1:].expand(levels.steps - last, *run.shape[1:])
-            scene.layers.append(_Layer(pixels, torch.cat([before, run, unread])))
+            scene.layers.append(Layer(pixels, torch.cat([before, run, unread])))
 
     # 5. Composition and the final sampling
 
-    def _finish(self, scenes: Sequence[_Scene]) -> list[Image.Image]:
+    def _finish(self, scenes: Sequence[Scene]) -> list[Image.Image]:
         self.progress(f"drawing {len(scenes)} corrected pictures")
         composed = [self._compose(scene) for scene in scenes]
-        # Where every cell is held, the first steps would only read the composition back: sampling starts where it is let go.
-        free = [i for i, (_, held) in enumerate(composed) if not bool(held.all())]
-        whole = [i for i in range(len(scenes)) if i not in set(free)]
+        starts = [self._first_step(held) for _, held in composed]
         images: dict[int, Image.Image] = {}
-        for rows, start in ((free, 0), (whole, self._frozen_steps)):
-            if rows:
-                drawn = self._sample([scenes[i] for i in rows], [composed[i] for i in rows], start)
-                images |= dict(zip(rows, drawn, strict=True))
+        for start in sorted(set(starts)):
+            rows = [i for i, first in enumerate(starts) if first == start]
+            drawn = self._sample([scenes[i] for i in rows], [composed[i] for i in rows], start)
+            images |= dict(zip(rows, drawn, strict=True))
         return [images[i] for i in range(len(scenes))]
 
-    def _compose(self, scene: _Scene) -> tuple[Tensor, Tensor]:
+    def _first_step(self, held: Tensor) -> int:
+        """Where every cell is held, the first steps would only read the composition back: sampling starts where it is let go."""
+        return self.frozen_steps if bool(held.all()) else 0
+
+    def _compose(self, scene: Scene) -> tuple[Tensor, Tensor]:
         """All layers of a picture pasted onto each other, and the cells that are held, `[1, h / f, w / f]`, 0 or 1."""
         layers = [(x.trajectory, self._cells(x.pixels, 0.5)) for x in scene.layers if x.trajectory is not None]
         noise = self._noise(scene, "uncovered", scene.background.shape[1:])
@@ -304,38 +321,39 @@ class LatentPainter:
         return trajectory, held[None].to(trajectory.dtype)
 
     def _sample(
-        self, scenes: Sequence[_Scene], composed: Sequence[tuple[Tensor, Tensor]], start: int
+        self, scenes: Sequence[Scene], composed: Sequence[tuple[Tensor, Tensor]], start: int
     ) -> list[Image.Image]:
         trajectories, masks = torch.stack([t for t, _ in composed]), torch.stack([m for _, m in composed])
         fresh = torch.stack([self._noise(s, "final", s.background.shape[1:]) for s in scenes])
-        prompts, objects = [], []
+        prompts, energies, objects = [], [], []
         for scene in scenes:
             wanted = scene.job.plan.target
-            prompts.append(scene_prompt(scene.job.background, [i.phrase for i in wanted]))
+            prompt = scene_prompt(scene.job.background, [i.phrase for i in wanted])
+            prompt, energy = self.guide.word(prompt, scene.added, (masks.shape[-2], masks.shape[-1]))
+            prompts.append(prompt)
+            energies.append(energy)
             boxes = [to_unit(clip(i.box_xyxy, *scene.size), *scene.size) for i in wanted]
             objects.append([GroundedPhrase(i.phrase, box) for i, box in zip(wanted, boxes, strict=True)])
-        unet = self._unet(
-            self.text.hidden(prompts),
-            self.text.hidden([self._negative(s) for s in scenes]),
-            self.config.guidance_scale,
-            objects=objects,
-        )
+        negatives = [self._negative(scene) for scene in scenes]
+        unet = self._unet(prompts, negatives, self.config.guidance_scale, objects=objects)
+        steering = self.guide.steering(unet.text, energies, unet.grounding)
         latents = sample(
             unet,
             trajectories[:, start] * masks + fresh * (1 - masks),
             self.levels,
             start=start,
-            after_step=freeze_from(trajectories, masks, self._frozen_steps),
+            before_step=steering,
+            after_step=freeze_from(trajectories, masks, self.frozen_steps),
         )[:, -1]
-        self.unet_calls += unet.calls
+        self.unet_calls += unet.calls + (steering.calls if steering else 0)
         return decode_latents(self.pipe.vae, check_finite(latents, "correct"), batch_size=self.batch_size)
 
     # 6. Untouched pixels come from the original
 
-    def _paste(self, scene: _Scene, drawn: Image.Image) -> Painted:
+    def _paste(self, scene: Scene, drawn: Image.Image) -> Painted:
         width, height = scene.job.image.size
         boxes = [rectangle(clip(edit.box_xyxy, *scene.size), *scene.size[::-1]) for edit in scene.additions]
-        region = _union([scene.removed, *(layer.pixels for layer in scene.layers), *boxes], scene.removed)
+        region = union([scene.removed, *(layer.pixels for layer in scene.layers), *boxes], scene.removed)
         weight = feathered(region[:height, :width], self.config.feather_px)
         weight = np.where(scene.protect[:height, :width], 0, weight).astype(np.float32)
         image = paste_back(scene.job.image, drawn.crop((0, 0, width, height)), weight)
@@ -343,13 +361,13 @@ class LatentPainter:
 
     # What all steps need
 
-    def _negative(self, scene: _Scene) -> str:
+    def _negative(self, scene: Scene) -> str:
         return join_negatives(scene.job.negative, self.config.negative_prompt)
 
     def _unet(
         self,
-        text: Tensor,
-        negative: Tensor,
+        prompts: Sequence[str],
+        negatives: Sequence[str],
         guidance: float,
         *,
         objects: Sequence[Sequence[GroundedPhrase]] | None = None,
@@ -357,21 +375,21 @@ class LatentPainter:
         unet = self.pipe.unet
         return GuidedUNet(
             unet,
-            text,
-            negative,
+            self.text.hidden(prompts),
+            self.text.hidden(negatives),
             guidance,
             grounding=make_grounding(objects, self.text, slots=grounding_slots(unet)) if objects is not None else None,
             grounding_steps=int(self.config.grounding_fraction * self.levels.steps),
             batch_size=self.batch_size,
         )
 
-    def _noise(self, scene: _Scene, purpose: str, shape: Sequence[int]) -> Tensor:
+    def _noise(self, scene: Scene, purpose: str, shape: Sequence[int]) -> Tensor:
         return make_noise(derive_seed(scene.job.seed, purpose), shape).to(scene.background.device)
 
     def _cells(self, mask: BoolMask, share: float) -> Tensor:
         """Latent cells of which more than a share is covered, `bool[h / f, w / f]`."""
         rows, columns = mask.shape[0] // self.factor, mask.shape[1] // self.factor
-        return torch.from_numpy(cell_coverage(mask, rows, columns) > share).to(self.pipe.unet.device)
+        return torch.from_numpy(cell_coverage(mask, rows, columns) > share).to(device_of(self.pipe.unet))
 
 
 def _phrase(edit: AddEdit) -> str:
@@ -380,16 +398,3 @@ def _phrase(edit: AddEdit) -> str:
     if words and words[0].lower() in ("a", "an", "the", "one", "some"):
         return edit.phrase
     return f"{'an' if edit.phrase[:1].lower() in 'aeiou' else 'a'} {edit.phrase}"
-
-
-def _pad(image: Image.Image, multiple: int) -> Image.Image:
-    """The picture with its last row and column repeated until its sides are multiples of a number."""
-    rgb = image.convert("RGB")
-    down, right = -rgb.height % multiple, -rgb.width % multiple
-    if not down and not right:
-        return rgb
-    return Image.fromarray(np.pad(np.asarray(rgb), ((0, down), (0, right), (0, 0)), mode="edge"))
-
-
-def _union(masks: Sequence[BoolMask], empty: BoolMask) -> BoolMask:
-    return np.logical_or.reduce(masks) if masks else empty.copy()

@@ -84,3 +84,8 @@ def kept_ids(plan: EditPlan, detections: Sequence[Detection]) -> list[str]:
     """Ids of the detections that no edit touches."""
     touched = {edit.target for edit in plan.edits if isinstance(edit, DeleteEdit | MoveEdit | ChangeAttributeEdit)}
     return [d.id for d in detections if d.id not in touched]
+
+
+def union(masks: Sequence[BoolMask], empty: BoolMask) -> BoolMask:
+    """What any of some masks covers; `empty` where there are none."""
+    return np.logical_or.reduce(masks) if masks else empty.copy()

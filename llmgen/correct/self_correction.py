@@ -27,6 +27,7 @@ from llmgen.artifacts import (
 )
 from llmgen.correct.goals import goal_layout, remaining
 from llmgen.correct.painting import Job, LatentPainter
+from llmgen.correct.reference import ReferencePainter
 from llmgen.correct.settings import SelfCorrectionConfig
 from llmgen.diffusion.failures import as_model_errors
 from llmgen.diffusion.grounding import grounding_slots
@@ -186,7 +187,8 @@ class SelfCorrection:
     def _round(self, loops: Sequence[Loop], number: int) -> None:
         if self._painter is None:
             models = self._context.models
-            self._painter = LatentPainter(
+            painter = ReferencePainter if self._config.profile == "reference" else LatentPainter
+            self._painter = painter(
                 models.stable_diffusion("layout_to_image"),
                 models.text("layout_to_image"),
                 models.segmenter("segmenter"),

@@ -13,6 +13,8 @@ class SelfCorrectionConfig(StageConfig):
 
     rounds: int = Field(default=1, ge=1, le=20)
     """Most rounds of look, plan, carry out; it stops earlier when nothing is left to correct."""
+    profile: Literal["llmgen", "reference"] = "llmgen"
+    """`reference` works as the published code: one thing after another, every attention map kept. To be compared with."""
     plan_only: bool = False
     """Write the edits into the record and do not carry them out."""
     num_inference_steps: int = Field(default=50, ge=2, le=1000)
@@ -35,6 +37,16 @@ class SelfCorrectionConfig(StageConfig):
     """Share of fresh noise (by variance) in the box of an added object; the rest is the picture's own."""
     clear_added_boxes: bool = False
     """Draw the whole box of an added object anew; else only the object, and the picture shows through around it."""
+    energy_scale: float = Field(default=5.0, ge=0, le=1000)
+    """Factor on the slope of the energy that pulls the attention of added objects into their boxes; 0 switches it off."""
+    energy_threshold: float = Field(default=5.0, ge=0)
+    """A picture whose energy is not above it is not guided any more."""
+    guided_fraction: float = Field(default=0.6, ge=0, le=1)
+    """Share of the final steps, from the first, before which the energy is lowered, 4 times at first, once at last."""
+    reference_weight: float = Field(default=2.0, ge=0)
+    """Weight of the likeness to the attention of an object drawn alone; 0 remembers nothing."""
+    guidance_grounding: Literal["null", "boxes"] = "null"
+    """Whether the guidance passes know the boxes; the original's do not."""
     change_guidance_scale: float = Field(default=10.5, ge=0, le=50)
     """Guidance when attributes are changed."""
     change_strength: float = Field(default=0.8, gt=0, le=1)

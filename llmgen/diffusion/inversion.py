@@ -14,7 +14,13 @@ one that is left (diffusers 0.20, which the SLD reference used; its first call i
 
 @torch.no_grad()
 def invert(
-    predict: Predict, clean: Tensor, levels: Levels, *, convention: Convention = "target", refinements: int = 0
+    predict: Predict,
+    clean: Tensor,
+    levels: Levels,
+    *,
+    convention: Convention = "target",
+    refinements: int = 0,
+    last: int = 0,
 ) -> Tensor:
     """Add noise step by step, as the model itself sees it.
 
@@ -25,15 +31,16 @@ def invert(
         convention: Time at which the U-Net is asked.
         refinements: Fixed-point iterations per step (only with `target`): the model is asked again at the latent that was just found,
             so that sampling from it comes back to where it started. Each costs one more call.
+        last: Level to stop at, the noisiest by default.
 
     Returns:
-        `[n, T + 1, c, h, w]`, noisiest first; the last entry is `clean`.
+        `[n, T + 1 - last, c, h, w]`, noisiest first; the last entry is `clean`.
 
     Source: Song et al. 2021 (DDIM); diffusers `DDIMInverseScheduler`; refinements as in fixed-point inversion (Pan et al. 2023).
     """
     kept = [clean]
     latents = clean
-    for i in reversed(range(levels.steps)):
+    for i in reversed(range(last, levels.steps)):
         timestep = levels.timesteps[i]
         if convention == "source":
             timestep = levels.timesteps[i + 1] if i + 1 < levels.steps else timestep - levels.stride

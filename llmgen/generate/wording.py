@@ -1,6 +1,5 @@
 """A layout's texts, and where the phrases stand in them."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from llmgen.artifacts import Layout

@@ -93,15 +93,63 @@ def test_seeds_decide_and_nothing_else_does() -> None:
     assert not np.array_equal(np.asarray(first), np.asarray(other))
 
 
-def test_inversions_and_additions_run_together() -> None:
-    twice = ADD.model_copy(update={"target": "star #2", "box_xyxy": (44.0, 4.0, 60.0, 20.0)})
+TWICE = ADD.model_copy(update={"target": "star #2", "box_xyxy": (44.0, 4.0, 60.0, 20.0)})
+
+
+def test_inversions_and_additions_run_together_in_a_record_and_across_records() -> None:
     calls = []
-    for edits in ((ADD,), (ADD, twice), (ADD, twice, MOVE)):
-        one = painter(num_inference_steps=4, frozen_step_ratio=0.5)
-        one.paint([job(*edits)])
+    for plans in ([(ADD,)], [(ADD, TWICE)], [(ADD, TWICE, MOVE)], [(ADD, TWICE, MOVE), (MOVE, ADD)]):
+        one = painter(num_inference_steps=4, frozen_step_ratio=0.5, energy_scale=0)
+        one.paint([job(*edits) for edits in plans])
         calls.append(one.unet_calls)
     # Inversion and addition take 4 calls each; the final sampling 2 where every cell is held for the first half, else 4.
-    assert calls == [10, 10, 12]
+    assert calls == [10, 10, 12, 12]
+
+
+GUIDED = {"energy_threshold": 0.0, "energy_scale": 200.0}
+
+
+def short_job(*edits: Edit, image: Image.Image | None = None) -> Job:
+    """A job whose words the tiny tokenizer, which spells, has room for."""
+    target = (Instance(id="x #1", phrase="x", box_xyxy=ADD.box_xyxy),)
+    return Job(image or noise_image(), EditPlan(edits=edits, target=target), DETECTIONS, "sea", "", 5)
+
+
+def test_additions_are_guided_before_the_steps_of_the_final_sampling() -> None:
+    calls = []
+    for edits, given in (((MOVE,), {}), ((ADD, MOVE), {}), ((ADD, MOVE), {"energy_scale": 0}), ((ADD,), {})):
+        one = painter(num_inference_steps=10, energy_threshold=0, **given)
+        one.paint([short_job(*edits)])
+        calls.append(one.unet_calls)
+    # 4, 3, 2, 2, 1 and 1 passes before the first six of ten steps; where sampling begins in the middle, only the last of them.
+    assert calls == [20, 30 + 13, 30, 25 + 1]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"energy_scale": 0.0}, {"energy_threshold": 1000.0}, {"guided_fraction": 0.3}, {"reference_weight": 0.0}]
+    + [{"guidance_grounding": "boxes"}],
+)
+def test_every_setting_of_the_guidance_matters(change: dict[str, object]) -> None:
+    wanted = [short_job(ADD, TWICE, DELETE)]
+    guided, other = (painter(**{**GUIDED, **given}).paint(wanted)[0].image for given in ({}, change))
+    assert not np.array_equal(np.asarray(guided), np.asarray(other))
+
+
+def test_guided_records_do_not_depend_on_their_neighbours() -> None:
+    jobs = [short_job(ADD, TWICE, DELETE), short_job(MOVE), short_job(DELETE, ADD, image=noise_image(1))]
+    together = painter(**GUIDED).paint(jobs)
+    for one, drawn in zip(jobs, together, strict=True):
+        (alone,) = painter(**GUIDED).paint([one])
+        assert np.abs(np.asarray(drawn.image).astype(int) - np.asarray(alone.image)).max() <= 1
+
+
+def test_an_addition_that_the_text_has_no_room_for_is_drawn_without_guidance() -> None:
+    long = ADD.model_copy(update={"phrase": "an extraordinarily long name of a star"})
+    one = painter(**GUIDED)
+    (result,) = one.paint([short_job(long, MOVE)])
+    assert changed(result, noise_image())[48, 48]
+    assert one.unet_calls == 12
 
 
 def test_sides_that_the_unet_cannot_halve_are_padded_for_it() -> None:

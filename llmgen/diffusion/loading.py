@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from llmgen.diffusion.instances.loading import InstanceDiffusion
 
 #: Families whose models can wait in main memory. Detectors and segmenters are small and are not called as a whole.
-OFFLOADED = ("stable-diffusion", "stable-diffusion-xl-refiner")
+OFFLOADED = ("stable-diffusion", "stable-diffusion-xl-refiner", "instancediffusion")
 
 
 class PresetLike(Protocol):
@@ -108,6 +108,8 @@ class ModelPool:
         if not isinstance(made, InstanceDiffusion):
             family = self.preset.role(role).family
             raise InputError(f"the role {role!r} must be of the family 'instancediffusion', not {family!r}")
+        # It runs once for a picture and is the smallest part: it stays where it computes when the others are offloaded.
+        made.unifusion.to(torch.device(self.device))
         return made
 
     def text(self, role: str) -> TextEncoder:

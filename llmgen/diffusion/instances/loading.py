@@ -30,6 +30,12 @@ class InstanceDiffusion:
     pipe: Any
     unifusion: UniFusion
 
+    @property
+    def components(self) -> dict[str, Any]:
+        """What may wait in main memory until it is called."""
+        components: dict[str, Any] = self.pipe.components
+        return components
+
 
 def load_instance_diffusion(parts: Parts) -> InstanceDiffusion:
     """Load the folder of a role of the family `instancediffusion`.

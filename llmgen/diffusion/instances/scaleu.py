@@ -74,8 +74,10 @@ class ScaleU(ModelMixin, ConfigMixin):
         """
         width = len(self.backbone[block])
         backbone, skip = joined[:, :width], joined[:, width:]
-        scaled = (backbone.float() * _gain(self.backbone[block])[:, None, None]).to(joined.dtype)
-        return torch.cat([scaled, scale_skip(skip, self.skip[block])], dim=1)
+        # The scales are no part of the U-Net, so they do not move with it when models are offloaded.
+        b, s = self.backbone[block].to(joined.device), self.skip[block].to(joined.device)
+        scaled = (backbone.float() * _gain(b)[:, None, None]).to(joined.dtype)
+        return torch.cat([scaled, scale_skip(skip, s)], dim=1)
 
     def attach(self, unet: Any) -> list[RemovableHandle]:
         """Let every residual block of a U-Net's decoder be preceded by its scales.

@@ -22,6 +22,7 @@ from llmgen.diffusion.instances.fusers import enable_masked_attention
 from llmgen.diffusion.instances.masked_attention import Orientation, instance_masks
 from llmgen.diffusion.instances.unifusion import Format, InstanceGrounding, stack_groundings
 from llmgen.diffusion.latents import decode_latents, latent_factor, make_noise, sides_multiple
+from llmgen.diffusion.offloading import device_of
 from llmgen.diffusion.prompts import join_negatives
 from llmgen.engine.stage import StageConfig
 from llmgen.errors import InputError
@@ -147,7 +148,7 @@ class InstanceGenerate:
         def tell(step: int, latents: Tensor) -> None:
             self._context.progress(f"generate instancediffusion: step {step + 1} of {steps}, {len(latents)} runs")
 
-        device = self._pipe.unet.device
+        device = device_of(self._pipe.unet)
         runs = Runs(
             noise=torch.stack([scene.noise for scene in scenes]).to(device),
             negative=self._text.hidden([scene.negative for scene in scenes]),

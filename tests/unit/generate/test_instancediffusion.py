@@ -10,6 +10,7 @@ from tiny_instances import SLOTS, tiny_instance_context
 from tiny_models import SIZE
 
 from llmgen.artifacts import Instance, Layout, Record
+from llmgen.diffusion.offloading import Offload
 from llmgen.engine.context import StageContext
 from llmgen.engine.local import run_stage
 from llmgen.errors import InputError
@@ -161,3 +162,12 @@ def test_settings_that_cannot_work_are_refused_before_drawing(tmp_path: Path, ca
     long = record(1, instance(0, "a cat")).model_copy(update={"prompt": "word " * 40})
     draw(context, long)
     assert "its prompt has" in caplog.text
+
+
+@pytest.mark.parametrize("how", ["model", "sequential"])
+def test_offloaded_models_draw_the_same(tmp_path: Path, how: Offload) -> None:
+    wanted = record(1, instance(0, "a cat"))
+    plain, offloaded = (tiny_instance_context(tmp_path / name) for name in ("plain", "offloaded"))
+    offloaded.offload = how
+    assert differ(draw(plain, wanted)[0], draw(offloaded, wanted)[0]) == 0
+    assert hasattr(offloaded.models.instance_diffusion().pipe.unet, "_hf_hook")

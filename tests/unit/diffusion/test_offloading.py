@@ -14,7 +14,9 @@ import torch
 from tiny_models import SIZE, BoxSegmenter, noise_image, tiny_context, tiny_pipeline, tiny_preset
 from torch import nn
 
-from llmgen.artifacts import Instance, Layout, Record
+from llmgen.artifacts import AddEdit, EditPlan, Instance, Layout, Record
+from llmgen.correct.painting import Job, LatentPainter
+from llmgen.correct.settings import SelfCorrectionConfig
 from llmgen.diffusion.latents import decode_latents, encode_images
 from llmgen.diffusion.loading import ModelPool
 from llmgen.diffusion.offloading import Offloader, device_of
@@ -125,3 +127,18 @@ def test_what_shares_a_module_offloads_it_once(tmp_path: Path) -> None:
     assert image_to_image.unet is pipe.unet
     assert len(pool._offloader.ring) == 3
     assert image_to_image._execution_device.type == "meta"
+
+
+@pytest.mark.parametrize("how", ["sequential", "model"])
+def test_edits_are_painted_the_same_when_models_wait(pipe: Any, how: Any) -> None:
+    """Inversion, an object drawn alone, the energy's slope through the U-Net, composition."""
+    plain = tiny_pipeline(vae="kl")
+    Offloader(how, "cpu").take(pipe.components.values())
+    add = AddEdit(target="star #1", phrase="a star", noun="star", attributes=(), box_xyxy=(8, 8, 40, 40))
+    job = Job(noise_image(), EditPlan(edits=(add,), target=()), [], "a meadow", "", 1)
+    config = SelfCorrectionConfig(num_inference_steps=3)
+    pictures = [
+        LatentPainter(one, TextEncoder(one.tokenizer, one.text_encoder), BoxSegmenter(), config).paint([job])[0].image
+        for one in (plain, pipe)
+    ]
+    np.testing.assert_array_equal(*(np.asarray(picture) for picture in pictures))

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, ClassVar
 from PIL import Image
 from pydantic import Field
 
-from llmgen.artifacts import Detection, Kind, Layout, ModelUse, Record, Reply, Stage
+from llmgen.artifacts import ArtifactModel, Detection, Kind, Layout, ModelUse, Record, Reply, Stage
 from llmgen.detect.merging import (
     Demand,
     Hit,
@@ -30,6 +30,17 @@ if TYPE_CHECKING:
     from llmgen.llm.schemas import ParsedPrompt
 
 
+class Thresholds(ArtifactModel):
+    """Least scores and overlap for one type of record."""
+
+    attribute_threshold: float = Field(ge=0, le=1)
+    """See the setting of that name."""
+    primitive_threshold: float = Field(ge=0, le=1)
+    """See the setting of that name."""
+    nms_threshold: float = Field(ge=0, le=1)
+    """See the setting of that name."""
+
+
 class Owlv2DetectConfig(StageConfig):
     """Settings of `detect owlv2`."""
 
@@ -39,6 +50,8 @@ class Owlv2DetectConfig(StageConfig):
     """Least score of a hit for a plain noun."""
     nms_threshold: float = Field(default=0.15, ge=0, le=1)
     """Overlap (IoU) from which the weaker of two hits for one phrase is dropped."""
+    by_type: dict[str, Thresholds] = Field(default_factory=dict)
+    """Other thresholds for records of a type, such as the `dalle` of SLD's tasks, whose type is what made the picture."""
     same_object_iou: float = Field(default=0.6, ge=0, le=1)
     """Overlap (IoU) above which hits of both passes, or for different phrases, are one object. SLD: 0.9 between the passes."""
     show_surplus: bool = True
@@ -83,7 +96,7 @@ class Owlv2Detect:
         pictures = [self._picture(record) for record in records]
         wanted = [self._wanted(record) for record in records]
         demands = [asked for asked, _ in wanted]
-        found = self._look(pictures, demands)
+        found = self._look(pictures, demands, [self._thresholds(record) for record in records])
         return [
             record.grown(detections=detections, replies=record.replies + replies)
             for record, detections, (_, replies) in zip(records, found, wanted, strict=True)
@@ -106,12 +119,25 @@ class Owlv2Detect:
         demands, reply = self._parsed[record.prompt]
         return demands, (reply,)
 
+    def _thresholds(self, record: Record) -> Thresholds:
+        return self.config.by_type.get(record.type or "") or Thresholds(
+            attribute_threshold=self.config.attribute_threshold,
+            primitive_threshold=self.config.primitive_threshold,
+            nms_threshold=self.config.nms_threshold,
+        )
+
     def _look(
-        self, pictures: Sequence[Image.Image], demands: Sequence[tuple[Demand, ...]]
+        self,
+        pictures: Sequence[Image.Image],
+        demands: Sequence[tuple[Demand, ...]],
+        thresholds: Sequence[Thresholds],
     ) -> list[tuple[Detection, ...]]:
         counts = [expected_counts(asked) for asked in demands]
-        attribute_hits = self._pass(pictures, [list(c.attribute) for c in counts], self.config.attribute_threshold)
-        primitive_hits = self._pass(pictures, [list(c.primitive) for c in counts], self.config.primitive_threshold)
+        overlaps = [t.nms_threshold for t in thresholds]
+        attributed = [t.attribute_threshold for t in thresholds]
+        attribute_hits = self._pass(pictures, [list(c.attribute) for c in counts], attributed, overlaps)
+        plain_scores = [t.primitive_threshold for t in thresholds]
+        primitive_hits = self._pass(pictures, [list(c.primitive) for c in counts], plain_scores, overlaps)
         found = []
         for picture, asked, with_attributes, plain in zip(
             pictures, demands, attribute_hits, primitive_hits, strict=True
@@ -138,19 +164,26 @@ class Owlv2Detect:
             found.append(tuple(self._with_masks(picture, detections)))
         return found
 
-    def _pass(self, pictures: Sequence[Image.Image], phrases: Sequence[list[str]], threshold: float) -> list[list[Hit]]:
+    def _pass(
+        self,
+        pictures: Sequence[Image.Image],
+        phrases: Sequence[list[str]],
+        scores: Sequence[float],
+        overlaps: Sequence[float],
+    ) -> list[list[Hit]]:
         queries = [[phrase_query(phrase) for phrase in asked] for asked in phrases]
-        answers = self.detector.detect_phrases(pictures, queries, threshold=threshold)
+        # A box belongs to its best query whatever the threshold, so the least one serves all pictures of a call.
+        answers = self.detector.detect_phrases(pictures, queries, threshold=min(scores, default=0.0))
         results = []
-        for asked, answer in zip(phrases, answers, strict=True):
+        for asked, answer, score, overlap in zip(phrases, answers, scores, overlaps, strict=True):
             phrase_of = {phrase_query(phrase): phrase for phrase in asked}
             # Rounded, so that kernels that differ in the last bits write the same artifact.
             hits = [
                 Hit(phrase_of[hit.query], rounded, round(hit.score, 4))
                 for hit in answer
-                if (rounded := _rounded(hit.box_xyxy)) is not None
+                if hit.score >= score and (rounded := _rounded(hit.box_xyxy)) is not None
             ]
-            kept = suppress_hits(hits, asked, self.config.nms_threshold)
+            kept = suppress_hits(hits, asked, overlap)
             results.append(drop_contradictions(kept, self.config.same_object_iou))
         return results
 

@@ -195,3 +195,18 @@ def test_demands_of_a_layout_join_by_noun() -> None:
 def test_config_refuses_nonsense() -> None:
     with pytest.raises(ValueError, match="less than or equal to 1"):
         Owlv2DetectConfig(nms_threshold=2.0)
+
+
+def test_thresholds_go_by_what_made_the_picture(tmp_path: Path) -> None:
+    ball = {"image of a ball": [((2.0, 2.0, 12.0, 12.0), 0.3)]}
+    strict = {"attribute_threshold": 0.6, "primitive_threshold": 0.4, "nms_threshold": 0.5}
+    config = Owlv2DetectConfig.model_validate({"masks": False, "by_type": {"dalle": strict}})
+    used = context(tmp_path, Scripted(ball))
+    image = used.images.save("p", "source", Image.new("RGB", (16, 16)))
+    parsed = Reply(call="parse", provider="replay", text="Objects: [('ball', [None])]\nBackground: a\nNegation: None")
+    made = [
+        Record(id=name, prompt="a ball", type=kind, image=image, replies=(parsed,))
+        for name, kind in (("strict", "dalle"), ("other", "lmdplus"), ("none", None))
+    ]
+    found = Owlv2Detect(used, config)(made)
+    assert [len(record.detections or ()) for record in found] == [0, 1, 1]

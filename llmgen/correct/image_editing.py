@@ -23,7 +23,11 @@ from llmgen.llm.schemas import ParsedInstance, ParsedObject, ParsedPrompt
 
 
 class ImageEditingConfig(SelfCorrectionConfig):
-    """Settings of `correct --mode image_editing`: those of `self_correction`."""
+    """Settings of `correct --mode image_editing`: those of `self_correction` and one more."""
+
+    keep_unverified: bool = False
+    """Also keep a picture in which the detector sees no more of what was asked than before, if no less: for edits that it cannot
+    tell, such as a noun it has never heard of. SLD keeps its last picture always."""
 
 
 class ImageEditing(SelfCorrection):
@@ -37,6 +41,10 @@ class ImageEditing(SelfCorrection):
     needs: ClassVar[tuple[str, ...]] = ()
     settings_like: ClassVar[str] = "self_correction"
     Config = ImageEditingConfig
+    _config: ImageEditingConfig
+
+    def _is_better(self, shown: float, before: float) -> bool:
+        return shown > before or (self._config.keep_unverified and shown == before)
 
     def _first_look(self, record: Record) -> Loop:
         record = self._with_picture(record)

@@ -105,6 +105,15 @@ def test_what_is_not_better_is_not_kept(tmp_path: Path) -> None:
     assert after.image == after.history[0].image
 
 
+def test_what_cannot_be_verified_is_kept_on_request(tmp_path: Path) -> None:
+    scene = seen(("red ball", BALL), ("tree", TREE))
+    fewer = seen(("tree", TREE))
+    method, _, _ = stage(tmp_path, scene, scene, fewer, keep_unverified=True, rounds=2)
+    (after,) = method([source(tmp_path, "add a zeppelin and make the red ball blue")])
+    assert [e.agreement for e in after.history] == [0.0, 0.0, 0.0]
+    assert all(e.kept for e in after.history) and after.image == after.history[-1].image
+
+
 def test_plans_are_made_first_and_carried_out_later(tmp_path: Path) -> None:
     scene = seen(("red ball", BALL), ("tree", TREE))
     method, _, _ = stage(tmp_path, scene, plan_only=True)

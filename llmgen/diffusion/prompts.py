@@ -1,8 +1,14 @@
 """Texts for the sampler, put together from a layout's parts."""
 
 import functools
+import logging
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from llmgen.diffusion.text import TextEncoder
+
+logger = logging.getLogger(__name__)
 
 OVERALL_NEGATIVE = (
     "artifacts, blurry, smooth texture, bad quality, distortions, unrealistic, distorted image, bad proportions, "
@@ -39,6 +45,27 @@ def count_phrases(phrases: Sequence[str]) -> list[str]:
         count = list(phrases).count(phrase)
         counted.append(phrase if count == 1 else _several(phrase, count))
     return counted
+
+
+def warn_of_limits(
+    record_id: str, prompt: str, encoder: "TextEncoder", *, objects: int = 0, slots: int | None = None
+) -> None:
+    """Say what of a record the model cannot take in; it is drawn all the same.
+
+    Args:
+        record_id: Whose prompt it is.
+        prompt: What the picture is drawn from.
+        encoder: Counts its tokens.
+        objects: How many objects have boxes.
+        slots: How many boxes the model takes, if it takes any.
+    """
+    length, longest = encoder.num_tokens(prompt), encoder.tokenizer.model_max_length
+    if length > longest:
+        logger.warning("record %r: its prompt has %d tokens, the model reads the first %d", record_id, length, longest)
+    if slots is not None and objects > slots:
+        logger.warning(
+            "record %r: it has %d objects, the model takes the boxes of the first %d", record_id, objects, slots
+        )
 
 
 def join_negatives(*parts: str) -> str:

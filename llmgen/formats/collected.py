@@ -52,8 +52,13 @@ class Collected:
         error = RecordError(stage="read", type="InputError", message=line)
         self.records.append(Record(kind=kind, id=record_id, prompt=prompt, error=error))
 
-    def artifact(self, kind: Kind, base: Path) -> ReadArtifact:
+    def artifact(self, kind: Kind, base: Path, *, level: int = logging.INFO) -> ReadArtifact:
         """All of it, as if read from an artifact.
+
+        Args:
+            kind: Kind of the records.
+            base: Folder that the pictures' paths are relative to.
+            level: How loudly the notes are said.
 
         Raises:
             InputError: If no entry is any good.
@@ -67,7 +72,7 @@ class Collected:
         for warning in self.warnings:
             logger.warning("%s: %s", self.name, warning)
         for note in self.notes:
-            logger.info("%s: %s", self.name, note)
+            logger.log(level, "%s: %s", self.name, note)
         return ReadArtifact(kind, tuple(self.records), base, self.name, tuple(self.invalid), tuple(self.dropped))
 
 

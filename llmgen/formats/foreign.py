@@ -1,5 +1,6 @@
 """Telling foreign files apart by their content."""
 
+import logging
 from pathlib import Path
 from typing import Any
 
@@ -36,7 +37,8 @@ def read_any_value(value: Any, name: str, base: Path, images_from: Path | None =
         InputError: Likewise.
     """
     if is_sld(value):
-        return read_sld(value, name, base, images_from).artifact("images", images_from or base)
+        found = read_sld(value, name, base, images_from)
+        return found.artifact("images", images_from or base, level=logging.WARNING)
     if images_from is not None:
         raise InputError(f"{name}: --images-from is for SLD's data.json, whose tasks name pictures by their stem")
     if is_instancediffusion(value):

@@ -16,7 +16,7 @@ from llmgen.artifacts import Kind, ModelUse, Record, Stage
 from llmgen.diffusion.failures import as_model_errors, check_finite
 from llmgen.diffusion.grounding import GroundedPhrase, grounding_slots, make_grounding
 from llmgen.diffusion.latents import decode_latents, latent_factor, make_noise, sides_multiple
-from llmgen.diffusion.prompts import OVERALL_NEGATIVE, join_negatives, scene_prompt
+from llmgen.diffusion.prompts import OVERALL_NEGATIVE, join_negatives, scene_prompt, warn_of_limits
 from llmgen.diffusion.sampling import GuidedUNet, make_levels, sample
 from llmgen.engine.stage import StageConfig
 from llmgen.generate.canvas import group_by_canvas, layout_of, with_first_picture
@@ -78,7 +78,11 @@ class GligenGenerate:
     def _draw(self, records: Sequence[Record], width: int, height: int) -> list[Image.Image]:
         config, pipe = self._config, self._pipe
         layouts = [layout_of(record) for record in records]
-        text = self._text.hidden([scene_prompt(x.background_prompt, [i.phrase for i in x.instances]) for x in layouts])
+        prompts = [scene_prompt(x.background_prompt, [i.phrase for i in x.instances]) for x in layouts]
+        slots = grounding_slots(pipe.unet)
+        for record, layout, prompt in zip(records, layouts, prompts, strict=True):
+            warn_of_limits(record.id, prompt, self._text, objects=len(layout.instances), slots=slots)
+        text = self._text.hidden(prompts)
         negative = self._text.hidden([join_negatives(x.negative_prompt, config.negative_prompt) for x in layouts])
         objects = [[GroundedPhrase(i.phrase, to_unit(i.box_xyxy, width, height)) for i in x.instances] for x in layouts]
         factor = latent_factor(pipe.vae)
@@ -89,7 +93,7 @@ class GligenGenerate:
             text,
             negative,
             config.guidance_scale,
-            grounding=make_grounding(objects, self._text, slots=grounding_slots(pipe.unet)),
+            grounding=make_grounding(objects, self._text, slots=slots),
             grounding_steps=int(config.grounding_fraction * config.num_inference_steps),
             batch_size=self._context.batch_size,
         )

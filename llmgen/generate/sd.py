@@ -15,6 +15,7 @@ from pydantic import Field
 from llmgen.artifacts import Kind, ModelUse, Record, Stage
 from llmgen.diffusion.failures import as_model_errors, check_finite
 from llmgen.diffusion.latents import decode_latents, sides_multiple
+from llmgen.diffusion.prompts import warn_of_limits
 from llmgen.engine.stage import StageConfig
 from llmgen.generate.canvas import group_by_canvas, with_first_picture
 
@@ -63,6 +64,8 @@ class TextGenerate:
         batches = group_by_canvas(records, self._context, width=config.width, height=config.height, multiple=multiple)
         for (width, height), rows in batches:
             batch = [records[i] for i in rows]
+            for record in batch:
+                warn_of_limits(record.id, record.prompt, self._context.models.text("text_to_image"))
             with as_model_errors("generate sd"), torch.no_grad():
                 latents = pipe(
                     [record.prompt for record in batch],

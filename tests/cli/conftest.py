@@ -1,4 +1,5 @@
 import io
+import logging
 import sys
 from typing import NamedTuple
 
@@ -23,4 +24,8 @@ def llmgen(workplace, tiny_stages, capsys, monkeypatch):
         captured = capsys.readouterr()
         return Done(code, captured.out, captured.err)
 
-    return run
+    yield run
+    # Its handler writes to the stderr of this test, and -q would silence the library for the tests that follow.
+    logger = logging.getLogger("llmgen")
+    logger.handlers.clear()
+    logger.setLevel(logging.NOTSET)

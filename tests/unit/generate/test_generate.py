@@ -1,3 +1,4 @@
+import logging
 from pathlib import Path
 
 import numpy as np
@@ -60,3 +61,19 @@ def test_the_layout_says_the_size(tmp_path: Path) -> None:
         method(records(1, layout=layout(67, 64)))
     with pytest.raises(InputError, match="no layout"):
         method(records(1))
+
+
+def test_what_the_model_cannot_take_in_is_said_of_its_record(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.WARNING, logger="llmgen")
+    context = tiny_context(tmp_path)
+    many = tuple(Instance(id=f"b{i}", phrase="a ball", box_xyxy=(i, 0, i + 9, 9)) for i in range(40))
+    fine, full = Layout(width=SIZE, height=SIZE, background_prompt=""), layout().model_copy(update={"instances": many})
+    method = GligenGenerate(context, GligenGenerateConfig(num_inference_steps=1))
+    method([Record(id="fine", prompt="x", layout=fine), Record(id="full", prompt="x", layout=full)])
+    TextGenerate(context, TextGenerateConfig(num_inference_steps=1))([Record(id="long", prompt="a ball " * 20)])
+    ours = [record.getMessage() for record in caplog.records if record.name.startswith("llmgen")]
+    # The tiny tokenizer spells, and its model reads 24 letters.
+    assert ours == [
+        "record 'full': it has 40 objects, the model takes the boxes of the first 30",
+        "record 'long': its prompt has 102 tokens, the model reads the first 24",
+    ]

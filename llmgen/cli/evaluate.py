@@ -14,6 +14,8 @@ from llmgen.cli.stage import raise_failures, run_stage_command
 if TYPE_CHECKING:
     from llmgen.artifacts import Record
 
+FILES = "COCO files, without INPUT"
+
 
 @with_stage_flags
 def evaluate(
@@ -38,30 +40,52 @@ def evaluate(
     ] = None,
     annotations: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="coco, pim: compare --results with these COCO annotations, without records."),
+        typer.Option(
+            metavar="FILE",
+            help="coco, pim: compare --results with these COCO annotations, without records.",
+            rich_help_panel=FILES,
+        ),
     ] = None,
     results: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="A detector's results as COCO's JSON list; with --annotations.")
+        Path | None,
+        typer.Option(
+            metavar="FILE", help="A detector's results as COCO's JSON list; with --annotations.", rich_help_panel=FILES
+        ),
     ] = None,
     subset: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Ids of the images that count, one a line; with --annotations.")
+        Path | None,
+        typer.Option(
+            metavar="FILE", help="Ids of the images that count, one a line; with --annotations.", rich_help_panel=FILES
+        ),
     ] = None,
     first: Annotated[
-        int | None, typer.Option(min=1, metavar="K", help="Count the first K images by id; with --annotations.")
+        int | None,
+        typer.Option(
+            min=1, metavar="K", help="Count the first K images by id; with --annotations.", rich_help_panel=FILES
+        ),
     ] = None,
     squeeze: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="Write --annotations for pictures stretched to --side, and stop."),
+        typer.Option(
+            metavar="FILE",
+            help="Write --annotations for pictures stretched to --side, and stop.",
+            rich_help_panel=FILES,
+        ),
     ] = None,
-    side: Annotated[int, typer.Option(min=1, max=16384, help="Side of stretched pictures in pixels.")] = 512,
+    side: Annotated[
+        int, typer.Option(min=1, max=16384, help="Side of stretched pictures in pixels.", rich_help_panel=FILES)
+    ] = 512,
     layouts: Annotated[
         Path | None,
         typer.Option(
-            metavar="FILE", help="Write the records that METHOD's benchmark draws for --annotations, and stop."
+            metavar="FILE",
+            help="Write the records that METHOD's benchmark draws for --annotations, and stop.",
+            rich_help_panel=FILES,
         ),
     ] = None,
     captions: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="COCO captions that begin the prompts of --layouts.")
+        Path | None,
+        typer.Option(metavar="FILE", help="COCO captions that begin the prompts of --layouts.", rich_help_panel=FILES),
     ] = None,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print the summary to stdout as JSON, not the records.")

@@ -1,6 +1,7 @@
 """Points in masks: does what was found cover the points and scribbles that were asked for."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
@@ -10,7 +11,7 @@ from llmgen.artifacts import Instance, Kind, Layout, ModelUse, Record, Score, St
 from llmgen.engine.stage import StageConfig
 from llmgen.errors import InputError
 from llmgen.evaluate.average_precision import category_of, resize_mask
-from llmgen.evaluate.coco_figures import quiet_pycocotools
+from llmgen.evaluate.coco_figures import packed, quiet_pycocotools
 from llmgen.evaluate.coco_files import CocoPair
 from llmgen.evaluate.intervals import bootstrap
 from llmgen.evaluate.points_in_mask import (
@@ -21,10 +22,11 @@ from llmgen.evaluate.points_in_mask import (
     coverage,
     judge_reference,
     judge_strict,
+    mask_overlaps,
     mean_share,
     middle_point,
 )
-from llmgen.evaluate.scores import Look, checked_mask, looks_to_score, merge_scores
+from llmgen.evaluate.scores import Look, check_mask, looks_to_score, merge_scores
 from llmgen.vision.mask_points import scribble_from_mask
 from llmgen.vision.masks import BoolMask, box_mask, decode_mask
 
@@ -96,13 +98,16 @@ class PimEvaluate:
 
     def _judgements(self, record: Record, look: Look, seen: Sequence[Seen]) -> dict[str, list[Judged]]:
         judged: dict[str, list[Judged]] = {}
+        overlaps = None
         for form in FORMS:
             # The same points for the first picture as for the last one, and in every run.
-            wanted = wanted_of_layout(look.layout, look.size, form, given_first=False, seed=record.seed or 0)
-            judged[f"pim.{form}"] = judge_reference(wanted, seen)
-            wanted = wanted_of_layout(look.layout, look.size, form, given_first=True, seed=record.seed or 0)
+            seed = record.seed or 0
+            wanted = wanted_of_layout(look.layout, look.size, form, given_first=False, seed=seed)
+            overlaps = mask_overlaps(wanted, seen) if overlaps is None else overlaps
+            judged[f"pim.{form}"] = judge_reference(wanted, seen, overlaps)
+            wanted = wanted_of_layout(look.layout, look.size, form, given_first=True, seed=seed)
             judged[f"pim.{form}.strict"] = judge_strict(
-                wanted, seen, min_score=self.config.min_score, min_iou=self.config.min_iou
+                wanted, seen, overlaps, min_score=self.config.min_score, min_iou=self.config.min_iou
             )
         # Who stands for whom does not depend on the points.
         judged["pim.coverage"] = judged["pim.point"]
@@ -168,7 +173,13 @@ def _instance_mask(instance: Instance, layout: Layout, size: tuple[int, int]) ->
 
 
 def _seen(record: Record, look: Look) -> list[Seen]:
-    return [Seen(checked_mask(record, found, look.size), found.phrase, found.score) for found in look.detections]
+    seen = []
+    for found in look.detections:
+        if found.mask is None:
+            raise InputError(f"record {record.id!r}: detection {found.id!r} has no mask; run `llmgen detect --masks`")
+        check_mask(record, found, look.size)
+        seen.append(Seen({"size": list(found.mask.size), "counts": found.mask.counts}, found.phrase, found.score))
+    return seen
 
 
 def pim_of_files(files: CocoPair, *, seed: int = 0, min_score: float = 0.25, min_iou: float = 0.0) -> dict[str, Any]:
@@ -201,21 +212,27 @@ def pim_of_files(files: CocoPair, *, seed: int = 0, min_score: float = 0.25, min
         for entry in files.results:
             of_image.setdefault(entry["image_id"], []).append(entry)
         for image_id in files.image_ids:
-            annotations = coco.imgToAnns[image_id]
-            masks = [np.asarray(coco.annToMask(a), dtype=bool) for a in annotations if a.get("segmentation")]
-            classes = [str(a["category_id"]) for a in annotations if a.get("segmentation")]
+            annotations = [a for a in coco.imgToAnns[image_id] if a.get("segmentation")]
+            masks = [np.asarray(coco.annToMask(annotation), dtype=bool) for annotation in annotations]
+            middles = [
+                Wanted(mask, middle_point(mask), str(annotation["category_id"]))
+                for mask, annotation in zip(masks, annotations, strict=True)
+            ]
+            image = coco.imgs[image_id]
             seen = [
-                Seen(np.asarray(coco.annToMask(r), dtype=bool), str(r["category_id"]), r["score"])
+                Seen(packed(r["segmentation"], image["height"], image["width"]), str(r["category_id"]), r["score"])
                 for r in of_image.get(image_id, [])
             ]
+            overlaps = mask_overlaps(middles, seen)
             random = np.random.RandomState((seed + image_id) % 2**32)
             for form in FORMS:
-                wanted = [
-                    Wanted(m, middle_point(m) if form == "point" else scribble_points(m, random), c)
-                    for m, c in zip(masks, classes, strict=True)
-                ]
-                reference = judge_reference(wanted, seen)
-                strict = judge_strict(wanted, seen, min_score=min_score, min_iou=min_iou)
+                wanted = (
+                    middles
+                    if form == "point"
+                    else [replace(one, points=scribble_points(one.mask, random)) for one in middles]
+                )
+                reference = judge_reference(wanted, seen, overlaps)
+                strict = judge_strict(wanted, seen, overlaps, min_score=min_score, min_iou=min_iou)
                 _note(values, f"pim.{form}", mean_share(reference))
                 _note(values, f"pim.{form}.strict", mean_share(strict))
             _note(values, "pim.coverage", coverage(reference))

@@ -2,15 +2,15 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from llmgen.evaluate.coco_figures import quiet_pycocotools
 from llmgen.vision.masks import BoolMask
 
 Points = NDArray[np.int64]
-CHUNK = 32
-"""Seen masks compared at a time."""
 
 
 @dataclass(frozen=True)
@@ -28,10 +28,18 @@ class Wanted:
 class Seen:
     """One instance that a detector saw."""
 
-    mask: BoolMask
-    """`bool[h, w]`, as large as the wanted masks."""
+    runs: dict[str, Any]
+    """COCO's compressed run lengths of its mask, as large as the wanted masks."""
     category: str = ""
     score: float = 1.0
+
+    @property
+    def mask(self) -> BoolMask:
+        """Its mask as `bool[h, w]`."""
+        from pycocotools import mask as coco
+
+        with quiet_pycocotools():
+            return np.asarray(coco.decode(self.runs), dtype=bool)
 
 
 @dataclass(frozen=True)
@@ -45,31 +53,34 @@ class Judged:
     """Share of its points inside the partner's mask, in [0, 1]; None when it is left out of the mean."""
 
 
-def mask_overlaps(wanted: Sequence[BoolMask], seen: Sequence[BoolMask]) -> NDArray[np.float64]:
+def run_lengths(mask: BoolMask) -> dict[str, Any]:
+    """COCO's compressed run lengths of a mask `bool[h, w]`."""
+    from pycocotools import mask as coco
+
+    return dict(coco.encode(np.asfortranarray(mask.astype(np.uint8))))
+
+
+def mask_overlaps(wanted: Sequence[Wanted], seen: Sequence[Seen]) -> NDArray[np.float64]:
     """IoU of each wanted mask with each seen one.
 
     Args:
-        wanted: `n` masks `bool[h, w]`.
-        seen: `m` masks of the same shape.
+        wanted: `n` instances.
+        seen: `m` instances, masks of the same size.
 
     Returns:
         `float[n, m]`; not a number where both masks are empty.
     """
+    from pycocotools import mask as coco
+
     if not wanted or not seen:
         return np.zeros((len(wanted), len(seen)))
-    # Counts of pixels are whole numbers, exact in float32 up to 2^24; a detector's 300 masks at once would take too much memory.
-    a = np.stack([mask.reshape(-1) for mask in wanted]).astype(np.float32)
-    both = np.concatenate(
-        [
-            a @ np.stack([mask.reshape(-1) for mask in seen[start : start + CHUNK]]).astype(np.float32).T
-            for start in range(0, len(seen), CHUNK)
-        ],
-        axis=1,
-    ).astype(np.float64)
-    sizes_a, sizes_b = ([float(np.count_nonzero(mask)) for mask in masks] for masks in (wanted, seen))
-    union = np.array(sizes_a)[:, None] + np.array(sizes_b)[None, :] - both
-    with np.errstate(invalid="ignore"):
-        return np.asarray(both / union)
+    a, b = [run_lengths(one.mask) for one in wanted], [one.runs for one in seen]
+    with quiet_pycocotools():
+        overlaps = np.asarray(coco.iou(a, b, [0] * len(b)), dtype=np.float64)
+        # One at a time: with numpy 2, pycocotools cannot give the areas of more than 255 masks at once.
+        empty_a, empty_b = (np.array([int(coco.area(one)) == 0 for one in runs]) for runs in (a, b))
+    overlaps[np.ix_(empty_a, empty_b)] = np.nan  # it says 0
+    return overlaps
 
 
 def match_in_order(overlaps: NDArray[np.float64]) -> list[tuple[int, int]]:
@@ -127,12 +138,13 @@ def share_inside(points: Points, mask: BoolMask) -> float:
     return float(mask[y[within], x[within]].sum() / len(points))
 
 
-def judge_reference(wanted: Sequence[Wanted], seen: Sequence[Seen]) -> list[Judged]:
+def judge_reference(wanted: Sequence[Wanted], seen: Sequence[Seen], overlaps: NDArray[np.float64]) -> list[Judged]:
     """Judge one picture as published: any class may be the partner, and what has no partner is forgotten.
 
     Args:
         wanted: What should be there, in the order of the annotations.
         seen: All that was seen, of any class and score.
+        overlaps: `mask_overlaps` of both.
 
     Returns:
         One entry for each wanted instance.
@@ -140,7 +152,7 @@ def judge_reference(wanted: Sequence[Wanted], seen: Sequence[Seen]) -> list[Judg
     Source:
         InstanceDiffusion (Wang et al. 2024), evaluation of points in masks.
     """
-    pairs = dict(match_in_order(mask_overlaps([w.mask for w in wanted], [s.mask for s in seen])))
+    pairs = dict(match_in_order(overlaps))
     return [
         Judged(i, j, share_inside(w.points, seen[j].mask) if len(w.points) else None)
         if (j := pairs.get(i)) is not None
@@ -150,7 +162,12 @@ def judge_reference(wanted: Sequence[Wanted], seen: Sequence[Seen]) -> list[Judg
 
 
 def judge_strict(
-    wanted: Sequence[Wanted], seen: Sequence[Seen], *, min_score: float = 0.25, min_iou: float = 0.0
+    wanted: Sequence[Wanted],
+    seen: Sequence[Seen],
+    overlaps: NDArray[np.float64],
+    *,
+    min_score: float = 0.25,
+    min_iou: float = 0.0,
 ) -> list[Judged]:
     """Judge one picture so that misses and wrong classes hurt.
 
@@ -160,13 +177,14 @@ def judge_strict(
     Args:
         wanted: What should be there.
         seen: What was seen.
+        overlaps: `mask_overlaps` of both.
         min_score: Least confidence of a partner.
         min_iou: IoU above which two masks can be partners.
 
     Returns:
         One entry for each wanted instance.
     """
-    overlaps = np.nan_to_num(mask_overlaps([w.mask for w in wanted], [s.mask for s in seen]))
+    overlaps = np.nan_to_num(overlaps)
     allowed = np.zeros(overlaps.shape, dtype=bool)
     for i, w in enumerate(wanted):
         for j, s in enumerate(seen):

@@ -7,7 +7,6 @@ from typing import Literal
 from llmgen.artifacts import Detection, ImageRef, Layout, Record, Score
 from llmgen.artifacts.run_lengths import read_runs
 from llmgen.errors import InputError
-from llmgen.vision.masks import BoolMask, decode_mask
 
 
 @dataclass(frozen=True)
@@ -87,15 +86,3 @@ def check_mask(record: Record, found: Detection, size: tuple[int, int]) -> None:
         read_runs(found.mask.counts, height, width)
     except ValueError as error:
         raise InputError(f"{what}: {error}; look at the picture again") from error
-
-
-def checked_mask(record: Record, found: Detection, size: tuple[int, int]) -> BoolMask:
-    """A detection's mask as `bool[h, w]`.
-
-    Raises:
-        InputError: If it has none, or one that is broken or of another size than the picture.
-    """
-    if found.mask is None:
-        raise InputError(f"record {record.id!r}: detection {found.id!r} has no mask; run `llmgen detect --masks`")
-    check_mask(record, found, size)
-    return decode_mask(found.mask)

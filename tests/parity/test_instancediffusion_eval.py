@@ -22,7 +22,16 @@ from llmgen.evaluate.attribute_binding import (
 from llmgen.evaluate.coco_figures import FIGURES, coco_figures
 from llmgen.evaluate.coco_files import choose_images, pair
 from llmgen.evaluate.grounding_boxes import NamedBox, best_by_label, read_grounded_reply
-from llmgen.evaluate.points_in_mask import Judged, Seen, Wanted, judge_reference, mean_share, middle_point
+from llmgen.evaluate.points_in_mask import (
+    Judged,
+    Seen,
+    Wanted,
+    judge_reference,
+    mask_overlaps,
+    mean_share,
+    middle_point,
+    run_lengths,
+)
 
 DATA = Path(__file__).parents[1] / "data"
 NO_POINTS = np.zeros((0, 2), dtype=np.int64)
@@ -49,6 +58,10 @@ def pairs(judged: list[Judged]) -> list[list[int]]:
     return [[entry.wanted, entry.seen] for entry in judged if entry.seen is not None]
 
 
+def judge(wanted: list[Wanted], seen: list[Seen]) -> list[Judged]:
+    return judge_reference(wanted, seen, mask_overlaps(wanted, seen))
+
+
 def shares(judged: list[Judged]) -> list[float]:
     return [entry.share for entry in judged if entry.share is not None]
 
@@ -56,9 +69,9 @@ def shares(judged: list[Judged]) -> list[float]:
 def test_points_in_masks(golden: Golden) -> None:
     means = []
     for image in golden.values["images"]:
-        masks, seen = golden.masks(image, "gt"), [Seen(mask) for mask in golden.masks(image, "pred")]
+        masks, seen = golden.masks(image, "gt"), [Seen(run_lengths(mask)) for mask in golden.masks(image, "pred")]
         assert (len(masks), len(seen)) == (image["n_gt"], image["n_pred"])
-        judged = judge_reference([Wanted(mask, middle_point(mask)) for mask in masks], seen)
+        judged = judge([Wanted(mask, middle_point(mask)) for mask in masks], seen)
         assert pairs(judged) == image["matched_pairs"]
         middles = [middle_point(masks[row]).tolist() for row, _ in image["matched_pairs"]]
         assert [points[0] if points else None for points in middles] == image["gt_box_centre_xy"]
@@ -79,7 +92,7 @@ def test_scribbles_in_masks(golden: Golden) -> None:
             Wanted(mask, np.array(drawn[row]) if drawn.get(row) is not None else NO_POINTS)
             for row, mask in enumerate(golden.masks(image, "gt"))
         ]
-        judged = judge_reference(wanted, [Seen(mask) for mask in golden.masks(image, "pred")])
+        judged = judge(wanted, [Seen(run_lengths(mask)) for mask in golden.masks(image, "pred")])
         assert shares(judged) == image["scribble_scores"]
         means.append(mean_share(judged))
     assert sum(mean is not None for mean in means) == golden.values["images_counted_scribble"]

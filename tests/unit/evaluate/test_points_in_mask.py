@@ -21,6 +21,7 @@ from llmgen.evaluate.points_in_mask import (
     match_in_order,
     mean_share,
     middle_point,
+    run_lengths,
     share_inside,
 )
 from llmgen.evaluate.summary import metrics_of, summarize
@@ -65,13 +66,21 @@ def record(*detections: Detection, side: int = SIDE, **fields: object) -> Record
     )
 
 
+def reference(wanted: list[Wanted], seen: list[Seen]) -> list[Judged]:
+    return judge_reference(wanted, seen, mask_overlaps(wanted, seen))
+
+
+def strict(wanted: list[Wanted], seen: list[Seen], **settings: float) -> list[Judged]:
+    return judge_strict(wanted, seen, mask_overlaps(wanted, seen), **settings)
+
+
 def test_overlaps_agree_with_counting_and_do_not_exist_for_two_empty_masks() -> None:
     generator = np.random.default_rng(0)
-    a, b = (list(generator.random((n, 9, 11)) < 0.4) for n in (3, 70))
+    a, b = (list(generator.random((n, 9, 11)) < 0.4) for n in (3, 300))
     a[1][:], b[5][:] = False, False
-    overlaps = mask_overlaps(a, b)
+    overlaps = mask_overlaps([Wanted(m, middle_point(m)) for m in a], [Seen(run_lengths(m)) for m in b])
     assert np.isnan(overlaps[1, 5])
-    for i, j in ((0, 0), (2, 69), (1, 0)):
+    for i, j in ((0, 0), (2, 299), (1, 0)):
         assert overlaps[i, j] == pytest.approx((a[i] & b[j]).sum() / (a[i] | b[j]).sum())
 
 
@@ -98,26 +107,29 @@ def test_points_outside_the_picture_are_outside_the_mask() -> None:
 
 def test_misses_and_wrong_classes_hurt_only_the_strict_score() -> None:
     both = [wanted(LEFT, "cat"), wanted(RIGHT, "dog")]
-    one = [Seen(mask(LEFT), "cow")]
-    assert mean_share(judge_reference(both, one)) == 1.0
-    assert mean_share(judge_strict(both, one)) == 0.0
-    assert mean_share(judge_strict(both, [Seen(mask(LEFT), "cat")])) == 0.5
-    assert coverage(judge_reference(both, one)) == 0.5
-    assert mean_share(judge_reference(both, [])) is None
-    assert mean_share(judge_strict(both, [])) == 0.0
+    one = [Seen(run_lengths(mask(LEFT)), "cow")]
+    assert mean_share(reference(both, one)) == 1.0
+    assert mean_share(strict(both, one)) == 0.0
+    assert mean_share(strict(both, [Seen(run_lengths(mask(LEFT)), "cat")])) == 0.5
+    assert coverage(reference(both, one)) == 0.5
+    assert mean_share(reference(both, [])) is None
+    assert mean_share(strict(both, [])) == 0.0
 
 
 def test_strict_wants_confidence_and_overlap() -> None:
     near = (4.0, 4.0, 16.0, 10.0)  # IoU 0.5, the middle at 9, 9 inside
-    assert mean_share(judge_strict([wanted(LEFT)], [Seen(mask(near), score=0.2)])) == 0.0
-    assert mean_share(judge_strict([wanted(LEFT)], [Seen(mask(near))], min_iou=0.4)) == 1.0
-    assert mean_share(judge_strict([wanted(LEFT)], [Seen(mask(near))], min_iou=0.5)) == 0.0
+    assert mean_share(strict([wanted(LEFT)], [Seen(run_lengths(mask(near)), score=0.2)])) == 0.0
+    assert mean_share(strict([wanted(LEFT)], [Seen(run_lengths(mask(near)))], min_iou=0.4)) == 1.0
+    assert mean_share(strict([wanted(LEFT)], [Seen(run_lengths(mask(near)))], min_iou=0.5)) == 0.0
 
 
 def test_an_empty_mask_is_left_out() -> None:
     nothing = wanted((0, 0, 0, 0))
-    assert judge_strict([nothing], []) == [Judged(0, None, None)]
-    assert mean_share(judge_reference([nothing, wanted(LEFT)], [Seen(mask(RIGHT)), Seen(mask(LEFT))])) == 1.0
+    assert strict([nothing], []) == [Judged(0, None, None)]
+    assert (
+        mean_share(reference([nothing, wanted(LEFT)], [Seen(run_lengths(mask(RIGHT))), Seen(run_lengths(mask(LEFT)))]))
+        == 1.0
+    )
 
 
 def test_a_record_gets_both_kinds_of_score(evaluate: PimEvaluate) -> None:

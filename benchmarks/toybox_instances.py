@@ -113,6 +113,8 @@ def main() -> None:
         found, _ = run(drawn, "detect", "owlv2", {"masks": True})
         scored, _ = run(found, "evaluate", "pim", {})
         scored, _ = run(scored, "evaluate", "coco", {})
+        if failed := [record.error for record in scored if record.error is not None]:
+            print(f"{way}: {len(failed)} records failed, the first: {failed[0].message}", file=sys.stderr)
         pim = {
             form: statistics.fmean(
                 s.value

@@ -12,8 +12,6 @@ from llmgen.evaluate.intervals import bootstrap
 
 _BY = ("judge", "detector", "layout")
 _LAST_OF = ("final", "detections", "layout")
-#: Metrics whose scores say right or wrong of a whole picture.
-_VERDICTS = ("lmd", "coco")
 
 
 def metrics_of(records: Sequence[Record], method: str) -> list[str]:
@@ -37,12 +35,12 @@ def summarize(records: Sequence[Record], metric: str, *, by: str | None = None) 
         A JSON-ready dictionary:
 
         - `metric`, `by`, `of` (`final`, `detections` or `layout`).
-        - `overall`: `accuracy` in [0, 1] (the mean over records), `n`, `ci95` (Wilson for verdicts of `lmd`, else a bootstrap over
+        - `overall`: `accuracy` in [0, 1] (the mean over records), `n`, `ci95` (Wilson for verdicts, else a bootstrap over
           records; null where values without verdict are all equal), `n_prompts` (distinct prompts; repeats of a prompt make the interval
           too narrow).
         - `by_type`: the same for each type of prompt.
         - `initial`: `overall` and `by_type` of the first pictures, where they were scored.
-        - `change`, for `lmd` and `coco`: exact McNemar test of first against last picture: `fixed`, `broken`, `p_value`.
+        - `change`, but for means over instances: exact McNemar test of first against last picture: `fixed`, `broken`, `p_value`.
         - `n_failed`, `failed` (ids) and, when there are any, `accuracy_failed_as_wrong`; `n_unscored`: records without this score.
         - for `coco`, `overall` and `initial.overall` also have `ap`, `ap50`, `ap75`, `ar` over all pictures, and `accuracy` is the mean
           F1; where plan and detections have masks, `mask_ap` and so on, too.
@@ -56,7 +54,9 @@ def summarize(records: Sequence[Record], metric: str, *, by: str | None = None) 
     of = _first(_LAST_OF, {of for scores in scored.values() for of in scores})
     last = [(record, scored[record.id][of]) for record in done if of in scored[record.id]]
     first = [(record, scored[record.id]["initial"]) for record in done if "initial" in scored[record.id]]
-    shares = metric == "lmd"
+    # Metrics of several parts, such as `pim.point`, are means over the instances of a picture.
+    means = "." in metric
+    shares = metric != "coco" and not means
     summary: dict[str, Any] = {"metric": metric, "by": by, "of": of, **_table(last, shares)}
     if first:
         summary["initial"] = _table(first, shares)
@@ -65,7 +65,7 @@ def summarize(records: Sequence[Record], metric: str, *, by: str | None = None) 
             for record in done
             if {"initial", of} <= scored[record.id].keys()
         ]
-        if metric in _VERDICTS:
+        if not means:
             summary["change"] = mcnemar(pairs)
     if metric == "coco":
         summary["overall"].update(_precision([record for record, _ in last], initial=False))

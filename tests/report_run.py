@@ -201,15 +201,19 @@ def write_inputs_run(root: Path) -> Path:
     picture = folder.save("meadow", draw(things).resize((2 * SIZE, 2 * SIZE)))
     seen = tuple(d.model_copy(update={"box_xyxy": tuple(2 * v for v in d.box_xyxy)}) for d in found(things))
     record = Record(
-        kind="detections",
+        kind="scores",
         id="meadow",
         prompt="a meadow with a red ball, a green tree and a blue car",
         layout=inputs_layout(),
         image=picture,
         detections=seen,
         history=(HistoryEntry(stage="generate", round=0, image=picture),),
+        scores=tuple(
+            Score(metric=metric, of="final", value=0.75, by="detector", detail="3 of 4 wanted instances were found")
+            for metric in ("coco", "pim.scribble.strict", "attributes.color.strict", "grounding.as_published")
+        ),
     )
-    write_artifact(root / "detections.json", "detections", [record])
+    write_artifact(root / "scores.json", "scores", [record])
     return root
 
 

@@ -45,18 +45,23 @@ class Layers:
         return " ".join(f"hide-{key}" for key in keys)
 
 
-def layers_of(steps: Sequence[Step]) -> Layers:
+def layers_of(steps: Sequence[Step], from_layouts: bool) -> Layers:
     """The switches for some figures.
 
     Where instances have more than boxes, the question is whether the picture keeps to them, so they are shown and what a detector found
-    is a click away; otherwise it is the other way round. Both at once would hide the picture.
+    is a click away: both at once would hide the picture. Boxes alone are shown together with what was found.
+
+    Args:
+        steps: All figures of the page.
+        from_layouts: Whether pictures were drawn from their layouts; otherwise the plan is shown when asked for.
     """
     over = [step for step in steps if step.picture is not None and step.picture.url is not None]
     there: set[str] = {layer for step in over for layer, _ in step.marks}
     there |= {format_ for step in over if step.plan for format_, _ in step.plan.shapes}
     there |= {"region" for step in over if step.region is not None and step.region.url}
     rich = any(step.plan.rich for step in over if step.plan)
-    shown = {*_PLANNED, "edits"} if rich else {"found", "edits"}
+    shown = {"edits"} if rich else {"found", "edits"}
+    shown |= set(_PLANNED) if rich or from_layouts else set()
 
     def switches(keys: Sequence[str]) -> tuple[Layer, ...]:
         return tuple(Layer(key, _WORDS[key], key in shown) for key in keys if key in there)

@@ -4,20 +4,28 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from llmgen.artifacts import Manifest
+from llmgen.artifacts import Kind, Manifest, Stage
 from llmgen.artifacts.io import ReadArtifact, read_manifest, read_records
 from llmgen.errors import InputError
 
-#: A run's artifacts, the one that knows most first.
-ARTIFACTS: Final = (
-    "scores.json",
-    "refinements.json",
-    "corrections.json",
-    "detections.json",
-    "images.json",
-    "layouts.json",
-    "prompts.json",
+#: Kinds of artifacts, the one that knows most first.
+_KINDS: Final[tuple[Kind, ...]] = (
+    "scores",
+    "refinements",
+    "corrections",
+    "detections",
+    "images",
+    "layouts",
+    "prompts",
 )
+_MAKES: Final[dict[Stage, Kind]] = {
+    "layout": "layouts",
+    "generate": "images",
+    "detect": "detections",
+    "correct": "corrections",
+    "refine": "refinements",
+    "evaluate": "scores",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +36,8 @@ class Source:
     manifest: Manifest | None
     name: str
     """Name of the run, from its manifest if there is one."""
+    finished: bool
+    """Whether the manifest's last artifact is there; True without a manifest."""
     output: Path
     """Where the report goes unless told otherwise."""
 
@@ -39,17 +49,48 @@ def read_source(source: Path) -> Source:
         InputError: If there is nothing to report, or it cannot be read.
     """
     folder = source.is_dir()
-    path = _last_artifact(source) if folder else source
-    artifact = read_records(path)
-    beside = path.parent / "manifest.json"
+    beside = (source if folder else source.parent) / "manifest.json"
     manifest = read_manifest(beside) if beside.is_file() else None
+    path = _last_artifact(source, manifest) if folder else source
+    artifact = read_records(path)
     fallback = source.resolve().name if folder else source.stem
     output = source / "report.html" if folder else source.with_suffix(".html")
-    return Source(artifact, manifest, manifest.name if manifest else fallback, output)
+    name = manifest.name if manifest else fallback
+    finished = manifest is None or artifact.kind == _MAKES[manifest.stages[-1].stage]
+    if folder and manifest is not None:
+        finished = finished and path.name not in _files(manifest)[:-1]
+    return Source(artifact, manifest, name, finished, output)
 
 
-def _last_artifact(folder: Path) -> Path:
-    for name in ARTIFACTS:
+def _last_artifact(folder: Path, manifest: Manifest | None) -> Path:
+    names = [name for kind in _KINDS for name in _numbered(folder, kind)]
+    if manifest is not None:
+        # Detecting may come after refining, so the manifest's order counts; but scores made by hand know more than all of it.
+        files = _files(manifest)[::-1]
+        last = _KINDS.index(_MAKES[manifest.stages[-1].stage])
+        beyond = [f"{kind}.json" for kind in _KINDS[:last] if f"{kind}.json" not in files]
+        names = [*beyond, *files, *names]
+    for name in names:
         if (folder / name).is_file():
             return folder / name
-    raise InputError(f"{folder}: holds none of {', '.join(ARTIFACTS)}; give a run's folder or one artifact")
+    expected = ", ".join(f"{kind}.json" for kind in _KINDS)
+    raise InputError(f"{folder}: holds none of {expected}; give a run's folder or one artifact")
+
+
+def _files(manifest: Manifest) -> list[str]:
+    """The artifacts of a run in the order of its stages; the second of a kind is `scores-2.json`."""
+    kinds = [_MAKES[entry.stage] for entry in manifest.stages]
+    numbers = [kinds[:index].count(kind) + 1 for index, kind in enumerate(kinds)]
+    return [_name(kind, number) for kind, number in zip(kinds, numbers, strict=True)]
+
+
+def _name(kind: Kind, number: int) -> str:
+    return f"{kind}.json" if number == 1 else f"{kind}-{number}.json"
+
+
+def _numbered(folder: Path, kind: Kind) -> list[str]:
+    """Names of a kind's artifacts, the last made first."""
+    number = 1
+    while (folder / _name(kind, number + 1)).is_file():
+        number += 1
+    return [_name(kind, n) for n in range(number, 0, -1)]

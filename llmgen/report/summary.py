@@ -12,7 +12,8 @@ Outcome = Literal["right", "fixed", "wrong", "worse", "error", "unscored"]
 
 OUTCOMES: Final[tuple[Outcome, ...]] = ("right", "fixed", "wrong", "worse", "error", "unscored")
 _TYPES: Final = ("negation", "numeracy", "attribution", "spatial")
-_OF: Final = ("layout", "detections", "initial", "final")
+PICTURES: Final = ("layout", "detections", "initial", "final")
+"""What can be scored, in the order of a record's life."""
 _BY: Final = ("judge", "detector", "layout")
 _VERDICTS: Final = ("lmd",)
 """Metrics that say right or wrong. Others may come out at 0 or 1 too, and are still no trials to give an interval for."""
@@ -111,7 +112,7 @@ def score_tables(records: Sequence[Record]) -> tuple[ScoreTable, ...]:
     tables = []
     for scorer in scorers(records):
         scored = [(record, scores_of(record, scorer)) for record in records]
-        columns = sorted({of for _, scores in scored for of in scores}, key=lambda of: _rank(of, _OF))
+        columns = sorted({of for _, scores in scored for of in scores}, key=lambda of: _rank(of, PICTURES))
         groups: dict[str, dict[str, list[float]]] = {}
         overall: dict[str, list[float]] = {}
         for record, scores in scored:
@@ -141,7 +142,7 @@ def outcome(record: Record, scorer: Scorer | None) -> Outcome:
     scores = scores_of(record, scorer) if scorer and scorer.verdicts else {}
     if not scores:
         return "unscored"
-    after = scores[max(scores, key=_OF.index)].value
+    after = scores[max(scores, key=PICTURES.index)].value
     before = scores["initial"].value if "initial" in scores and "final" in scores else after
     if after < before:
         return "worse"

@@ -5,10 +5,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from llmgen.artifacts import Kind, Manifest, Provenance, Record, RecordError, Reply, Score, Stage
+from llmgen.artifacts import Manifest, Provenance, Record, RecordError, Reply, Score
 from llmgen.artifacts.hashing import canonical_json
 from llmgen.artifacts.io import ReadArtifact, pretty_json
-from llmgen.report.charts import Curve, Dot, curve, dot, percent
+from llmgen.report.charts import Curve, curve
 from llmgen.report.layers import Layers, layers_of
 from llmgen.report.pictures import Picture, Pictures, longest_side
 from llmgen.report.source import Source
@@ -17,14 +17,13 @@ from llmgen.report.summary import (
     OUTCOMES,
     Outcome,
     Scorer,
-    ScoreTable,
-    Share,
     outcome,
     score_tables,
     scorers,
     scores_of,
     success_at_round,
 )
+from llmgen.report.tables import Table, column_words, headline, make_tables
 from llmgen.vision.images import ImageStore
 
 OUTCOME_WORDS: Final[dict[Outcome, tuple[str, str]]] = {
@@ -37,53 +36,11 @@ OUTCOME_WORDS: Final[dict[Outcome, tuple[str, str]]] = {
 }
 #: What nothing was done about is not "still" wrong.
 UNCORRECTED_WORDS: Final = OUTCOME_WORDS | {"right": ("Right", "✓"), "wrong": ("Wrong", "✗")}
-COLUMN_WORDS: Final = {"layout": "Plan", "detections": "Found", "initial": "Before", "final": "After"}
-_KIND_OF: Final[dict[Stage, Kind]] = {
-    "layout": "layouts",
-    "generate": "images",
-    "detect": "detections",
-    "correct": "corrections",
-    "refine": "refinements",
-    "evaluate": "scores",
-}
+_FROM_TEXT: Final = ("sd",)
+"""Methods that draw without looking at the layout."""
+_FEW_MEASURES: Final = 2
+"""Metrics without verdicts that a record shows at once; more are folded away."""
 _VALUES: Final = {0.0: ("wrong", "no"), 1.0: ("right", "yes")}
-_SCORER_WORDS: Final = {"judge": "an independent judge", "detector": "the loop's own detector", "layout": "the plan"}
-
-
-@dataclass(frozen=True, slots=True)
-class Cell:
-    """One cell of a score table."""
-
-    text: str
-    count: str
-    interval: str
-    dot: Dot
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """One row of a score table; `change` is in points, signed, and empty without a before and an after."""
-
-    type: str
-    cells: tuple[Cell | None, ...]
-    change: str
-    trend: str
-
-
-@dataclass(frozen=True, slots=True)
-class Table:
-    """A score table in words."""
-
-    title: str
-    by: str
-    columns: tuple[tuple[str, str], ...]
-    """Key and heading."""
-    rows: tuple[Row, ...]
-    overall: Row
-    changes: bool
-    """Whether there is a before and an after."""
-    verdicts: bool
-    """Whether the cells are shares with intervals; means otherwise."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,6 +105,8 @@ class Card:
     steps: tuple[Step, ...]
     compared: tuple[Picture, Picture] | None
     verdicts: tuple[Verdict, ...]
+    measures: tuple[Verdict, ...]
+    """Scores that are no verdicts, where they are many."""
     replies: tuple[Reply, ...]
     made: tuple[Made, ...]
     error: RecordError | None
@@ -163,6 +122,8 @@ class Page:
     chain: tuple[str, ...]
     headline: tuple[str, str, str] | None
     """Share right before and after, and who says so."""
+    between: str
+    """What lies between before and after: correction or refinement."""
     tables: tuple[Table, ...]
     outcomes: tuple[tuple[Outcome, str, str, int], ...]
     """Outcome, words, sign, count; those that occur."""
@@ -191,21 +152,25 @@ def make_page(source: Source) -> Page:
     tables = score_tables(records)
     counts = Counter(card.outcome for card in cards)
     words = OUTCOME_WORDS if any("initial" in table.columns for table in tables) else UNCORRECTED_WORDS
+    stages = {entry.stage for record in records for entry in record.history}
+    only_refined = "refine" in stages and "correct" not in stages and not any(r.edits for r in records)
+    between = "refinement" if only_refined else "correction"
     return Page(
         name=source.name,
         description=manifest.description if manifest else "",
         facts=_facts(manifest, records),
         chain=_chain(manifest, recipes.all),
-        headline=_headline(tables),
-        tables=tuple(_table(table) for table in tables),
+        headline=headline(tables),
+        between=between,
+        tables=make_tables(tables),
         outcomes=tuple((key, *words[key], counts[key]) for key in OUTCOMES if counts[key]),
-        filters=_filters(counts),
-        layers=layers_of([step for card in cards for step in card.steps]),
+        filters=_filters(counts, between),
+        layers=layers_of([step for card in cards for step in card.steps], _from_layouts(records)),
         curve=curve(success_at_round(records)),
         cards=cards,
         recipes=recipes.all,
         kind=artifact.kind,
-        warnings=_warnings(artifact, manifest, counts, bool(tables)),
+        warnings=_warnings(artifact, source.finished, counts, bool(tables)),
         reduced=side if any(max(ref.width, ref.height) > side for ref in refs) else None,
     )
 
@@ -249,8 +214,9 @@ def _card(record: Record, scorer: Scorer | None, pictures: Pictures, recipes: _R
     paired = any(s.of == "initial" for s in record.scores or ())
     words, sign = (OUTCOME_WORDS if paired else UNCORRECTED_WORDS)[became]
     verdicts = tuple(
-        Verdict(_column_words(s.of, paired), *_verdict_words(s), s.metric, s.by, s.detail) for s in record.scores or ()
+        Verdict(column_words(s.of, paired), *_verdict_words(s), s.metric, s.by, s.detail) for s in record.scores or ()
     )
+    few = len({v.metric for v in verdicts if not v.tone}) <= _FEW_MEASURES
     texts = [record.id, record.prompt, record.instruction, record.type, words]
     texts += [record.error.message] if record.error else []
     texts += [verdict.detail for verdict in verdicts]
@@ -267,7 +233,8 @@ def _card(record: Record, scorer: Scorer | None, pictures: Pictures, recipes: _R
         search=" ".join(" ".join(filter(None, texts)).lower().split()),
         steps=steps,
         compared=compared(steps),
-        verdicts=verdicts,
+        verdicts=verdicts if few else tuple(v for v in verdicts if v.tone),
+        measures=() if few else tuple(v for v in verdicts if not v.tone),
         replies=record.replies,
         made=tuple(recipes.add(made) for made in record.provenance),
         error=record.error,
@@ -281,14 +248,14 @@ def _verdict_words(score: Score) -> tuple[str, str]:
     return _VALUES.get(score.value, (number, "no"))
 
 
-def _column_words(of: str, paired: bool) -> str:
-    return "Picture" if of == "final" and not paired else COLUMN_WORDS[of]
+def _from_layouts(records: Sequence[Record]) -> bool:
+    return any(made.stage == "generate" and made.method not in _FROM_TEXT for r in records for made in r.provenance)
 
 
-def _filters(counts: Counter[Outcome]) -> tuple[Filter, ...]:
+def _filters(counts: Counter[Outcome], between: str) -> tuple[Filter, ...]:
     groups: tuple[tuple[str, str, tuple[Outcome, ...]], ...] = (
         ("failures", "Failures", ("wrong", "worse")),
-        ("fixed", "Fixed by correction", ("fixed",)),
+        ("fixed", f"Fixed by {between}", ("fixed",)),
         ("worse", "Made worse", ("worse",)),
         ("errors", "Errors", ("error",)),
     )
@@ -318,56 +285,7 @@ def _chain(manifest: Manifest | None, recipes: Sequence[Recipe]) -> tuple[str, .
     return tuple(dict.fromkeys(f"{recipe.stage} {recipe.method}" for recipe in recipes))
 
 
-def _headline(tables: Sequence[ScoreTable]) -> tuple[str, str, str] | None:
-    if not tables or not tables[0].scorer.verdicts:
-        return None
-    pair = _before_and_after(tables[0].columns, tables[0].overall.cells)
-    return (percent(pair[0].mean), percent(pair[1].mean), _by(tables[0].scorer)) if pair else None
-
-
-def _before_and_after(columns: Sequence[str], cells: Sequence[Share | None]) -> tuple[Share, Share] | None:
-    """The two shares that can be compared: both there, and about equally many records."""
-    by_column = dict(zip(columns, cells, strict=True))
-    before, after = by_column.get("initial"), by_column.get("final")
-    return (before, after) if before and after and before.n == after.n else None
-
-
-def _by(scorer: Scorer) -> str:
-    return _SCORER_WORDS.get(scorer.by, scorer.by)
-
-
-def _table(table: ScoreTable) -> Table:
-    changes = {"initial", "final"} <= set(table.columns)
-
-    def row(name: str, cells: Sequence[Share | None]) -> Row:
-        pair = _before_and_after(table.columns, cells)
-        points = round((pair[1].mean - pair[0].mean) * 100) if pair else None
-        sign = "" if points is None else "−" if points < 0 else "+" if points else "±"
-        trend = "" if points is None else "down" if points < 0 else "up" if points else "level"
-        change = "" if points is None else f"{sign}{abs(points)}"
-        return Row(name, tuple(_cell(cell) if cell else None for cell in cells), change, trend)
-
-    return Table(
-        title=table.scorer.metric,
-        by=_by(table.scorer),
-        columns=tuple((column, _column_words(column, changes)) for column in table.columns),
-        rows=tuple(row(r.type, r.cells) for r in table.rows) if len(table.rows) > 1 else (),
-        overall=row(table.overall.type if len(table.rows) > 1 else table.rows[0].type, table.overall.cells),
-        changes=changes,
-        verdicts=table.scorer.verdicts,
-    )
-
-
-def _cell(value: Share) -> Cell:
-    if value.successes is None or value.low is None or value.high is None:
-        return Cell(f"{value.mean:.2f}", f"n = {value.n}", "", dot(value))
-    interval = f"{percent(value.low).split()[0]}–{percent(value.high)}"
-    return Cell(percent(value.mean), f"{value.successes} of {value.n}", interval, dot(value))
-
-
-def _warnings(
-    artifact: ReadArtifact, manifest: Manifest | None, counts: Counter[Outcome], scored: bool
-) -> tuple[str, ...]:
+def _warnings(artifact: ReadArtifact, finished: bool, counts: Counter[Outcome], scored: bool) -> tuple[str, ...]:
     warnings = []
     errors = counts["error"]
     if errors:
@@ -377,6 +295,6 @@ def _warnings(
         )
     if artifact.dropped:
         warnings.append(f"Entries of the artifact that could not be read at all: {len(artifact.dropped)}.")
-    if manifest is not None and artifact.kind != _KIND_OF[manifest.stages[-1].stage]:
+    if not finished:
         warnings.append(f"The run is not finished: its last artifact holds {artifact.kind}.")
     return tuple(warnings)

@@ -118,7 +118,21 @@ def test_the_plan_is_shown_first_where_it_has_more_than_boxes(tmp_path: Path) ->
     assert rich.hidden == "hide-found"
     plain = make_page(read_source(write_run(tmp_path / "plain"))).layers
     assert plain.hidden == "hide-boxes hide-region hide-judge hide-names"
-    assert layers_of(()).hidden == "hide-names"
+    assert layers_of((), True).hidden == "hide-names"
+
+
+def test_boxes_are_shown_where_the_picture_was_drawn_from_them(tmp_path: Path) -> None:
+    run = write_run(tmp_path)
+    page = make_page(read_source(run))
+    steps = [step for card in page.cards for step in card.steps]
+    assert [(x.key, x.on) for x in layers_of(steps, True).planned] == [("boxes", True)]
+    assert [(x.key, x.on) for x in layers_of(steps, False).planned] == [("boxes", False)]
+    drawn_so = [
+        r.grown(provenance=tuple(m.model_copy(update={"method": "gligen"}) for m in r.provenance))
+        for r in read_source(run).artifact.records
+    ]
+    write_artifact(run / "scores.json", "scores", drawn_so)
+    assert make_page(read_source(run)).layers.planned[0].on
 
 
 def test_a_report_of_inputs_is_escaped_and_says_what_an_instance_has(tmp_path: Path) -> None:
@@ -136,5 +150,5 @@ def test_a_background_that_repeats_the_prompt_is_not_said_twice(tmp_path: Path) 
     assert record.layout is not None
     same = record.layout.model_copy(update={"background_prompt": record.prompt})
     assert ("Background", "a meadow") in make_page(read_source(run)).cards[0].steps[0].extra
-    write_artifact(run / "detections.json", "detections", [record.grown(layout=same)])
+    write_artifact(run / "scores.json", "scores", [record.grown(layout=same)])
     assert make_page(read_source(run)).cards[0].steps[0].extra == ()

@@ -4,6 +4,7 @@ import base64
 import hashlib
 import html
 import io
+import json
 import re
 import shutil
 from pathlib import Path
@@ -12,7 +13,7 @@ import pytest
 from PIL import Image
 from report_run import HOSTILE, RunFolder, draw, found, layout, records, score, write_run
 
-from llmgen.artifacts import AddEdit, EditPlan, HistoryEntry, ImageRef, MoveEdit, Record
+from llmgen.artifacts import AddEdit, EditPlan, HistoryEntry, ImageRef, MoveEdit, Record, Score
 from llmgen.artifacts.io import write_artifact
 from llmgen.errors import InputError
 from llmgen.report import write_report
@@ -130,6 +131,57 @@ def test_the_last_artifact_of_a_run_wins(tmp_path: Path) -> None:
         )
         write_artifact(tmp_path / name, record.kind, [record])
     assert read_source(tmp_path).artifact.records[0].prompt == "newer"
+
+
+def test_the_manifest_says_which_artifact_is_the_last(tmp_path: Path) -> None:
+    ref = RunFolder(tmp_path).save("a", draw([]))
+
+    def write(name: str, kind: str) -> None:
+        score_ = (score("final", 1.0, "spatial", ""),)
+        record = Record(kind="scores", id="a", prompt=name, image=ref, detections=(), scores=score_)
+        write_artifact(tmp_path / f"{name}.json", kind, [record.grown(kind=kind)])  # type: ignore[arg-type]
+
+    def last() -> tuple[str, bool]:
+        source = read_source(tmp_path)
+        return source.artifact.records[0].prompt, source.finished
+
+    write("refinements", "refinements")
+    write("detections", "detections")
+    assert last() == ("refinements", True)
+    stages = [("refine", "sdxl"), ("detect", "owlv2"), ("evaluate", "coco"), ("evaluate", "pim")]
+    manifest = {
+        "kind": "manifest",
+        "name": "m",
+        "prompts": ["x"],
+        "stages": [dict(stage=s, method=m) for s, m in stages],
+    }
+    (tmp_path / "manifest.json").write_text(json.dumps(manifest))
+    assert last() == ("detections", False)
+    write("scores", "scores")
+    assert last() == ("scores", False)
+    write("scores-2", "scores")
+    assert last() == ("scores-2", True)
+    (tmp_path / "manifest.json").unlink()
+    assert last() == ("scores-2", True)
+
+
+def test_scores_made_by_hand_know_more_than_the_run(tmp_path: Path) -> None:
+    run = write_run(tmp_path)
+    manifest = json.loads((run / "manifest.json").read_text())
+    manifest["stages"] = manifest["stages"][:3]
+    (run / "manifest.json").write_text(json.dumps(manifest))
+    assert read_source(run).artifact.kind == "scores"
+
+
+def test_many_measures_are_folded_away(tmp_path: Path) -> None:
+    ref = RunFolder(tmp_path).save("a", draw([]))
+    means = tuple(Score(metric=f"m{i}", of="final", value=0.5, by="detector", detail=f"why {i}") for i in range(3))
+    for count, folded in ((2, 0), (3, 1)):
+        record = Record(kind="scores", id="a", prompt="p", image=ref, scores=means[:count])
+        write_artifact(tmp_path / "scores.json", "scores", [record])
+        text = write_report(tmp_path).read_text(encoding="utf-8")
+        assert text.count('<details class="measures">') == folded
+        assert "why 1" in text and "✗" not in text.partition("<article")[2]
 
 
 def test_an_empty_folder_is_refused(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ from llmgen.artifacts import HistoryEntry, Record, Score
 from llmgen.artifacts.statistics import wilson
 from llmgen.report.charts import curve, percent
 from llmgen.report.summary import Scorer, outcome, score_tables, scorers, success_at_round
+from llmgen.report.tables import make_tables
 
 JUDGE = Scorer("lmd", "judge")
 
@@ -90,6 +91,30 @@ def test_an_f1_of_one_is_no_verdict() -> None:
     (table,) = score_tables([record])
     assert table.overall.cells[0] is not None and table.overall.cells[0].low is None
     assert outcome(record, Scorer("coco", "detector")) == "unscored"
+
+
+def test_many_measures_share_a_table_and_one_has_its_own() -> None:
+    def measured(*metrics: str) -> Record:
+        means = tuple(
+            Score(metric=m, of=of, value=v, by="detector")
+            for m in metrics
+            for of, v in (("initial", 0.25), ("final", 0.5))
+            if not (m == "coco" and of == "initial")
+        )
+        return _scored(*means, score("initial", 0.0, "spatial", ""), score("final", 1.0, "spatial", ""))
+
+    lmd, means = make_tables(score_tables([measured("pim.point", "coco")]))
+    assert (lmd.title, lmd.heading, lmd.verdicts) == ("lmd", "Type", True)
+    assert (means.title, means.heading, means.overall, means.verdicts) == ("Measures", "Measure", None, False)
+    assert [(r.type, [c and c.text for c in r.cells], r.change) for r in means.rows] == [
+        ("coco", [None, "0.50"], ""),
+        ("pim.point", ["0.25", "0.50"], "+25"),
+    ]
+    assert [t.title for t in make_tables(score_tables([measured("coco")]))] == ["lmd", "coco"]
+    eyes = _scored(*(Score(metric=m, of="final", value=1.0, by=by) for m, by in (("coco", "detector"), ("iou", "vlm"))))
+    (both,) = make_tables(score_tables([eyes]))
+    assert [r.type for r in both.rows] == ["coco, by detector", "iou, by vlm"]
+    assert [words for _, words in both.columns] == ["Picture"]
 
 
 def test_of_repeated_scores_the_latest_counts() -> None:

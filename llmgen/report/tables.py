@@ -1,0 +1,139 @@
+"""The score tables in words: a table for each metric of verdicts, one for all that are only means."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from llmgen.report.charts import Dot, dot, percent
+from llmgen.report.summary import PICTURES, Scorer, ScoreTable, Share
+
+COLUMN_WORDS: Final = {"layout": "Plan", "detections": "Found", "initial": "Before", "final": "After"}
+_SCORER_WORDS: Final = {"judge": "an independent judge", "detector": "the loop's own detector", "layout": "the plan"}
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """One cell of a score table."""
+
+    text: str
+    count: str
+    interval: str
+    dot: Dot
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One row of a score table; `change` is in points, signed, and empty without a before and an after."""
+
+    type: str
+    cells: tuple[Cell | None, ...]
+    change: str
+    trend: str
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A score table in words."""
+
+    title: str
+    heading: str
+    """Of the first column."""
+    by: str
+    columns: tuple[tuple[str, str], ...]
+    """Key and heading."""
+    rows: tuple[Row, ...]
+    overall: Row | None
+    """None where the rows have nothing to do with each other."""
+    changes: bool
+    """Whether there is a before and an after."""
+    verdicts: bool
+    """Whether the cells are shares with intervals; means otherwise."""
+
+
+def make_tables(tables: Sequence[ScoreTable]) -> tuple[Table, ...]:
+    """Put scores into words.
+
+    A metric that says right or wrong has a table of its own, by type of prompt. So has a single other one; more of them would push the
+    pictures off the page, so they share a table, with a row for each.
+    """
+    means = [table for table in tables if not table.scorer.verdicts]
+    if len(means) < 2:
+        return tuple(map(_table, tables))
+    return (*(_table(table) for table in tables if table.scorer.verdicts), _means_table(means))
+
+
+def column_words(of: str, paired: bool) -> str:
+    """What was scored, in a word."""
+    return "Picture" if of == "final" and not paired else COLUMN_WORDS[of]
+
+
+def headline(tables: Sequence[ScoreTable]) -> tuple[str, str, str] | None:
+    """Share right before and after, and who says so; None unless verdicts lead and there is a before and an after."""
+    if not tables or not tables[0].scorer.verdicts:
+        return None
+    pair = _before_and_after(tables[0].columns, tables[0].overall.cells)
+    return (percent(pair[0].mean), percent(pair[1].mean), _by(tables[0].scorer)) if pair else None
+
+
+def _before_and_after(columns: Sequence[str], cells: Sequence[Share | None]) -> tuple[Share, Share] | None:
+    """The two shares that can be compared: both there, and about equally many records."""
+    by_column = dict(zip(columns, cells, strict=True))
+    before, after = by_column.get("initial"), by_column.get("final")
+    return (before, after) if before and after and before.n == after.n else None
+
+
+def _by(scorer: Scorer) -> str:
+    return _SCORER_WORDS.get(scorer.by, scorer.by)
+
+
+def _table(table: ScoreTable) -> Table:
+    changes = {"initial", "final"} <= set(table.columns)
+    several = len(table.rows) > 1
+    return Table(
+        title=table.scorer.metric,
+        heading="Type",
+        by=f"scored by {_by(table.scorer)}",
+        columns=tuple((column, column_words(column, changes)) for column in table.columns),
+        rows=tuple(_row(r.type, table.columns, r.cells) for r in table.rows) if several else (),
+        overall=_row("overall" if several else table.rows[0].type, table.columns, table.overall.cells),
+        changes=changes,
+        verdicts=table.scorer.verdicts,
+    )
+
+
+def _means_table(tables: Sequence[ScoreTable]) -> Table:
+    there = {column for table in tables for column in table.columns}
+    columns = tuple(of for of in PICTURES if of in there)
+    changes = {"initial", "final"} <= there
+    eyes = list(dict.fromkeys(_by(table.scorer) for table in tables))
+    rows = []
+    for table in tables:
+        cells = dict(zip(table.columns, table.overall.cells, strict=True))
+        name = table.scorer.metric if len(eyes) == 1 else f"{table.scorer.metric}, by {table.scorer.by}"
+        rows.append(_row(name, columns, [cells.get(column) for column in columns]))
+    return Table(
+        title="Measures",
+        heading="Measure",
+        by=f"scored by {' and '.join(eyes)}",
+        columns=tuple((column, column_words(column, changes)) for column in columns),
+        rows=tuple(rows),
+        overall=None,
+        changes=changes,
+        verdicts=False,
+    )
+
+
+def _row(name: str, columns: Sequence[str], cells: Sequence[Share | None]) -> Row:
+    pair = _before_and_after(columns, cells)
+    points = round((pair[1].mean - pair[0].mean) * 100) if pair else None
+    sign = "" if points is None else "−" if points < 0 else "+" if points else "±"
+    trend = "" if points is None else "down" if points < 0 else "up" if points else "level"
+    change = "" if points is None else f"{sign}{abs(points)}"
+    return Row(name, tuple(_cell(cell) if cell else None for cell in cells), change, trend)
+
+
+def _cell(value: Share) -> Cell:
+    if value.successes is None or value.low is None or value.high is None:
+        return Cell(f"{value.mean:.2f}", f"n = {value.n}", "", dot(value))
+    interval = f"{percent(value.low).split()[0]}–{percent(value.high)}"
+    return Cell(percent(value.mean), f"{value.successes} of {value.n}", interval, dot(value))

@@ -13,6 +13,8 @@ from llmgen.vision.boxes import BoxTuple, iou, xywh_to_xyxy
 _GROUP = re.compile(r"\[\[([^\[\]]*)\]\]")
 _BOX = re.compile(r"\s*(\d{1,4})\s*,\s*(\d{1,4})\s*,\s*(\d{1,4})\s*,\s*(\d{1,4})\s*")
 THOUSANDTHS = 1000
+LONGEST_WORD = 200
+"""As far back as a label is looked for: a hostile reply of many groups must not be read from its beginning for each."""
 
 
 @dataclass(frozen=True)
@@ -43,7 +45,7 @@ def read_grounded_reply(text: str, width: int, height: int) -> list[NamedBox]:
     """
     named = []
     for group in _GROUP.finditer(text):
-        words = text[: group.start()].split()
+        words = text[max(0, group.start() - LONGEST_WORD) : group.start()].split()
         boxes = [match for part in group[1].split(";") if (match := _BOX.fullmatch(part))]
         if not words or not boxes:
             continue

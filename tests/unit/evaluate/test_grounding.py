@@ -1,4 +1,5 @@
 import json
+import time
 from pathlib import Path
 from typing import Any
 
@@ -72,7 +73,13 @@ def test_words_of_a_reply_that_are_no_boxes_are_left_out() -> None:
         NamedBox("birds", (500, 250, 1000, 500), first=False),
     ]
     assert read_grounded_reply("", 10, 10) == []
-    assert read_grounded_reply("a " + "[[" * 20_000, 10, 10) == []
+
+
+def test_a_hostile_reply_is_read_in_time_linear_in_its_length() -> None:
+    assert read_grounded_reply("a " + "[[" * 100_000, 10, 10) == []
+    start = time.process_time()
+    assert len(read_grounded_reply("a [[0,0,1,1]]" * 30_000, 10, 10)) == 30_000
+    assert time.process_time() - start < 5
 
 
 def test_one_partner_each_against_best_of_all() -> None:

@@ -37,7 +37,7 @@ def _load_stable_diffusion(parts: Parts) -> Any:
 def _load_sdxl_refiner(parts: Parts) -> Any:
     from diffusers import StableDiffusionXLImg2ImgPipeline
 
-    pipe = parts.load(StableDiffusionXLImg2ImgPipeline, **parts.files(), torch_dtype=parts.dtype).to(parts.device)
+    pipe = parts.load(StableDiffusionXLImg2ImgPipeline, **parts.files(), dtype=parts.dtype).to(parts.device)
     pipe.set_progress_bar_config(disable=True)
     return pipe
 

@@ -109,8 +109,7 @@ class Parts:
 
     def weights(self, default: Any, name: str | None = None, **options: Any) -> Any:
         """Load a component that has weights: safetensors only, moved to the device, ready to run."""
-        keyword = "dtype" if getattr(default, "__module__", "").startswith("transformers") else "torch_dtype"
-        return self._ready(self.load(default, name, **self.files(), **{keyword: self.dtype}, **options))
+        return self._ready(self.load(default, name, **self.files(), dtype=self.dtype, **options))
 
     def complete(self, default: Any, name: str, *, spare: str | None = None, **options: Any) -> Any:
         """Load a diffusers model as `weights` does, but refuse a file that lacks weights.
@@ -126,9 +125,7 @@ class Parts:
         Raises:
             MissingRequirementError: Also if the file lacks weights.
         """
-        model, info = self.load(
-            default, name, **self.files(), torch_dtype=self.dtype, output_loading_info=True, **options
-        )
+        model, info = self.load(default, name, **self.files(), dtype=self.dtype, output_loading_info=True, **options)
         lost = [key for key in info["missing_keys"] if spare is None or not key.startswith(f"{spare}.")]
         if lost:
             raise MissingRequirementError(f"{name!r} of {self.spec.source!r} lacks the weights {one_of(lost)}")

@@ -43,6 +43,17 @@ NEEDS = {
     "clip": ("torch", "transformers"),
     "phrase-detector": ("torch",),
 }
+#: What a role takes of its base on the hub: all but the U-Net, which the role has its own of.
+_BASE_FILES = (
+    "scheduler/scheduler_config.json",
+    "tokenizer/merges.txt",
+    "tokenizer/tokenizer_config.json",
+    "tokenizer/vocab.json",
+    "text_encoder/config.json",
+    "text_encoder/model.safetensors",
+    "vae/config.json",
+    "vae/diffusion_pytorch_model.safetensors",
+)
 _BYTES = {"float32": 4, "float16": 2, "bfloat16": 2}
 _COMMIT = re.compile(r"[0-9a-f]{40}")
 
@@ -137,14 +148,12 @@ def _sources(spec: RoleSpec) -> list[RoleSpec]:
     """The role, and the repository it completes itself from, if any."""
     if spec.base is None:
         return [spec]
-    base = {
-        "source": spec.base,
-        "revision": spec.base_revision,
-        "family": "stable-diffusion",
-        "files": (),
-        "base": None,
-    }
-    return [spec, spec.model_copy(update=base)]
+    base = spec.model_copy(update={"source": spec.base, "revision": spec.base_revision, "files": (), "base": None})
+    return [spec, base if _is_here(base) else base.model_copy(update={"files": _BASE_FILES})]
+
+
+def _is_here(spec: RoleSpec) -> bool:
+    return spec.source.startswith("package:") or Path(spec.source).expanduser().is_dir()
 
 
 def _weight(spec: RoleSpec, device: str, dtype: str) -> _Weight:
@@ -163,7 +172,7 @@ def _lacking_packages(spec: RoleSpec) -> list[str]:
 
 
 def _unpinned(spec: RoleSpec) -> list[str]:
-    if spec.source.startswith("package:") or Path(spec.source).expanduser().is_dir():
+    if _is_here(spec):
         return []
     if spec.revision is None:
         return [f"{spec.source} is not pinned: its files may change"]
@@ -175,7 +184,7 @@ def _unpinned(spec: RoleSpec) -> list[str]:
 def _missing(spec: RoleSpec) -> list[str]:
     """What a role lacks, without loading or fetching anything."""
     bundled = spec.source.startswith("package:")
-    if bundled or Path(spec.source).expanduser().is_dir():
+    if _is_here(spec):
         root = Path(str(files("llmgen"))) if bundled else Path()
         folder = root / Path(spec.source.removeprefix("package:")).expanduser()
         if not folder.is_dir():

@@ -11,6 +11,7 @@ refine the whole picture; none of their published numbers are of refined picture
 """
 
 import inspect
+import warnings
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
@@ -163,17 +164,19 @@ class ImageToImageRefine:
         extra: dict[str, Any] = {}
         if "aesthetic_score" in inspect.signature(type(self._pipe).__call__).parameters:
             extra["aesthetic_score"] = config.aesthetic_score
-        values = self._pipe(
-            prompt=[record.prompt for record in records],
-            image=list(images),
-            strength=config.strength,
-            num_inference_steps=config.num_inference_steps,
-            guidance_scale=config.guidance_scale,
-            negative_prompt=negatives,
-            generator=[torch.Generator("cpu").manual_seed(derive_seed(r.seed or 0, "refine")) for r in records],
-            output_type="np",
-            **extra,
-        ).images
+        with warnings.catch_warnings():  # what diffusers has to say of its own method that casts the autoencoder
+            warnings.simplefilter("ignore", FutureWarning)
+            values = self._pipe(
+                prompt=[record.prompt for record in records],
+                image=list(images),
+                strength=config.strength,
+                num_inference_steps=config.num_inference_steps,
+                guidance_scale=config.guidance_scale,
+                negative_prompt=negatives,
+                generator=[torch.Generator("cpu").manual_seed(derive_seed(r.seed or 0, "refine")) for r in records],
+                output_type="np",
+                **extra,
+            ).images
         if not np.isfinite(values).all():
             raise ModelError("refine sdxl: the model returned numbers that are not finite; use --dtype float32")
         return [Image.fromarray(v) for v in (values * 255).round().astype("uint8")]

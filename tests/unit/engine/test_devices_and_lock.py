@@ -1,7 +1,7 @@
 import pytest
 
 from llmgen.engine import devices
-from llmgen.engine.devices import resolve_device, resolve_dtype
+from llmgen.engine.devices import resolve_device, resolve_dtype, resolve_offload
 from llmgen.engine.lock import locked
 from llmgen.errors import InputError, MissingRequirementError, OutputError
 
@@ -57,3 +57,15 @@ def test_one_writer_at_a_time(tmp_path):
         pass
     with locked(path, "x.json"):
         pass
+
+
+def test_offload_is_for_accelerators():
+    assert resolve_offload(None, "model", "cuda") == "model"
+    assert resolve_offload("none", "model", "cuda:1") == "none"
+    assert resolve_offload("sequential", "none", "mps") == "sequential"
+    # What a preset prefers is no error where it makes no sense; what somebody asks for is.
+    assert resolve_offload(None, "model", "cpu") == resolve_offload("none", "model", "cpu") == "none"
+    with pytest.raises(InputError, match="the device is the CPU"):
+        resolve_offload("model", "none", "cpu")
+    with pytest.raises(InputError, match="use none, model, sequential"):
+        resolve_offload("disk", "none", "cuda")

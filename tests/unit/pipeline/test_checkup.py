@@ -70,7 +70,8 @@ def test_a_base_is_looked_for_too(there, monkeypatch):
         "instances_to_image": role(str(there), family="instancediffusion", base="someone/base", base_revision="1.5")
     }
     status = status_of(monkeypatch, roles)
-    assert "hf download someone/base --revision 1.5" in status["missing"][0]
+    assert "hf download someone/base --revision 1.5 scheduler/" in status["missing"][0]
+    assert "unet" not in status["missing"][0]
     assert "follows '1.5', which is no commit" in status["remarks"][0]
 
 

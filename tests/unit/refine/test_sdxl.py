@@ -3,12 +3,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
+from diffusers import StableDiffusionXLImg2ImgPipeline
 from PIL import Image
 from tiny_models import noise_image, tiny_context
 from tiny_refiner import tiny_refiner_preset
 
 from llmgen.artifacts import HistoryEntry, Layout, Record
 from llmgen.cli import main
+from llmgen.diffusion.offloading import Offloader
 from llmgen.engine.context import StageContext
 from llmgen.errors import InputError
 from llmgen.presets import load_preset
@@ -165,3 +168,22 @@ def test_sdxls_own_pipeline_knows_the_aesthetic_score_and_stays_loaded(
     assert pictures[0][12:20, 12:20].any() and (pictures[1] != pictures[3]).any()
     assert context.models.image_to_image("refiner") is context.models.image_to_image("refiner")
     assert len(context.models._loaded) == 2
+
+
+@pytest.mark.filterwarnings("ignore:.*upcast_vae.*:FutureWarning")
+def test_half_precision_that_is_upcast_may_wait_in_main_memory(tmp_path: Path) -> None:
+    """SDXL's autoencoder overflows in float16, so the pipeline casts it while it runs: hooks have to bear that."""
+    tiny_refiner_preset(tmp_path)
+    pictures = []
+    for how in ("none", "model", "sequential"):
+        pipe = StableDiffusionXLImg2ImgPipeline.from_pretrained(
+            tmp_path / "refiner", variant="fp16", use_safetensors=True, dtype=torch.float16
+        )
+        pipe.vae.register_to_config(force_upcast=True)
+        pipe.set_progress_bar_config(disable=True)
+        Offloader(how, "cpu").take(pipe.components.values())
+        generator = torch.Generator("cpu").manual_seed(1)
+        given = {"strength": 0.5, "num_inference_steps": 2, "output_type": "np", "generator": generator}
+        pictures.append(pipe(prompt="a ball", image=noise_image(), **given).images)
+    np.testing.assert_array_equal(pictures[0], pictures[1])
+    np.testing.assert_array_equal(pictures[0], pictures[2])

@@ -10,6 +10,7 @@ from tiny_instances import SLOTS, tiny_instance_context
 from tiny_models import SIZE
 
 from llmgen.artifacts import Instance, Layout, Record
+from llmgen.cli.progress import StageProgress
 from llmgen.diffusion.offloading import Offload
 from llmgen.engine.context import StageContext
 from llmgen.engine.local import run_stage
@@ -129,13 +130,18 @@ def test_tokens_are_made_once_and_masks_are_read_only_where_they_are(tmp_path: P
         hook.remove()
 
 
-def test_what_it_cost_is_said(tmp_path: Path) -> None:
+def test_what_it_cost_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     context = tiny_instance_context(tmp_path)
-    said: list[str] = []
-    context.remark = said.append
+    progress = StageProgress()
+    context.remark = progress.remark
+    progress.start("generate", "instancediffusion", 2)
     draw(context, record(1, instance(0, "a cat"), instance(1, "a dog")), record(2))
     # 4 runs: 2 + 4 rows at first, 8 until the merge after two steps, 4 in the two steps left.
-    assert said == ["5 calls of the U-Net with 30 rows for 2 pictures"]
+    progress.finish()
+    assert "(5 calls of the U-Net with 30 rows for 2 pictures)" in capsys.readouterr().err
+    progress.start("refine", "sdxl", 2)
+    progress.finish()
+    assert "calls" not in capsys.readouterr().err
 
 
 def test_a_record_that_cannot_be_drawn_does_not_stop_the_others(tmp_path: Path) -> None:

@@ -8,11 +8,13 @@ detector's own measure. (The reference keeps the last picture.)
 Source: SLD (Wu et al. 2024, Self-correcting LLM-controlled Diffusion Models).
 """
 
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, ClassVar
 
 from llmgen.artifacts import (
+    AddEdit,
     DeleteEdit,
     Detection,
     EditPlan,
@@ -36,9 +38,12 @@ from llmgen.engine.seeds import derive_seed
 from llmgen.errors import InputError
 from llmgen.llm.planner import Planner
 from llmgen.llm.recorded import RecordedPlanner, replies_in_wait
+from llmgen.llm.words import singularize
 
 if TYPE_CHECKING:
     from llmgen.engine.context import StageContext
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass
@@ -124,6 +129,8 @@ class SelfCorrection:
             self._round(active, number)
         # Inside the rounds a record's layout is its goal; outside it stays what the picture was once drawn after.
         finish = _planned if self._config.plan_only else _finished
+        for loop in loops:
+            _warn_of_unseen(loop)
         return [finish(loop).grown(layout=record.layout) for loop, record in zip(loops, records, strict=True)]
 
     def _first_look(self, record: Record) -> Loop:
@@ -256,6 +263,21 @@ class SelfCorrection:
 def waiting_plan(record: Record, history: Sequence[HistoryEntry]) -> EditPlan | None:
     """A plan that no picture of the history was made by: from --plan-only, or by hand."""
     return record.edits if all(entry.edits != record.edits for entry in history) else None
+
+
+def _warn_of_unseen(loop: Loop) -> None:
+    """Say what was drawn in every round and never found: what a detector does not know looks like what was not drawn."""
+    looks = [entry.detections for entry in loop.history if entry.detections is not None]
+    found = {singularize(seen.noun.lower()) for look in looks for seen in look}
+    drawn = [e.noun for entry in loop.history if entry.edits for e in entry.edits.edits if isinstance(e, AddEdit)]
+    for noun in dict.fromkeys(drawn):
+        if singularize(noun.lower()) not in found:
+            logger.warning(
+                "record %r: a %r was drawn, but the detector found none in %d pictures; it may not know the word",
+                loop.record.id,
+                noun,
+                len(looks),
+            )
 
 
 def _planned(loop: Loop) -> Record:

@@ -1,5 +1,6 @@
 """Editing by instruction on tiny models: the picture at the edge, what is looked for, the goal of all rounds, replays."""
 
+import logging
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -112,6 +113,16 @@ def test_what_cannot_be_verified_is_kept_on_request(tmp_path: Path) -> None:
     (after,) = method([source(tmp_path, "add a zeppelin and make the red ball blue")])
     assert [e.agreement for e in after.history] == [0.0, 0.0, 0.0]
     assert all(e.kept for e in after.history) and after.image == after.history[-1].image
+
+
+def test_what_the_detector_never_finds_is_said(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.WARNING, logger="llmgen")
+    scene = seen(("red ball", BALL), ("tree", TREE))
+    method, _, _ = stage(tmp_path, scene, scene, scene, rounds=2)
+    (after,) = method([source(tmp_path, "add a zeppelin and make the red ball blue")])
+    assert after.image == after.history[0].image
+    (said,) = [record.getMessage() for record in caplog.records]
+    assert said.startswith("record 'r0': a 'zeppelin' was drawn, but the detector found none in 3 pictures")
 
 
 def test_plans_are_made_first_and_carried_out_later(tmp_path: Path) -> None:

@@ -239,17 +239,17 @@ class SelfCorrection:
         """Whether a picture in which the detector sees this much of what was asked takes the place of the best so far."""
         return shown > before
 
+    def _warn_of_limits(self, record_id: str, background: str, plan: EditPlan) -> None:
+        models, wanted = self._context.models, [instance.phrase for instance in plan.target]
+        slots = grounding_slots(models.stable_diffusion("layout_to_image").unet)
+        encoder = models.text("layout_to_image")
+        warn_of_limits(record_id, scene_prompt(background, wanted), encoder, objects=len(wanted), slots=slots)
+
     def _job(self, loop: Loop, number: int) -> Job:
         record, best = loop.record, loop.best
         background, negative = self._scene(loop)
-        pool, wanted = self._context.models, [instance.phrase for instance in best.plan.target]
-        warn_of_limits(
-            record.id,
-            scene_prompt(background, wanted),
-            pool.text("layout_to_image"),
-            objects=len(wanted),
-            slots=grounding_slots(pool.stable_diffusion("layout_to_image").unet),
-        )
+        if number == 1:
+            self._warn_of_limits(record.id, background, best.plan)
         return Job(
             image=self._context.images.load(best.image),
             plan=best.plan,

@@ -116,6 +116,8 @@ def _examine_preset(preset: Preset, device: str, dtype: str, free_gb: float | No
             remarks.add(
                 role, f"{spec.dtype} is computed as float32 on the CPU: slow, and {weight.whole:.1f} GB of weights"
             )
+        if device.startswith("cuda") and spec.dtype == "bfloat16" != dtype:
+            remarks.add(role, "bfloat16 is not a precision of this GPU, which emulates it slowly; float16 is")
         if free_gb is not None and weight.largest > free_gb:
             missing.add(role, f"{weight.largest:.1f} GB of weights at once, and {free_gb:g} GB are free on {device}")
     whole = sum(weight.whole for weight in weights.values())

@@ -12,11 +12,11 @@ def role(source, **more):
     return RoleSpec(**{"source": source, "family": "sam", "licence": "MIT", "memory_gb": 1.5, **more})
 
 
-def status_of(monkeypatch, roles, *, free_gb=100.0, device="cpu", **changes):
+def status_of(monkeypatch, roles, *, free_gb=100.0, device="cpu", own_dtype="bfloat16", **changes):
     found = Preset(name="p", description="d", width=8, height=8, roles=roles, **changes)
     monkeypatch.setattr("llmgen.pipeline.checkup.load_preset", lambda name: found)
     monkeypatch.setattr("llmgen.pipeline.checkup.resolve_device", lambda name: device)
-    monkeypatch.setattr("llmgen.pipeline.checkup.resolve_dtype", lambda name, device: "bfloat16")
+    monkeypatch.setattr("llmgen.pipeline.checkup.resolve_dtype", lambda name, device: own_dtype)
     monkeypatch.setattr("llmgen.pipeline.checkup._free_gb", lambda device: free_gb)
     return examine(["p"])["presets"]["p"]
 
@@ -100,6 +100,13 @@ def test_memory_is_that_of_the_device(there, monkeypatch):
     assert status["missing"] == []
     status = status_of(monkeypatch, roles, device="cuda", free_gb=1.9)
     assert status["missing"] == ["text_to_image, refiner: 2.0 GB of weights at once, and 1.9 GB are free on cuda"]
+
+
+@pytest.mark.parametrize(("own", "count"), [("float16", 1), ("bfloat16", 0)])
+def test_a_precision_that_the_gpu_lacks_is_remarked(there, monkeypatch, own, count):
+    roles = {"text_to_image": role(str(there), dtype="bfloat16"), "refiner": role(str(there), dtype="float16")}
+    remarks = status_of(monkeypatch, roles, device="cuda", own_dtype=own)["remarks"]
+    assert [line.startswith("text_to_image: bfloat16 is not a precision") for line in remarks] == [True] * count
 
 
 def test_a_package_that_is_not_installed_is_named(there, monkeypatch):

@@ -12,8 +12,12 @@ XYXY = tuple[float, float, float, float]
 
 FONT_SHARE: Final = 0.052
 """Height of a label's letters as a share of the picture's longer side."""
-_LETTER: Final = 0.74
-"""Mean width of a letter in ems, by which room is kept for a label; the style sheet may grow labels by a fifth."""
+_LETTER: Final = 0.62
+"""Mean width of a letter in ems, by which room is kept for a label."""
+GROWN: Final = 1.2
+"""How much the style sheet may grow labels in small pictures."""
+SHRUNK: Final = 0.9
+"""The same for plans with more than boxes, whose pictures are larger; a little more than it takes."""
 LONGEST_LABEL: Final = 30
 """Letters of a label before it is cut; the whole text stays in the title."""
 
@@ -74,13 +78,15 @@ def font_size(width: int, height: int) -> float:
 class Labels:
     """Finds room for labels, one after another, so that they do not cover each other."""
 
-    def __init__(self, width: int, height: int) -> None:
+    def __init__(self, width: int, height: int, size: float = GROWN) -> None:
         """All room is free.
 
         Args:
             width: Width of the picture in pixels.
             height: Height of the picture in pixels.
+            size: Of the letters as shown, relative to `font_size`.
         """
+        self._letter = _LETTER * size * font_size(width, height)
         self._width, self._height = width, height
         self._em = font_size(width, height)
         self._taken: list[XYXY] = []
@@ -95,7 +101,7 @@ class Labels:
         """
         text = text if len(text) <= longest else text[: longest - 1].rstrip() + "…"
         em = self._em
-        room = len(text) * _LETTER * em
+        room = len(text) * self._letter
         x0, y0, x1, y1 = box
         x = max(0.25 * em, min(x0, self._width - room - 0.25 * em))
         inside = max(0.25 * em, min(x0 + 0.3 * em, self._width - room - 0.25 * em))

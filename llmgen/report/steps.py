@@ -6,7 +6,18 @@ from typing import Literal
 
 from llmgen.artifacts import Detection, EditPlan, HistoryEntry, ImageRef, Layout, Record, Score
 from llmgen.report.instances import Drawing, draw_layout, has_inputs, in_words
-from llmgen.report.overlay import EditWords, Labels, Mark, edit_marks, edit_words, font_size, found_marks, number
+from llmgen.report.overlay import (
+    GROWN,
+    SHRUNK,
+    EditWords,
+    Labels,
+    Mark,
+    edit_marks,
+    edit_words,
+    font_size,
+    found_marks,
+    number,
+)
 from llmgen.report.pictures import Picture, Pictures
 
 Layer = Literal["found", "edits", "region", "judge"]
@@ -127,13 +138,14 @@ def _plan_step(record: Record) -> Step:
     extra = [("Background", layout.background_prompt)] if layout.background_prompt not in ("", record.prompt) else []
     if layout.absent:
         extra.append(("Absent", ", ".join(layout.absent)))
+    labels = Labels(layout.width, layout.height, SHRUNK if has_inputs(layout) else GROWN)
     return Step(
         title="Plan",
         alt=f"Planned layout: {in_words(layout)}",
         width=layout.width,
         height=layout.height,
         font_size=number(font_size(layout.width, layout.height)),
-        plan=draw_layout(layout, layout.width, layout.height, Labels(layout.width, layout.height)),
+        plan=draw_layout(layout, layout.width, layout.height, labels),
         extra=tuple(extra),
     )
 
@@ -148,16 +160,17 @@ def _picture_step(
 ) -> Step:
     width, height = entry.image.width, entry.image.height
     marks: list[tuple[Layer, tuple[Mark, ...]]] = []
-    labels = Labels(width, height)
     # What the page shows at first has the first choice of room for its words.
     plan_first = layout is not None and has_inputs(layout)
+    size = SHRUNK if plan_first else GROWN
+    labels = Labels(width, height, size)
     plan = draw_layout(layout, width, height, labels) if layout is not None and plan_first else None
     if entry.detections:
         marks.append(("found", found_marks(entry.detections, labels)))
     if layout is not None and not plan_first:
         plan = draw_layout(layout, width, height, labels)
     if seen:
-        marks.insert(0, ("judge", found_marks(seen, Labels(width, height), "judge")))
+        marks.insert(0, ("judge", found_marks(seen, Labels(width, height, size), "judge")))
     if entry.edits is not None and entry.edits.edits:
         marks.append(("edits", edit_marks(entry.edits, width, height)))
     return Step(

@@ -129,6 +129,8 @@ def _title(entry: HistoryEntry, record: Record) -> str:
         return f"Round {entry.round}"
     if entry.stage == "refine":
         return "Refined"
+    if entry.image.path == record.source_image:
+        return "Given"
     return "Drawn" if any(entry.image == known.image for known in record.history) else "Picture"
 
 

@@ -272,6 +272,17 @@ def test_a_picture_from_outside_is_shown_with_its_detections(tmp_path: Path) -> 
     assert [layer for layer, _ in step.marks] == ["found"]
 
 
+def test_a_picture_that_was_given_is_not_called_drawn(tmp_path: Path) -> None:
+    image = RunFolder(tmp_path).save("a", draw([]))
+    history = (HistoryEntry(stage="generate", round=0, image=image),)
+    record = Record(
+        kind="images", id="a", prompt="p", instruction="i", source_image=image.path, image=image, history=history
+    )
+    assert [s.title for s in make_steps(record, Pictures(ImageStore(tmp_path)), {})] == ["Given"]
+    own = record.grown(source_image=None)
+    assert [s.title for s in make_steps(own, Pictures(ImageStore(tmp_path)), {})] == ["Drawn"]
+
+
 def test_a_picture_outside_the_folder_is_not_read(tmp_path: Path) -> None:
     outside = tmp_path / "secret.png"
     draw([]).save(outside)

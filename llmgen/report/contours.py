@@ -26,7 +26,11 @@ def outline(mask: Mask, scale_xy: tuple[float, float]) -> str:
     """
     pixels = decode_mask(mask)
     height, width = pixels.shape
-    factor = -(-max(height, width) // _MOST_CELLS)
+    # Averages over all pixels of a very large mask would take gigabytes.
+    step = max(1, max(height, width) // (4 * _MOST_CELLS))
+    sampled = pixels[::step, ::step]
+    pixels = sampled if sampled.any() else pixels
+    factor = -(-max(pixels.shape) // _MOST_CELLS)
     cells = _coarser(pixels, factor)
     while (edges := _edges(cells)).shape[0] > _MOST_EDGES:
         factor *= 2

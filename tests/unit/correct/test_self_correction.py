@@ -197,3 +197,13 @@ def test_agreement_counts_wanted_objects_and_surplus_ones() -> None:
     assert agreement(EditPlan(edits=(delete,), target=(KEEP,))) == 0.5
     assert agreement(EditPlan(edits=(delete, delete), target=(KEEP,))) == pytest.approx(1 / 3)
     assert agreement(EditPlan(edits=(delete,))) == 0
+
+
+def test_the_profile_decides_who_paints(tmp_path: Path) -> None:
+    drawn = []
+    for profile in ("llmgen", "reference"):
+        method, context = stage(tmp_path / profile, 0, profile=profile)
+        (after,) = method([record(context, 1)])
+        assert method._painter is not None
+        drawn.append((type(method._painter).__name__, after.history[1].region is not None, after.history[1].kept))
+    assert drawn == [("LatentPainter", True, True), ("ReferencePainter", True, True)]

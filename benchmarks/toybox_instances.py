@@ -42,6 +42,7 @@ WAYS: dict[str, tuple[str, ...]] = {
     "no grounding": (),
     "box": ("box",),
     "box, MIS 0.36": ("box",),
+    "box, PLMS": ("box",),
     "point": ("point",),
     "scribble": ("scribble",),
     "mask": ("mask",),
@@ -51,6 +52,7 @@ SETTINGS: dict[str, dict[str, Any]] = {
     # Grounding that is never switched on is no grounding, with everything else the same.
     "no grounding": {"alpha": 0.0},
     "box, MIS 0.36": {"use": ("box",), "mis": 0.36},
+    "box, PLMS": {"use": ("box",), "sampler": "plms"},
 }
 PICTURES = 4
 
@@ -137,7 +139,7 @@ def main() -> None:
 def draw_picture(layouts: Sequence[Layout | None], shown: dict[str, list[np.ndarray]], path: Path) -> None:
     """A row a scene; for each way what it was told, drawn in outline, and beside it what it drew."""
     gap, head = 6, 16
-    ways = [way for way in WAYS if "MIS" not in way]
+    ways = [way for way in WAYS if "," not in way]
     width = gap + len(ways) * (2 * SIZE + 2 + 2 * gap) - SIZE - 2
     sheet = Image.new("RGB", (width, head + len(layouts) * (SIZE + gap)), "white")
     pen = ImageDraw.Draw(sheet)

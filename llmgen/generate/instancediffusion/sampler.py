@@ -14,7 +14,6 @@ import torch
 from torch import Tensor
 
 from llmgen.diffusion.instances.masked_attention import Orientation
-from llmgen.diffusion.sampling import convert_prediction
 from llmgen.errors import InputError
 from llmgen.vision.boxes import BoxTuple
 
@@ -124,34 +123,30 @@ class Solver:
             "set_alpha_to_one": False,
             "steps_offset": 1,
             "timestep_spacing": "leading",
+            # The multistep formula then mixes outputs of the model's own kind. Mixing the noises that velocities mean would magnify
+            # their errors where there is little signal: on the toybox, 80 instead of 90 % right pictures.
+            "prediction_type": base.config.prediction_type,
         }
-        # Outputs become noise before they come here: only then is a multistep formula that of PLMS.
         self._scheduler = (
             PNDMScheduler(**options, skip_prk_steps=True)
             if name == "plms"
             else DDIMScheduler(**options, clip_sample=False)
         )
         self._scheduler.set_timesteps(steps)
-        self._prediction_type = base.config.prediction_type
         self.times: tuple[int, ...] = tuple(self._scheduler.timesteps.tolist())
         again = len(self.times) - steps
         self.steps: tuple[int, ...] = tuple(max(0, i - again) for i in range(len(self.times)))
         """For each of `times` the step it belongs to; PLMS asks twice for the first."""
 
-    def noise(self, output: Tensor, latents: Tensor, time: int) -> Tensor:
-        """The noise that an output of the model means."""
-        alpha = float(self._scheduler.alphas_cumprod[time])
-        return convert_prediction(output, latents, alpha, self._prediction_type)[1]
-
-    def step(self, noise: Tensor, latents: Tensor, time: int) -> Tensor:
+    def step(self, output: Tensor, latents: Tensor, time: int) -> Tensor:
         """Latents at the next level."""
-        moved: Tensor = self._scheduler.step(noise, time, latents, return_dict=False)[0]
+        moved: Tensor = self._scheduler.step(output, time, latents, return_dict=False)[0]
         return moved
 
     def keep(self, rows: Sequence[int]) -> None:
         """Go on with some of the runs and their histories."""
         if getattr(self._scheduler, "ets", None):
-            self._scheduler.ets = [noise[list(rows)] for noise in self._scheduler.ets]
+            self._scheduler.ets = [output[list(rows)] for output in self._scheduler.ets]
 
 
 def grounded_steps(alpha: float, steps: int) -> int:
@@ -191,7 +186,7 @@ def sample_runs(
     for i, (time, step) in enumerate(zip(solver.times, solver.steps, strict=True)):
         # At first the runs of a picture are equal but for what they are told, so they share what they are not to show.
         output = model(latents, active, time, grounded=step < plan.grounded_steps, equal=i == 0)
-        latents = solver.step(solver.noise(output, latents, time), latents, time)
+        latents = solver.step(output, latents, time)
         if i < last and solver.steps[i + 1] == step:
             continue
         if after_step is not None:

@@ -23,7 +23,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tiny_models import SIZE, BoxSegmenter, noise_image, tiny_context
 
-from llmgen.artifacts import Record, Reply
+from llmgen.artifacts import Layout, Record, Reply
 from llmgen.correct.image_editing import ImageEditing
 from llmgen.correct.self_correction import SelfCorrection
 from llmgen.engine.context import StageContext
@@ -58,6 +58,11 @@ def answered(read: Callable[[], Answer]) -> Answer | None:
         return None
 
 
+def layout(text: str, height: int) -> Layout:
+    """The layout of a reply to the layout call."""
+    return layout_of_plan(read_layout_reply(text, width=SIZE, height=height), width=SIZE, height=height)
+
+
 @QUIET
 @given(st.one_of(worded(sound_parsed()), suggested(IDS), replies(IDS, SIZE)))
 def test_any_parse_reply_is_read_or_refused(text: str) -> None:
@@ -69,7 +74,7 @@ def test_any_parse_reply_is_read_or_refused(text: str) -> None:
 @given(st.one_of(worded(sound_plan(SIZE)), worded(plan(SIZE)), suggested(IDS), replies(IDS, SIZE)))
 def test_any_layout_reply_becomes_a_valid_layout_or_is_refused(text: str) -> None:
     # The layout checks its own boxes.
-    answered(lambda: layout_of_plan(read_layout_reply(text, width=SIZE, height=48), width=SIZE, height=48))
+    answered(lambda: layout(text, 48))
 
 
 @QUIET
@@ -120,6 +125,7 @@ REPLY = mostly(SOUND, st.one_of(suggested(IDS), replies(IDS, SIZE)))
 PARSED = mostly(st.none(), mostly(worded(sound_parsed()), replies(IDS, SIZE)))
 SAID = mostly(st.sampled_from(INSTRUCTIONS[:6]), st.sampled_from(INSTRUCTIONS[6:]))
 FOUND = mostly(scene(SIZE), st.none())
+LAYOUT = st.one_of(st.none(), worded(sound_plan(SIZE)).map(lambda text: answered(lambda: layout(text, SIZE))))
 
 
 @st.composite
@@ -136,6 +142,7 @@ def records(draw: Any, context: StageContext) -> list[Record]:
                 image=image,
                 seed=draw(st.integers(0, 9)),
                 detections=draw(FOUND),
+                layout=draw(LAYOUT),
                 replies=tuple(Reply(call=c, provider="replay", text=t) for c, t in said if t is not None),  # type: ignore[arg-type]
             )
         )

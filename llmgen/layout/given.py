@@ -46,8 +46,7 @@ class GivenLayout:
             raise InputError(f"record {record.id!r} has no layout; use `llmgen layout --method lmd` to plan one")
         instances = []
         for instance in record.layout.instances:
-            if instance.noun is None:
-                noun, attributes = read_phrase(instance.phrase)
-                instance = instance.model_copy(update={"noun": noun, "attributes": instance.attributes or attributes})
-            instances.append(instance)
+            noun, attributes = read_phrase(instance.phrase)
+            told = {"noun": instance.noun or noun, "attributes": instance.attributes or attributes}
+            instances.append(instance.model_copy(update=told))
         return Layout(**{**dict(record.layout), "instances": tuple(instances)})

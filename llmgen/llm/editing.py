@@ -81,7 +81,10 @@ def plan_edits(
                 _add(board, what, to)
             case Keep():
                 pass
-    return plan_of_board(board, f"{len(instruction.commands)} commands, carried out in their order.")
+    count = len(instruction.commands)
+    return plan_of_board(
+        board, "One command, carried out." if count == 1 else f"{count} commands, carried out in their order."
+    )
 
 
 def changed_attributes(old: Sequence[str], new: Sequence[str]) -> tuple[str, ...]:

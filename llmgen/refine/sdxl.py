@@ -167,7 +167,7 @@ class ImageToImageRefine:
         with warnings.catch_warnings():  # what diffusers has to say of its own method that casts the autoencoder
             warnings.simplefilter("ignore", FutureWarning)
             values = self._pipe(
-                prompt=[record.prompt for record in records],
+                prompt=[(r.layout and r.layout.description) or r.prompt for r in records],
                 image=list(images),
                 strength=config.strength,
                 num_inference_steps=config.num_inference_steps,

@@ -167,7 +167,7 @@ def correct(context: StageContext, made: list[Record], method: type[SelfCorrecti
 
 
 @pytest.mark.slow
-@settings(max_examples=20, deadline=None, suppress_health_check=list(HealthCheck), database=None)
+@settings(max_examples=50, deadline=None, suppress_health_check=list(HealthCheck), database=None)
 @given(data=st.data())
 def test_any_record_is_corrected_unchanged_or_failed_with_a_reason(context: StageContext, data: st.DataObject) -> None:
     method = data.draw(st.sampled_from((SelfCorrection, ImageEditing)))

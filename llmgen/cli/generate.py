@@ -28,11 +28,18 @@ def generate(
             metavar="FORMATS",
         ),
     ] = None,
+    reuse: Annotated[
+        str | None,
+        typer.Option(
+            help="Draw from the noise of this artifact's records, by id; a single record lends its noise to all.",
+            metavar="FILE",
+        ),
+    ] = None,
     *,
     flags: StageFlags,
 ) -> None:
     """Draw each record's picture."""
     named = {"num_inference_steps": steps, "guidance_scale": guidance_scale, "use": use}
-    done = run_stage_command("generate", source, method, flags, named)
+    done = run_stage_command("generate", source, method, flags, named, reuse=reuse)
     if done is not None:
         raise_failures(done.result.records, done.dropped)

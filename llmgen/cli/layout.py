@@ -13,7 +13,10 @@ from llmgen.cli.stage import raise_failures, run_stage_command
 def layout(
     source: InputArg = "-",
     method: Annotated[
-        str | None, typer.Option(help="lmd, instances, edit or given; see `llmgen methods`.", autocompletion=method_names("layout"))
+        str | None,
+        typer.Option(
+            help="lmd, instances, edit or given; see `llmgen methods`.", autocompletion=method_names("layout")
+        ),
     ] = None,
     *,
     flags: StageFlags,

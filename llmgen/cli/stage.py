@@ -24,6 +24,7 @@ def run_stage_command(
     *,
     records_to_stdout: bool = True,
     images_from: "Path | None" = None,
+    reuse: str | None = None,
 ) -> "SingleResult | None":
     """Run one stage as the flags say.
 
@@ -35,6 +36,7 @@ def run_stage_command(
         named: Settings that have a flag of their own; those that are None were not given.
         records_to_stdout: Whether records go to stdout when there is no output file.
         images_from: Folder of the pictures that SLD's tasks name.
+        reuse: Artifact whose records lend their noise.
 
     Returns:
         What was done, or None after `--dry-run`.
@@ -70,6 +72,7 @@ def run_stage_command(
         resume=flags.resume,
         force=flags.force,
         images_from=images_from,
+        reuse=reuse,
     )
     if flags.dry_run:
         out.json(plan_single(request))

@@ -16,6 +16,7 @@ from llmgen.engine.pictures import bring, picture_store
 from llmgen.errors import InputError, OutputError
 from llmgen.formats.foreign import read_any
 from llmgen.pipeline.options import RunOptions, method_for
+from llmgen.pipeline.reusing import with_noise_of
 from llmgen.registry import resolve
 from llmgen.vision.images import ImageStore
 
@@ -39,6 +40,8 @@ class SingleStage:
     force: bool = False
     images_from: Path | None = None
     """Folder of the pictures that SLD's tasks name."""
+    reuse: str | None = None
+    """Artifact whose records lend their noise."""
 
 
 @dataclass(frozen=True)
@@ -113,9 +116,13 @@ def run_single(
     progress = progress or Progress()
     ready.context.progress, ready.context.remark = progress.message, progress.remark
 
+    records = brought(read, ready.context.images, request.stage, progress)
+    if request.reuse is not None:
+        records = with_noise_of(records, request.reuse)
+
     def work(journal: Journal | None) -> StageResult:
         return run_stage(
-            brought(read, ready.context.images, request.stage, progress),
+            records,
             method_class=ready.method_class,
             config=ready.config,
             given=request.given,

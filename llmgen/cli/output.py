@@ -12,6 +12,10 @@ if TYPE_CHECKING:
     from rich.table import Table
 
 
+_UNBROKEN = 240
+"""Columns of a table that no terminal shows."""
+
+
 class Output:
     """Where messages go, and how many of them.
 
@@ -99,7 +103,9 @@ class Output:
             return
         from rich.console import Console
 
-        console = Console(file=sys.stdout, highlight=False) if to_stdout else self.console
+        # Nothing breaks the lines of a file or a pipe: there a cell is as wide as its text.
+        width = None if sys.stdout.isatty() else _UNBROKEN
+        console = Console(file=sys.stdout, highlight=False, width=width) if to_stdout else self.console
         console.print(_table(title, columns, rows))
 
     def _line(self, text: str) -> None:

@@ -29,7 +29,6 @@ from llmgen.diffusion.instances.fusers import attach_grounding, gated_fusers
 from llmgen.diffusion.instances.scaleu import ScaleU, backbone_widths
 from llmgen.diffusion.instances.unifusion import Format, InstanceGrounding, UniFusion, stack_groundings
 from llmgen.diffusion.loading import ModelPool
-from llmgen.diffusion.sampling import convert_prediction
 from llmgen.generate.instancediffusion.sampler import (
     Evaluations,
     Plan,
@@ -195,13 +194,12 @@ def as_published(model: Model, task: Task, told: Scene) -> tuple[Tensor, Evaluat
                 wanted = evaluate(latents, t, text, grounding, grounded)
                 free = evaluate(latents, t, told.negative, grounding.null(), grounded)
                 output = free + GUIDANCE * (wanted - free)
-                kind = model.scheduler.config.prediction_type
-                noise = convert_prediction(output, latents, float(solver.alphas_cumprod[t]), kind)[1]
-                latents = solver.step(noise, t, latents, return_dict=False)[0]
+                latents = solver.step(output, t, latents, return_dict=False)[0]
         return latents
 
     def solver() -> Any:
         config = {"set_alpha_to_one": False, "steps_offset": 1, "skip_prk_steps": True}
+        config["prediction_type"] = model.scheduler.config.prediction_type
         made = PNDMScheduler(trained_betas=model.scheduler.betas.tolist(), **config)
         made.set_timesteps(task.steps)
         return made

@@ -1,20 +1,17 @@
 """Layouts changed by an instruction: add, remove, replace, move, resize, recolour. What is not named stays as it is."""
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
 import numpy as np
 from pydantic import Field
 
-from llmgen.artifacts import Detection, Instance, Kind, Layout, Mask, ModelUse, Record, Stage
+from llmgen.artifacts import Detection, Instance, Layout, Mask, Record
 from llmgen.engine.stage import StageConfig
 from llmgen.errors import InputError
+from llmgen.layout.planned import PlannedLayout
 from llmgen.llm.grammar import read_phrase
 from llmgen.vision.boxes import BoxTuple
 from llmgen.vision.masks import decode_mask, encode_mask
-
-if TYPE_CHECKING:
-    from llmgen.engine.context import StageContext
 
 
 class EditLayoutConfig(StageConfig):
@@ -24,54 +21,35 @@ class EditLayoutConfig(StageConfig):
     """What should change, for example "move the red ball to the left", in records that bring no instruction of their own."""
 
 
-class EditLayout:
+class EditLayout(PlannedLayout):
     """Asks the planner what an instruction changes in the layout, and changes that.
 
     The record keeps its id and its seed, so that the picture is drawn from the same noise as before: the rounds of
     InstanceDiffusion's iterative generation. Points, scribbles and masks go with the box of their instance.
     """
 
-    stage: ClassVar[Stage] = "layout"
     name: ClassVar[str] = "edit"
-    makes: ClassVar[Kind] = "layouts"
     needs: ClassVar[tuple[str, ...]] = ("layout",)
     Config: ClassVar[type[EditLayoutConfig]] = EditLayoutConfig
 
-    def __init__(self, context: "StageContext", config: EditLayoutConfig) -> None:
-        """Load the planner."""
-        self.config = config
-        self.planner = context.planner
-
-    @property
-    def models(self) -> tuple[ModelUse, ...]:
-        """The language model, when the planner is one."""
-        if self.planner.model is None:
-            return ()
-        return (ModelUse(role="planner", source=self.planner.model),)
-
-    def __call__(self, records: Sequence[Record]) -> list[Record]:
-        """Change `layout`.
+    def planned(self, record: Record, seed: int) -> Record:
+        """The record with its layout changed.
 
         Raises:
             InputError: If there is no layout or no instruction, or it is not understood or cannot be followed.
             ModelError: If no usable reply came.
         """
-        return [self._edit(record) for record in records]
-
-    def _edit(self, record: Record) -> Record:
         layout, instruction = record.layout, record.instruction or self.config.instruction
         if layout is None:
             raise InputError(f"record {record.id!r} has no layout; plan one first, for example with --method instances")
         if instruction is None:
             raise InputError(f"record {record.id!r} has no instruction; give one with --set instruction=TEXT")
-        if record.seed is None:
-            raise InputError(f"record {record.id!r} has no seed; the engine gives it one")
         plan, reply = self.planner.edit(
             instruction,
             [_as_found(instance) for instance in layout.instances],
             width=layout.width,
             height=layout.height,
-            seed=record.seed,
+            seed=seed,
         )
         before = {instance.id: instance for instance in layout.instances}
         after: dict[str, Instance] = {}

@@ -8,12 +8,12 @@ import numpy as np
 from pydantic import Field
 
 from llmgen.artifacts import Instance, Kind, Layout, ModelUse, Record, Score, Stage
+from llmgen.artifacts.statistics import bootstrap
 from llmgen.engine.stage import StageConfig
 from llmgen.errors import InputError
 from llmgen.evaluate.average_precision import category_of, resize_mask
 from llmgen.evaluate.coco_figures import packed, quiet_pycocotools
 from llmgen.evaluate.coco_files import CocoPair
-from llmgen.evaluate.intervals import bootstrap
 from llmgen.evaluate.points_in_mask import (
     Judged,
     Points,

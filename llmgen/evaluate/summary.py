@@ -5,10 +5,9 @@ from math import comb
 from typing import Any, Literal
 
 from llmgen.artifacts import Record, Score
-from llmgen.artifacts.statistics import wilson
+from llmgen.artifacts.statistics import bootstrap, wilson
 from llmgen.evaluate.average_precision import average_precision, scored_pictures
 from llmgen.evaluate.grounding import label_overlaps
-from llmgen.evaluate.intervals import bootstrap
 
 _BY = ("judge", "detector", "layout")
 _LAST_OF = ("final", "detections", "layout")

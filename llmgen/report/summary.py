@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 from llmgen.artifacts import Record, Score
-from llmgen.artifacts.statistics import wilson
+from llmgen.artifacts.statistics import bootstrap, wilson
 
 Outcome = Literal["right", "fixed", "wrong", "worse", "error", "unscored"]
 
@@ -40,7 +40,8 @@ class Share:
         mean: In [0, 1].
         n: How many records.
         successes: How many of them scored 1; None when the scores are not successes and failures.
-        low: Lower end of the 95 % Wilson interval in [0, 1]; None when the scores are not successes and failures.
+        low: Lower end of the 95 % interval in [0, 1]: Wilson's for successes and failures, else a bootstrap's; None where all
+            such values are equal.
         high: Its upper end.
     """
 
@@ -92,7 +93,8 @@ def share(values: Sequence[float], verdicts: bool = True) -> Share:
     if verdicts and all(value in (0.0, 1.0) for value in values):
         successes = round(sum(values))
         return Share(successes / len(values), len(values), successes, *wilson(successes, len(values)))
-    return Share(sum(values) / len(values), len(values), None, None, None)
+    low, high = bootstrap(values) or (None, None)
+    return Share(sum(values) / len(values), len(values), None, low, high)
 
 
 def scores_of(record: Record, scorer: Scorer) -> dict[str, Score]:

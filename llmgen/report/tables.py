@@ -47,7 +47,7 @@ class Table:
     changes: bool
     """Whether there is a before and an after."""
     verdicts: bool
-    """Whether the cells are shares with intervals; means otherwise."""
+    """Whether the cells are shares of verdicts; means otherwise."""
 
 
 def make_tables(tables: Sequence[ScoreTable]) -> tuple[Table, ...]:
@@ -133,7 +133,9 @@ def _row(name: str, columns: Sequence[str], cells: Sequence[Share | None]) -> Ro
 
 
 def _cell(value: Share) -> Cell:
-    if value.successes is None or value.low is None or value.high is None:
+    if value.low is None or value.high is None:
         return Cell(f"{value.mean:.2f}", f"n = {value.n}", "", dot(value))
+    if value.successes is None:
+        return Cell(f"{value.mean:.2f}", f"n = {value.n}", f"{value.low:.2f}–{value.high:.2f}", dot(value))
     interval = f"{percent(value.low).split()[0]}–{percent(value.high)}"
     return Cell(percent(value.mean), f"{value.successes} of {value.n}", interval, dot(value))

@@ -5,9 +5,9 @@ import pytest
 from numpy.typing import NDArray
 
 from llmgen.artifacts import Detection, ImageRef, Instance, Layout, Mask, Record
+from llmgen.artifacts.statistics import bootstrap
 from llmgen.engine.context import StageContext
 from llmgen.errors import InputError
-from llmgen.evaluate.intervals import bootstrap
 from llmgen.evaluate.pim import PimEvaluate, PimEvaluateConfig, wanted_of_layout
 from llmgen.evaluate.points_in_mask import (
     Judged,

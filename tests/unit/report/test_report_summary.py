@@ -79,11 +79,15 @@ def test_the_judge_leads_and_plans_come_last() -> None:
     ]
 
 
-def test_fractions_have_a_mean_but_no_wilson_interval() -> None:
+def test_fractions_have_a_mean_and_a_bootstrap_interval_but_not_wilsons() -> None:
     (table,) = score_tables([_scored(Score(metric="coco", of="final", value=v, by="judge")) for v in (0.5, 0.25)])
     (cell,) = table.overall.cells
     assert cell is not None
-    assert (cell.mean, cell.n, cell.successes, cell.low) == (0.375, 2, None, None)
+    assert (cell.mean, cell.n, cell.successes) == (0.375, 2, None)
+    # Of two values, a draw is one of them twice, or both.
+    assert (cell.low, cell.high) == (0.25, 0.5)
+    equal = score_tables([_scored(Score(metric="coco", of="final", value=0.5, by="judge")) for _ in range(2)])[0]
+    assert equal.overall.cells[0] is not None and equal.overall.cells[0].low is None
 
 
 def test_an_f1_of_one_is_no_verdict() -> None:

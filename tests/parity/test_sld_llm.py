@@ -38,6 +38,8 @@ def cases(request: pytest.FixtureRequest) -> dict[str, dict[str, Any]]:
         content = json.loads(path.read_text(encoding="utf-8"))
         listed = content["cases"] if isinstance(content, dict) else content
         found |= {case["case"]: case for case in listed if case["case"].startswith(PREFIXES)}
+    if not found:
+        pytest.skip(f"{folder} has no cases of this kind")
     return found
 
 

@@ -124,7 +124,7 @@ class Solver:
             "steps_offset": 1,
             "timestep_spacing": "leading",
             # The multistep formula then mixes outputs of the model's own kind. Mixing the noises that velocities mean would magnify
-            # their errors where there is little signal: on the toybox, 80 instead of 90 % right pictures.
+            # their errors where there is little signal.
             "prediction_type": base.config.prediction_type,
         }
         self._scheduler = (

@@ -19,10 +19,20 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
 
 
+def golden_folder(config: pytest.Config) -> Path:
+    """The folder of `--goldens`."""
+    return Path(config.getoption("--goldens", default=str(DATA)))
+
+
 def sld_cases(folder: Path, prefixes: tuple[str, ...]) -> list[dict[str, Any]]:
-    """Cases of all `sld_cases*.json` whose name begins with one of the prefixes."""
+    """Cases of SLD whose name begins with one of the prefixes.
+
+    They are in the folder's `sld_cases*.json`; a folder of other goldens has none of these files, and then the shipped ones count.
+    """
+    paths = sorted(folder.glob("sld_cases*.json")) or sorted(DATA.glob("sld_cases*.json"))
+    assert paths, f"no sld_cases*.json in {folder} or {DATA}"
     found: dict[str, dict[str, Any]] = {}
-    for path in sorted(folder.glob("sld_cases*.json")):
+    for path in paths:
         content = json.loads(path.read_text(encoding="utf-8"))
         for case in content["cases"] if isinstance(content, dict) else content:
             if case["case"].startswith(prefixes):
@@ -31,10 +41,10 @@ def sld_cases(folder: Path, prefixes: tuple[str, ...]) -> list[dict[str, Any]]:
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    folder = golden_folder(metafunc.config)
     if "diffusion_case" in metafunc.fixturenames:
-        folder = Path(metafunc.config.getoption("--goldens", default=str(DATA)))
         cases = sld_cases(folder, tuple(metafunc.module.CASES))
         metafunc.parametrize("diffusion_case", cases, ids=[case["case"] for case in cases])
     if "instance_goldens" in metafunc.fixturenames:
-        sets = golden_sets(Path(metafunc.config.getoption("--goldens", default=str(DATA))))
+        sets = golden_sets(folder) or golden_sets(DATA)
         metafunc.parametrize("instance_goldens", sets, ids=[found.name for found in sets])

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from parity.conftest import DATA, golden_folder
 from safetensors.numpy import load_file
 
 from llmgen.evaluate.attribute_binding import (
@@ -33,7 +34,6 @@ from llmgen.evaluate.points_in_mask import (
     run_lengths,
 )
 
-DATA = Path(__file__).parents[1] / "data"
 NO_POINTS = np.zeros((0, 2), dtype=np.int64)
 
 
@@ -49,7 +49,7 @@ class Golden:
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    folder = Path(metafunc.config.getoption("--goldens", default=None) or DATA)
+    folder = golden_folder(metafunc.config)
     paths = sorted(folder.glob("instancediffusion_eval*.json")) or sorted(DATA.glob("instancediffusion_eval*.json"))
     metafunc.parametrize("golden", [Golden(path) for path in paths], ids=[path.stem for path in paths])
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from parity.conftest import golden_folder
 
 from llmgen.artifacts import Record
 from llmgen.formats.instancediffusion import read_instancediffusion, write_instancediffusion
@@ -16,7 +17,7 @@ from llmgen.vision.boxes import center, to_unit
 
 @pytest.fixture(scope="module")
 def goldens(request: pytest.FixtureRequest) -> Path:
-    folder = Path(request.config.getoption("--goldens", default=None) or ".")
+    folder = golden_folder(request.config)
     if not (folder / "instancediffusion_inputs.json").is_file():
         pytest.skip("needs --goldens DIR with instancediffusion_inputs.json")
     return folder

@@ -1,12 +1,11 @@
 """Every tensor of the published checkpoint has one place, at full size, on the meta device."""
 
 import json
-from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
-from parity.conftest import DATA
+from parity.conftest import DATA, golden_folder
 
 from llmgen.diffusion.instances.checkpoint import PUBLISHED, build_components
 from llmgen.diffusion.instances.conversion import convert, empty_components, target
@@ -17,7 +16,7 @@ NAME = "instancediffusion_keys.json"
 
 @pytest.fixture(scope="module")
 def keys(request: pytest.FixtureRequest) -> dict[str, Any]:
-    path = Path(request.config.getoption("--goldens", default=str(DATA))) / NAME
+    path = golden_folder(request.config) / NAME
     return json.loads((path if path.is_file() else DATA / NAME).read_text(encoding="utf-8"))["keys"]
 
 

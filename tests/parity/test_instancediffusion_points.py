@@ -7,11 +7,10 @@ from typing import Any
 
 import numpy as np
 import pytest
+from parity.conftest import DATA, golden_folder
 from safetensors import safe_open
 
 from llmgen.vision.mask_points import polygon_from_mask, scribble_from_mask, unit_points
-
-DATA = Path(__file__).parents[1] / "data"
 
 
 def cases_of(folder: Path) -> list[tuple[Path, dict[str, Any]]]:
@@ -29,7 +28,7 @@ def cases_of(folder: Path) -> list[tuple[Path, dict[str, Any]]]:
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "point_case" in metafunc.fixturenames:
-        folder = Path(metafunc.config.getoption("--goldens", default=None) or DATA)
+        folder = golden_folder(metafunc.config)
         cases = cases_of(folder) or cases_of(DATA)
         metafunc.parametrize("point_case", cases, ids=[f"{path.stem}-{case['case']}" for path, case in cases])
 
@@ -58,7 +57,7 @@ def test_demo_masks(request: pytest.FixtureRequest) -> None:
     from llmgen.artifacts import Mask
     from llmgen.vision.masks import decode_mask, mask_bounds
 
-    folder = Path(request.config.getoption("--goldens", default=None) or DATA)
+    folder = golden_folder(request.config)
     path = folder / "instancediffusion_inputs.json"
     demos = folder.parent / "data" / "instancediffusion"
     if not path.is_file() or not demos.is_dir():

@@ -1,11 +1,10 @@
 """Detection, boxes and masks give what the public reference of SLD gave (and mend what it got wrong)."""
 
-import json
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from parity.conftest import golden_folder, sld_cases
 
 from llmgen.detect.merging import Demand, Hit, attributed_phrase, expected_counts, merge_passes
 from llmgen.vision.boxes import (
@@ -20,7 +19,6 @@ from llmgen.vision.boxes import (
 from llmgen.vision.masks import choose_drawn_mask, dilate, sample_cells, union_masks
 from llmgen.vision.queries import phrase_query
 
-DATA = Path(__file__).parents[1] / "data"
 PREFIXES = {
     "test_counts_and_queries": ("register",),
     "test_merge": ("merge",),
@@ -51,22 +49,12 @@ MENDED = {
 }
 
 
-def cases_of(folder: Path) -> list[dict[str, Any]]:
-    """All cases in a folder's `sld_cases*.json`."""
-    found: list[dict[str, Any]] = []
-    for path in sorted(folder.glob("sld_cases*.json")):
-        content = json.loads(path.read_text(encoding="utf-8"))
-        found += content["cases"] if isinstance(content, dict) else content
-    return found
-
-
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "case" not in metafunc.fixturenames:
         return
     prefixes = PREFIXES[metafunc.function.__name__]
-    folder = Path(metafunc.config.getoption("--goldens", default=None) or DATA)
-    cases = {case["case"]: case for case in cases_of(folder) or cases_of(DATA)}
-    chosen = [case for name, case in cases.items() if name.startswith(prefixes) and name not in NOT_AS_RECORDED]
+    cases = sld_cases(golden_folder(metafunc.config), prefixes)
+    chosen = [case for case in cases if case["case"] not in NOT_AS_RECORDED]
     assert chosen
     metafunc.parametrize("case", chosen, ids=[case["case"] for case in chosen])
 

@@ -2,10 +2,10 @@
 
 import json
 from collections import Counter
-from pathlib import Path
 from typing import Any
 
 import pytest
+from parity.conftest import golden_folder, sld_cases
 
 from llmgen.artifacts import Instance, Layout
 from llmgen.evaluate.benchmark import lmd_prompts
@@ -22,7 +22,6 @@ from llmgen.llm.words import with_article
 from llmgen.vision.boxes import xywh_to_xyxy
 from llmgen.vision.queries import phrase_query
 
-DATA = Path(__file__).parents[1] / "data"
 TWO_NOUNS = "rule_numeracy_two_nouns_defect_reads_first_pair_only"
 NOT_AS_RECORDED = frozenset({TWO_NOUNS})
 PREFIXES = {
@@ -32,22 +31,12 @@ PREFIXES = {
 }
 
 
-def cases_of(folder: Path) -> list[dict[str, Any]]:
-    """All cases in a folder's `sld_cases*.json`."""
-    found: list[dict[str, Any]] = []
-    for path in sorted(folder.glob("sld_cases*.json")):
-        content = json.loads(path.read_text(encoding="utf-8"))
-        found += content["cases"] if isinstance(content, dict) else content
-    return found
-
-
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "case" not in metafunc.fixturenames:
         return
     prefixes = PREFIXES[metafunc.function.__name__]
-    folder = Path(metafunc.config.getoption("--goldens", default=None) or DATA)
-    cases = {case["case"]: case for case in cases_of(folder) or cases_of(DATA)}
-    chosen = [case for name, case in cases.items() if name.startswith(prefixes) and name not in NOT_AS_RECORDED]
+    cases = sld_cases(golden_folder(metafunc.config), prefixes)
+    chosen = [case for case in cases if case["case"] not in NOT_AS_RECORDED]
     assert chosen
     metafunc.parametrize("case", chosen, ids=[case["case"] for case in chosen])
 
@@ -98,10 +87,9 @@ def test_the_400_prompts(case: dict[str, Any]) -> None:
 
 @pytest.mark.parametrize("model", ["gpt-3.5-turbo", "gpt-4"])
 def test_scores_of_published_layouts(model: str, request: pytest.FixtureRequest) -> None:
-    goldens = request.config.getoption("--goldens", default=None)
-    path = next(Path(goldens).rglob(f"layouts_{model}.json"), None) if goldens else None
-    if path is None:
-        pytest.skip("needs --goldens DIR with the published layouts")
+    path = golden_folder(request.config).parent / "data" / "lmd" / f"layouts_{model}.json"
+    if not path.is_file():
+        pytest.skip("needs the published layouts, which are not ours to ship, in ../data/lmd of --goldens DIR")
     published = json.loads(path.read_text(encoding="utf-8"))
     failing = []
     for entry, kind in zip(published, (p.type for p in lmd_prompts()), strict=True):

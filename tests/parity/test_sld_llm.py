@@ -4,10 +4,10 @@ The cases lie in the files `sld_cases*.json` of the golden folder (`--goldens DI
 """
 
 import json
-from pathlib import Path
 from typing import Any
 
 import pytest
+from parity.conftest import golden_folder, sld_cases
 
 from llmgen.errors import ModelError
 from llmgen.llm.conditioning import word_layout
@@ -32,15 +32,7 @@ def plain(value: Any) -> Any:
 
 @pytest.fixture(scope="module")
 def cases(request: pytest.FixtureRequest) -> dict[str, dict[str, Any]]:
-    folder = Path(request.config.getoption("--goldens", default=None) or Path(__file__).parents[1] / "data")
-    found: dict[str, dict[str, Any]] = {}
-    for path in sorted(folder.glob("sld_cases*.json")):
-        content = json.loads(path.read_text(encoding="utf-8"))
-        listed = content["cases"] if isinstance(content, dict) else content
-        found |= {case["case"]: case for case in listed if case["case"].startswith(PREFIXES)}
-    if not found:
-        pytest.skip(f"{folder} has no cases of this kind")
-    return found
+    return {case["case"]: case for case in sld_cases(golden_folder(request.config), PREFIXES)}
 
 
 def of_kind(cases: dict[str, dict[str, Any]], prefix: str) -> list[dict[str, Any]]:

@@ -112,7 +112,7 @@ def random_model(size: str, device: str, dtype: torch.dtype) -> Model:
     from diffusers import AutoencoderTiny, DDIMScheduler, StableDiffusionPipeline, UNet2DConditionModel
     from transformers import CLIPTextConfig, CLIPTextModel
 
-    from llmgen.toybox.tokenizer import build_tokenizer
+    from llmgen.toybox.models.tokenizer import build_tokenizer
 
     quiet_libraries()
     torch.manual_seed(SEED)

@@ -27,9 +27,9 @@ from llmgen.engine.context import StageContext
 from llmgen.engine.local import run_stage
 from llmgen.presets import load_preset
 from llmgen.registry import resolve
-from llmgen.toybox.judge import JudgedObject, ToyboxJudge
-from llmgen.toybox.vocabulary import BACKGROUND_PHRASES, BACKGROUNDS, COLORS, NOUNS, object_phrase
-from llmgen.toybox.world import Kind, Scene, SceneObject, place, render_image
+from llmgen.toybox.models.judge import JudgedObject, ToyboxJudge
+from llmgen.toybox.world.scenes import Kind, Scene, SceneObject, place, render_image
+from llmgen.toybox.world.vocabulary import BACKGROUND_PHRASES, BACKGROUNDS, COLORS, NOUNS, object_phrase
 from llmgen.vision.images import ImageStore
 
 HELD_OUT_SEED = 20_261_121

@@ -31,10 +31,10 @@ from llmgen.engine.local import run_stage
 from llmgen.evaluate.summary import summarize
 from llmgen.presets import load_preset
 from llmgen.registry import resolve
-from llmgen.toybox.instance_batches import draw_scribble
-from llmgen.toybox.instance_progress import found_in_place
-from llmgen.toybox.judge import ToyboxJudge
-from llmgen.toybox.world import SIZE, Scene, render
+from llmgen.toybox.models.judge import ToyboxJudge
+from llmgen.toybox.recipes.instance_batches import draw_scribble
+from llmgen.toybox.recipes.instance_progress import found_in_place
+from llmgen.toybox.world.scenes import SIZE, Scene, render
 from llmgen.vision.images import ImageStore
 from llmgen.vision.masks import encode_mask
 
@@ -159,7 +159,7 @@ def draw_picture(layouts: Sequence[Layout | None], shown: dict[str, list[np.ndar
 
 def draw_layout(layout: Layout, use: Sequence[str]) -> Image.Image:
     """What a way is told, in the colours of the objects."""
-    from llmgen.toybox.vocabulary import COLORS
+    from llmgen.toybox.world.vocabulary import COLORS
     from llmgen.vision.masks import decode_mask
 
     image = Image.new("RGB", (layout.width, layout.height), (238, 238, 242))

@@ -33,8 +33,8 @@ from llmgen.engine.local import run_stage
 from llmgen.evaluate.summary import mcnemar
 from llmgen.presets import load_preset
 from llmgen.registry import resolve
-from llmgen.toybox.captions import PROMPT_TYPES, Prompt
-from llmgen.toybox.judge import ToyboxJudge
+from llmgen.toybox.models.judge import ToyboxJudge
+from llmgen.toybox.world.captions import PROMPT_TYPES, Prompt
 from llmgen.vision.images import ImageStore
 
 STUDY_PER_TYPE, ABLATION_PER_TYPE = 50, 15

@@ -6,7 +6,7 @@
 
 Pictures are drawn from the prompt alone; only `correct` sees boxes, and only those of its own detector and planner. A picture counts as
 right when the judge, which no stage uses, finds exactly the named things in exact counts and colours, nothing besides, and every relation
-true (`llmgen.toybox.truth.is_right`).
+true (`llmgen.toybox.world.truth.is_right`).
 """
 
 import argparse
@@ -30,9 +30,9 @@ from llmgen.engine.context import StageContext
 from llmgen.engine.local import StageResult, run_stage
 from llmgen.presets import load_preset
 from llmgen.registry import resolve
-from llmgen.toybox.captions import PROMPT_TYPES, Prompt, sample_prompt
-from llmgen.toybox.judge import ToyboxJudge
-from llmgen.toybox.truth import Sighting, is_right
+from llmgen.toybox.models.judge import ToyboxJudge
+from llmgen.toybox.world.captions import PROMPT_TYPES, Prompt, sample_prompt
+from llmgen.toybox.world.truth import Sighting, is_right
 from llmgen.vision.images import ImageStore
 
 HELD_OUT_SEED = 20_261_120

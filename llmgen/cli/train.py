@@ -60,7 +60,7 @@ def _train(
     # A recipe without a seed of its own choice keeps the one it shipped with.
     import importlib
 
-    recipe = importlib.import_module(f"llmgen.toybox.train_{model}")
+    recipe = importlib.import_module(f"llmgen.toybox.recipes.{model}")
     chosen = {} if seed is None else {"seed": seed}
     recipe.run(folder, minutes=minutes, steps=steps, device=device, resume=resume, **chosen)
 
@@ -68,7 +68,7 @@ def _train(
 def _show_quality(count: int, device: str, as_json: bool) -> None:
     from dataclasses import asdict
 
-    from llmgen.toybox.evaluate import Row, quality_table
+    from llmgen.toybox.recipes.evaluate import Row, quality_table
 
     rows: list[Row] = []
     for row in quality_table(count=count, device=device):

@@ -17,8 +17,8 @@ from llmgen.artifacts import (
     Layout,
     MoveEdit,
 )
-from llmgen.llm.corrections import free_id
-from llmgen.llm.words import bare, singularize
+from llmgen.llm.english.words import bare, singularize
+from llmgen.llm.planning.corrections import free_id
 from llmgen.vision.boxes import BoxTuple, clip, iou
 
 IN_PLACE_IOU = 0.5

@@ -23,7 +23,7 @@ from llmgen.diffusion.inversion import Convention, invert
 from llmgen.diffusion.latents import decode_latents
 from llmgen.diffusion.sampling import sample
 from llmgen.diffusion.text import TextEncoder
-from llmgen.llm.words import with_article
+from llmgen.llm.english.words import with_article
 from llmgen.vision.protocols import Segmenter
 
 DIFFEDIT_INVERSION_GUIDANCE = 7.5

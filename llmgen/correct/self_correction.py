@@ -36,9 +36,9 @@ from llmgen.diffusion.grounding import grounding_slots
 from llmgen.diffusion.prompts import scene_prompt, warn_of_limits
 from llmgen.engine.seeds import derive_seed
 from llmgen.errors import InputError
+from llmgen.llm.english.words import singularize
 from llmgen.llm.planner import Planner
 from llmgen.llm.recorded import RecordedPlanner, replies_in_wait
-from llmgen.llm.words import singularize
 
 if TYPE_CHECKING:
     from llmgen.engine.context import StageContext

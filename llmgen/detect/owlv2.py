@@ -19,9 +19,9 @@ from llmgen.detect.merging import (
 )
 from llmgen.engine.stage import StageConfig
 from llmgen.errors import InputError
-from llmgen.llm.grammar import head_noun
+from llmgen.llm.english.grammar import head_noun
+from llmgen.llm.english.words import singularize
 from llmgen.llm.reading import read_parse_reply
-from llmgen.llm.words import singularize
 from llmgen.vision.masks import best_masks, encode_mask
 from llmgen.vision.queries import phrase_query
 

@@ -23,7 +23,7 @@ from llmgen.evaluate.attribute_binding import (
     local_score,
 )
 from llmgen.evaluate.scores import merge_scores, pictures_to_score
-from llmgen.llm.grammar import head_noun
+from llmgen.llm.english.grammar import head_noun
 from llmgen.vision.protocols import PhraseScorer
 
 if TYPE_CHECKING:

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from llmgen.artifacts import PromptEntry
-from llmgen.llm.words import number_word, pluralize, with_article
+from llmgen.llm.english.words import number_word, pluralize, with_article
 
 PREFIX = "A realistic photo of a scene"
 NOUNS = ("backpack", "book", "bottle", "bowl", "car", "cat", "chair", "cup", "dog", "laptop")

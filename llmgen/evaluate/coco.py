@@ -10,7 +10,7 @@ from llmgen.engine.stage import StageConfig
 from llmgen.evaluate.average_precision import ScoredPicture, f1_at, found_boxes, wanted_boxes
 from llmgen.evaluate.scores import check_mask, looks_to_score, merge_scores
 from llmgen.evaluate.verdict import prompt_type
-from llmgen.llm.grammar import read_prompt
+from llmgen.llm.english.grammar import read_prompt
 
 if TYPE_CHECKING:
     from llmgen.engine.context import StageContext

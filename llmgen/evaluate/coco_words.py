@@ -1,6 +1,6 @@
 """Everyday words for COCO's 80 classes, so that "a man" in a reply meets a planned person."""
 
-from llmgen.llm.words import singularize
+from llmgen.llm.english.words import singularize
 
 #: Class to single words that name it, all in the singular. Words that name several classes are left out.
 _WORDS = {

@@ -20,7 +20,7 @@ from llmgen.evaluate.grounding_boxes import (
     recall,
 )
 from llmgen.evaluate.scores import Look, looks_to_score, merge_scores
-from llmgen.llm.grammar import head_noun
+from llmgen.llm.english.grammar import head_noun
 
 if TYPE_CHECKING:
     from llmgen.engine.context import StageContext

@@ -22,7 +22,7 @@ from llmgen.evaluate.verdict import (
     plain_phrases,
     prompt_type,
 )
-from llmgen.llm.grammar import PromptMeaning, read_prompt
+from llmgen.llm.english.grammar import PromptMeaning, read_prompt
 from llmgen.vision.boxes import BoxTuple, suppress_overlaps_by_label
 from llmgen.vision.protocols import PhraseDetector
 from llmgen.vision.queries import phrase_query

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from llmgen.artifacts import Detection, Layout
-from llmgen.llm.grammar import Ordering, PromptMeaning, WantedObject, read_phrase
-from llmgen.llm.words import pluralize
+from llmgen.llm.english.grammar import Ordering, PromptMeaning, WantedObject, read_phrase
+from llmgen.llm.english.words import pluralize
 from llmgen.vision.boxes import BoxTuple, center
 
 PROMPT_TYPES = ("negation", "numeracy", "attribution", "spatial")

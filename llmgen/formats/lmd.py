@@ -14,7 +14,7 @@ from pydantic import ValidationError
 from llmgen.artifacts import Instance, Kind, Layout, Record, Reply
 from llmgen.errors import InputError, LlmgenError
 from llmgen.formats.collected import Collected, as_list, named_boxes, texts
-from llmgen.llm.grammar import read_phrase
+from llmgen.llm.english.grammar import read_phrase
 from llmgen.llm.legacy import LMD_CANVAS_PX, filter_boxes, parse_layout_reply
 from llmgen.llm.reading import nouns_of
 

@@ -32,7 +32,7 @@ from llmgen.engine.seeds import derive_seed
 from llmgen.generate.canvas import group_by_canvas, layout_of, with_first_picture
 from llmgen.generate.lmd_settings import LayoutGenerateConfig
 from llmgen.generate.wording import WordedLayout, word
-from llmgen.llm.conditioning import ObjectText
+from llmgen.llm.planning.conditioning import ObjectText
 from llmgen.vision.boxes import BoxTuple, clip, to_pixels
 from llmgen.vision.masks import BoolMask, cell_coverage, choose_drawn_mask, mask_iou
 from llmgen.vision.masks import box_mask as pixels_in_box

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from llmgen.artifacts import Layout
 from llmgen.diffusion.guidance import GuidedPhrase, phrase_places
 from llmgen.diffusion.text import TextEncoder
-from llmgen.llm.conditioning import LayoutText, word_layout
+from llmgen.llm.planning.conditioning import LayoutText, word_layout
 from llmgen.vision.boxes import to_unit
 
 

@@ -9,7 +9,7 @@ from llmgen.artifacts import Detection, Instance, Layout, Mask, Record
 from llmgen.engine.stage import StageConfig
 from llmgen.errors import InputError
 from llmgen.layout.planned import PlannedLayout
-from llmgen.llm.grammar import read_phrase
+from llmgen.llm.english.grammar import read_phrase
 from llmgen.vision.boxes import BoxTuple
 from llmgen.vision.masks import decode_mask, encode_mask
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, ClassVar
 from llmgen.artifacts import Kind, Layout, ModelUse, Record, Stage
 from llmgen.engine.stage import StageConfig
 from llmgen.errors import InputError
-from llmgen.llm.grammar import read_phrase
+from llmgen.llm.english.grammar import read_phrase
 
 if TYPE_CHECKING:
     from llmgen.engine.context import StageContext

@@ -10,12 +10,12 @@ from typing import Any, Final
 
 from llmgen.artifacts import Instance, Layout
 from llmgen.errors import ModelError
-from llmgen.llm.grammar import read_phrase
+from llmgen.llm.english.grammar import read_phrase
+from llmgen.llm.english.words import bare, pluralize
 from llmgen.llm.reading import find_json, noted, nouns_of, shown, validated
 from llmgen.llm.repair import mend_boxes
 from llmgen.llm.replies import clean_noun, wire_box, xyxy
 from llmgen.llm.schemas import InstancesPlan, PlannedInstance
-from llmgen.llm.words import bare, pluralize
 
 MOST_INSTANCES: Final = 30
 """Slots of the published InstanceDiffusion."""

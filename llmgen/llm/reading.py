@@ -10,7 +10,8 @@ from pydantic import ValidationError
 
 from llmgen.artifacts import Detection
 from llmgen.errors import ModelError
-from llmgen.llm.grammar import head_noun, read_phrase
+from llmgen.llm.english.grammar import head_noun, read_phrase
+from llmgen.llm.english.phrases import tokenize
 from llmgen.llm.legacy import (
     LMD_CANVAS_PX,
     NamedBox,
@@ -19,7 +20,6 @@ from llmgen.llm.legacy import (
     parse_spot_reply,
     parse_update_reply,
 )
-from llmgen.llm.phrases import tokenize
 from llmgen.llm.repair import repair_layout, repair_parsed, repair_update
 from llmgen.llm.replies import clean_noun, wire_box
 from llmgen.llm.schemas import (

@@ -13,7 +13,8 @@ from llmgen.artifacts import (
     Layout,
     MoveEdit,
 )
-from llmgen.llm.grammar import PromptMeaning
+from llmgen.llm.english.grammar import PromptMeaning
+from llmgen.llm.english.words import bare, pluralize, singularize, with_article
 from llmgen.llm.schemas import (
     ChangedObject,
     LayoutPlan,
@@ -25,7 +26,6 @@ from llmgen.llm.schemas import (
     PlannedObject,
     WireBox,
 )
-from llmgen.llm.words import bare, pluralize, singularize, with_article
 
 BoxXyxy = tuple[float, float, float, float]
 

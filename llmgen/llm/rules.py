@@ -6,16 +6,16 @@ from collections.abc import Sequence
 
 from llmgen.artifacts import Detection, EditPlan, Instance, Layout, Reply
 from llmgen.errors import InputError
-from llmgen.llm.corrections import correct
-from llmgen.llm.editing import plan_edits
-from llmgen.llm.grammar import PromptMeaning, read_prompt
+from llmgen.llm.english.grammar import PromptMeaning, read_prompt
+from llmgen.llm.english.instructions import parsed_from_instruction, read_instruction
+from llmgen.llm.english.words import pluralize, with_article
 from llmgen.llm.instances import instances_of_layout
-from llmgen.llm.instructions import parsed_from_instruction, read_instruction
-from llmgen.llm.placement import MOST, Canvas, Demand, Rules, place, place_on_grid, wished_size
+from llmgen.llm.planning.corrections import correct
+from llmgen.llm.planning.editing import plan_edits
+from llmgen.llm.planning.placement import MOST, Canvas, Demand, Rules, place, place_on_grid, wished_size
+from llmgen.llm.planning.wanted import wanted_objects
 from llmgen.llm.replies import parsed_from_meaning, plan_of_layout, update_of_plan
 from llmgen.llm.schemas import ParsedPrompt
-from llmgen.llm.wanted import wanted_objects
-from llmgen.llm.words import pluralize, with_article
 
 _FEW = 4
 """Up to so many boxes are strewn; more go on a grid."""

@@ -1,1 +1,7 @@
-"""A small picture-book world and the models really trained on it, so that everything runs with nothing downloaded."""
+"""The toybox: a picture-book world and small models trained on it, bundled with the package."""
+
+from pathlib import Path
+from typing import Final
+
+WEIGHTS: Final = Path(__file__).parent / "weights"
+"""The bundled checkpoints."""

@@ -12,8 +12,8 @@ from llmgen.engine.context import StageContext
 from llmgen.engine.local import run_stage
 from llmgen.presets import load_preset
 from llmgen.registry import resolve
-from llmgen.toybox.judge import ToyboxJudge
-from llmgen.toybox.world import Scene, SceneObject, render_image
+from llmgen.toybox.models.judge import ToyboxJudge
+from llmgen.toybox.world.scenes import Scene, SceneObject, render_image
 from llmgen.vision.images import ImageStore
 
 SCENE = Scene(
@@ -56,7 +56,7 @@ def test_a_ball_turns_blue_and_a_star_goes(tmp_path: Path) -> None:
 
 
 def _drawn() -> npt.NDArray[np.uint8]:
-    from llmgen.toybox.sprites import sprite
+    from llmgen.toybox.world.sprites import sprite
 
     # Boxes are as large as the drawings; the scene above only says where they begin.
     fitted = []

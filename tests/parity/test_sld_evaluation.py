@@ -17,8 +17,8 @@ from llmgen.evaluate.verdict import (
     plain_phrases,
     prompt_type,
 )
-from llmgen.llm.grammar import read_prompt
-from llmgen.llm.words import with_article
+from llmgen.llm.english.grammar import read_prompt
+from llmgen.llm.english.words import with_article
 from llmgen.vision.boxes import xywh_to_xyxy
 from llmgen.vision.queries import phrase_query
 

@@ -5,11 +5,11 @@ import random
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from llmgen.llm.grammar import PromptMeaning, read_phrase, read_prompt
-from llmgen.llm.words import pluralize, singularize, with_article
-from llmgen.toybox.captions import PROMPT_TYPES, PromptType, sample_caption, sample_prompt
-from llmgen.toybox.truth import Truth
-from llmgen.toybox.world import sample_scene
+from llmgen.llm.english.grammar import PromptMeaning, read_phrase, read_prompt
+from llmgen.llm.english.words import pluralize, singularize, with_article
+from llmgen.toybox.world.captions import PROMPT_TYPES, PromptType, sample_caption, sample_prompt
+from llmgen.toybox.world.scenes import sample_scene
+from llmgen.toybox.world.truth import Truth
 
 WORDS = st.sampled_from(
     "a an the two 3 no without with and or , . ; : | on in of to left right above below top is are one red blue small "

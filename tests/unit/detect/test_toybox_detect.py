@@ -12,8 +12,8 @@ from llmgen.artifacts import Record
 from llmgen.detect.owlv2 import Owlv2Detect
 from llmgen.engine.context import StageContext
 from llmgen.presets import load_preset
-from llmgen.toybox.captions import PROMPT_TYPES, sample_prompt
-from llmgen.toybox.world import render
+from llmgen.toybox.world.captions import PROMPT_TYPES, sample_prompt
+from llmgen.toybox.world.scenes import render
 from llmgen.vision.images import ImageStore
 from llmgen.vision.masks import decode_mask, mask_iou
 

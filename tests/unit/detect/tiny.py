@@ -7,7 +7,7 @@ from segment_anything.modeling import Sam
 from transformers import Owlv2Config, Owlv2ForObjectDetection, Owlv2ImageProcessor, Owlv2Processor
 
 from llmgen.diffusion.segmentation import SamConfig, build_sam
-from llmgen.toybox.tokenizer import build_tokenizer
+from llmgen.toybox.models.tokenizer import build_tokenizer
 
 TINY_SAM = SamConfig(
     image_size=64,

@@ -10,7 +10,7 @@ from transformers import CLIPConfig, CLIPImageProcessor, CLIPModel, CLIPProcesso
 
 from llmgen.diffusion.phrase_scoring import ClipPhraseScorer, DetectorPhraseScorer
 from llmgen.presets import load_preset
-from llmgen.toybox.tokenizer import build_tokenizer
+from llmgen.toybox.models.tokenizer import build_tokenizer
 from llmgen.vision.protocols import PhraseHit
 
 CROPS = [Image.new("RGB", (w, h), color) for w, h, color in ((20, 30, "red"), (40, 8, "blue"), (9, 9, "white"))]
@@ -79,7 +79,7 @@ def test_a_detector_gives_its_best_hit_and_sees_a_margin() -> None:
 
 def test_the_toybox_fills_the_role_with_the_judge_that_no_loop_asks() -> None:
     from llmgen.diffusion.loading import ModelPool
-    from llmgen.toybox.world import render, sample_scene
+    from llmgen.toybox.world.scenes import render, sample_scene
 
     models = ModelPool(load_preset("toybox"), device="cpu", dtype="float32")
     scorer = models.phrase_scorer("clip")

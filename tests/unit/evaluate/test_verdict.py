@@ -11,7 +11,7 @@ from llmgen.evaluate.verdict import (
     plain_phrases,
     prompt_type,
 )
-from llmgen.llm.grammar import read_prompt
+from llmgen.llm.english.grammar import read_prompt
 
 SIZE = (128, 128)
 Thing = tuple[str, tuple[float, float]]

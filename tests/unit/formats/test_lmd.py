@@ -8,7 +8,7 @@ from llmgen.artifacts import Record
 from llmgen.errors import InputError
 from llmgen.evaluate.verdict import found_in_layout, judge_found
 from llmgen.formats.lmd import read_lmd
-from llmgen.llm.grammar import read_prompt
+from llmgen.llm.english.grammar import read_prompt
 
 ONE_CAT = "[('a cat', [10, 20, 100, 200])]\nBackground prompt: A realistic scene\nNegative prompt: None"
 NO_DOGS = "[]\nBackground prompt: A realistic scene\nNegative prompt: dogs, red birds"

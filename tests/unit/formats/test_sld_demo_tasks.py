@@ -10,7 +10,7 @@ from PIL import Image
 from llmgen.artifacts import Detection, Record
 from llmgen.errors import ModelError
 from llmgen.formats.sld import clamp_unit_box, read_sld
-from llmgen.llm.grammar import read_phrase
+from llmgen.llm.english.grammar import read_phrase
 from llmgen.llm.planner import Planner
 from llmgen.llm.recorded import RecordedPlanner, replies_in_wait
 from llmgen.vision.boxes import xywh_to_xyxy

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from llmgen.artifacts import Detection, EditPlan, Layout
 from llmgen.errors import InputError
 from llmgen.llm.rules import RulesPlanner
-from llmgen.toybox.captions import PROMPT_TYPES, sample_prompt
-from llmgen.toybox.truth import Sighting, is_right
+from llmgen.toybox.world.captions import PROMPT_TYPES, sample_prompt
+from llmgen.toybox.world.truth import Sighting, is_right
 
 Box = tuple[float, float, float, float]
 LEFT: Box = (8, 44, 48, 84)

@@ -2,7 +2,7 @@ import itertools
 
 import pytest
 
-from llmgen.llm.grammar import (
+from llmgen.llm.english.grammar import (
     DEFAULT_BACKGROUND,
     Ordering,
     PromptMeaning,
@@ -12,7 +12,7 @@ from llmgen.llm.grammar import (
     read_phrase,
     read_prompt,
 )
-from llmgen.llm.words import bare, is_plural, number_word, pluralize, singularize, with_article
+from llmgen.llm.english.words import bare, is_plural, number_word, pluralize, singularize, with_article
 
 CLASSES = ("backpack", "book", "bottle", "bowl", "car", "cat", "chair", "cup", "dog", "laptop")
 COLORS = ("red", "orange", "yellow", "green", "blue", "purple", "pink", "brown", "black", "white", "gray")

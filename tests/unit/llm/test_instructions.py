@@ -6,8 +6,8 @@ import pytest
 
 from llmgen.artifacts import AddEdit, ChangeAttributeEdit, DeleteEdit, Detection, EditPlan, MoveEdit
 from llmgen.errors import InputError
-from llmgen.llm.editing import changed_attributes
-from llmgen.llm.instructions import parsed_from_instruction, read_instruction
+from llmgen.llm.english.instructions import parsed_from_instruction, read_instruction
+from llmgen.llm.planning.editing import changed_attributes
 from llmgen.llm.reading import read_update_reply
 from llmgen.llm.replies import plan_of_update
 from llmgen.llm.rules import RulesPlanner

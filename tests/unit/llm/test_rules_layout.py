@@ -6,8 +6,8 @@ import pytest
 from llmgen.artifacts import Layout
 from llmgen.errors import InputError
 from llmgen.llm.rules import RulesPlanner
-from llmgen.toybox.captions import PROMPT_TYPES, sample_prompt
-from llmgen.toybox.truth import Sighting, is_right
+from llmgen.toybox.world.captions import PROMPT_TYPES, sample_prompt
+from llmgen.toybox.world.truth import Sighting, is_right
 
 
 def plan(prompt: str, size: int = 128, seed: int = 0) -> Layout:

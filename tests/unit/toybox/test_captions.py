@@ -4,11 +4,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from llmgen.toybox.captions import PROMPT_TYPES, PromptType, sample_caption, sample_prompt, sample_vague_caption
-from llmgen.toybox.tokenizer import MAX_LENGTH, build_tokenizer
-from llmgen.toybox.truth import Demand, Placed, Sighting, Truth, is_right, sightings_of_scene, truth_of_scene
-from llmgen.toybox.vocabulary import NOUNS, PLURALS, object_phrase, words
-from llmgen.toybox.world import sample_scene
+from llmgen.toybox.models.tokenizer import MAX_LENGTH, build_tokenizer
+from llmgen.toybox.world.captions import PROMPT_TYPES, PromptType, sample_caption, sample_prompt, sample_vague_caption
+from llmgen.toybox.world.scenes import sample_scene
+from llmgen.toybox.world.truth import Demand, Placed, Sighting, Truth, is_right, sightings_of_scene, truth_of_scene
+from llmgen.toybox.world.vocabulary import NOUNS, PLURALS, object_phrase, words
 
 seeds = st.integers(0, 2**32 - 1)
 TOKENIZER = build_tokenizer()

@@ -8,9 +8,9 @@ from torchvision.ops import box_iou
 from transformers import Owlv2ForObjectDetection, Owlv2Processor
 
 import llmgen.toybox
-from llmgen.toybox.quality import detector_quality, find_phrases
-from llmgen.toybox.sprites import sprite
-from llmgen.toybox.world import Scene, SceneObject, render
+from llmgen.toybox.recipes.quality import detector_quality, find_phrases
+from llmgen.toybox.world.scenes import Scene, SceneObject, render
+from llmgen.toybox.world.sprites import sprite
 
 WEIGHTS = Path(llmgen.toybox.__file__).parent / "weights" / "detector"
 

@@ -6,13 +6,13 @@ import pytest
 import torch
 
 from llmgen.diffusion.instances.unifusion import FORMATS, InstanceGrounding
-from llmgen.toybox.export import export_instances
-from llmgen.toybox.instance_batches import draw_polygon, draw_scribble, ground_scenes
-from llmgen.toybox.train_diffusion import DiffusionRecipe
-from llmgen.toybox.train_instances import InstanceParts, InstanceRecipe, load_average, run
-from llmgen.toybox.unet import build_unet, paint_boxes
-from llmgen.toybox.unifusion import ToyboxUniFusion
-from llmgen.toybox.world import SIZE, Scene, render, sample_scene
+from llmgen.toybox.models.unet import build_unet, paint_boxes
+from llmgen.toybox.models.unifusion import ToyboxUniFusion
+from llmgen.toybox.recipes.diffusion import DiffusionRecipe
+from llmgen.toybox.recipes.export import export_instances
+from llmgen.toybox.recipes.instance_batches import draw_polygon, draw_scribble, ground_scenes
+from llmgen.toybox.recipes.instances import InstanceParts, InstanceRecipe, load_average, run
+from llmgen.toybox.world.scenes import SIZE, Scene, render, sample_scene
 
 
 def _scenes(count: int = 3) -> list[Scene]:
@@ -114,7 +114,7 @@ def test_the_recipe_trains_only_the_additions_resumes_and_exports(
 ) -> None:
     recipe = InstanceRecipe(scenes=DiffusionRecipe(batch=2, pool=16), look_s=1e9)
     # The contact sheet draws 192 pictures.
-    monkeypatch.setattr("llmgen.toybox.train_instances.look", lambda models, unifusion, path: {"seen": 1.0})
+    monkeypatch.setattr("llmgen.toybox.recipes.instances.look", lambda models, unifusion, path: {"seen": 1.0})
     run(tmp_path, steps=3, recipe=recipe, processes=1)
     unet, before = load_average(tmp_path)
     _, after = run(tmp_path, steps=6, recipe=recipe, processes=1, resume=True), load_average(tmp_path)[1]

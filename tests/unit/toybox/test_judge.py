@@ -8,12 +8,12 @@ import torch
 from PIL import Image
 
 import llmgen.toybox
-from llmgen.toybox.contact_sheet import to_pil
-from llmgen.toybox.judge import JudgeConfig, ToyboxJudge, understand_query
-from llmgen.toybox.quality import held_out_scenes, judge_accuracy
-from llmgen.toybox.scene_batches import degrade
-from llmgen.toybox.sprites import sprite
-from llmgen.toybox.world import Scene, SceneObject, render
+from llmgen.toybox.models.judge import JudgeConfig, ToyboxJudge, understand_query
+from llmgen.toybox.recipes.contact_sheet import to_pil
+from llmgen.toybox.recipes.quality import held_out_scenes, judge_accuracy
+from llmgen.toybox.recipes.scene_batches import degrade
+from llmgen.toybox.world.scenes import Scene, SceneObject, render
+from llmgen.toybox.world.sprites import sprite
 
 WEIGHTS = Path(llmgen.toybox.__file__).parent / "weights" / "judge"
 

@@ -5,18 +5,18 @@ from pathlib import Path
 import pytest
 import torch
 
-from llmgen.toybox.captions import sample_caption
-from llmgen.toybox.export import export_denoiser
-from llmgen.toybox.sampling import TextToImage, generate, grounding_of_scenes
-from llmgen.toybox.train_diffusion import DiffusionRecipe, load_average
-from llmgen.toybox.train_diffusion import run as train_diffusion
-from llmgen.toybox.train_text import TextRecipe
-from llmgen.toybox.train_text import run as train_text
-from llmgen.toybox.train_vae import VaeRecipe, psnr_on_renders
-from llmgen.toybox.train_vae import run as train_vae
-from llmgen.toybox.training import Budget, FitSettings
-from llmgen.toybox.vocabulary import NOUNS
-from llmgen.toybox.world import sample_scene
+from llmgen.toybox.recipes.diffusion import DiffusionRecipe, load_average
+from llmgen.toybox.recipes.diffusion import run as train_diffusion
+from llmgen.toybox.recipes.export import export_denoiser
+from llmgen.toybox.recipes.sampling import TextToImage, generate, grounding_of_scenes
+from llmgen.toybox.recipes.text import TextRecipe
+from llmgen.toybox.recipes.text import run as train_text
+from llmgen.toybox.recipes.training import Budget, FitSettings
+from llmgen.toybox.recipes.vae import VaeRecipe, psnr_on_renders
+from llmgen.toybox.recipes.vae import run as train_vae
+from llmgen.toybox.world.captions import sample_caption
+from llmgen.toybox.world.scenes import sample_scene
+from llmgen.toybox.world.vocabulary import NOUNS
 
 
 def test_the_shipped_autoencoder_keeps_the_pictures() -> None:
@@ -59,7 +59,7 @@ def test_the_denoiser_recipe_runs_resumes_and_exports(tmp_path: Path) -> None:
     recipe = DiffusionRecipe(batch=2, pool=16, look_s=1e9, grounded_share=0.5)
     with pytest.MonkeyPatch.context() as patch:
         # The contact sheet at the end draws 48 pictures twice; two show as much here.
-        from llmgen.toybox import train_diffusion as module
+        from llmgen.toybox.recipes import diffusion as module
 
         patch.setattr(module, "look", lambda models, path: {"seen": float(models.unet is not None)})
         train_diffusion(tmp_path, steps=4, recipe=recipe, processes=1)
@@ -73,7 +73,7 @@ def test_the_denoiser_recipe_runs_resumes_and_exports(tmp_path: Path) -> None:
 
 
 def test_sampling_is_seeded_and_sees_text_and_boxes(tmp_path: Path) -> None:
-    from llmgen.toybox.unet import build_unet
+    from llmgen.toybox.models.unet import build_unet
 
     torch.manual_seed(0)
     models = replace(TextToImage.from_pretrained(), unet=build_unet().eval())

@@ -3,7 +3,7 @@
 import numpy as np
 import torch
 
-from llmgen.toybox.scene_batches import degrade, draw_scenes, zoom
+from llmgen.toybox.recipes.scene_batches import degrade, draw_scenes, zoom
 
 
 def box_of_mask(mask: torch.Tensor) -> list[int]:

@@ -12,8 +12,8 @@ from segment_anything.modeling import Sam
 import llmgen.toybox
 from llmgen.diffusion.segmentation import build_sam_from_config
 from llmgen.errors import InputError
-from llmgen.toybox.contact_sheet import to_pil
-from llmgen.toybox.quality import held_out_scenes, segmenter_quality
+from llmgen.toybox.recipes.contact_sheet import to_pil
+from llmgen.toybox.recipes.quality import held_out_scenes, segmenter_quality
 
 WEIGHTS = Path(llmgen.toybox.__file__).parent / "weights" / "segmenter"
 

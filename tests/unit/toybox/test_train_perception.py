@@ -8,12 +8,14 @@ import torch
 from transformers import Owlv2ForObjectDetection, Owlv2Processor
 
 from llmgen.diffusion.segmentation import build_sam, build_sam_from_config
-from llmgen.toybox import train_detector, train_judge, train_segmenter
-from llmgen.toybox.judge import JudgeConfig, JudgeOutput, ToyboxJudge
-from llmgen.toybox.phrase_queries import foreign_phrase, sample_queries, wordings
-from llmgen.toybox.quality import find_phrases
-from llmgen.toybox.scene_batches import draw_scenes
-from llmgen.toybox.vocabulary import COLORS, NOUNS
+from llmgen.toybox.models.judge import JudgeConfig, JudgeOutput, ToyboxJudge
+from llmgen.toybox.recipes import detector as train_detector
+from llmgen.toybox.recipes import judge as train_judge
+from llmgen.toybox.recipes import segmenter as train_segmenter
+from llmgen.toybox.recipes.phrase_queries import foreign_phrase, sample_queries, wordings
+from llmgen.toybox.recipes.quality import find_phrases
+from llmgen.toybox.recipes.scene_batches import draw_scenes
+from llmgen.toybox.world.vocabulary import COLORS, NOUNS
 
 SMALL_SAM = train_segmenter.TOYBOX_SAM.model_copy(
     update={

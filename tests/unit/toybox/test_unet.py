@@ -4,7 +4,7 @@ import pytest
 import torch
 from diffusers.models.attention import GatedSelfAttentionDense
 
-from llmgen.toybox.unet import PositionedUNet2DConditionModel, box_coverage, build_unet
+from llmgen.toybox.models.unet import PositionedUNet2DConditionModel, box_coverage, build_unet
 
 
 def _tiny() -> PositionedUNet2DConditionModel:

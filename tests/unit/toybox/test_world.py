@@ -5,9 +5,19 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from llmgen.toybox.sprites import DRAWERS, sprite
-from llmgen.toybox.vocabulary import BACKGROUNDS, COLORS, NOUNS
-from llmgen.toybox.world import BORDER, GAP, SIZE, PlacementError, Scene, place, render, render_image, sample_scene
+from llmgen.toybox.world.scenes import (
+    BORDER,
+    GAP,
+    SIZE,
+    PlacementError,
+    Scene,
+    place,
+    render,
+    render_image,
+    sample_scene,
+)
+from llmgen.toybox.world.sprites import DRAWERS, sprite
+from llmgen.toybox.world.vocabulary import BACKGROUNDS, COLORS, NOUNS
 
 seeds = st.integers(0, 2**32 - 1)
 

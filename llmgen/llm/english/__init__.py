@@ -1,0 +1,1 @@
+"""Reading English: words, phrases, prompts and instructions."""

@@ -1,0 +1,99 @@
+"""Instructions cut into clauses, one verb each."""
+
+from dataclasses import dataclass
+from typing import Final
+
+from llmgen.llm.english.phrases import Token
+
+_VERBS: Final[dict[str, str]] = {
+    **dict.fromkeys("remove delete erase eliminate drop clear hide".split(), "remove"),
+    **dict.fromkeys("add insert draw include create".split(), "add"),
+    **dict.fromkeys("move shift push slide bring drag relocate raise lift lower".split(), "move"),
+    **dict.fromkeys("put place position".split(), "put"),
+    **dict.fromkeys("swap exchange switch interchange".split(), "swap"),
+    **dict.fromkeys("replace substitute".split(), "replace"),
+    **dict.fromkeys("enlarge increase grow expand".split(), "enlarge"),
+    **dict.fromkeys("shrink reduce decrease".split(), "shrink"),
+    **dict.fromkeys(
+        "make turn change transform convert paint color colour recolor recolour dye let give modify".split(), "change"
+    ),
+    **dict.fromkeys("keep leave preserve maintain maintaining keeping leaving retain".split(), "keep"),
+}
+_PHRASES: Final[dict[tuple[str, ...], str]] = {
+    ("get", "rid", "of"): "remove", ("take", "away"): "remove", ("take", "out"): "remove", ("scale", "up"): "enlarge",
+    ("scale", "down"): "shrink", ("don't", "change"): "keep", ("do", "not", "change"): "keep",
+}  # fmt: skip
+_LEADS: Final = frozenset(
+    "please now also then and can could would you just i want to need first next finally afterwards".split()
+)
+_JOINTS: Final = frozenset([",", ";", ".", "and", "then", "but", "while", "!", "?", "also", "please"])
+_LIFTS: Final[dict[str, str]] = {"raise": "up", "lift": "up", "lower": "down"}
+"""Verbs that name their direction."""
+
+
+@dataclass(frozen=True, slots=True)
+class Clause:
+    """One clause.
+
+    Attributes:
+        verb: What is to be done, as one of a few words: remove, add, move, put, swap, replace, enlarge, shrink, change, keep.
+        tokens: What follows the verb.
+        text: The clause as it was written, for messages.
+    """
+
+    verb: str
+    tokens: tuple[Token, ...]
+    text: str
+
+
+def split_clauses(tokens: list[Token]) -> list[Clause]:
+    """Cut where a verb follows the beginning or a joint.
+
+    Args:
+        tokens: An instruction.
+
+    Returns:
+        The clauses; none when the instruction does not begin with a verb that is known.
+    """
+    starts: list[tuple[int, int, str]] = []
+    fresh = True
+    adverbs: dict[int, Token] = {}
+    for index, token in enumerate(tokens):
+        if starts and index < starts[-1][1]:
+            continue
+        verb, length = _verb(tokens, index)
+        if fresh and verb is not None:
+            starts.append((index, index + length, verb))
+            fresh = False
+        elif token.lower in _JOINTS:
+            fresh = True
+        elif fresh and token.lower.endswith("ly") and len(token.lower) > 4:
+            adverbs[index] = token  # "slightly increase": it belongs to the verb after it
+        else:
+            fresh = fresh and token.lower in _LEADS
+            if not starts and not fresh:
+                return []
+    clauses = []
+    for number, (first, body, verb) in enumerate(starts):
+        end = starts[number + 1][0] if number + 1 < len(starts) else len(tokens)
+        rest = tokens[body:end]
+        if end - 1 in adverbs and end < len(tokens):
+            rest = rest[:-1]
+        while rest and (rest[-1].lower in _JOINTS or rest[-1].lower in ("please", "too")):
+            rest = rest[:-1]
+        # "5." at the end of a sentence is no decimal, and marks that say nothing are left out.
+        kept = [t for t in rest if t.is_word or t.lower in (",", ".", "%", "-", "#")]
+        if first - 1 in adverbs:
+            kept.insert(0, adverbs[first - 1])
+        direction = _LIFTS.get(tokens[first].lower)
+        if direction is not None:
+            kept.append(Token(direction, direction, 0, 0))
+        clauses.append(Clause(verb, tuple(kept), " ".join(t.text for t in tokens[first:end])))
+    return clauses
+
+
+def _verb(tokens: list[Token], index: int) -> tuple[str | None, int]:
+    for words, verb in _PHRASES.items():
+        if tuple(t.lower for t in tokens[index : index + len(words)]) == words:
+            return verb, len(words)
+    return _VERBS.get(tokens[index].lower), 1

@@ -1,0 +1,119 @@
+"""What an edit instruction can say."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from llmgen.llm.english.selections import Described, Selection
+
+Place = Literal["left_of", "right_of", "above", "below", "near", "between", "towards", "away_from", "side"]
+
+
+@dataclass(frozen=True, slots=True)
+class Location:
+    """Where something should go.
+
+    Attributes:
+        kind: Relation to the anchors, or `side` of the picture.
+        anchors: The objects it speaks of; two for `between`.
+        sides: For `side`: one or two of left, right, top, bottom, middle.
+    """
+
+    kind: Place
+    anchors: tuple[Selection, ...] = ()
+    sides: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Remove:
+    """Remove objects."""
+
+    what: Selection
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """Give objects attributes, in place."""
+
+    what: Selection
+    attributes: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Replace:
+    """Put other objects in the place of some."""
+
+    what: Selection
+    by: Described
+
+
+@dataclass(frozen=True, slots=True)
+class Swap:
+    """Exchange the places of two objects."""
+
+    first: Selection
+    second: Selection
+
+
+@dataclass(frozen=True, slots=True)
+class Shift:
+    """Move objects in a direction.
+
+    Attributes:
+        what: Which.
+        direction: Signs along x and y.
+        amount: In units of the usual step, or in pixels.
+        pixels: Whether it is in pixels.
+    """
+
+    what: Selection
+    direction: tuple[int, int]
+    amount: float = 1.0
+    pixels: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """Move objects to a place; `amount` tells how far "towards" goes."""
+
+    what: Selection
+    to: Location
+    amount: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Resize:
+    """Make objects larger or smaller, by a factor of their sides."""
+
+    what: Selection
+    factor: float
+
+
+@dataclass(frozen=True, slots=True)
+class Add:
+    """Draw new objects, anywhere or in a place."""
+
+    what: Described
+    to: Location | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Keep:
+    """Leave objects as they are; None where only a property was named ("keep their shape")."""
+
+    what: Selection | None
+
+
+Command = Remove | Change | Replace | Swap | Shift | Move | Resize | Add | Keep
+
+
+@dataclass(frozen=True, slots=True)
+class Instruction:
+    """What an instruction says.
+
+    Attributes:
+        commands: In the order in which they were said.
+        background: The scene, where the instruction names it.
+    """
+
+    commands: tuple[Command, ...]
+    background: str | None = None

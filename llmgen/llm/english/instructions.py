@@ -1,0 +1,365 @@
+"""A deterministic reader of edit instructions: "make the red ball blue", "swap the car and the house", and the like.
+
+Instructions are clauses that begin with a verb, joined by commas and "and". What a clause says is a command on objects
+that are named by noun, attributes and place ("the left tree"); `llmgen.llm.planning.editing` carries commands out on detections.
+"""
+
+import re
+from typing import Final
+
+from llmgen.errors import InputError
+from llmgen.llm.english import lexicon as lex
+from llmgen.llm.english.amounts import Measure, take_measures
+from llmgen.llm.english.clauses import Clause, split_clauses
+from llmgen.llm.english.commands import (
+    Add,
+    Change,
+    Command,
+    Instruction,
+    Keep,
+    Location,
+    Move,
+    Place,
+    Remove,
+    Replace,
+    Resize,
+    Shift,
+    Swap,
+)
+from llmgen.llm.english.phrases import tokenize
+from llmgen.llm.english.selections import Selection, read_description, read_selection
+from llmgen.llm.schemas import ParsedInstance, ParsedObject, ParsedPrompt
+
+DEFAULT_BACKGROUND: Final = "A realistic image"
+GROWTH: Final = 1.3
+"""How much larger "make it larger" is."""
+
+_SCENE = re.compile(
+    r",?\s*\b(?:in|from|of)\s+((?:an?|the|this|that)\s+(?:[\w-]+\s+){0,2}?"
+    r"(?:image|picture|photo|photograph|painting|scene|illustration|drawing)(?:\s+(?:of|at|in)\s+[^.,;!?]+)?)",
+    re.IGNORECASE,
+)
+_UNTIL = re.compile(r"\s+(?:until|till)\b[^.,;]*", re.IGNORECASE)
+_OF_MEASURE = re.compile(r"\b(?:the\s+)?(?:size|colou?r|position|place|location)s?\s+of\s+", re.IGNORECASE)
+_MEASURE = re.compile(r"['’]s?\s+(?:size|colou?r|position|place|location)s?\b", re.IGNORECASE)
+_LARGER: Final = frozenset("larger bigger greater taller wider longer huger large big".split())
+_SMALLER: Final = frozenset("smaller shorter narrower thinner tinier littler small little tiny".split())
+_DIRECTIONS: Final[dict[str, tuple[int, int]]] = {
+    "up": (0, -1), "upward": (0, -1), "upwards": (0, -1), "higher": (0, -1), "down": (0, 1), "downward": (0, 1),
+    "downwards": (0, 1), "lower": (0, 1), "left": (-1, 0), "leftward": (-1, 0), "leftwards": (-1, 0),
+    "right": (1, 0), "rightward": (1, 0), "rightwards": (1, 0),
+}  # fmt: skip
+_RELATIONS: Final[tuple[tuple[str, Place], ...]] = (
+    ("to the left of", "left_of"), ("on the left of", "left_of"), ("on the left side of", "left_of"),
+    ("to the left side of", "left_of"), ("left of", "left_of"), ("to the right of", "right_of"),
+    ("on the right of", "right_of"), ("on the right side of", "right_of"), ("to the right side of", "right_of"),
+    ("right of", "right_of"), ("on top of", "above"), ("above", "above"), ("over", "above"), ("onto", "above"),
+    ("below", "below"), ("under", "below"), ("underneath", "below"), ("beneath", "below"), ("next to", "near"),
+    ("close to", "near"), ("beside", "near"), ("besides", "near"), ("near", "near"), ("by", "near"),
+    ("in front of", "near"), ("behind", "near"), ("alongside", "near"), ("between", "between"), ("on", "above"),
+    ("towards", "towards"), ("toward", "towards"), ("closer to", "towards"), ("nearer to", "towards"),
+    ("away from", "away_from"),
+)  # fmt: skip
+_SIDE_LEADS: Final = ("in the", "on the", "at the", "to the", "into the", "in", "at", "to")
+_SIDE_WORDS: Final[dict[str, str]] = {**lex.SIDES, "middle": "middle", "center": "middle", "centre": "middle"}
+_SHADES: Final = frozenset("color colour colored coloured".split())
+
+
+def read_instruction(text: str) -> Instruction:
+    """Read an instruction.
+
+    Args:
+        text: English, one or more clauses.
+
+    Raises:
+        InputError: If a clause is not understood; the message quotes it.
+    """
+    background = None
+    scene = _SCENE.search(text)
+    if scene is not None and re.search(r"\s(?:of|at|in)\s", scene[1]):
+        background = scene[1].strip()
+    plain = _UNTIL.sub(" all the way", _MEASURE.sub("", _OF_MEASURE.sub("", _SCENE.sub("", text))))
+    clauses = split_clauses(tokenize(plain))
+    if not clauses:
+        raise InputError(
+            f"cannot read the instruction {text[:80]!r}: begin with a verb such as add, make, move, remove, replace or swap"
+        )
+    commands: list[Command] = []
+    last: Selection | None = None
+    for clause in clauses:
+        found = _ClauseReader(clause, last).read()
+        if not found:
+            raise InputError(f"cannot read {clause.text[:80]!r} in the instruction {text[:80]!r}; say it more simply")
+        commands += found
+        last = _spoken_of(found[-1]) or last
+    return Instruction(tuple(commands), background)
+
+
+def parsed_from_instruction(instruction: Instruction) -> ParsedPrompt:
+    """What must be looked for before an instruction can be carried out, as the parse call's answer.
+
+    What is to be removed altogether is under `negative`, as SLD has it.
+    """
+    wanted: dict[str, list[ParsedInstance]] = {}
+    negative: list[str] = []
+    for command in instruction.commands:
+        if isinstance(command, Remove) and command.what.every and not command.what.attributes:
+            negative.append(command.what.noun)
+        for selection in _selections(command):
+            one = ParsedInstance(attributes=list(selection.attributes))
+            wanted.setdefault(selection.noun, [])
+            if one not in wanted[selection.noun]:
+                wanted[selection.noun].append(one)
+        if isinstance(command, Add | Replace):
+            new = command.what if isinstance(command, Add) else command.by
+            wanted.setdefault(new.noun, []).append(ParsedInstance(attributes=[]))
+    kept = {noun: some for noun, some in wanted.items() if noun not in negative}
+    return ParsedPrompt(
+        reasoning=f"{len(instruction.commands)} things are to be done.",
+        objects=[ParsedObject(noun=noun, instances=some) for noun, some in kept.items()],
+        background=instruction.background or DEFAULT_BACKGROUND,
+        negative=list(dict.fromkeys(negative)),
+    )
+
+
+def _selections(command: Command) -> tuple[Selection, ...]:
+    match command:
+        case Swap(first, second):
+            return (first, second)
+        case Add(_, to):
+            return to.anchors if to is not None else ()
+        case Move(what, to):
+            return (what, *to.anchors)
+        case Keep(what):
+            return (what,) if what is not None else ()
+        case _:
+            return (command.what,)
+
+
+def _spoken_of(command: Command) -> Selection | None:
+    """What "it" means after a command."""
+    if isinstance(command, Swap):
+        return None
+    if isinstance(command, Add | Replace):
+        new = command.what if isinstance(command, Add) else command.by
+        return Selection(new.noun, new.attributes, every=new.count > 1)
+    return command.what
+
+
+class _ClauseReader:
+    """Reads the commands of one clause."""
+
+    def __init__(self, clause: Clause, last: Selection | None) -> None:
+        self.verb, self.last = clause.verb, last
+        self.tokens, self.measures = take_measures(clause.tokens)
+        self.amount, self.pixels = 1.0, False
+        self.factor: float | None = None
+
+    def read(self) -> list[Command]:
+        """The commands, none when the clause is not understood."""
+        index, found = 0, list[Command]()
+        while True:
+            self._measure(index)
+            step = self._one(index)
+            if step is None:
+                return []
+            command, index = step
+            found.append(command)
+            self.last = _spoken_of(command) or self.last
+            while self._word(index) in (",", "and", "as", "well", "then", ".", "too", "also", "please"):
+                index += 1
+            if index >= len(self.tokens):
+                return found
+
+    def _measure(self, start: int) -> None:
+        """Find out how much the command that begins here says; the next "and" ends it."""
+        end = next((i for i in range(start, len(self.tokens)) if self._word(i) == "and"), len(self.tokens))
+        mine = [m for m in self.measures if start <= m.position <= end]
+        self.amount, self.factor, self.pixels = 1.0, None, False
+        for measure in mine:
+            self._set(measure)
+
+    def _set(self, measure: Measure) -> None:
+        if measure.kind == "factor":
+            self.factor = measure.value
+        else:
+            self.amount, self.pixels = measure.value, measure.kind == "pixels"
+
+    def _one(self, index: int) -> tuple[Command, int] | None:
+        if self.verb == "add":
+            return self._add(index)
+        if self.verb == "keep" and self._word(index) in ("its", "their", "his", "her"):
+            return Keep(None), len(self.tokens)
+        picked = read_selection(self.tokens, index, self.last, on_side=self.verb not in ("move", "put"))
+        if picked is None and self.verb == "keep":
+            return Keep(None), len(self.tokens)
+        if picked is None:
+            return self._add(index) if self.verb == "put" else None
+        what, index = picked
+        match self.verb:
+            case "remove":
+                return Remove(what), self._skip_place(index)
+            case "keep":
+                return Keep(what), self._end_of_keep(index)
+            case "swap":
+                return self._swap(what, index)
+            case "replace":
+                return self._replace(what, index)
+            case "enlarge" | "shrink":
+                return Resize(what, self._growth(larger=self.verb == "enlarge")), len(self.tokens)
+            case "put" if not what.definite:
+                return self._add(0)
+            case "move" | "put":
+                return self._move(what, index)
+            case _:
+                return self._change(what, index)
+
+    def _word(self, index: int) -> str:
+        return self.tokens[index].lower if 0 <= index < len(self.tokens) else ""
+
+    def _ahead(self, index: int, words: str) -> bool:
+        return " ".join(t.lower for t in self.tokens[index : index + words.count(" ") + 1]) == words
+
+    def _growth(self, *, larger: bool) -> float:
+        factor = self.factor if self.factor is not None else 1 + (GROWTH - 1) * self.amount
+        return factor if larger == (factor > 1) else 1 / factor
+
+    def _skip_place(self, index: int) -> int:
+        # "remove the ball from the picture", "remove the shadows in the scene": what is left says nothing new.
+        while index < len(self.tokens) and self._word(index) not in (",", "and", "."):
+            index += 1
+        return index
+
+    def _end_of_keep(self, index: int) -> int:
+        while index < len(self.tokens) and self._word(index) not in (",", "and"):
+            index += 1
+        return index
+
+    def _swap(self, first: Selection, index: int) -> tuple[Command, int] | None:
+        if self._word(index) not in ("and", "with", "for", ","):
+            # "swap the two balls"
+            return (Swap(first, first), index) if first.count == 2 else None
+        picked = read_selection(self.tokens, index + 1, self.last)
+        return None if picked is None else (Swap(first, picked[0]), self._skip_place(picked[1]))
+
+    def _replace(self, what: Selection, index: int) -> tuple[Command, int] | None:
+        if self._word(index) not in ("with", "by", "for"):
+            return None
+        new = read_description(self.tokens, index + 1)
+        return None if new is None else (Replace(what, new[0]), self._skip_place(new[1]))
+
+    def _add(self, index: int) -> tuple[Command, int] | None:
+        new = read_description(self.tokens, index)
+        if new is None:
+            return None
+        place = self._location(new[1])
+        return (Add(new[0]), self._skip_place(new[1])) if place is None else (Add(new[0], place[0]), place[1])
+
+    def _move(self, what: Selection, index: int) -> tuple[Command, int] | None:
+        place = self._location(index)
+        if place is not None and not self._is_shift(place[0], index):
+            return Move(what, place[0], self.amount), place[1]
+        dx = dy = 0
+        while index < len(self.tokens):
+            if self._word(index) in ("to", "the", "towards", "further", "more") or (
+                self._word(index) == "and" and self._word(index + 1) in _DIRECTIONS
+            ):
+                index += 1
+                continue
+            step = _DIRECTIONS.get(self._word(index)) or {"top": (0, -1), "bottom": (0, 1)}.get(self._word(index))
+            if step is None:
+                break
+            dx, dy = dx + step[0], dy + step[1]
+            index += 1
+        return (Shift(what, (dx, dy), self.amount, self.pixels), index) if dx or dy else None
+
+    def _is_shift(self, place: Location, index: int) -> bool:
+        """Whether "to the left" is a direction: nothing says that a side of the picture is meant."""
+        words = {t.lower for t in self.tokens[index:]}
+        named = words & (lex.SIDE_TAILS | lex.FRAME_NOUNS | {"middle", "center", "centre", "top", "bottom"})
+        return place.kind == "side" and self._word(index) == "to" and len(place.sides) == 1 and not named
+
+    def _location(self, index: int) -> tuple[Location, int] | None:
+        for words, kind in _RELATIONS:
+            if not self._ahead(index, words):
+                continue
+            picked = read_selection(self.tokens, index + words.count(" ") + 1, self.last)
+            if picked is None or picked[0].noun in lex.FRAME_NOUNS:
+                continue
+            anchors, after = (picked[0],), picked[1]
+            if kind == "between" and self._word(after) == "and":
+                other = read_selection(self.tokens, after + 1, self.last)
+                if other is not None:
+                    anchors, after = (*anchors, other[0]), other[1]  # type: ignore[assignment]
+            return Location(kind, anchors), after
+        for lead in _SIDE_LEADS:
+            if not self._ahead(index, lead):
+                continue
+            after, sides = index + lead.count(" ") + 1, list[str]()
+            while self._word(after) in _SIDE_WORDS or self._word(after) == "-":
+                if self._word(after) != "-":
+                    sides.append(_SIDE_WORDS[self._word(after)])
+                after += 1
+            if not sides:
+                continue
+            while self._word(after) in lex.SIDE_TAILS | lex.FRAME_NOUNS | {"of", "the"}:
+                after += 1
+            return Location("side", sides=tuple(dict.fromkeys(sides))), after
+        return None
+
+    def _change(self, what: Selection, index: int) -> tuple[Command, int] | None:
+        while self._word(index) in ("into", "to", "be", "look", "become", "appear", "as"):
+            index += 1
+        size = self._size(index)
+        if size is not None:
+            return Resize(what, size[0]), size[1]
+        if self._ahead(index, "made of") or self._ahead(index, "made from"):
+            index += 2
+        new = read_description(self.tokens, index)
+        if new is not None:
+            described, after = new
+            same = described.noun in (what.noun, "one", "version", "kind") or described.noun in _SHADES
+            if same:
+                return (Change(what, described.attributes), after) if described.attributes else None
+            if described.article or described.plural:
+                return Replace(what, described), after
+        adjectives, after = self._adjectives(index)
+        return (Change(what, adjectives), after) if adjectives else None
+
+    def _adjectives(self, index: int) -> tuple[tuple[str, ...], int]:
+        """What stands without a noun: known adjectives joined by "and", else one unknown word."""
+        found: list[str] = []
+        while index < len(self.tokens):
+            word, after = self._word(index), self._word(index + 1)
+            joint = word in ("and", ",") and found and after in lex.ADJECTIVES
+            if not (joint and self._alone(index + 1)):
+                if word in ("very", "really", "more", "in"):
+                    pass
+                elif word in lex.ADJECTIVES or (not found and self.tokens[index].is_word):
+                    if word not in lex.ARTICLES and word not in _SHADES:
+                        found.append(word)
+                elif word not in _SHADES:
+                    break
+            index += 1
+        return tuple(dict.fromkeys(found)), index
+
+    def _alone(self, index: int) -> bool:
+        # "blue and the car green" goes on with another object, "red and shiny" does not.
+        after = self._word(index + 1)
+        return not after or after in (",", "and", ".") or after in lex.ADJECTIVES
+
+    def _size(self, index: int) -> tuple[float, int] | None:
+        while self._word(index) in ("as", "be", "look", "the", "its", "their"):
+            index += 1
+        word = self._word(index)
+        if self.factor is not None and (word in _LARGER | _SMALLER | {"size", ""}):
+            while self._word(index) in _LARGER | _SMALLER | {"size", "as", "the", "original"}:
+                index += 1
+            return (1 / self.factor if word in _SMALLER and self.factor > 1 else self.factor), index
+        if (
+            word in _LARGER | _SMALLER
+            and not self._word(index + 1).isalpha()
+            or (word in _LARGER | _SMALLER and self._word(index + 1) in ("and", "than"))
+        ):
+            return self._growth(larger=word in _LARGER), index + 1
+        return None

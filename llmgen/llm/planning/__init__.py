@@ -1,0 +1,1 @@
+"""From a meaning to boxes and edits: placement, corrections, commands carried out."""

@@ -1,0 +1,1 @@
+"""The network classes that the bundled weights need beside the standard ones."""

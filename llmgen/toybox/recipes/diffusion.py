@@ -1,0 +1,348 @@
+"""Recipe of the denoiser: velocity prediction on latents of rendered scenes, with and without boxes.
+
+One call trains text conditioning and grounding together. Several processes with one thread each and averaged gradients
+use a CPU better than one process with several threads; a GPU needs one process.
+"""
+
+import logging
+import os
+import random
+from dataclasses import dataclass, field, replace
+from functools import partial
+from pathlib import Path
+
+import torch
+from diffusers.models.attention_processor import AttnProcessor
+
+from llmgen.toybox import WEIGHTS
+from llmgen.toybox.models.unet import PositionedUNet2DConditionModel, build_unet
+from llmgen.toybox.recipes import workers
+from llmgen.toybox.recipes.checkpoint import load_averaged_weights
+from llmgen.toybox.recipes.progress import look
+from llmgen.toybox.recipes.sampling import TextToImage, build_scheduler
+from llmgen.toybox.recipes.training import FitSettings, Trainer
+from llmgen.toybox.recipes.vae import to_tensor
+from llmgen.toybox.world.captions import sample_caption, sample_vague_caption
+from llmgen.toybox.world.scenes import SIZE, Scene, SceneObject, render_image, sample_scene
+from llmgen.toybox.world.vocabulary import BACKGROUND_PHRASES, COLORS, GENERIC_CAPTIONS, NOUNS, object_phrase
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class DiffusionRecipe:
+    """Everything that shapes the training of the denoiser.
+
+    Attributes:
+        batch: Samples a step and process.
+        fit: Optimizer, schedule and rhythm.
+        grounded_share: Share of the steps that see boxes.
+        empty_text_share: Share of the captions that are dropped, for classifier-free guidance.
+        noisy_share: Share of the time steps drawn from the noisier part, where the layout is decided.
+        pool: Latents kept for reuse, a process.
+        fresh_share: Share of a batch that is newly rendered and encoded until the pool is full.
+        box_jitter_px: Standard deviation of the error of a box edge, because a planner's boxes never fit exactly.
+        look_s: Least seconds between contact sheets, which come with checkpoints.
+    """
+
+    batch: int = 32
+    fit: FitSettings = field(
+        default_factory=lambda: FitSettings(
+            learning_rate=8e-4,
+            betas=(0.9, 0.99),
+            decay_vectors=True,
+            warmup_share=0.01,
+            hold=0.5,
+            final_fraction=0.01,
+            ema_decay=0.999,
+            ema_every=4,
+            checkpoint_every_s=150.0,
+        )
+    )
+    grounded_share: float = 0.55
+    empty_text_share: float = 0.1
+    noisy_share: float = 0.35
+    pool: int = 60_000
+    fresh_share: float = 0.25
+    box_jitter_px: float = 1.0
+    look_s: float = 600.0
+
+
+class LatentPool:
+    """Scenes with their latents: new ones are added all the time, old ones are used again."""
+
+    def __init__(self, models: TextToImage, recipe: DiffusionRecipe, rng: random.Random) -> None:
+        """Start empty.
+
+        Args:
+            models: Give the frozen encoder.
+            recipe: Sizes and shares.
+            rng: Source of randomness.
+        """
+        self._models, self._recipe, self._rng = models, recipe, rng
+        self._scenes: list[Scene] = []
+        self._latents = torch.empty(recipe.pool, 4, SIZE // 8, SIZE // 8, dtype=torch.float16)
+        self._cursor, self._owed = 0, 0.0
+
+    @torch.no_grad()
+    def _add(self, count: int) -> None:
+        scenes = []
+        for _ in range(count):
+            # A few bare backgrounds teach that naming only a place means an empty place.
+            bare = self._rng.random() < 0.04
+            scene = sample_scene(self._rng)
+            scenes.append(replace(scene, objects=()) if bare else scene)
+        vae = self._models.vae
+        images = to_tensor([render_image(scene) for scene in scenes]).to(vae.device)
+        with torch.autocast(vae.device.type, torch.bfloat16):
+            latents = vae.encoder(images.contiguous(memory_format=torch.channels_last))
+        latents = (latents.float() * vae.config.scaling_factor).half().cpu()
+        for scene, latent in zip(scenes, latents, strict=True):
+            if len(self._scenes) < self._recipe.pool:
+                self._scenes.append(scene)
+            else:
+                self._scenes[self._cursor] = scene
+            self._latents[self._cursor] = latent
+            self._cursor = (self._cursor + 1) % self._recipe.pool
+
+    def draw(self) -> tuple[list[Scene], torch.Tensor]:
+        """Take a batch.
+
+        Returns:
+            The scenes and their scaled latents, float32 [B, 4, 16, 16].
+        """
+        recipe = self._recipe
+        full = len(self._scenes) == recipe.pool
+        self._owed += recipe.batch * (recipe.fresh_share / 4 if full else recipe.fresh_share)
+        if not self._scenes:
+            self._add(min(512, recipe.pool))
+        elif self._owed >= 64:
+            self._add(64)
+            self._owed -= 64
+        picks = [self._rng.randrange(len(self._scenes)) for _ in range(recipe.batch)]
+        return [self._scenes[i] for i in picks], self._latents[picks].float()
+
+
+class Conditioner:
+    """Draws captions and boxes for scenes."""
+
+    def __init__(self, models: TextToImage, recipe: DiffusionRecipe, rng: random.Random) -> None:
+        """Encode every phrase that a box can have, once.
+
+        Args:
+            models: Give the frozen text encoder.
+            recipe: Shares.
+            rng: Source of randomness.
+        """
+        self._models, self._recipe, self.rng = models, recipe, rng
+        phrases = [
+            object_phrase(noun, color, article=article)
+            for noun in NOUNS
+            for color in (None, *COLORS)
+            for article in (True, False)
+        ]
+        self._phrases = dict(zip(phrases, models.pooled(phrases).cpu(), strict=True))
+
+    def _text(self, scene: Scene, grounded: bool) -> str:
+        rng = self.rng
+        if rng.random() < self._recipe.empty_text_share:
+            return ""
+        if not scene.objects:
+            return rng.choice(BACKGROUND_PHRASES[scene.background])
+        if grounded and rng.random() < 0.15:
+            return sample_vague_caption(rng, scene).text
+        if rng.random() < 0.03:
+            return rng.choice(GENERIC_CAPTIONS)
+        return sample_caption(rng, scene).text
+
+    def texts(self, scenes: list[Scene], grounded: bool) -> torch.Tensor:
+        """Caption a batch.
+
+        Args:
+            scenes: One a sample.
+            grounded: Whether boxes come with them, so that a caption may leave the content out.
+
+        Returns:
+            [B, 40, 128] token states.
+        """
+        return self._models.states([self._text(scene, grounded) for scene in scenes])
+
+    def embed(self, item: SceneObject) -> torch.Tensor:
+        """Pooled state [128] of a phrase for an object: mostly with its colour, mostly with an article."""
+        color = item.color if self.rng.random() < 0.9 else None
+        return self._phrases[object_phrase(item.noun, color, article=self.rng.random() < 0.8)]
+
+    def grounding(self, scenes: list[Scene]) -> dict[str, torch.Tensor]:
+        """Name the boxes of a batch, all boxes of a scene or none.
+
+        Args:
+            scenes: One a sample.
+
+        Returns:
+            GLIGEN's arguments; the number of slots varies as callers pad to different lengths.
+        """
+        rng, count = self.rng, len(scenes)
+        slots = rng.choice((4, 8, 30))
+        boxes, masks = torch.zeros(count, slots, 4), torch.zeros(count, slots)
+        embeddings = torch.zeros(count, slots, 128)
+        for row, scene in enumerate(scenes):
+            if rng.random() < 0.12:
+                continue
+            for slot, item in enumerate(rng.sample(scene.objects, len(scene.objects))):
+                edges = [edge + rng.gauss(0, self._recipe.box_jitter_px) for edge in item.box_xyxy]
+                boxes[row, slot] = torch.tensor(edges).div(SIZE).clamp(0, 1)
+                embeddings[row, slot] = self.embed(item)
+                masks[row, slot] = 1
+        return {"boxes": boxes, "positive_embeddings": embeddings, "masks": masks}
+
+
+def velocity_loss(
+    unet: PositionedUNet2DConditionModel,
+    latents: torch.Tensor,
+    states: torch.Tensor,
+    grounding: dict[str, torch.Tensor] | None,
+    signal: torch.Tensor,
+    noisy_share: float,
+) -> torch.Tensor:
+    """Error of the predicted velocity at random times.
+
+    Args:
+        unet: In training.
+        latents: [B, 4, H, W] clean ones.
+        states: [B, L, D] token states of the captions.
+        grounding: What the U-Net takes as "gligen", or None.
+        signal: [1000] cumulative alphas.
+        noisy_share: Share of the times drawn from the noisier part.
+
+    Returns:
+        A scalar.
+    """
+    count, device = len(latents), latents.device
+    timesteps = torch.randint(0, 1000, (count,), device=device)
+    noisy = torch.rand(count, device=device) < noisy_share
+    timesteps = torch.where(noisy, 550 + timesteps * 450 // 1000, timesteps)
+    alpha = signal[timesteps][:, None, None, None]
+    noise = torch.randn_like(latents)
+    noised = alpha.sqrt() * latents + (1 - alpha).sqrt() * noise
+    velocity = alpha.sqrt() * noise - (1 - alpha).sqrt() * latents
+    kwargs = {"gligen": grounding} if grounding is not None else None
+    with torch.autocast(device.type, torch.bfloat16):
+        output = unet(noised, timesteps, states, cross_attention_kwargs=kwargs).sample
+    # Weight 5 / (SNR + 1) below one only where little noise is left: min-SNR would starve the noisy steps.
+    ratio = signal[timesteps] / (1 - signal[timesteps])
+    weight = (5 / (ratio + 1)).clamp(max=1)
+    return ((output.float() - velocity).square().mean((1, 2, 3)) * weight).mean()
+
+
+@dataclass(frozen=True, slots=True)
+class _Job:
+    out_dir: Path
+    parts_dir: Path
+    minutes: float | None
+    steps: int | None
+    seed: int
+    device: str
+    resume: bool
+    workers: int
+    recipe: DiffusionRecipe
+
+
+def _work(rank: int, meeting: str, job: _Job) -> None:
+    recipe = job.recipe
+    workers.join(rank, job.workers, meeting)
+    torch.manual_seed(job.seed)
+    models = TextToImage.from_pretrained(job.parts_dir, job.device)
+    models.vae.to(memory_format=torch.channels_last)
+    unet = build_unet().to(job.device)
+    # The plain processor is faster backwards on a CPU than the fused one at these sizes.
+    unet.set_attn_processor(AttnProcessor())
+    trainer = Trainer(
+        unet,
+        job.out_dir,
+        recipe.fit,
+        minutes=job.minutes,
+        steps=job.steps,
+        resume=job.resume,
+        share_gradients=workers.sharing(unet, job.workers),
+        leads=rank == 0,
+    )
+    begun = trainer.budget.step
+    torch.manual_seed(job.seed + 1000 * rank + begun)
+    rng = random.Random(f"diffusion:{job.seed}:{rank}:{begun}")
+    pool, conditioner = LatentPool(models, recipe, rng), Conditioner(models, recipe, rng)
+    # All processes draw the same kind of batch at the same step, or one would wait for the other.
+    kinds = random.Random(f"kinds:{job.seed}:{begun}")
+    signal = build_scheduler().alphas_cumprod.to(job.device)
+    looked_at = trainer.budget.elapsed_s
+
+    def loss_of_step(_step: int) -> dict[str, torch.Tensor]:
+        scenes, latents = pool.draw()
+        grounded = kinds.random() < recipe.grounded_share
+        grounding = conditioner.grounding(scenes) if grounded else None
+        if grounding is not None:
+            grounding = {key: value.to(job.device) for key, value in grounding.items()}
+        states = conditioner.texts(scenes, grounded)
+        return {"velocity": velocity_loss(unet, latents.to(job.device), states, grounding, signal, recipe.noisy_share)}
+
+    def on_checkpoint(ended: bool) -> None:
+        nonlocal looked_at
+        if not ended and trainer.budget.elapsed_s - looked_at < recipe.look_s:
+            return
+        averaged = load_average(job.out_dir).to(job.device)
+        result = look(replace(models, unet=averaged), job.out_dir / "sheet.png")
+        looked_at = trainer.budget.elapsed_s
+        logger.info("step %d  %s", trainer.budget.step, "  ".join(f"{k} {v:.3f}" for k, v in result.items()))
+
+    trainer.fit(loss_of_step, on_checkpoint)
+    workers.part(job.workers)
+
+
+def run(
+    out_dir: Path,
+    *,
+    minutes: float | None = None,
+    steps: int | None = None,
+    seed: int = 0,
+    device: str = "cpu",
+    resume: bool = False,
+    recipe: DiffusionRecipe | None = None,
+    parts_dir: Path | None = None,
+    processes: int | None = None,
+) -> PositionedUNet2DConditionModel:
+    """Train the denoiser.
+
+    Args:
+        out_dir: Gets the checkpoint and the contact sheets.
+        minutes: Time for the whole training.
+        steps: Steps of the whole training, instead of a time.
+        seed: Of weights and data.
+        device: Torch device.
+        resume: Whether to go on from the checkpoint in `out_dir`.
+        recipe: Settings; None takes the defaults.
+        parts_dir: Holds tokenizer, text_encoder and vae; None takes the shipped ones.
+        processes: Processes that average their gradients; None takes one for each CPU core, or one on a GPU.
+
+    Returns:
+        The averaged denoiser.
+    """
+    recipe = recipe or DiffusionRecipe()
+    out_dir.mkdir(parents=True, exist_ok=True)
+    processes = processes or (len(os.sched_getaffinity(0)) if device == "cpu" else 1)
+    parts = parts_dir or WEIGHTS / "text_to_image"
+    job = _Job(out_dir, parts, minutes, steps, seed, device, resume, processes, recipe)
+    workers.run_workers(partial(_work, job=job), processes)
+    return load_average(out_dir)
+
+
+def load_average(out_dir: Path) -> PositionedUNet2DConditionModel:
+    """Load the averaged denoiser of a checkpoint, of a finished training or one that still runs.
+
+    Args:
+        out_dir: Where `run` works.
+
+    Returns:
+        The model on the CPU, in evaluation mode.
+    """
+    unet = build_unet()
+    unet.load_state_dict(load_averaged_weights(out_dir))
+    return unet.eval()

@@ -1,0 +1,261 @@
+"""Recipe of the autoencoder: diffusers' `AutoencoderTiny`, trained on 64-pixel crops around objects."""
+
+import logging
+import math
+import random
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import torch
+from diffusers import AutoencoderTiny
+from PIL import Image
+from torch import nn
+from torch.nn import functional
+
+from llmgen.toybox.recipes.training import Average, FitSettings, Trainer
+from llmgen.toybox.world.scenes import SIZE, render_image, sample_scene
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class VaeRecipe:
+    """Everything that shapes the training of the autoencoder.
+
+    Attributes:
+        batch: Crops a step.
+        crop: Side of a crop in pixels, a multiple of 8.
+        fit: Optimizer, schedule and rhythm.
+        latent_noise: Standard deviation of the noise on the latents, which are kept near unit scale.
+        color_weight: Of the loss that reads the mean colour of each cell linearly from its latents. Without it the encoder
+            lines all colours up along one axis, where halfway between red and purple lies green, and a denoiser that
+            is unsure paints the wrong one.
+        white_weight: Of the loss that ties the covariance of the latents to the identity, so that shape is not drowned
+            by noise while colour is still clear.
+        encoder_share: Share of the budget after which the encoder rests at its average and the decoder learns alone; the
+            denoiser can be trained from then on.
+        measured: Held-out pictures that each checkpoint is measured on.
+    """
+
+    batch: int = 24
+    crop: int = 64
+    fit: FitSettings = field(
+        default_factory=lambda: FitSettings(
+            learning_rate=2.5e-3,
+            weight_decay=1e-4,
+            decay_vectors=True,
+            warmup_share=0.02,
+            hold=0.3,
+            checkpoint_every_s=120.0,
+        )
+    )
+    latent_noise: float = 0.12
+    color_weight: float = 5.0
+    white_weight: float = 0.1
+    encoder_share: float = 0.6
+    measured: int = 64
+
+
+def build_vae() -> AutoencoderTiny:
+    """Make the autoencoder with fresh weights.
+
+    Returns:
+        8 times smaller, 4 latent channels; pictures in -1..1.
+    """
+    return AutoencoderTiny(
+        encoder_block_out_channels=(32, 32, 32, 32),
+        decoder_block_out_channels=(32, 32, 32, 32),
+        num_encoder_blocks=(0, 1, 2, 4),
+        num_decoder_blocks=(4, 3, 2, 1),
+        latent_channels=4,
+    )
+
+
+def to_tensor(images: list[np.ndarray]) -> torch.Tensor:
+    """Stack pictures for the autoencoder.
+
+    Args:
+        images: uint8 [H, W, 3] each.
+
+    Returns:
+        float32 [B, 3, H, W] in -1..1.
+    """
+    return torch.from_numpy(np.stack(images)).permute(0, 3, 1, 2).float() / 127.5 - 1
+
+
+def _crops(rng: random.Random, recipe: VaeRecipe) -> torch.Tensor:
+    crops: list[np.ndarray] = []
+    while len(crops) < recipe.batch:
+        scene = sample_scene(rng)
+        image = render_image(scene)
+        x, y = rng.choice(scene.objects).center
+        for cx, cy in ((x, y), (rng.uniform(0, SIZE), rng.uniform(0, SIZE))):
+            left = min(max(int(cx + rng.uniform(-20, 20)) - recipe.crop // 2, 0), SIZE - recipe.crop)
+            top = min(max(int(cy + rng.uniform(-20, 20)) - recipe.crop // 2, 0), SIZE - recipe.crop)
+            crops.append(image[top : top + recipe.crop, left : left + recipe.crop])
+    return to_tensor(crops[: recipe.batch])
+
+
+def _loss(output: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
+    difference = output - target
+    edges = (difference.diff(dim=-1)).abs().mean() + (difference.diff(dim=-2)).abs().mean()
+    return difference.abs().mean() + 1.0 * difference.square().mean() + 0.3 * edges
+
+
+def opponent_colors(images: torch.Tensor) -> torch.Tensor:
+    """Mean colour of each cell of 8 x 8 pixels on the axes red-green and blue-yellow.
+
+    Args:
+        images: [B, 3, H, W] in -1..1.
+
+    Returns:
+        [B, 2, H / 8, W / 8] in -2..2.
+    """
+    red, green, blue = functional.avg_pool2d(images, 8).unbind(1)
+    return torch.stack([red - green, blue - (red + green) / 2], dim=1)
+
+
+def covariance_error(latents: torch.Tensor) -> torch.Tensor:
+    """How far latents are from zero mean and unit covariance.
+
+    Args:
+        latents: [B, 4, h, w].
+
+    Returns:
+        Scalar, 0 for white latents.
+    """
+    cells = latents.movedim(1, -1).flatten(0, -2)
+    mean = cells.mean(0)
+    covariance = (cells - mean).T @ (cells - mean) / len(cells)
+    identity = torch.eye(cells.shape[1], device=cells.device)
+    return (covariance - identity).square().sum() + mean.square().sum()
+
+
+@torch.no_grad()
+def psnr_on_renders(vae: AutoencoderTiny, seeds: range) -> float:
+    """Mean PSNR of reconstructions of whole held-out pictures.
+
+    Args:
+        vae: The autoencoder.
+        seeds: One picture a seed.
+
+    Returns:
+        Decibels, against the range 0..255.
+    """
+    device = next(vae.parameters()).device
+    total = 0.0
+    for seed in seeds:
+        image = to_tensor([render_image(sample_scene(random.Random(seed)))]).to(device, vae.dtype)
+        output = vae.decoder(vae.encoder(image)).clamp(-1, 1)
+        total += 10 * math.log10(4 / float((output - image).float().square().mean()))
+    return total / len(seeds)
+
+
+@torch.no_grad()
+def latent_statistics(vae: AutoencoderTiny, seeds: range) -> tuple[float, float]:
+    """Mean and standard deviation of the latents of whole pictures.
+
+    Args:
+        vae: The autoencoder.
+        seeds: One picture a seed.
+
+    Returns:
+        Mean and standard deviation over all channels and cells.
+    """
+    images = to_tensor([render_image(sample_scene(random.Random(seed))) for seed in seeds])
+    latents = vae.encoder(images.to(next(vae.parameters()).device, vae.dtype)).float()
+    return float(latents.mean()), float(latents.std())
+
+
+@torch.no_grad()
+def contact_sheet(vae: AutoencoderTiny, path: Path, seeds: range) -> None:
+    """Save pictures above their reconstructions.
+
+    Args:
+        vae: The autoencoder.
+        path: PNG to write.
+        seeds: One column a seed.
+    """
+    images = to_tensor([render_image(sample_scene(random.Random(seed))) for seed in seeds])
+    outputs = vae.decoder(vae.encoder(images.to(next(vae.parameters()).device))).float().cpu().clamp(-1, 1)
+    rows = torch.cat([torch.cat(list(images), dim=2), torch.cat(list(outputs), dim=2)], dim=1)
+    Image.fromarray(((rows + 1) * 127.5).round().byte().permute(1, 2, 0).numpy()).save(path)
+
+
+def run(
+    out_dir: Path,
+    *,
+    minutes: float | None = None,
+    steps: int | None = None,
+    seed: int = 0,
+    device: str = "cpu",
+    resume: bool = False,
+    recipe: VaeRecipe | None = None,
+) -> AutoencoderTiny:
+    """Train the autoencoder.
+
+    Args:
+        out_dir: Gets the checkpoint, the contact sheet and, at the end, the model.
+        minutes: Time for the whole training.
+        steps: Steps of the whole training, instead of a time.
+        seed: Of weights and data.
+        device: Torch device.
+        resume: Whether to go on from the checkpoint in `out_dir`.
+        recipe: Settings; None takes the defaults.
+
+    Returns:
+        The averaged model with `scaling_factor` set so that scaled latents have unit standard deviation.
+    """
+    recipe = recipe or VaeRecipe()
+    torch.manual_seed(seed)
+    vae = build_vae().to(device).to(memory_format=torch.channels_last)
+    reader = nn.Conv2d(4, 2, 1).to(device)
+    trained = nn.ModuleDict({"vae": vae, "reader": reader})
+    trainer = Trainer(trained, out_dir, recipe.fit, minutes=minutes, steps=steps, resume=resume, shipped=vae)
+    rng = random.Random(f"vae:{seed}:{trainer.budget.step}")
+    held_out = range(900_000, 900_000 + recipe.measured)
+
+    def loss_of_step(step: int) -> dict[str, torch.Tensor]:
+        resting = not next(vae.encoder.parameters()).requires_grad
+        if not resting and trainer.budget.progress >= recipe.encoder_share:
+            vae.load_state_dict(trainer.average.state)
+            vae.encoder.requires_grad_(False)
+            logger.info("step %d  the encoder rests", step)
+        images = _crops(rng, recipe).to(device).contiguous(memory_format=torch.channels_last)
+        with torch.autocast(torch.device(device).type, torch.bfloat16):
+            latents = vae.encoder(images).float()
+            output = vae.decoder(latents + recipe.latent_noise * torch.randn_like(latents)).float()
+        return {
+            "picture": _loss(output, images),
+            "color": recipe.color_weight * (reader(latents) - opponent_colors(images)).square().mean(),
+            "white": recipe.white_weight * covariance_error(latents),
+        }
+
+    def on_checkpoint(_ended: bool) -> None:
+        averaged = averaged_vae(trainer.average, recipe.measured)
+        contact_sheet(averaged, out_dir / "sheet.png", range(900_000, 900_008))
+        averaged.save_pretrained(out_dir / "vae")
+        quality, latents = psnr_on_renders(averaged, held_out), latent_statistics(averaged, held_out)
+        logger.info("step %d  psnr %.2f dB  latents %s", trainer.budget.step, quality, latents)
+
+    trainer.fit(loss_of_step, on_checkpoint)
+    return averaged_vae(trainer.average, recipe.measured)
+
+
+def averaged_vae(average: Average, measured: int = 256) -> AutoencoderTiny:
+    """Make a model of averaged weights, its latents scaled to unit standard deviation.
+
+    Args:
+        average: Averaged weights of a `build_vae` model.
+        measured: Pictures that the scale of the latents is measured on.
+
+    Returns:
+        The model on the CPU, in evaluation mode.
+    """
+    vae = build_vae()
+    vae.load_state_dict({name: tensor.cpu() for name, tensor in average.state.items()})
+    vae.eval()
+    _, deviation = latent_statistics(vae, range(800_000, 800_000 + measured))
+    vae.register_to_config(scaling_factor=round(1 / deviation, 4))
+    return vae

@@ -1,0 +1,1 @@
+"""The picture-book world: what is drawn, and what is said of it."""

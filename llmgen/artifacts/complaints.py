@@ -5,6 +5,11 @@ from collections.abc import Iterable
 
 from pydantic import ValidationError
 
+from llmgen.printable import printable
+
+_NAME = 80
+"""Characters of a field name in a message."""
+
 
 def describe(error: ValidationError, fields: Iterable[str] = ()) -> str:
     """The first problem of a validation as `JSON pointer: reason`.
@@ -16,9 +21,9 @@ def describe(error: ValidationError, fields: Iterable[str] = ()) -> str:
     problems = error.errors(include_url=False)
     # A misspelt field also makes a missing one; the misspelling is what has to be mended.
     first = next((p for p in problems if p["type"] == "extra_forbidden"), problems[0])
-    pointer = "".join(f"/{part}" for part in first["loc"])
+    pointer = "".join(f"/{printable(str(part), _NAME)}" for part in first["loc"])
     if first["type"] == "extra_forbidden":
-        name = str(first["loc"][-1])
+        name = printable(str(first["loc"][-1]), _NAME)
         near = difflib.get_close_matches(name, list(fields), n=1, cutoff=0.6) if len(first["loc"]) == 1 else []
         reason = f"unknown field {name!r}" + (f"; did you mean {near[0]!r}?" if near else "")
     else:

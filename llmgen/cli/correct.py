@@ -33,11 +33,23 @@ def correct(
         typer.Option(metavar="DIR", help="Folder of the pictures of SLD's data.json; src_image by default."),
     ] = None,
     guidance_scale: Annotated[float | None, typer.Option(help="Classifier-free guidance; 1 switches it off.")] = None,
+    outside_vocabulary: Annotated[
+        bool | None,
+        typer.Option(
+            "--outside-vocabulary", help="Go on with pictures of things that the preset's models do not know."
+        ),
+    ] = None,
     *,
     flags: StageFlags,
 ) -> None:
     """Find what is wrong with each picture and mend it, round by round, keeping the best."""
-    named = {"plan_only": plan_only, "rounds": rounds, "num_inference_steps": steps, "guidance_scale": guidance_scale}
+    named = {
+        "plan_only": plan_only,
+        "rounds": rounds,
+        "num_inference_steps": steps,
+        "guidance_scale": guidance_scale,
+        "outside_vocabulary": outside_vocabulary,
+    }
     done = run_stage_command("correct", source, mode, flags, named, images_from=images_from)
     if done is not None:
         raise_failures(done.result.records, done.dropped)

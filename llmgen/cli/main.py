@@ -30,9 +30,12 @@ from llmgen.cli.run import run
 from llmgen.cli.schema import schema
 from llmgen.cli.validate import validate
 from llmgen.errors import LlmgenError
+from llmgen.printable import printable
 
 INTERRUPTED = 130
 TERMINATED = 143
+_NAME = 200
+"""Characters of a file name in a message."""
 
 app = typer.Typer(
     name="llmgen",
@@ -86,7 +89,7 @@ def main(argv: list[str] | None = None) -> int:
     except SystemExit as error:
         return error.code if isinstance(error.code, int) else int(error.code is not None)
     except LlmgenError as error:
-        out.error(" ".join(str(error).split()))
+        out.error(str(error))
         if settings.debug():
             raise
         return error.exit_code
@@ -98,10 +101,17 @@ def main(argv: list[str] | None = None) -> int:
         with contextlib.suppress(OSError, io.UnsupportedOperation):
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
+    except OSError as error:
+        # A path that cannot be: too long, a circle of links, no permission. Who asked for it knows what to do about it.
+        if settings.debug():
+            raise
+        name = f"{error.filename}: " if error.filename is not None else ""
+        out.error(f"{printable(name, _NAME)}{error.strerror or error}; give another path, or mend this one")
+        return LlmgenError.exit_code
     except Exception as error:
         if settings.debug():
             raise
-        out.error(f"unexpected {type(error).__name__}: {' '.join(str(error).split())}; LLMGEN_DEBUG=1 shows where")
+        out.error(f"unexpected {type(error).__name__}: {error}; LLMGEN_DEBUG=1 shows where")
         return 1
     finally:
         if previous is not None:

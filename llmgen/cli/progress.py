@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from llmgen.cli.output import out
 from llmgen.engine.local import Progress
+from llmgen.printable import printable
 
 if TYPE_CHECKING:
     from rich.progress import Progress as Bars
@@ -62,7 +63,9 @@ class StageProgress(Progress):
     def message(self, text: str) -> None:
         """One line about a long step inside a batch."""
         if self._bars is not None and self._task is not None:
-            self._bars.update(self._task, detail=text)
+            from rich.markup import escape
+
+            self._bars.update(self._task, detail=escape(printable(text)))
 
     def remark(self, text: str) -> None:
         """What is said beside the numbers when the stage is over."""
@@ -75,7 +78,9 @@ class StageProgress(Progress):
     def finish(self) -> None:
         """The stage is over, well or not."""
         if self._bars is not None and self._task is not None:
-            self._bars.update(self._task, detail=self._remarks())
+            from rich.markup import escape
+
+            self._bars.update(self._task, detail=escape(printable(self._remarks())))
             self._bars.stop()
             self._bars = None
         else:
@@ -98,6 +103,6 @@ class StageProgress(Progress):
 
     def _say(self, text: str) -> None:
         if self._bars is not None:
-            self._bars.console.print(f"warning: {text}", markup=False, soft_wrap=True)
+            self._bars.console.print(printable(f"warning: {text}"), markup=False, soft_wrap=True)
         else:
             out.warn(text)

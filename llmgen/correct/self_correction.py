@@ -38,6 +38,7 @@ from llmgen.engine.seeds import derive_seed
 from llmgen.errors import InputError
 from llmgen.llm.english.words import singularize
 from llmgen.llm.planner import Planner
+from llmgen.llm.planning.vocabulary import nouns_asked_for, unknown_nouns
 from llmgen.llm.recorded import RecordedPlanner, replies_in_wait
 
 if TYPE_CHECKING:
@@ -120,6 +121,8 @@ class SelfCorrection:
 
     def __call__(self, records: Sequence[Record]) -> list[Record]:
         """Correct each record's picture, or plan to."""
+        for record in records:
+            self._check_words(record)
         loops = [self._first_look(record) for record in records]
         for number in range(1, self._config.rounds + 1 if not self._config.plan_only else 1):
             active = [loop for loop in loops if loop.best.plan.edits]
@@ -132,6 +135,17 @@ class SelfCorrection:
         for loop in loops:
             _warn_of_unseen(loop)
         return [finish(loop).grown(layout=record.layout) for loop, record in zip(loops, records, strict=True)]
+
+    def _check_words(self, record: Record) -> None:
+        """Refuse what the preset's models know nothing of: they would paint a picture over with something else."""
+        preset = self._context.preset
+        nouns = nouns_asked_for(record.prompt, record.layout)
+        if self._config.outside_vocabulary or not nouns or len(unknown_nouns(nouns, preset.words)) < len(nouns):
+            return
+        raise InputError(
+            f"preset {preset.name!r} knows nothing of {', '.join(map(repr, nouns))}: it draws and sees {', '.join(preset.words)}. "
+            "Choose models that do with --preset, or go on with --outside-vocabulary"
+        )
 
     def _first_look(self, record: Record) -> Loop:
         if record.image is None:

@@ -17,6 +17,8 @@ class SelfCorrectionConfig(StageConfig):
     """`reference` works as the published code: one thing after another, every attention map kept. To be compared with."""
     plan_only: bool = False
     """Write the edits into the record and do not carry them out."""
+    outside_vocabulary: bool = False
+    """Go on with a picture although the preset's models know nothing of what it should hold."""
     num_inference_steps: int = Field(default=50, ge=2, le=1000)
     """Steps of every sampling and inversion."""
     guidance_scale: float = Field(default=2.5, ge=0, le=50)

@@ -18,6 +18,7 @@ from llmgen.engine.journal import Journal
 from llmgen.engine.seeds import derive_seed
 from llmgen.engine.stage import StageMethod
 from llmgen.errors import InputError, LlmgenError, MissingRequirementError, OutputError
+from llmgen.printable import printable
 
 logger = logging.getLogger(__name__)
 
@@ -273,11 +274,11 @@ class _StageRun:
 
     def _failed(self, record: Record, error: Exception) -> Record:
         kind = type(error).__name__ if isinstance(error, LlmgenError) else _kind_of(error)
-        text = describe(error) if isinstance(error, ValidationError) else " ".join(str(error).split())
+        text = describe(error) if isinstance(error, ValidationError) else printable(str(error))
         message = (
             text if isinstance(error, LlmgenError) else f"{_advice(error)}{type(error).__name__}: {text}".rstrip(": ")
         )
-        return record.grown(kind=self.makes, error=RecordError(stage=self.stage, type=kind, message=message[:2000]))
+        return record.grown(kind=self.makes, error=RecordError(stage=self.stage, type=kind, message=printable(message)))
 
     def _notice(self, error: Exception) -> None:
         if isinstance(error, _Fatal):

@@ -126,6 +126,8 @@ def _examine_preset(preset: Preset, device: str, dtype: str, free_gb: float | No
     if preset.planner == "openai" and not os.environ.get("OPENAI_API_KEY"):
         lines.append("planner: OPENAI_API_KEY is not set; export it or put it into .env")
     notes = remarks.lines()
+    if preset.words:
+        notes.append(f"draws and sees {', '.join(preset.words)}, and nothing else")
     if free_gb is not None and whole > free_gb >= largest:
         advice = "run its stages one by one" if device == "cpu" else f"--offload model needs {largest:.1f} GB at a time"
         notes.append(f"all models together are {whole:.1f} GB, and {free_gb:g} GB are free on {device}; {advice}")

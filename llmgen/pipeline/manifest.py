@@ -24,6 +24,7 @@ from llmgen.errors import InputError, OutputError
 from llmgen.formats.foreign import read_any
 from llmgen.pipeline.options import DEFAULT_PRESET, RunOptions
 from llmgen.pipeline.single import brought, plan_of
+from llmgen.pipeline.vocabulary import warning_of
 from llmgen.registry import resolve
 from llmgen.vision.images import ImageStore
 
@@ -154,6 +155,8 @@ def _run_steps(
     records = brought(ready.read, context.images, "read", progress)
     _claim(folder, _with_prompts(ready.manifest, records), [step.file for step in ready.steps], force)
     context.progress, context.remark = progress.message, progress.remark
+    if (line := warning_of(records, context.preset)) is not None:
+        progress.problem(line)
     outcomes = []
     for step in ready.steps:
         path = folder / step.file

@@ -17,6 +17,7 @@ from llmgen.errors import InputError, OutputError
 from llmgen.formats.foreign import read_any
 from llmgen.pipeline.options import RunOptions, method_for
 from llmgen.pipeline.reusing import with_noise_of
+from llmgen.pipeline.vocabulary import warning_of
 from llmgen.registry import resolve
 from llmgen.vision.images import ImageStore
 
@@ -119,6 +120,9 @@ def run_single(
     records = brought(read, ready.context.images, request.stage, progress)
     if request.reuse is not None:
         records = with_noise_of(records, request.reuse)
+
+    if request.stage != "evaluate" and (line := warning_of(records, ready.context.preset)) is not None:
+        progress.problem(line)
 
     def work(journal: Journal | None) -> StageResult:
         return run_stage(

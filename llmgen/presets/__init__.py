@@ -54,6 +54,8 @@ class Preset(ArtifactModel):
     height: int = Field(gt=0)
     roles: dict[str, RoleSpec]
     """text_to_image, layout_to_image, instances_to_image, refiner, detector, segmenter, judge, clip."""
+    words: tuple[str, ...] = ()
+    """Everything that its models can draw and see, as singular nouns; empty for models that know no such bounds."""
     offload: Literal["none", "model", "sequential"] = "none"
     """Where an accelerator computes: keep its diffusion models in main memory and bring them when they are called."""
     methods: dict[str, str] = Field(default_factory=dict)

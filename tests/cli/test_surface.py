@@ -25,6 +25,7 @@ FLAGS = {
         "--images-from",
         "--steps",
         "--guidance-scale",
+        "--outside-vocabulary",
         *STAGE_FLAGS,
     ],
     "refine": [

@@ -207,3 +207,12 @@ def test_the_profile_decides_who_paints(tmp_path: Path) -> None:
         assert method._painter is not None
         drawn.append((type(method._painter).__name__, after.history[1].region is not None, after.history[1].kept))
     assert drawn == [("LatentPainter", True, True), ("ReferencePainter", True, True)]
+
+
+def test_pictures_of_what_no_model_knows_are_not_painted_over_unless_that_is_wanted(tmp_path: Path) -> None:
+    context = tiny_context(tmp_path)
+    context.preset = context.preset.model_copy(update={"words": ("ball", "car")})
+    with pytest.raises(InputError, match="knows nothing of 'giraffe', 'lion'.*--outside-vocabulary"):
+        SelfCorrection(context, SelfCorrectionConfig())._check_words(Record(id="a", prompt="a giraffe and a lion"))
+    SelfCorrection(context, SelfCorrectionConfig())._check_words(Record(id="a", prompt="a giraffe and a ball"))
+    SelfCorrection(context, SelfCorrectionConfig(outside_vocabulary=True))._check_words(Record(id="a", prompt="a lion"))

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from llmgen.cli.completion import method_names
-from llmgen.cli.options import InputArg, StageFlags, with_stage_flags
+from llmgen.cli.options import CriticOpt, InputArg, StageFlags, with_stage_flags
 from llmgen.cli.stage import raise_failures, run_stage_command
 
 
@@ -33,11 +33,12 @@ def correct(
         typer.Option(metavar="DIR", help="Folder of the pictures of SLD's data.json; src_image by default."),
     ] = None,
     guidance_scale: Annotated[float | None, typer.Option(help="Classifier-free guidance; 1 switches it off.")] = None,
+    critic: CriticOpt = None,
     *,
     flags: StageFlags,
 ) -> None:
     """Find what is wrong with each picture and mend it, round by round, keeping the best."""
     named = {"plan_only": plan_only, "rounds": rounds, "num_inference_steps": steps, "guidance_scale": guidance_scale}
-    done = run_stage_command("correct", source, mode, flags, named, images_from=images_from)
+    done = run_stage_command("correct", source, mode, flags, named, images_from=images_from, critic=critic)
     if done is not None:
         raise_failures(done.result.records, done.dropped)

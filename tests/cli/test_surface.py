@@ -25,6 +25,7 @@ FLAGS = {
         "--images-from",
         "--steps",
         "--guidance-scale",
+        "--critic",
         *STAGE_FLAGS,
     ],
     "refine": [
@@ -43,7 +44,7 @@ FLAGS = {
     ).split()
     + STAGE_FLAGS,
     "run": (
-        "manifest --output -o --preset --planner --seed --device --dtype --offload --batch-size --set --resume --force "
+        "manifest --output -o --preset --planner --critic --seed --device --dtype --offload --batch-size --set --resume --force "
         "--dry-run --quiet -q --verbose -v"
     ).split(),
     "report": ["source", "--output", "-o", "--quiet", "-q"],

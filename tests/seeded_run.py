@@ -9,7 +9,11 @@ from llmgen.artifacts.io import record_line
 from llmgen.engine.context import StageContext
 from llmgen.engine.local import run_stage
 from llmgen.formats.lmd import read_lmd
-from llmgen.llm.rules import RulesPlanner
+from llmgen.llm.providers.rules import Rules
+from llmgen.llm.questions.differences import DifferencesQuestion
+from llmgen.llm.questions.edit import EditQuestion
+from llmgen.llm.questions.layout import LayoutQuestion
+from llmgen.llm.questions.parse import ParseQuestion
 from llmgen.presets import load_preset
 from llmgen.registry import resolve
 from llmgen.vision.images import ImageStore
@@ -58,15 +62,15 @@ def say(*values: str) -> None:
 
 def plans() -> None:
     """All that is done without a model: layouts, readings, comparisons, edits, imports."""
-    planner = RulesPlanner()
+    rules = Rules()
     for prompt in PROMPTS:
-        layout, reply = planner.layout(prompt, width=128, height=128, seed=1)
-        plan, said = planner.differences(prompt, seen(), width=128, height=128, layout=None, seed=1)
-        for value in (layout, reply, plan, said, planner.parse(prompt)[1]):
+        layout = rules.ask(LayoutQuestion(prompt, 128, 128, seed=1))
+        plan = rules.ask(DifferencesQuestion(prompt, seen(), 128, 128, None, seed=1))
+        for value in (layout.value, layout.reply, plan.value, plan.reply, rules.ask(ParseQuestion(prompt)).reply):
             say(value.model_dump_json())
     for instruction in INSTRUCTIONS:
-        plan, said = planner.edit(instruction, seen(), width=128, height=128, seed=1)
-        for value in (plan, said, planner.parse(instruction, instruction=True)[1]):
+        plan = rules.ask(EditQuestion(instruction, seen(), 128, 128, seed=1))
+        for value in (plan.value, plan.reply, rules.ask(ParseQuestion(instruction, instruction=True)).reply):
             say(value.model_dump_json())
     for record in read_lmd(CACHE, "cache.json")[0].records:
         say(record_line(record).strip())

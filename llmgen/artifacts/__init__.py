@@ -7,6 +7,7 @@ from llmgen.artifacts.image import ImageRef
 from llmgen.artifacts.layout import Instance, Layout
 from llmgen.artifacts.manifest import Manifest, PromptEntry, StageEntry
 from llmgen.artifacts.record import (
+    CALL_PATTERN,
     REQUIRED_SECTIONS,
     HistoryEntry,
     Kind,
@@ -20,6 +21,7 @@ from llmgen.artifacts.record import (
 )
 
 __all__ = [
+    "CALL_PATTERN",
     "REQUIRED_SECTIONS",
     "SCHEMA_VERSION",
     "AddEdit",

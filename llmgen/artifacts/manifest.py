@@ -52,6 +52,8 @@ class Manifest(ArtifactModel):
     """Which models fill the roles."""
     planner: str | None = None
     """`rules`, `openai` or `replay:FILE`; the preset's by default."""
+    critic: str | None = None
+    """Who compares what was drawn with what was asked for, as `planner`; the planner by default."""
     seed: int = Field(default=0, ge=0, lt=2**63)
     """Seed of the run; each record's own derives from it."""
     prompts: tuple[str | PromptEntry, ...] = ()

@@ -1,6 +1,6 @@
 """One picture's entry. It only grows: a stage takes a record and returns a new one."""
 
-from typing import Any, Literal, Self
+from typing import Any, Final, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -12,6 +12,9 @@ from llmgen.artifacts.layout import Layout
 
 Kind = Literal["prompts", "layouts", "images", "detections", "corrections", "refinements", "scores"]
 Stage = Literal["layout", "generate", "detect", "correct", "refine", "evaluate"]
+
+#: Names of questions to a language model.
+CALL_PATTERN: Final = r"^[a-z][a-z0-9_]{0,63}$"
 
 #: Sections that every record of a kind has (records with `error` excepted).
 REQUIRED_SECTIONS: dict[str, tuple[str, ...]] = {
@@ -70,8 +73,8 @@ class Score(ArtifactModel):
 class Reply(ArtifactModel):
     """A language model's reply, verbatim."""
 
-    call: Literal["layout", "instances", "parse", "differences", "edit"]
-    """What was asked for."""
+    call: str = Field(pattern=CALL_PATTERN)
+    """Name of the question, such as `layout`, `instances`, `parse`, `differences` or `edit`."""
     provider: str
     """Who answered: `rules`, `openai` or `replay`."""
     model: str | None = None

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from llmgen.cli.completion import method_names
-from llmgen.cli.options import InputArg, StageFlags, with_stage_flags
+from llmgen.cli.options import CriticOpt, InputArg, StageFlags, with_stage_flags
 from llmgen.cli.stage import raise_failures, run_stage_command
 
 
@@ -39,6 +39,7 @@ def correct(
             "--outside-vocabulary", help="Go on with pictures of things that the preset's models do not know."
         ),
     ] = None,
+    critic: CriticOpt = None,
     *,
     flags: StageFlags,
 ) -> None:
@@ -50,6 +51,6 @@ def correct(
         "guidance_scale": guidance_scale,
         "outside_vocabulary": outside_vocabulary,
     }
-    done = run_stage_command("correct", source, mode, flags, named, images_from=images_from)
+    done = run_stage_command("correct", source, mode, flags, named, images_from=images_from, critic=critic)
     if done is not None:
         raise_failures(done.result.records, done.dropped)

@@ -36,6 +36,15 @@ PlannerOpt = Annotated[
         rich_help_panel=MODEL,
     ),
 ]
+CriticOpt = Annotated[
+    str | None,
+    typer.Option(
+        metavar="NAME",
+        help="Who looks at what was drawn: rules, openai or replay:FILE; the planner by default.",
+        autocompletion=words("rules", "openai", "replay:"),
+        rich_help_panel=MODEL,
+    ),
+]
 DeviceOpt = Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:N or mps.", rich_help_panel=MODEL)]
 DtypeOpt = Annotated[
     str,

@@ -11,6 +11,7 @@ from llmgen.cli.options import (
     OUTPUT,
     RUNNING,
     BatchSizeOpt,
+    CriticOpt,
     DeviceOpt,
     DryRunOpt,
     DtypeOpt,
@@ -41,6 +42,7 @@ def run(
         str | None, typer.Option(help="Instead of the manifest's; see `llmgen models`.", rich_help_panel=MODEL)
     ] = None,
     planner: PlannerOpt = None,
+    critic: CriticOpt = None,
     seed: Annotated[int | None, typer.Option(min=0, help="Instead of the manifest's.", rich_help_panel=RUNNING)] = None,
     device: DeviceOpt = "auto",
     dtype: DtypeOpt = "auto",
@@ -71,6 +73,7 @@ def run(
         output=output,
         preset=preset,
         planner=planner,
+        critic=critic,
         seed=seed,
         device=device,
         dtype=dtype,

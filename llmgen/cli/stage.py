@@ -25,6 +25,7 @@ def run_stage_command(
     records_to_stdout: bool = True,
     images_from: "Path | None" = None,
     reuse: str | None = None,
+    critic: str | None = None,
 ) -> "SingleResult | None":
     """Run one stage as the flags say.
 
@@ -37,6 +38,7 @@ def run_stage_command(
         records_to_stdout: Whether records go to stdout when there is no output file.
         images_from: Folder of the pictures that SLD's tasks name.
         reuse: Artifact whose records lend their noise.
+        critic: Who looks at what was drawn; the planner by default.
 
     Returns:
         What was done, or None after `--dry-run`.
@@ -63,6 +65,7 @@ def run_stage_command(
         options=RunOptions(
             preset=flags.preset,
             planner=flags.planner,
+            critic=critic,
             seed=flags.seed,
             device=flags.device,
             dtype=flags.dtype,

@@ -16,8 +16,10 @@ from llmgen.correct.self_correction import Loop, Seen, SelfCorrection, waiting_p
 from llmgen.correct.settings import SelfCorrectionConfig
 from llmgen.engine.seeds import derive_seed
 from llmgen.errors import InputError
-from llmgen.llm.planner import Planner
-from llmgen.llm.recorded import RecordedPlanner, replies_in_wait
+from llmgen.llm.providers.provider import Provider
+from llmgen.llm.providers.recorded import replies_in_wait
+from llmgen.llm.questions.edit import EditQuestion
+from llmgen.llm.questions.parse import ParseQuestion
 from llmgen.llm.replies import clean_noun
 from llmgen.llm.schemas import ParsedInstance, ParsedObject, ParsedPrompt
 
@@ -51,14 +53,17 @@ class ImageEditing(SelfCorrection):
         assert record.image is not None
         image, said = record.image, record.instruction or record.prompt
         planner = self._planner(record)
-        parsed, read = planner.parse(said, instruction=True)
+        read = planner.ask(ParseQuestion(said, instruction=True))
+        parsed = read.value
         detections = record.detections if record.detections is not None else self._look(record, parsed, planner)
         history = list(record.history) or [HistoryEntry(stage="generate", round=0, image=image)]
         place = max((i for i, e in enumerate(history) if e.image == image), default=0)
-        plan, made = waiting_plan(record, history), None
+        plan, replies = waiting_plan(record, history), [read.reply]
         if plan is None:
             seed = derive_seed(record.seed or 0, "edit", len(history))
-            plan, made = planner.edit(said, detections, width=image.width, height=image.height, seed=seed)
+            answer = planner.ask(EditQuestion(said, detections, image.width, image.height, seed))
+            plan = answer.value
+            replies.append(answer.reply)
         goal = self._goal_of_instruction(record, plan, detections, parsed)
         loop = Loop(
             record.grown(layout=goal, detections=detections),
@@ -70,17 +75,16 @@ class ImageEditing(SelfCorrection):
         history[place] = history[place].model_copy(
             update={"detections": detections, "satisfied": not plan.edits, "agreement": loop.agreement(plan)}
         )
-        for reply in (read, made):
-            if reply is not None:
-                loop.add_reply(reply)
+        for reply in replies:
+            loop.add_reply(reply)
         return loop
 
-    def _planner(self, record: Record) -> Planner:
+    def _waiting(self, record: Record) -> tuple[Reply, ...]:
         replies = replies_in_wait(record)
         if record.instruction is not None:
             # What was read from the prompt says nothing about the instruction.
-            replies = tuple(reply for reply in replies if reply.call != "parse")
-        return RecordedPlanner(replies, lambda: self._context.planner)
+            replies = tuple(reply for reply in replies if reply.call != ParseQuestion.name)
+        return replies
 
     def _with_picture(self, record: Record) -> Record:
         if record.image is not None:
@@ -90,14 +94,14 @@ class ImageEditing(SelfCorrection):
         image = self._context.images.refer(record.source_image)
         return record.grown(image=image, history=(HistoryEntry(stage="generate", round=0, image=image),))
 
-    def _look(self, record: Record, parsed: ParsedPrompt, planner: Planner) -> tuple[Detection, ...]:
+    def _look(self, record: Record, parsed: ParsedPrompt, planner: Provider) -> tuple[Detection, ...]:
         """What there is of all that instruction, prompt and layout name: what is not edited must be known to be kept."""
         wanted = [parsed]
         if record.layout is not None:
             wanted.append(_parsed_of_layout(record.layout))
         elif record.instruction is not None:
-            wanted.append(planner.parse(record.prompt)[0])
-        asked = Reply(call="parse", provider="joined", text=_joined(wanted).model_dump_json())
+            wanted.append(planner.ask(ParseQuestion(record.prompt)).value)
+        asked = Reply(call=ParseQuestion.name, provider="joined", text=_joined(wanted).model_dump_json())
         (seen,) = self._context.collaborator("detect")([record.grown(layout=None, detections=None, replies=(asked,))])
         return seen.detections or ()
 
@@ -110,7 +114,7 @@ class ImageEditing(SelfCorrection):
             background = record.layout.background_prompt
             negative += record.layout.absent
         elif record.instruction is not None:
-            background = self._planner(record).parse(record.prompt)[0].background
+            background = self._planner(record).ask(ParseQuestion(record.prompt)).value.background
         return goal_layout(
             plan,
             detections,

@@ -37,9 +37,11 @@ from llmgen.diffusion.prompts import scene_prompt, warn_of_limits
 from llmgen.engine.seeds import derive_seed
 from llmgen.errors import InputError
 from llmgen.llm.english.words import singularize
-from llmgen.llm.planner import Planner
 from llmgen.llm.planning.vocabulary import nouns_asked_for, unknown_nouns
-from llmgen.llm.recorded import RecordedPlanner, replies_in_wait
+from llmgen.llm.providers.provider import Provider
+from llmgen.llm.providers.recorded import Recorded, replies_in_wait
+from llmgen.llm.questions.differences import DifferencesQuestion
+from llmgen.llm.questions.parse import ParseQuestion
 
 if TYPE_CHECKING:
     from llmgen.engine.context import StageContext
@@ -186,24 +188,27 @@ class SelfCorrection:
         layout = loop.record.layout
         if layout is not None:
             return layout.background_prompt, layout.negative_prompt
-        parsed, reply = self._planner(loop.record).parse(loop.record.prompt)
-        loop.add_reply(reply)
-        return parsed.background, ", ".join(parsed.negative)
+        answer = self._planner(loop.record).ask(ParseQuestion(loop.record.prompt))
+        loop.add_reply(answer.reply)
+        return answer.value.background, ", ".join(answer.value.negative)
 
     def _plan(self, loop: Loop, detections: Sequence[Detection]) -> EditPlan:
         if loop.goal is not None:
             return remaining(loop.goal, loop.before, detections)
         record, image = loop.record, loop.best.image
         seed = derive_seed(record.seed or 0, "differences", len(loop.history))
-        plan, reply = self._planner(record).differences(
-            record.prompt, detections, width=image.width, height=image.height, layout=record.layout, seed=seed
-        )
-        loop.add_reply(reply)
-        return plan
+        question = DifferencesQuestion(record.prompt, tuple(detections), image.width, image.height, record.layout, seed)
+        answer = Recorded(self._waiting(record), lambda: self._context.critic).ask(question)
+        loop.add_reply(answer.reply)
+        return answer.value
 
-    def _planner(self, record: Record) -> Planner:
+    def _planner(self, record: Record) -> Provider:
         """The planner, behind the replies that came with the record (SLD's tasks bring theirs along)."""
-        return RecordedPlanner(replies_in_wait(record), lambda: self._context.planner)
+        return Recorded(self._waiting(record), lambda: self._context.planner)
+
+    def _waiting(self, record: Record) -> tuple[Reply, ...]:
+        """The replies that came with a record and still hold."""
+        return replies_in_wait(record)
 
     def _round(self, loops: Sequence[Loop], number: int) -> None:
         if self._painter is None:

@@ -21,7 +21,7 @@ from llmgen.engine.stage import StageConfig
 from llmgen.errors import InputError
 from llmgen.llm.english.grammar import head_noun
 from llmgen.llm.english.words import singularize
-from llmgen.llm.reading import read_parse_reply
+from llmgen.llm.questions.parse import ParseQuestion
 from llmgen.vision.masks import best_masks, encode_mask
 from llmgen.vision.queries import phrase_query
 
@@ -110,12 +110,12 @@ class Owlv2Detect:
     def _wanted(self, record: Record) -> tuple[tuple[Demand, ...], tuple[Reply, ...]]:
         if record.layout is not None:
             return demands_of_layout(record.layout), ()
-        known = next((reply for reply in record.replies if reply.call == "parse"), None)
+        known = next((reply for reply in record.replies if reply.call == ParseQuestion.name), None)
         if known is not None:  # A prompt that was taken apart once, here or elsewhere, is not taken apart again.
-            return demands_of_parsed_prompt(read_parse_reply(known.text)), ()
+            return demands_of_parsed_prompt(ParseQuestion(record.prompt).read(known.text)), ()
         if record.prompt not in self._parsed:
-            parsed, reply = self.context.planner.parse(record.prompt)
-            self._parsed[record.prompt] = demands_of_parsed_prompt(parsed), reply
+            answer = self.context.planner.ask(ParseQuestion(record.prompt))
+            self._parsed[record.prompt] = demands_of_parsed_prompt(answer.value), answer.reply
         demands, reply = self._parsed[record.prompt]
         return demands, (reply,)
 

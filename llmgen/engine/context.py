@@ -12,7 +12,7 @@ from llmgen.vision.images import ImageStore
 
 if TYPE_CHECKING:
     from llmgen.diffusion.loading import ModelPool
-    from llmgen.llm.planner import Planner
+    from llmgen.llm.providers.provider import Provider
 
 
 @dataclass
@@ -29,6 +29,8 @@ class StageContext:
     """Seed of the run; a record's own seed derives from it and the record's id."""
     planner_name: str | None = None
     """Overrides the preset's planner."""
+    critic_name: str | None = None
+    """Who looks at what was drawn; the planner by default."""
     offload: Offload = "none"
     """Where diffusion models wait on an accelerator; resolved, too."""
     batch_size: int = 8
@@ -38,7 +40,8 @@ class StageContext:
     remark: Callable[[str], None] = lambda text: None
     """Told what is worth knowing of a stage when it is over, such as what it cost; the last remark counts."""
     _models: "ModelPool | None" = field(default=None, repr=False)
-    _planner: "Planner | None" = field(default=None, repr=False)
+    _planner: "Provider | None" = field(default=None, repr=False)
+    _critic: "Provider | None" = field(default=None, repr=False)
     _methods: dict[str, StageMethod] = field(default_factory=dict, repr=False)
 
     @property
@@ -51,13 +54,24 @@ class StageContext:
         return self._models
 
     @property
-    def planner(self) -> "Planner":
-        """The language model."""
+    def planner(self) -> "Provider":
+        """Who plans: a language model, or rules."""
         if self._planner is None:
-            from llmgen.llm.planner import load_planner
+            from llmgen.llm.providers.provider import load_provider
 
-            self._planner = load_planner(self.planner_name or self.preset.planner)
+            self._planner = load_provider(self.planner_name or self.preset.planner)
         return self._planner
+
+    @property
+    def critic(self) -> "Provider":
+        """Who compares what was drawn with what was asked for; the planner, unless somebody else is named."""
+        if self.critic_name is None:
+            return self.planner
+        if self._critic is None:
+            from llmgen.llm.providers.provider import load_provider
+
+            self._critic = load_provider(self.critic_name, role="critic")
+        return self._critic
 
     def config_for(self, stage: str, method: str, given: dict[str, Any] | None = None) -> Any:
         """A method's settings: its own defaults, then the preset's, then what was given.

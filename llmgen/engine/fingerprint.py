@@ -39,7 +39,8 @@ class StageFingerprint:
                 "config": config.model_dump(mode="json"),
                 "preset": context.preset.model_dump(mode="json"),
                 "weights": weights_digest(context.preset),
-                "planner": _planner_identity(planner),
+                "planner": _provider_identity(planner),
+                **({"critic": _provider_identity(context.critic_name)} if context.critic_name else {}),
                 "seed": context.seed,
                 "device": context.device,
                 "dtype": context.dtype,
@@ -92,10 +93,10 @@ def _folder_digest(source: str) -> str:
     return total.hexdigest()
 
 
-def _planner_identity(planner: str) -> Any:
-    if planner.startswith("replay:"):
-        path = Path(planner.removeprefix("replay:"))
+def _provider_identity(name: str) -> Any:
+    if name.startswith("replay:"):
+        path = Path(name.removeprefix("replay:"))
         return ["replay", hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else None]
-    if planner == "openai":
+    if name == "openai":
         return ["openai", openai_model(), openai_base_url()]
-    return planner
+    return name

@@ -10,6 +10,7 @@ from llmgen.engine.stage import StageConfig
 from llmgen.errors import InputError
 from llmgen.layout.planned import PlannedLayout
 from llmgen.llm.english.grammar import read_phrase
+from llmgen.llm.questions.edit import EditQuestion
 from llmgen.vision.boxes import BoxTuple
 from llmgen.vision.masks import decode_mask, encode_mask
 
@@ -44,22 +45,19 @@ class EditLayout(PlannedLayout):
             raise InputError(f"record {record.id!r} has no layout; plan one first, for example with --method instances")
         if instruction is None:
             raise InputError(f"record {record.id!r} has no instruction; give one with --set instruction=TEXT")
-        plan, reply = self.planner.edit(
-            instruction,
-            [_as_found(instance) for instance in layout.instances],
-            width=layout.width,
-            height=layout.height,
-            seed=seed,
-        )
+        found = tuple(_as_found(instance) for instance in layout.instances)
+        answer = self.planner.ask(EditQuestion(instruction, found, layout.width, layout.height, seed))
         before = {instance.id: instance for instance in layout.instances}
         after: dict[str, Instance] = {}
-        for target in plan.target:
+        for target in answer.value.target:
             instance = (
                 _changed(before[target.id], target, layout) if target.id in before else _named(target, before, after)
             )
             after[instance.id] = instance
         changed = layout.model_copy(update={"instances": tuple(after.values())})
-        return record.grown(instruction=instruction, layout=Layout(**dict(changed)), replies=(*record.replies, reply))
+        return record.grown(
+            instruction=instruction, layout=Layout(**dict(changed)), replies=(*record.replies, answer.reply)
+        )
 
 
 def _as_found(instance: Instance) -> Detection:

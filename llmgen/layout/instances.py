@@ -6,7 +6,7 @@ from pydantic import Field
 
 from llmgen.artifacts import Record
 from llmgen.layout.planned import CanvasConfig, PlannedLayout
-from llmgen.llm.instances import MOST_INSTANCES
+from llmgen.llm.questions.instances import MOST_INSTANCES, InstancesQuestion
 
 
 class InstancesLayoutConfig(CanvasConfig):
@@ -30,5 +30,5 @@ class InstancesLayout(PlannedLayout):
 
     def planned(self, record: Record, seed: int) -> Record:
         """The record with a description and its instances."""
-        layout, reply = self.planner.instances(record.prompt, **self.canvas, seed=seed, most=self.config.most)
-        return record.grown(layout=layout, replies=(*record.replies, reply))
+        question = InstancesQuestion(record.prompt, *self.canvas, seed, self.config.most)
+        return self.grown(record, self.planner.ask(question))

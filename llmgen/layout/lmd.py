@@ -4,6 +4,7 @@ from typing import ClassVar
 
 from llmgen.artifacts import Record
 from llmgen.layout.planned import CanvasConfig, PlannedLayout
+from llmgen.llm.questions.layout import LayoutQuestion
 
 
 class LmdLayoutConfig(CanvasConfig):
@@ -23,5 +24,4 @@ class LmdLayout(PlannedLayout):
 
     def planned(self, record: Record, seed: int) -> Record:
         """The record with objects, background and what must be absent."""
-        layout, reply = self.planner.layout(record.prompt, **self.canvas, seed=seed)
-        return record.grown(layout=layout, replies=(*record.replies, reply))
+        return self.grown(record, self.planner.ask(LayoutQuestion(record.prompt, *self.canvas, seed)))

@@ -5,9 +5,10 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from pydantic import Field
 
-from llmgen.artifacts import Kind, ModelUse, Record, Stage
+from llmgen.artifacts import Kind, Layout, ModelUse, Record, Stage
 from llmgen.engine.stage import StageConfig
 from llmgen.errors import InputError
+from llmgen.llm.providers.provider import Answer
 
 if TYPE_CHECKING:
     from llmgen.engine.context import StageContext
@@ -54,11 +55,16 @@ class PlannedLayout:
         """The record with its layout and the planner's reply."""
         raise NotImplementedError
 
+    @staticmethod
+    def grown(record: Record, answer: Answer[Layout]) -> Record:
+        """The record with a layout that was planned anew, and the reply that it was read from."""
+        return record.grown(layout=answer.value, replies=(*record.replies, answer.reply))
+
     @property
-    def canvas(self) -> dict[str, int]:
+    def canvas(self) -> tuple[int, int]:
         """Width and height of a layout that is planned anew."""
         preset = self.context.preset
-        return {"width": self.config.width or preset.width, "height": self.config.height or preset.height}
+        return self.config.width or preset.width, self.config.height or preset.height
 
 
 def _seed_of(record: Record) -> int:

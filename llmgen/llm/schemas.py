@@ -74,31 +74,6 @@ class LayoutPlan(WireModel):
     """Singular nouns that must not be in the picture."""
 
 
-class PlannedInstance(WireModel):
-    """One thing of a picture that is described thing by thing."""
-
-    phrase: str
-    """What it looks like, 2 to 8 words, for example "a brown dog lying on its side"."""
-    noun: str
-    """Singular, without article."""
-    box: WireBox
-
-
-class InstancesPlan(WireModel):
-    """A picture described as a whole and thing by thing."""
-
-    reasoning: str
-    """A short thought, written first."""
-    description: str
-    """The whole picture in one sentence."""
-    instances: list[PlannedInstance]
-    """One entry for each thing."""
-    background: str
-    """The scene without its things."""
-    negative: list[str]
-    """Singular nouns that must not be in the picture."""
-
-
 class MovedObject(WireModel):
     """A detected object and where it should be."""
 

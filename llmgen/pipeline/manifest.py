@@ -41,6 +41,7 @@ class ManifestRun:
     """Folder; `outputs/<name>` by default."""
     preset: str | None = None
     planner: str | None = None
+    critic: str | None = None
     seed: int | None = None
     device: str = "auto"
     dtype: str = "auto"
@@ -187,6 +188,7 @@ def _resolve(run: ManifestRun) -> _Resolved:
     options = RunOptions(
         preset=run.preset or manifest.preset or DEFAULT_PRESET,
         planner=run.planner or manifest.planner,
+        critic=run.critic or manifest.critic,
         seed=manifest.seed if run.seed is None else run.seed,
         device=run.device,
         dtype=run.dtype,
@@ -203,6 +205,7 @@ def _resolve(run: ManifestRun) -> _Resolved:
         update={
             "preset": options.preset,
             "planner": options.planner or context.preset.planner,
+            "critic": options.critic,
             "seed": options.seed,
             "prompts_path": None,
             "stages": tuple(

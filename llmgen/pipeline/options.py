@@ -19,6 +19,8 @@ class RunOptions:
     preset: str = DEFAULT_PRESET
     planner: str | None = None
     """`rules`, `openai` or `replay:FILE`; the preset's by default."""
+    critic: str | None = None
+    """Like the planner; who looks at what was drawn. The planner by default."""
     seed: int = 0
     device: str = "auto"
     dtype: str = "auto"
@@ -43,6 +45,7 @@ class RunOptions:
             dtype=resolve_dtype(self.dtype, device),
             seed=self.seed,
             planner_name=self.planner,
+            critic_name=self.critic,
             batch_size=self.batch_size,
             offload=resolve_offload(self.offload, preset.offload, device),
         )

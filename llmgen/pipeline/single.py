@@ -84,6 +84,7 @@ def plan_of(context: StageContext) -> dict[str, Any]:
     return {
         "preset": context.preset.name,
         "planner": context.planner_name or context.preset.planner,
+        "critic": context.critic_name or context.planner_name or context.preset.planner,
         "seed": context.seed,
         "device": context.device,
         "dtype": context.dtype,

@@ -3,7 +3,9 @@
 import json
 
 
-def test_escapes_in_names_and_fields_reach_no_terminal(llmgen,) -> None:
+def test_escapes_in_names_and_fields_reach_no_terminal(
+    llmgen,
+) -> None:
     entry = {"prompt": "a cat", "\x1b[2Jfield" + "x" * 100_000: 1}
     done = llmgen("layout", "-", "--method", "tiny", stdin=json.dumps([entry]))
     assert done.code == 3
@@ -12,7 +14,9 @@ def test_escapes_in_names_and_fields_reach_no_terminal(llmgen,) -> None:
     assert len(done.err) < 1000
 
 
-def test_a_name_that_no_file_system_takes_is_one_line(llmgen,) -> None:
+def test_a_name_that_no_file_system_takes_is_one_line(
+    llmgen,
+) -> None:
     for arguments in (
         ["layout", "-", "--method", "tiny", "-o", "x" * 300 + ".json"],
         ["layout", "--method", "tiny", "x" * 300 + ".json"],

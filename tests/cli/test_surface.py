@@ -26,6 +26,7 @@ FLAGS = {
         "--steps",
         "--guidance-scale",
         "--outside-vocabulary",
+        "--critic",
         *STAGE_FLAGS,
     ],
     "refine": [
@@ -44,7 +45,7 @@ FLAGS = {
     ).split()
     + STAGE_FLAGS,
     "run": (
-        "manifest --output -o --preset --planner --seed --device --dtype --offload --batch-size --set --resume --force "
+        "manifest --output -o --preset --planner --critic --seed --device --dtype --offload --batch-size --set --resume --force "
         "--dry-run --quiet -q --verbose -v"
     ).split(),
     "report": ["source", "--output", "-o", "--quiet", "-q"],

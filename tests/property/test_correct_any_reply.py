@@ -29,9 +29,9 @@ from llmgen.correct.self_correction import SelfCorrection
 from llmgen.engine.context import StageContext
 from llmgen.engine.local import run_stage
 from llmgen.errors import LlmgenError
+from llmgen.llm.providers.rules import Rules
 from llmgen.llm.reading import read_layout_reply, read_parse_reply, read_update_reply
 from llmgen.llm.replies import layout_of_plan, plan_of_update
-from llmgen.llm.rules import RulesPlanner
 
 Answer = TypeVar("Answer")
 IDS = tuple(
@@ -113,7 +113,7 @@ def context(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StageContext]:
     made = tiny_context(tmp_path_factory.mktemp("pictures"))
     spec = made.preset.roles["refiner"]
     made.preset = made.preset.model_copy(update={"roles": {**made.preset.roles, "segmenter": spec, "detector": spec}})
-    made._planner = RulesPlanner()
+    made._planner = Rules()
     made._methods["detect"] = AnyDetector()  # type: ignore[assignment]
     made.models.segmenter = lambda role="segmenter": BoxSegmenter()  # type: ignore[method-assign, assignment]
     yield made

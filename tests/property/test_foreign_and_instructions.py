@@ -14,8 +14,10 @@ from llmgen.errors import InputError, LlmgenError, ModelError
 from llmgen.formats.instancediffusion import read_instancediffusion, write_instancediffusion
 from llmgen.formats.lmd import read_lmd
 from llmgen.formats.sld import read_sld
-from llmgen.llm.instances import layout_of_instances, read_instances_reply
-from llmgen.llm.rules import RulesPlanner
+from llmgen.llm.providers.rules import Rules
+from llmgen.llm.questions.edit import EditQuestion
+from llmgen.llm.questions.instances import layout_of_instances, read_instances_reply
+from llmgen.llm.questions.parse import ParseQuestion
 
 NUMBER = st.one_of(st.floats(-2, 2), st.integers(-600, 600), st.none(), st.just(float("nan")), st.booleans())
 BOX = st.one_of(st.lists(NUMBER, min_size=4, max_size=4), st.lists(NUMBER, max_size=5), st.none())
@@ -192,13 +194,13 @@ WORDS = st.sampled_from(
 @settings(max_examples=400, deadline=None)
 @given(st.one_of(st.lists(WORDS, max_size=12).map(" ".join), st.text(max_size=40)), st.integers(0, 3))
 def test_any_instruction_is_carried_out_or_refused(said: str, seed: int) -> None:
-    planner = RulesPlanner()
+    rules = Rules()
     try:
-        plan, _ = planner.edit(said, SCENE, width=128, height=128, seed=seed)
+        plan = rules.ask(EditQuestion(said, tuple(SCENE), 128, 128, seed)).value
     except LlmgenError as error:
         assert "\n" not in str(error) or "\n" in said
         return
-    planner.parse(said, instruction=True)
+    rules.ask(ParseQuestion(said, instruction=True))
     for edit in plan.edits:
         assert all(-0.01 <= value <= 128.01 for value in edit.box_xyxy)
     assert len({instance.id for instance in plan.target}) == len(plan.target)

@@ -12,8 +12,8 @@ from llmgen.artifacts import Detection, Instance, Layout, Record, Reply
 from llmgen.correct.image_editing import ImageEditing, ImageEditingConfig
 from llmgen.engine.context import StageContext
 from llmgen.errors import InputError
+from llmgen.llm.providers.rules import Rules
 from llmgen.llm.reading import read_parse_reply
-from llmgen.llm.rules import RulesPlanner
 
 BALL, TREE = (4.0, 34.0, 24.0, 54.0), (36.0, 6.0, 60.0, 30.0)
 
@@ -43,7 +43,7 @@ def stage(
     tmp_path: Path, *script: tuple[Detection, ...], **settings: object
 ) -> tuple[ImageEditing, StageContext, ScriptedDetector]:
     context, detector = tiny_context(tmp_path), ScriptedDetector(*script)
-    context._planner = RulesPlanner()
+    context._planner = Rules()
     context._methods["detect"] = detector  # type: ignore[assignment]
     context.models.segmenter = lambda role="segmenter": BoxSegmenter()  # type: ignore[method-assign, assignment]
     config = ImageEditingConfig(**{"num_inference_steps": 2, **settings})  # type: ignore[arg-type]

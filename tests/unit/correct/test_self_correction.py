@@ -22,6 +22,9 @@ from llmgen.correct.self_correction import SelfCorrection, agreement
 from llmgen.correct.settings import SelfCorrectionConfig
 from llmgen.engine.context import StageContext
 from llmgen.errors import InputError
+from llmgen.llm.providers.provider import Answer
+from llmgen.llm.questions.differences import DifferencesQuestion
+from llmgen.llm.questions.question import Question
 
 KEEP = Instance(id="ball #1", phrase="a ball", box_xyxy=(2, 2, 18, 18))
 SURPLUS = [(24.0 + 8 * i, 24.0, 31.0 + 8 * i, 31.0) for i in range(4)]
@@ -42,10 +45,12 @@ class ScriptedPlanner:
     def __init__(self) -> None:
         self.asked = 0
 
-    def differences(self, prompt: str, detections: Sequence[Detection], **_: Any) -> tuple[EditPlan, Reply]:
+    def ask(self, question: Question[Any]) -> Answer[Any]:
+        assert isinstance(question, DifferencesQuestion)
         self.asked += 1
-        edits = tuple(DeleteEdit(target=d.id, box_xyxy=d.box_xyxy) for d in detections[1:])
-        return EditPlan(edits=edits, target=(KEEP,)), Reply(call="differences", provider="script", text="")
+        edits = tuple(DeleteEdit(target=d.id, box_xyxy=d.box_xyxy) for d in question.detections[1:])
+        reply = Reply(call=question.name, provider="script", text="")
+        return Answer(EditPlan(edits=edits, target=(KEEP,)), reply)
 
 
 class ScriptedDetector:
@@ -189,6 +194,16 @@ def test_replies_that_came_with_a_record_answer_instead_of_the_planner(tmp_path:
     assert after.replies == came
     assert context.planner.asked == 0  # type: ignore[attr-defined]
     assert after.history[-1].satisfied
+
+
+def test_the_critic_compares_where_there_is_one(tmp_path: Path) -> None:
+    method, context = stage(tmp_path, 0)
+    context.critic_name, context._critic = "rules", ScriptedPlanner()  # type: ignore[assignment]
+    (after,) = method([record(context, 1)])
+    assert after.history[-1].satisfied
+    assert (context.planner.asked, context.critic.asked) == (0, 2)  # type: ignore[attr-defined]
+    context.critic_name = None
+    assert context.critic is context.planner
 
 
 def test_agreement_counts_wanted_objects_and_surplus_ones() -> None:

@@ -12,6 +12,8 @@ from llmgen.detect.owlv2 import Owlv2Detect, Owlv2DetectConfig, demands_of_layou
 from llmgen.diffusion.phrase_detection import Owlv2PhraseDetector
 from llmgen.diffusion.segmentation import SamSegmenter
 from llmgen.engine.context import StageContext
+from llmgen.llm.providers.provider import Answer
+from llmgen.llm.questions.question import Question
 from llmgen.llm.schemas import ParsedPrompt
 from llmgen.presets import Preset
 from llmgen.vision.images import ImageStore
@@ -54,8 +56,8 @@ class Models:
 class Planner:
     """Takes one prompt apart."""
 
-    def parse(self, prompt: str) -> tuple[ParsedPrompt, Reply]:
-        assert prompt == "two cups in a meadow without stars"
+    def ask(self, question: Question[Any]) -> Answer[Any]:
+        assert question.subject == "two cups in a meadow without stars"
         parsed = ParsedPrompt.model_validate(
             {
                 "reasoning": "",
@@ -64,7 +66,7 @@ class Planner:
                 "negative": ["stars"],
             }
         )
-        return parsed, Reply(call="parse", provider="test", text=parsed.model_dump_json())
+        return Answer(parsed, Reply(call=question.name, provider="test", text=parsed.model_dump_json()))
 
 
 def context(tmp_path: Path, detector: Any, segmenter: Any = None) -> StageContext:

@@ -11,8 +11,9 @@ from llmgen.artifacts import Detection, Record
 from llmgen.errors import ModelError
 from llmgen.formats.sld import clamp_unit_box, read_sld
 from llmgen.llm.english.grammar import read_phrase
-from llmgen.llm.planner import Planner
-from llmgen.llm.recorded import RecordedPlanner, replies_in_wait
+from llmgen.llm.providers.provider import Provider
+from llmgen.llm.providers.recorded import Recorded, replies_in_wait
+from llmgen.llm.questions.edit import EditQuestion
 from llmgen.vision.boxes import xywh_to_xyxy
 
 DATA = json.loads((Path(__file__).parents[2] / "data" / "sld_demo_tasks.json").read_text(encoding="utf-8"))
@@ -73,14 +74,13 @@ def operations(record: Record, seen: Sequence[Named]) -> list[str]:
         detections.append(
             Detection(id=name, phrase=phrase, noun=noun, attributes=attributes, box_xyxy=pixels, score=0.5)  # type: ignore[arg-type]
         )
-    plan, _ = RecordedPlanner(replies_in_wait(record), nobody).edit(
-        record.prompt, detections, width=SIDE, height=SIDE, seed=0
-    )
+    question = EditQuestion(record.prompt, tuple(detections), SIDE, SIDE, seed=0)
+    plan = Recorded(replies_in_wait(record), nobody).ask(question).value
     assert len(plan.target) == len({instance.id for instance in plan.target})
     return [f"{edit.op} {edit.target}" for edit in plan.edits]
 
 
-def nobody() -> Planner:
+def nobody() -> Provider:
     raise ModelError("another planner was asked although the task brings its replies")
 
 

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from llmgen.artifacts import Detection, EditPlan, Layout
 from llmgen.errors import InputError
-from llmgen.llm.rules import RulesPlanner
+from llmgen.llm.questions.differences import DifferencesQuestion
+from llmgen.llm.questions.layout import LayoutQuestion
 from llmgen.toybox.world.captions import PROMPT_TYPES, sample_prompt
 from llmgen.toybox.world.truth import Sighting, is_right
 
@@ -27,7 +28,7 @@ def seen(name: str, box: Box, score: float = 0.9) -> Detection:
 
 
 def correct(prompt: str, *found: Detection, layout: Layout | None = None, seed: int = 0) -> EditPlan:
-    return RulesPlanner().differences(prompt, found, width=128, height=128, layout=layout, seed=seed)[0]
+    return DifferencesQuestion(prompt, found, 128, 128, layout, seed).by_rules()[0]
 
 
 def carried_out(plan: EditPlan) -> list[Detection]:
@@ -101,8 +102,7 @@ def test_what_is_missing_is_added_where_there_is_room() -> None:
 
 
 def test_the_layouts_box_is_used_if_it_is_free() -> None:
-    planner = RulesPlanner()
-    layout, _ = planner.layout("a red ball and a blue car", width=128, height=128, seed=5)
+    layout = LayoutQuestion("a red ball and a blue car", 128, 128, seed=5).by_rules()[0]
     car = layout.instances[1].box_xyxy
     ball = seen("red ball #1", layout.instances[0].box_xyxy)
     assert correct("a red ball and a blue car", ball, layout=layout).edits[0].box_xyxy == car
@@ -172,7 +172,7 @@ def test_equal_things_take_the_places_that_fit_the_relation() -> None:
 
 def test_no_room_is_said() -> None:
     with pytest.raises(InputError, match="cannot place"):
-        RulesPlanner().differences("70 red balls", [], width=128, height=128, layout=None, seed=0)
+        correct("70 red balls")
 
 
 def test_the_layout_says_what_is_wanted_when_the_prompt_cannot() -> None:
@@ -203,7 +203,7 @@ def scenes(draw: st.DrawFn) -> tuple[str, Any, list[Detection], Layout | None, i
         found.append(seen(f"{phrase} #{counts[phrase]}", box, draw(st.floats(0.2, 1.0))))
     layout = None
     if draw(st.booleans()):
-        layout, _ = RulesPlanner().layout(prompt.text, width=128, height=128, seed=seed)
+        layout = LayoutQuestion(prompt.text, 128, 128, seed).by_rules()[0]
     return prompt.text, prompt.truth, found, layout, seed
 
 

@@ -8,9 +8,11 @@ from llmgen.artifacts import AddEdit, ChangeAttributeEdit, DeleteEdit, Detection
 from llmgen.errors import InputError
 from llmgen.llm.english.instructions import parsed_from_instruction, read_instruction
 from llmgen.llm.planning.editing import changed_attributes
+from llmgen.llm.providers.rules import Rules
+from llmgen.llm.questions.edit import EditQuestion
+from llmgen.llm.questions.parse import ParseQuestion
 from llmgen.llm.reading import read_update_reply
 from llmgen.llm.replies import plan_of_update
-from llmgen.llm.rules import RulesPlanner
 
 SIZE = {"width": 128, "height": 128}
 
@@ -33,7 +35,7 @@ SCENE = (
 
 
 def edit(instruction: str, *scene: Detection, seed: int = 0) -> EditPlan:
-    return RulesPlanner().edit(instruction, scene or SCENE, seed=seed, **SIZE)[0]
+    return EditQuestion(instruction, scene or SCENE, seed=seed, **SIZE).by_rules()[0]
 
 
 def test_attributes_change_in_place() -> None:
@@ -158,7 +160,8 @@ def test_what_must_be_looked_for() -> None:
     parsed = parsed_from_instruction(read)
     assert [(o.noun, [i.attributes for i in o.instances]) for o in parsed.objects] == [("dog", [[]]), ("bone", [[]])]
     assert (parsed.negative, parsed.background) == (["shadow"], "an image of a grassland")
-    parsed, reply = RulesPlanner().parse("swap the red car and the house", instruction=True)
+    answer = Rules().ask(ParseQuestion("swap the red car and the house", instruction=True))
+    parsed, reply = answer.value, answer.reply
     assert [(o.noun, [i.attributes for i in o.instances]) for o in parsed.objects] == [
         ("car", [["red"]]),
         ("house", [[]]),
@@ -168,7 +171,8 @@ def test_what_must_be_looked_for() -> None:
 
 def test_a_reply_of_the_rules_replays_to_the_same_edits() -> None:
     said = "remove the left tree, make the red ball blue and move the house up"
-    plan, reply = RulesPlanner().edit(said, SCENE, seed=3, **SIZE)
+    answer = Rules().ask(EditQuestion(said, SCENE, seed=3, **SIZE))
+    plan, reply = answer.value, answer.reply
     assert reply.call == "edit"
     again = plan_of_update(read_update_reply(reply.text, SCENE, **SIZE), SCENE)
     assert sorted(e.model_dump_json() for e in again.edits) == sorted(e.model_dump_json() for e in plan.edits)

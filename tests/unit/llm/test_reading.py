@@ -6,10 +6,13 @@ from hypothesis import strategies as st
 
 from llmgen.artifacts import Detection
 from llmgen.errors import ModelError
+from llmgen.llm.providers.rules import Rules
+from llmgen.llm.questions.differences import DifferencesQuestion
+from llmgen.llm.questions.layout import LayoutQuestion
+from llmgen.llm.questions.parse import ParseQuestion
 from llmgen.llm.reading import compare_layouts, find_json, read_layout_reply, read_parse_reply, read_update_reply
 from llmgen.llm.repair import mend_boxes
 from llmgen.llm.replies import layout_of_plan, plan_of_update
-from llmgen.llm.rules import RulesPlanner
 from llmgen.llm.schemas import LayoutPlan, LayoutUpdate, ParsedPrompt, WireBox
 
 PLAN = {
@@ -183,16 +186,19 @@ def test_layouts_are_compared_by_name_and_place() -> None:
 
 
 def test_the_rules_planner_speaks_the_wire_format() -> None:
-    planner = RulesPlanner()
+    rules = Rules()
     prompt = "a meadow with two red balls and a blue car without trees"
-    parsed, reply = planner.parse(prompt)
-    assert read_parse_reply(reply.text) == parsed
-    layout, reply = planner.layout(prompt, width=128, height=128, seed=1)
-    plan = read_layout_reply(reply.text, width=128, height=128)
-    assert layout_of_plan(plan, width=128, height=128) == layout
+    parsed = rules.ask(ParseQuestion(prompt))
+    assert read_parse_reply(parsed.reply.text) == parsed.value
+    layout = rules.ask(LayoutQuestion(prompt, 128, 128, seed=1))
+    plan = read_layout_reply(layout.reply.text, width=128, height=128)
+    assert layout_of_plan(plan, width=128, height=128) == layout.value
     detections = found("ball #1", "ball #2", "ball #3", "tree #1")
-    edits, reply = planner.differences(prompt, detections, width=128, height=128, layout=layout, seed=1)
-    again = plan_of_update(read_update_reply(reply.text, detections, width=128, height=128), detections)
+    answer = rules.ask(DifferencesQuestion(prompt, tuple(detections), 128, 128, layout.value, seed=1))
+    edits, again = (
+        answer.value,
+        plan_of_update(read_update_reply(answer.reply.text, detections, width=128, height=128), detections),
+    )
     assert sorted(map(repr, again.edits)) == sorted(map(repr, edits.edits))
     assert {i.id: i.box_xyxy for i in again.target} == {i.id: i.box_xyxy for i in edits.target}
 

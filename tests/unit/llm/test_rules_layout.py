@@ -5,13 +5,15 @@ import pytest
 
 from llmgen.artifacts import Layout
 from llmgen.errors import InputError
-from llmgen.llm.rules import RulesPlanner
+from llmgen.llm.providers.rules import Rules
+from llmgen.llm.questions.layout import LayoutQuestion
+from llmgen.llm.questions.parse import ParseQuestion
 from llmgen.toybox.world.captions import PROMPT_TYPES, sample_prompt
 from llmgen.toybox.world.truth import Sighting, is_right
 
 
 def plan(prompt: str, size: int = 128, seed: int = 0) -> Layout:
-    return RulesPlanner().layout(prompt, width=size, height=size, seed=seed)[0]
+    return Rules().ask(LayoutQuestion(prompt, size, size, seed)).value
 
 
 def assert_tidy(layout: Layout, gap: float, margin: float) -> None:
@@ -51,7 +53,7 @@ def test_up_to_six_objects_keep_their_size(count: int) -> None:
 
 def test_boxes_scale_with_the_canvas() -> None:
     small = plan("two red balls")
-    layout = RulesPlanner().layout("two red balls", width=1024, height=512, seed=0)[0]
+    layout = Rules().ask(LayoutQuestion("two red balls", 1024, 512, 0)).value
     assert_tidy(layout, gap=16, margin=8)
     assert layout.instances[0].box_xyxy[3] - layout.instances[0].box_xyxy[1] > 3 * (
         small.instances[0].box_xyxy[3] - small.instances[0].box_xyxy[1]
@@ -109,7 +111,8 @@ def test_what_cannot_be_placed_is_named(prompt: str, named: str) -> None:
 
 
 def test_parse_joins_groups_of_one_noun() -> None:
-    parsed, reply = RulesPlanner().parse("a red ball, a car and two blue balls without cups on a beach")
+    answer = Rules().ask(ParseQuestion("a red ball, a car and two blue balls without cups on a beach"))
+    parsed, reply = answer.value, answer.reply
     assert [(o.noun, [i.attributes for i in o.instances]) for o in parsed.objects] == [
         ("ball", [["red"], ["blue"], ["blue"]]),
         ("car", [[]]),

@@ -1,26 +1,100 @@
-"""The instances call: a description of a picture, and a phrase and a box for each thing in it.
+"""What does a picture look like as a whole, and each thing in it, and where? A phrase and a box for each.
 
 Source:
     InstanceDiffusion (Wang et al. 2024) draws from such layouts. https://github.com/Jellemvdl/InstanceDiffusion-extension had
     a language model invent them; it asked for corners and drew them as positions and sizes.
 """
 
-from collections.abc import Callable, Sequence
-from typing import Any, Final
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar, Final
 
 from llmgen.artifacts import Instance, Layout
-from llmgen.errors import ModelError
-from llmgen.llm.english.grammar import read_phrase
+from llmgen.errors import InputError, ModelError
+from llmgen.llm.english.grammar import read_phrase, read_prompt
 from llmgen.llm.english.words import bare, pluralize
+from llmgen.llm.planning.layouts import plan_layout
+from llmgen.llm.planning.placement import Canvas
+from llmgen.llm.questions.question import Question, one_line
 from llmgen.llm.reading import find_json, noted, nouns_of, shown, validated
 from llmgen.llm.repair import mend_boxes
 from llmgen.llm.replies import clean_noun, wire_box, xyxy
-from llmgen.llm.schemas import InstancesPlan, PlannedInstance
+from llmgen.llm.schemas import WireBox, WireModel
 
 MOST_INSTANCES: Final = 30
 """Slots of the published InstanceDiffusion."""
 MOST_WORDS: Final = 24
 """In one phrase; a text encoder of 77 tokens reads them all."""
+
+
+class PlannedInstance(WireModel):
+    """One thing of a picture that is described thing by thing."""
+
+    phrase: str
+    """What it looks like, 2 to 8 words, for example "a brown dog lying on its side"."""
+    noun: str
+    """Singular, without article."""
+    box: WireBox
+
+
+class InstancesPlan(WireModel):
+    """A picture described as a whole and thing by thing."""
+
+    reasoning: str
+    """A short thought, written first."""
+    description: str
+    """The whole picture in one sentence."""
+    instances: list[PlannedInstance]
+    """One entry for each thing."""
+    background: str
+    """The scene without its things."""
+    negative: list[str]
+    """Singular nouns that must not be in the picture."""
+
+
+@dataclass(frozen=True)
+class InstancesQuestion(Question[Layout]):
+    """Describes a picture, and each thing in it by a phrase and a box.
+
+    Attributes:
+        subject: What the picture should show; it may name only a kind of scene.
+        width: Width of the canvas in pixels.
+        height: Height of the canvas in pixels.
+        seed: Chooses among equally good plans.
+        most: Largest number of instances.
+    """
+
+    name: ClassVar[str] = "instances"
+
+    subject: str
+    width: int
+    height: int
+    seed: int
+    most: int
+
+    @property
+    def text(self) -> str:
+        """Canvas, number and prompt."""
+        canvas = f"Canvas: {self.width} wide, {self.height} high\nAt most {self.most} instances"
+        return f"{canvas}\nDescription: {one_line(self.subject)}"
+
+    def schema(self) -> dict[str, Any]:
+        """Of an `InstancesPlan`."""
+        return InstancesPlan.model_json_schema()
+
+    def read(self, text: str) -> Layout:
+        """JSON of the wanted form, or the extension's."""
+        plan = read_instances_reply(text, width=self.width, height=self.height, most=self.most)
+        return layout_of_instances(plan, width=self.width, height=self.height)
+
+    def by_rules(self) -> tuple[Layout, str]:
+        """By grammar and search. The prompt itself is the description."""
+        layout = plan_layout(read_prompt(self.subject), self.subject, Canvas(self.width, self.height), self.seed)
+        if len(layout.instances) > self.most:
+            raise InputError(
+                f"{self.subject[:80]!r} asks for {len(layout.instances)} instances, at most {self.most} can be drawn"
+            )
+        return layout, instances_of_layout(layout).model_dump_json()
 
 
 def read_instances_reply(text: str, *, width: int, height: int, most: int) -> InstancesPlan:
@@ -64,11 +138,6 @@ def read_instances_reply(text: str, *, width: int, height: int, most: int) -> In
         raise ModelError(f"unusable reply: {len(kept)} instances, at most {most} can be drawn: {shown(text)}")
     negative = [noun.strip().lower() for noun in plan.negative if noun.strip()]
     return noted(plan.model_copy(update={"instances": kept, "negative": negative}), notes)
-
-
-def instances_reader(width: int, height: int, most: int) -> Callable[[str], InstancesPlan]:
-    """`read_instances_reply` for one canvas."""
-    return lambda text: read_instances_reply(text, width=width, height=height, most=most)
 
 
 def layout_of_instances(plan: InstancesPlan, *, width: int, height: int) -> Layout:

@@ -1,4 +1,4 @@
-"""A planner behind any server that speaks OpenAI's chat completions.
+"""A model behind any server that speaks OpenAI's chat completions.
 
 A reply is asked for by strict schema, then as a JSON object, then as text, depending on what the server takes. One that
 cannot be read is sent back with what is wrong, at most twice. Status 200 is no success until the reply reads.
@@ -8,26 +8,21 @@ import ipaddress
 import json
 import logging
 import os
-from collections.abc import Callable, Sequence
-from importlib.resources import files
-from typing import Any, Final, Literal, TypeVar
+from typing import Any, Final, TypeVar
 from urllib.parse import urlsplit
 
 import openai
 
 from llmgen import settings
-from llmgen.artifacts import Detection, EditPlan, Layout, Reply
-from llmgen.errors import InputError, MissingRequirementError, ModelError
-from llmgen.llm.cache import ReplyCache
-from llmgen.llm.instances import instances_reader, layout_of_instances
-from llmgen.llm.reading import read_layout_reply, read_parse_reply, read_update_reply
-from llmgen.llm.replies import layout_of_plan, plan_of_update, wire_box
-from llmgen.llm.schemas import InstancesPlan, LayoutPlan, LayoutUpdate, ParsedPrompt, WireModel
+from llmgen.artifacts import Reply
+from llmgen.errors import MissingRequirementError, ModelError
+from llmgen.llm.providers.cache import ReplyCache
+from llmgen.llm.providers.provider import Answer
+from llmgen.llm.questions.question import Question
 
 logger = logging.getLogger(__name__)
-Wire = TypeVar("Wire", bound=WireModel)
-Call = Literal["layout", "instances", "parse", "differences", "edit"]
-Message = dict[str, str]
+T = TypeVar("T")
+Message = dict[str, Any]
 
 RE_ASKS: Final = 2
 TIMEOUT_S: Final = 120.0
@@ -39,7 +34,7 @@ _NO_KEY: Final = "none"
 _LIMITS: Final = {"temperature": 0, "seed": None}
 
 
-class OpenAIPlanner:
+class OpenAI:
     """Asks a model. Settings come from `LLMGEN_OPENAI_MODEL` and the `openai` package's own variables."""
 
     provider = "openai"
@@ -87,117 +82,46 @@ class OpenAIPlanner:
         self._dropped: set[str] = set()
 
     def close(self) -> None:
-        """Close the connections; the planner cannot be used afterwards."""
+        """Close the connections; the provider cannot be used afterwards."""
         self._client.close()
 
-    def parse(self, prompt: str, *, instruction: bool = False) -> tuple[ParsedPrompt, Reply]:
-        """See `Planner.parse`."""
-        question = _description(prompt, "Instruction" if instruction else "Description")
-        return self._ask("parse", ParsedPrompt, question, read_parse_reply, seed=0)
-
-    def layout(self, prompt: str, *, width: int, height: int, seed: int) -> tuple[Layout, Reply]:
-        """See `Planner.layout`."""
-        plan, reply = self._ask(
-            "layout",
-            LayoutPlan,
-            f"Canvas: {width} wide, {height} high\n{_description(prompt)}",
-            lambda text: read_layout_reply(text, width=width, height=height),
-            seed=seed,
-        )
-        return layout_of_plan(plan, width=width, height=height), reply
-
-    def instances(self, prompt: str, *, width: int, height: int, seed: int, most: int) -> tuple[Layout, Reply]:
-        """See `Planner.instances`."""
-        plan, reply = self._ask(
-            "instances",
-            InstancesPlan,
-            f"Canvas: {width} wide, {height} high\nAt most {most} instances\n{_description(prompt)}",
-            instances_reader(width, height, most),
-            seed=seed,
-        )
-        return layout_of_instances(plan, width=width, height=height), reply
-
-    def differences(
-        self,
-        prompt: str,
-        detections: Sequence[Detection],
-        *,
-        width: int,
-        height: int,
-        layout: Layout | None,
-        seed: int,
-    ) -> tuple[EditPlan, Reply]:
-        """See `Planner.differences`."""
-        lines = [f"Picture: {width} wide, {height} high", _description(prompt)]
-        if layout is not None and layout.instances:
-            planned = [{"phrase": i.phrase, "box": wire_box(i.box_xyxy).model_dump()} for i in layout.instances]
-            lines.append(f"Planned places: {json.dumps(planned, ensure_ascii=False)}")
-        lines.append(_found(detections))
-        update, reply = self._ask(
-            "differences",
-            LayoutUpdate,
-            "\n".join(lines),
-            lambda text: read_update_reply(text, detections, width=width, height=height),
-            seed=seed,
-        )
-        return plan_of_update(update, detections), reply
-
-    def edit(
-        self, instruction: str, detections: Sequence[Detection], *, width: int, height: int, seed: int
-    ) -> tuple[EditPlan, Reply]:
-        """See `Planner.edit`."""
-        lines = (
-            f"Picture: {width} wide, {height} high",
-            _description(instruction, "Instruction"),
-            _found(detections),
-        )
-        update, reply = self._ask(
-            "edit",
-            LayoutUpdate,
-            "\n".join(lines),
-            lambda text: read_update_reply(text, detections, width=width, height=height),
-            seed=seed,
-        )
-        return plan_of_update(update, detections), reply
-
-    def _ask(
-        self, call: Call, wire: type[Wire], question: str, read: Callable[[str], Wire], *, seed: int
-    ) -> tuple[Wire, Reply]:
-        template = (files("llmgen.llm") / "prompts" / f"{call}.txt").read_text(encoding="utf-8")
-        messages = [{"role": "system", "content": template.strip()}, {"role": "user", "content": question}]
-        schema = wire.model_json_schema()
+    def ask(self, question: Question[T]) -> Answer[T]:
+        """See `Provider.ask`."""
+        messages: list[Message] = [
+            {"role": "system", "content": question.system},
+            {"role": "user", "content": _content_of(question)},
+        ]
+        schema = question.schema()
         key = self._cache.key(
             {
                 "provider": self.provider, "server": self._server(), "model": self.model, "messages": messages,
-                "schema": schema, "limits": {**_LIMITS, "seed": seed},
+                "schema": schema, "limits": {**_LIMITS, "seed": question.seed},
             }
         )  # fmt: skip
         cached = self._cache.get(key)
         if cached is not None:
             try:
-                return read(cached[0]), self._reply(call, *cached)
+                return Answer(question.read(cached[0]), self._reply(question, *cached))
             except ModelError:
                 logger.info("a cached reply no longer reads; asking again")
-        text, value, attempts = self._talk(call, messages, schema, seed, read)
+        text, value, attempts = self._talk(question, messages, schema)
         self._cache.put(key, text, attempts)
-        return value, self._reply(call, text, attempts)
+        return Answer(value, self._reply(question, text, attempts))
 
-    def _reply(self, call: Call, text: str, attempts: int) -> Reply:
-        return Reply(call=call, provider=self.provider, model=self.model, text=text, attempts=attempts)
+    def _reply(self, question: Question[Any], text: str, attempts: int) -> Reply:
+        return Reply(call=question.name, provider=self.provider, model=self.model, text=text, attempts=attempts)
 
-    def _talk(
-        self, call: Call, messages: list[Message], schema: dict[str, Any], seed: int, read: Callable[[str], Wire]
-    ) -> tuple[str, Wire, int]:
+    def _talk(self, question: Question[T], messages: list[Message], schema: dict[str, Any]) -> tuple[str, T, int]:
         attempts = 0
         while True:
             attempts += 1
-            text = self._send(call, messages, schema, seed)
+            text = self._send(question, messages, schema)
             try:
-                return text, read(text), attempts
+                return text, question.read(text), attempts
             except ModelError as error:
                 if attempts > RE_ASKS:
                     raise ModelError(
-                        f"model {self.model!r} gave no usable answer to the {call} call in {attempts} attempts; "
+                        f"model {self.model!r} gave no usable answer to the {question.name} call in {attempts} attempts; "
                         f"the last: {error}"
                     ) from error
                 logger.info("asking again: %s", error)
@@ -210,10 +134,10 @@ class OpenAIPlanner:
                     },
                 ]
 
-    def _send(self, call: Call, messages: list[Message], schema: dict[str, Any], seed: int) -> str:
+    def _send(self, question: Question[Any], messages: list[Message], schema: dict[str, Any]) -> str:
         while True:
             try:
-                completion = self._client.chat.completions.create(**self._request(call, messages, schema, seed))
+                completion = self._client.chat.completions.create(**self._request(question, messages, schema))
                 break
             except openai.BadRequestError as error:
                 if not self._step_down(error):
@@ -246,12 +170,12 @@ class OpenAIPlanner:
                 ) from error
         return self._content(completion)
 
-    def _request(self, call: Call, messages: list[Message], schema: dict[str, Any], seed: int) -> dict[str, Any]:
-        limits: dict[str, Any] = {**_LIMITS, "seed": seed % 2**31}
+    def _request(self, question: Question[Any], messages: list[Message], schema: dict[str, Any]) -> dict[str, Any]:
+        limits: dict[str, Any] = {**_LIMITS, "seed": question.seed % 2**31}
         request: dict[str, Any] = {name: value for name, value in limits.items() if name not in self._dropped}
         rung = _RUNGS[self._rung]
         if rung == "schema":
-            form = {"name": f"{call}_answer", "strict": True, "schema": schema}
+            form = {"name": f"{question.name}_answer", "strict": True, "schema": schema}
             request["response_format"] = {"type": "json_schema", "json_schema": form}
         else:
             # The schema goes into the text, where the word JSON must stand for servers that look for it.
@@ -294,24 +218,12 @@ class OpenAIPlanner:
         return text.replace(key, "***") if key else text
 
 
-def _description(prompt: str, what: str = "Description") -> str:
-    if not prompt.strip():
-        raise InputError("the prompt is empty; say what the picture should show")
-    return f"{what}: {' '.join(prompt.split())}"
-
-
-def _found(detections: Sequence[Detection]) -> str:
-    found = [
-        {
-            "id": d.id,
-            "noun": d.noun,
-            "attributes": list(d.attributes),
-            "score": round(d.score, 3),
-            "box": wire_box(d.box_xyxy).model_dump(),
-        }
-        for d in detections
-    ]
-    return f"Found: {json.dumps(found, ensure_ascii=False)}"
+def _content_of(question: Question[Any]) -> str | list[dict[str, Any]]:
+    """A plain text, or with pictures a list of parts: servers without eyes take no lists."""
+    if not question.pictures:
+        return question.text
+    shown = [{"type": "image_url", "image_url": {"url": picture.data_url}} for picture in question.pictures]
+    return [{"type": "text", "text": question.text}, *shown]
 
 
 def _is_local(url: str) -> bool:

@@ -1,6 +1,7 @@
 """The instances call: what replies are read as, who answers it, and what is refused."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,10 +10,15 @@ from chat_server import Server
 
 from llmgen.artifacts import Layout, Record
 from llmgen.errors import InputError, ModelError
-from llmgen.llm.instances import instances_of_layout, layout_of_instances, read_instances_reply
-from llmgen.llm.openai import OpenAIPlanner
-from llmgen.llm.planner import load_planner
-from llmgen.llm.rules import RulesPlanner
+from llmgen.llm.providers.openai import OpenAI
+from llmgen.llm.providers.provider import load_provider
+from llmgen.llm.providers.rules import Rules
+from llmgen.llm.questions.instances import (
+    InstancesQuestion,
+    instances_of_layout,
+    layout_of_instances,
+    read_instances_reply,
+)
 
 PROMPT = "a park with a brown dog"
 DOG = {
@@ -115,41 +121,40 @@ def test_unusable_replies_say_what_is_wrong(case: str) -> None:
 
 @pytest.mark.parametrize("side", [128, 512])
 def test_rules_plan_and_their_replies_replay(tmp_path: Path, side: int) -> None:
-    prompt, rules = "a meadow with two red balls and a blue car without trees", RulesPlanner()
-    layout, reply = rules.instances(prompt, width=side, height=side, seed=4, most=30)
-    assert sorted(i.phrase for i in layout.instances) == ["a blue car", "a red ball", "a red ball"]
-    assert rules.instances(prompt, width=side, height=side, seed=4, most=30)[0] == layout
+    rules = Rules()
+    question = InstancesQuestion("a meadow with two red balls and a blue car without trees", side, side, 4, 30)
+    answer = rules.ask(question)
+    assert sorted(i.phrase for i in answer.value.instances) == ["a blue car", "a red ball", "a red ball"]
+    assert rules.ask(question).value == answer.value
     path = tmp_path / "run.jsonl"
-    path.write_text(Record(id="a", prompt=prompt, seed=4, replies=(reply,)).model_dump_json())
-    again, said = load_planner(f"replay:{path}").instances(prompt, width=side, height=side, seed=4, most=30)
-    assert again == layout and (said.call, said.provider) == ("instances", "replay")
+    path.write_text(Record(id="a", prompt=question.subject, seed=4, replies=(answer.reply,)).model_dump_json())
+    again = load_provider(f"replay:{path}").ask(question)
+    assert again.value == answer.value and (again.reply.call, again.reply.provider) == ("instances", "replay")
     with pytest.raises(InputError, match="asks for 3 instances, at most 2"):
-        rules.instances(prompt, width=side, height=side, seed=4, most=2)
+        rules.ask(replace(question, most=2))
 
 
 def test_recorded_scenes_replay_from_a_file_or_a_folder(tmp_path: Path) -> None:
     (tmp_path / "1.json").write_text(json.dumps(SCENE))
     (tmp_path / "2.json").write_text(json.dumps({**SCENE, "caption": "A quiet farm."}))
     for name, prompt in (("1.json", "A busy farm."), ("", "A quiet farm")):
-        layout, reply = load_planner(f"replay:{tmp_path / name}").instances(
-            prompt, width=512, height=512, seed=0, most=30
-        )
-        assert layout.instances[0].box_xyxy == (50, 300, 150, 450) and reply.call == "instances"
+        answer = load_provider(f"replay:{tmp_path / name}").ask(InstancesQuestion(prompt, 512, 512, 0, 30))
+        assert answer.value.instances[0].box_xyxy == (50, 300, 150, 450) and answer.reply.call == "instances"
     with pytest.raises(InputError, match="no reply to the instances call"):
-        load_planner(f"replay:{tmp_path / '1.json'}").instances("A cat", width=512, height=512, seed=0, most=30)
+        load_provider(f"replay:{tmp_path / '1.json'}").ask(InstancesQuestion("A cat", 512, 512, 0, 30))
 
 
 def test_a_model_is_asked_by_schema_and_asked_again(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("LLMGEN_CACHE_DIR", str(tmp_path))
     monkeypatch.setenv("OPENAI_API_KEY", "sk-test")
     server = Server([json.dumps({**PLAN, "instances": [{**DOG, "phrase": ""}]}), json.dumps(PLAN)])
-    planner = OpenAIPlanner(model="m", base_url=server.url)
+    provider = OpenAI(model="m", base_url=server.url)
     try:
-        layout, reply = planner.instances(PROMPT, width=128, height=128, seed=7, most=9)
+        answer = provider.ask(InstancesQuestion(PROMPT, 128, 128, 7, 9))
     finally:
-        planner.close()
+        provider.close()
         server.close()
-    assert layout == read(PLAN) and (reply.call, reply.attempts) == ("instances", 2)
+    assert answer.value == read(PLAN) and (answer.reply.call, answer.reply.attempts) == ("instances", 2)
     first, second = server.requests
     schema = first["response_format"]["json_schema"]
     assert schema["strict"] is True and set(schema["schema"]["required"]) == set(PLAN)

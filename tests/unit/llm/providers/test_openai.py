@@ -9,10 +9,14 @@ from typing import Any
 import pytest
 from chat_server import Server, completion, refused
 
-from llmgen.artifacts import Detection
+from llmgen.artifacts import Detection, Layout
 from llmgen.errors import InputError, MissingRequirementError, ModelError
-from llmgen.llm.openai import OpenAIPlanner
-from llmgen.llm.planner import load_planner
+from llmgen.llm.providers.openai import OpenAI
+from llmgen.llm.providers.provider import Answer, load_provider
+from llmgen.llm.questions.differences import DifferencesQuestion
+from llmgen.llm.questions.edit import EditQuestion
+from llmgen.llm.questions.layout import LayoutQuestion
+from llmgen.llm.questions.parse import ParseQuestion
 
 KEY = "sk-secret-0123456789"
 PLAN = {
@@ -41,17 +45,18 @@ def serve(monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -> Iterator[Any]:
         server.close()
 
 
-def ask(seed: int = 7, **options: Any) -> Any:
-    planner = OpenAIPlanner(model="m", **options)
+def ask(seed: int = 7, **options: Any) -> Answer[Layout]:
+    planner = OpenAI(model="m", **options)
     try:
-        return planner.layout("a meadow with a red ball", width=128, height=128, seed=seed)
+        return planner.ask(LayoutQuestion("a meadow with a red ball", 128, 128, seed))
     finally:
         planner.close()
 
 
 def test_a_good_answer(serve: Any) -> None:
     server = serve(GOOD)
-    layout, reply = ask()
+    answer = ask()
+    layout, reply = answer.value, answer.reply
     assert [(i.phrase, i.box_xyxy) for i in layout.instances] == [("a red ball", (10, 20, 50, 60))]
     assert (reply.text, reply.model, reply.attempts) == (GOOD, "m", 1)
     (request,) = server.requests
@@ -71,13 +76,13 @@ def test_answers_are_cached(serve: Any) -> None:
 
 def test_prose_and_fences_are_read(serve: Any) -> None:
     server = serve(f"Gladly!\n```json\n{GOOD}\n```")
-    assert ask()[0].background_prompt == "a meadow"
+    assert ask().value.background_prompt == "a meadow"
     assert len(server.requests) == 1
 
 
 def test_a_bad_answer_is_sent_back_with_its_fault(serve: Any) -> None:
     server = serve('{"objects": "none"}', GOOD)
-    _, reply = ask()
+    reply = ask().reply
     assert reply.attempts == 2
     assert [m["role"] for m in server.requests[1]["messages"]] == ["system", "user", "assistant", "user"]
     assert "objects" in server.requests[1]["messages"][3]["content"]
@@ -98,12 +103,12 @@ def test_a_refusal_is_told(serve: Any) -> None:
 
 def test_servers_without_schemas_get_less(serve: Any) -> None:
     server = serve(refused("response_format json_schema is not supported"), refused("no response_format at all"), GOOD)
-    planner = OpenAIPlanner(model="m")
-    planner.layout("a red ball", width=128, height=128, seed=0)
+    planner = OpenAI(model="m")
+    planner.ask(LayoutQuestion("a red ball", 128, 128, 0))
     formats = [r.get("response_format", {}).get("type") for r in server.requests]
     assert formats == ["json_schema", "json_object", None]
     assert "JSON schema" in server.requests[2]["messages"][0]["content"]
-    planner.layout("a blue ball", width=128, height=128, seed=0)
+    planner.ask(LayoutQuestion("a blue ball", 128, 128, 0))
     planner.close()
     assert "response_format" not in server.requests[3]
 
@@ -158,10 +163,10 @@ def test_a_dead_server(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_no_key(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(MissingRequirementError, match="OPENAI_API_KEY"):
-        load_planner("openai")
+        load_provider("openai")
     monkeypatch.setenv("OPENAI_BASE_URL", "https://models.example.com/v1")
     with pytest.raises(MissingRequirementError, match="OPENAI_API_KEY"):
-        load_planner("openai")
+        load_provider("openai")
 
 
 def test_a_local_server_needs_no_key(serve: Any) -> None:
@@ -173,8 +178,8 @@ def test_a_local_server_needs_no_key(serve: Any) -> None:
 def test_the_key_appears_nowhere(serve: Any, caplog: pytest.LogCaptureFixture, tmp_path: Any) -> None:
     serve("bad", GOOD)
     with caplog.at_level(logging.INFO, logger="llmgen"):
-        layout, reply = ask()
-    assert KEY not in caplog.text + layout.model_dump_json() + reply.model_dump_json()
+        answer = ask()
+    assert KEY not in caplog.text + answer.value.model_dump_json() + answer.reply.model_dump_json()
     assert all(KEY not in path.read_text() for path in (tmp_path / "cache").rglob("*.json"))
 
 
@@ -183,26 +188,26 @@ def test_differences_and_parse(serve: Any) -> None:
     server = serve(
         json.dumps(update), json.dumps({"reasoning": "", "objects": [], "background": "x", "negative": ["Cars"]})
     )
-    planner = OpenAIPlanner(model="m")
+    planner = OpenAI(model="m")
     ball = Detection(id="ball #1", phrase="ball", noun="ball", box_xyxy=(0, 0, 30, 30), score=0.5)
-    plan, reply = planner.differences("no balls", [ball], width=128, height=128, layout=None, seed=0)
-    assert [(e.op, e.target) for e in plan.edits] == [("delete", "ball #1")]
-    assert reply.call == "differences"
+    answer = planner.ask(DifferencesQuestion("no balls", (ball,), 128, 128, None, 0))
+    assert [(e.op, e.target) for e in answer.value.edits] == [("delete", "ball #1")]
+    assert answer.reply.call == "differences"
     assert '"ball #1"' in server.requests[0]["messages"][1]["content"]
-    assert planner.parse("no cars")[0].negative == ["cars"]
+    assert planner.ask(ParseQuestion("no cars")).value.negative == ["cars"]
     with pytest.raises(InputError, match="empty"):
-        planner.parse(" ")
+        planner.ask(ParseQuestion(" "))
     planner.close()
 
 
 def test_edit(serve: Any) -> None:
     update = {"reasoning": "", "keep": [], "delete": [], "move": [], "change": [], "add": []}
     server = serve(json.dumps({**update, "change": [{"id": "ball #1", "attributes": ["blue"]}]}))
-    planner = OpenAIPlanner(model="m")
+    planner = OpenAI(model="m")
     ball = Detection(id="ball #1", phrase="ball", noun="ball", box_xyxy=(0, 0, 30, 30), score=0.5)
-    plan, reply = planner.edit("make the ball blue", [ball], width=128, height=128, seed=0)
-    assert [(e.op, e.target) for e in plan.edits] == [("change_attribute", "ball #1")]
-    assert reply.call == "edit"
+    answer = planner.ask(EditQuestion("make the ball blue", (ball,), 128, 128, 0))
+    assert [(e.op, e.target) for e in answer.value.edits] == [("change_attribute", "ball #1")]
+    assert answer.reply.call == "edit"
     (request,) = server.requests
     assert "Instruction: make the ball blue" in request["messages"][1]["content"]
     assert "edit pictures by instruction" in request["messages"][0]["content"]

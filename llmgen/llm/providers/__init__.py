@@ -1,0 +1,1 @@
+"""Who answers questions: rules, a model behind a server, or recorded replies."""

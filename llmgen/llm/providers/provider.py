@@ -1,0 +1,76 @@
+"""The contract of whoever answers questions: rules, a model behind a server, recorded replies."""
+
+from dataclasses import dataclass
+from typing import Generic, Protocol, TypeVar
+
+from llmgen.artifacts import Reply
+from llmgen.errors import InputError
+from llmgen.llm.questions.question import Question
+from llmgen.registry import unknown
+
+T = TypeVar("T")
+PROVIDERS = ("rules", "openai", "replay:FILE")
+
+
+@dataclass(frozen=True)
+class Answer(Generic[T]):
+    """What a question came to."""
+
+    value: T
+    """The reply as the question reads it."""
+    reply: Reply
+    """The reply itself, verbatim."""
+
+
+class Provider(Protocol):
+    """Answers questions of any kind. Planner and critic of a run are providers."""
+
+    @property
+    def provider(self) -> str:
+        """`rules`, `openai` or `replay`."""
+        ...
+
+    @property
+    def model(self) -> str | None:
+        """The model's name, None where there is none."""
+        ...
+
+    def ask(self, question: Question[T]) -> Answer[T]:
+        """Answer a question.
+
+        Raises:
+            InputError: If it is beyond whoever answers, for example objects that cannot be placed.
+            ModelError: If no usable reply came.
+            MissingRequirementError: If key, server or a model are missing.
+        """
+        ...
+
+
+def load_provider(name: str, *, role: str = "planner") -> Provider:
+    """Make a provider.
+
+    Args:
+        name: `rules`, `openai`, or `replay:` and the path of a file with recorded replies.
+        role: `planner` or `critic`, for messages.
+
+    Raises:
+        UnknownNameError: If there is none of that name.
+        InputError: If the file of recorded replies cannot be read.
+        MissingRequirementError: If the provider misses its key.
+    """
+    kind, _, rest = name.partition(":")
+    if kind == "rules" and not rest:
+        from llmgen.llm.providers.rules import Rules
+
+        return Rules()
+    if kind == "openai" and not rest:
+        from llmgen.llm.providers.openai import OpenAI
+
+        return OpenAI()
+    if kind == "replay":
+        if not rest:
+            raise InputError(f"{role} 'replay' needs a file: replay:replies.jsonl")
+        from llmgen.llm.providers.replay import Replay
+
+        return Replay(rest)
+    raise unknown(role, name, PROVIDERS)

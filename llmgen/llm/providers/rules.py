@@ -1,0 +1,21 @@
+"""Answers without a model: each question says how. Deterministic in what is asked."""
+
+from typing import TypeVar
+
+from llmgen.artifacts import Reply
+from llmgen.llm.providers.provider import Answer
+from llmgen.llm.questions.question import Question
+
+T = TypeVar("T")
+
+
+class Rules:
+    """Asks the question itself. Its replies have the same form as a model's, so they can be recorded and replayed."""
+
+    provider = "rules"
+    model: str | None = None
+
+    def ask(self, question: Question[T]) -> Answer[T]:
+        """See `Provider.ask`."""
+        value, text = question.by_rules()
+        return Answer(value, Reply(call=question.name, provider=self.provider, text=text))

@@ -1,0 +1,51 @@
+"""Where do the things of a prompt go? The first stage of LMD (Lian et al. 2023)."""
+
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from llmgen.artifacts import Layout
+from llmgen.llm.english.grammar import read_prompt
+from llmgen.llm.planning.layouts import plan_layout
+from llmgen.llm.planning.placement import Canvas
+from llmgen.llm.questions.question import Question, one_line
+from llmgen.llm.reading import read_layout_reply
+from llmgen.llm.replies import layout_of_plan, plan_of_layout
+from llmgen.llm.schemas import LayoutPlan
+
+
+@dataclass(frozen=True)
+class LayoutQuestion(Question[Layout]):
+    """Plans a picture.
+
+    Attributes:
+        subject: What the picture should show.
+        width: Width of the canvas in pixels.
+        height: Height of the canvas in pixels.
+        seed: Chooses among equally good plans.
+    """
+
+    name: ClassVar[str] = "layout"
+
+    subject: str
+    width: int
+    height: int
+    seed: int
+
+    @property
+    def text(self) -> str:
+        """Canvas and prompt."""
+        return f"Canvas: {self.width} wide, {self.height} high\nDescription: {one_line(self.subject)}"
+
+    def schema(self) -> dict[str, Any]:
+        """Of a `LayoutPlan`."""
+        return LayoutPlan.model_json_schema()
+
+    def read(self, text: str) -> Layout:
+        """JSON, or LMD's text."""
+        plan = read_layout_reply(text, width=self.width, height=self.height)
+        return layout_of_plan(plan, width=self.width, height=self.height)
+
+    def by_rules(self) -> tuple[Layout, str]:
+        """By grammar and search."""
+        layout = plan_layout(read_prompt(self.subject), self.subject, Canvas(self.width, self.height), self.seed)
+        return layout, plan_of_layout(layout).model_dump_json()

@@ -1,0 +1,107 @@
+"""What one question to a language model is. Every other file of this folder holds one.
+
+A new question is a frozen data class here and no line elsewhere: providers know this contract only.
+"""
+
+import functools
+import hashlib
+import json
+from abc import ABC, abstractmethod
+from importlib.resources import files
+from typing import Any, ClassVar, Final, Generic, Literal, TypeVar
+
+from llmgen.errors import InputError, MissingRequirementError
+from llmgen.llm.questions.pictures import Picture
+
+T = TypeVar("T")
+MOST_PICTURES: Final = 8
+"""In one question."""
+
+
+class Question(ABC, Generic[T]):
+    """One question: what is sent, how the reply is read and checked, and what the rules answer.
+
+    `T` is what a reply is read as. Questions do not change; equal ones have equal answers wherever a provider can see to it.
+    """
+
+    name: ClassVar[str]
+    """What `Reply.call` holds: lower-case letters, digits and underscores."""
+    about: ClassVar[tuple[Literal["prompt", "instruction"], ...]] = ("prompt",)
+    """Which of a record's texts `subject` may be. Recorded replies are found by it."""
+    like: ClassVar[tuple[str, ...]] = ()
+    """Other questions whose recorded replies will do where there are none to this one: they have the same form."""
+    repeatable: ClassVar[bool] = True
+    """Whether one recorded reply may answer several questions about one subject: a plan for a prompt may, a comparison
+    with one picture may not."""
+    subject: str
+    """The prompt or the instruction that it is about."""
+    seed: int
+    """Chooses among equally good answers."""
+    pictures: tuple[Picture, ...] = ()
+    """What is shown with the question, to models that see."""
+
+    @property
+    def system(self) -> str:
+        """What the model is told before: its task and the form of the answer. `<name>.txt` beside the question's file."""
+        return package_text(f"{self.name}.txt")
+
+    @property
+    @abstractmethod
+    def text(self) -> str:
+        """The question itself."""
+
+    @abstractmethod
+    def schema(self) -> dict[str, Any]:
+        """JSON Schema of the answer, fit for constrained decoding: every key required, nothing unknown."""
+
+    @abstractmethod
+    def read(self, text: str) -> T:
+        """Read and check a reply.
+
+        Args:
+            text: The reply, verbatim.
+
+        Raises:
+            ModelError: If nothing usable is in it; the message says what is wrong, fit to be sent back.
+        """
+
+    def by_rules(self) -> tuple[T, str]:
+        """The answer without a model, and the reply that says it in the question's own form.
+
+        Raises:
+            InputError: If it is beyond the rules.
+            MissingRequirementError: If this question needs a model.
+        """
+        raise MissingRequirementError(
+            f"no rule answers the question {self.name!r}; ask a model: --planner openai, or replay:FILE"
+        )
+
+    @functools.cached_property
+    def identity(self) -> str:
+        """Digest of all that is asked; questions that differ in anything differ here."""
+        asked = [
+            self.name, self.system, self.text, self.seed, self.schema(), [picture.sha256 for picture in self.pictures],
+        ]  # fmt: skip
+        return hashlib.sha256(json.dumps(asked, ensure_ascii=False).encode("utf-8", "surrogatepass")).hexdigest()
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot be asked.
+
+        Raises:
+            InputError: If the subject is empty, or there are too many pictures.
+        """
+        if not self.subject.strip():
+            raise InputError(f"the {self.about[0]} is empty; say what the picture should show or what should change")
+        if len(self.pictures) > MOST_PICTURES:
+            raise InputError(f"{len(self.pictures)} pictures in one question; at most {MOST_PICTURES} can be shown")
+
+
+@functools.cache
+def package_text(name: str) -> str:
+    """A text file beside the questions."""
+    return (files("llmgen.llm.questions") / name).read_text(encoding="utf-8").strip()
+
+
+def one_line(text: str) -> str:
+    """A text of the user's in one line."""
+    return " ".join(text.split())

@@ -140,7 +140,7 @@ def test_what_moves_and_changes_is_drawn_anew() -> None:
         ("move the ball left by 0 pixels", "further|cannot read"),
         ("make the picture nicer", "matches|cannot read"),
         ("hello world", "begin with a verb"),
-        ("", "begin with a verb"),
+        ("", "the instruction is empty"),
         ("make the ball", "cannot read 'make the ball'"),
     ],
 )

@@ -1,12 +1,28 @@
 """Every environment variable that llmgen reads, in one place; read when asked for, not at import.
 
 `LLMGEN_DEBUG=1` shows tracebacks. `LLMGEN_CACHE_DIR` moves the cache of language model replies. `LLMGEN_OPENAI_MODEL` names the model
-of the `openai` planner. `OPENAI_API_KEY`, `OPENAI_BASE_URL`, `OPENAI_ORG_ID` and `OPENAI_PROJECT_ID` are read by the `openai`
-package itself, `HF_HOME` and its relatives by the hub packages.
+of the provider `openai`, `LLMGEN_OPENAI_TIMEOUT` the seconds and `LLMGEN_OPENAI_MAX_TOKENS` the tokens that one answer may take.
+`OPENAI_API_KEY`, `OPENAI_BASE_URL`, `OPENAI_ORG_ID` and `OPENAI_PROJECT_ID` are read by the `openai` package itself, `HF_HOME` and its
+relatives by the hub packages.
 """
 
 import os
 from pathlib import Path
+from typing import Final
+
+from llmgen.errors import InputError
+
+OPENAI_TIMEOUT_S: Final = 300.0
+OPENAI_MAX_TOKENS: Final = 2048
+_WHERE_REQUESTS_GO: Final = (
+    "OPENAI_BASE_URL",
+    "HTTPS_PROXY",
+    "HTTP_PROXY",
+    "ALL_PROXY",
+    "SSL_CERT_FILE",
+    "SSL_CERT_DIR",
+)
+_from_dotenv: dict[str, str] = {}
 
 
 def debug() -> bool:
@@ -24,18 +40,62 @@ def cache_dir() -> Path:
     return platformdirs.user_cache_path("llmgen")
 
 
-def openai_model() -> str:
-    """Model of the `openai` planner."""
-    return os.environ.get("LLMGEN_OPENAI_MODEL") or "gpt-4o-2024-08-06"
+def openai_model() -> str | None:
+    """Model of the provider `openai`, if one is named."""
+    return (os.environ.get("LLMGEN_OPENAI_MODEL") or "").strip() or None
 
 
 def openai_base_url() -> str | None:
-    """Server of the `openai` planner, or None for the package's own default."""
-    return os.environ.get("OPENAI_BASE_URL") or None
+    """Server of the provider `openai`, or None for the package's own default."""
+    return (os.environ.get("OPENAI_BASE_URL") or "").strip() or None
+
+
+def openai_key() -> str:
+    """Key of the provider `openai`; empty where there is none."""
+    return (os.environ.get("OPENAI_API_KEY") or "").strip()
+
+
+def openai_timeout_s() -> float:
+    """Longest time for one answer in seconds, from the request to its last byte.
+
+    Raises:
+        InputError: If the variable does not hold a number of seconds up to a day.
+    """
+    return _number("LLMGEN_OPENAI_TIMEOUT", OPENAI_TIMEOUT_S, 0.1, 86_400, "seconds")
+
+
+def openai_max_tokens() -> int:
+    """Most tokens of one answer.
+
+    Raises:
+        InputError: If the variable does not hold a number of tokens.
+    """
+    return int(_number("LLMGEN_OPENAI_MAX_TOKENS", OPENAI_MAX_TOKENS, 16, 1_000_000, "tokens"))
+
+
+def stray_destination() -> str | None:
+    """The variable by which a `.env` would send a key that it did not bring along to a place of its own choice, if any."""
+    still = [name for name, value in sorted(_from_dotenv.items()) if os.environ.get(name) == value]
+    if not openai_key() or "OPENAI_API_KEY" in still:
+        return None
+    return next((name for name in still if name.upper() in _WHERE_REQUESTS_GO), None)
+
+
+def _number(name: str, default: float, least: float, most: float, unit: str) -> float:
+    text = (os.environ.get(name) or "").strip()
+    if not text:
+        return default
+    try:
+        value = float(text)
+    except ValueError:
+        value = float("nan")
+    if not least <= value <= most:
+        raise InputError(f"{name}={text[:40]!r} is no number of {unit} from {least:g} to {most:g}")
+    return value
 
 
 def load_dotenv(path: Path) -> None:
-    """Set variables from a `.env` file; those that exist already win.
+    """Set variables from a `.env` file; those that exist already win. Which ones came from it is kept in mind.
 
     Understands `NAME=value`, an `export` in front, quotes around the value, comments and blank lines. A missing file is fine.
     """
@@ -52,4 +112,6 @@ def load_dotenv(path: Path) -> None:
             value = value[1:-1]
         else:
             value = value.split(" #", 1)[0].rstrip()
-        os.environ.setdefault(name, value)
+        if name not in os.environ:
+            os.environ[name] = value
+            _from_dotenv[name] = value

@@ -14,7 +14,7 @@ from llmgen.artifacts import Record
 from llmgen.artifacts.hashing import digest, record_digest
 from llmgen.engine.context import StageContext
 from llmgen.presets import Preset
-from llmgen.settings import openai_base_url, openai_model
+from llmgen.settings import openai_base_url, openai_max_tokens, openai_model
 
 #: Packages whose version can change a picture or a plan; always all of them, so that equal runs write equal records.
 PACKAGES = ("diffusers", "numpy", "openai", "pillow", "pydantic", "torch", "transformers")
@@ -98,5 +98,5 @@ def _provider_identity(name: str) -> Any:
         path = Path(name.removeprefix("replay:"))
         return ["replay", hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else None]
     if name == "openai":
-        return ["openai", openai_model(), openai_base_url()]
+        return ["openai", openai_model(), openai_base_url(), openai_max_tokens()]
     return name

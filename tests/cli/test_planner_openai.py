@@ -78,3 +78,19 @@ def test_replies_replay(layout, workplace):
     assert code == 3 and "nowhere.json" in err
     code, _, err = layout(["a ball"], "--planner", "replai")
     assert code == 3 and "replay" in err
+
+
+def test_a_record_is_asked_once_whatever_its_batch_does(layout, monkeypatch):
+    def answer(request):
+        return "no" if "a red ball" in json.dumps(request["messages"][-3:]) else json.dumps(PLAN)
+
+    server = Server([answer])
+    monkeypatch.setenv("OPENAI_BASE_URL", server.url)
+    try:
+        code, records, err = layout(["a blue ball", "a red ball", "a green ball"], "--planner", "openai")
+    finally:
+        server.close()
+    assert code == 6
+    assert [record.get("error") is None for record in records] == [True, False, True]
+    # One for each of the two that read, three for the one that never does.
+    assert len(server.requests) == 5 and len(server.probes) == 1

@@ -1,8 +1,10 @@
 """Replies that were paid for once: one small file each, named by the hash of everything that could change them."""
 
+import dataclasses
 import hashlib
 import json
 import logging
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +14,18 @@ from llmgen.errors import OutputError
 
 logger = logging.getLogger(__name__)
 
-_FORMAT = 1
+_FORMAT = 2
+
+
+@dataclass(frozen=True)
+class CachedReply:
+    """A reply, and what is known of it."""
+
+    text: str
+    attempts: int
+    """How many requests it took."""
+    model: str
+    """Who gave it, in the server's words."""
 
 
 class ReplyCache:
@@ -32,22 +45,22 @@ class ReplyCache:
         plain = json.dumps({"format": _FORMAT, **request}, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
         return hashlib.sha256(plain.encode()).hexdigest()
 
-    def get(self, key: str) -> tuple[str, int] | None:
-        """A reply and how many requests it took, or None."""
+    def get(self, key: str) -> CachedReply | None:
+        """A reply, or None."""
         path = self._path(key)
         try:
             value = json.loads(path.read_text(encoding="utf-8"))
-            text, attempts = value["text"], value["attempts"]
+            text, attempts, model = value["text"], value["attempts"], value["model"]
         except (OSError, ValueError, KeyError, TypeError):
             return None
-        if not isinstance(text, str) or not isinstance(attempts, int) or attempts < 1:
+        if not isinstance(text, str) or not isinstance(model, str) or not isinstance(attempts, int) or attempts < 1:
             return None
         logger.info("reply taken from the cache: %s", path.name)
-        return text, attempts
+        return CachedReply(text, attempts, model)
 
-    def put(self, key: str, text: str, attempts: int) -> None:
+    def put(self, key: str, reply: CachedReply) -> None:
         """Keep a reply."""
-        value = json.dumps({"text": text, "attempts": attempts}, ensure_ascii=False)
+        value = json.dumps(dataclasses.asdict(reply), ensure_ascii=False)
         try:
             write_atomic(self._path(key), value.encode("utf-8", "surrogatepass"))
         except OutputError as error:

@@ -64,9 +64,10 @@ def load_provider(name: str, *, role: str = "planner") -> Provider:
 
         return Rules()
     if kind == "openai" and not rest:
+        from llmgen.llm.providers.memory import Remembering
         from llmgen.llm.providers.openai import OpenAI
 
-        return OpenAI()
+        return Remembering(OpenAI())
     if kind == "replay":
         if not rest:
             raise InputError(f"{role} 'replay' needs a file: replay:replies.jsonl")

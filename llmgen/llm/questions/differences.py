@@ -12,10 +12,9 @@ from llmgen.llm.planning.corrections import correct
 from llmgen.llm.planning.layouts import plan_layout, refuse_contradiction, seeded_random
 from llmgen.llm.planning.placement import Canvas, Rules
 from llmgen.llm.planning.wanted import wanted_objects
-from llmgen.llm.questions.found import found_line, read_plan
+from llmgen.llm.questions.found import found_line, read_plan, update_schema, whole_box
 from llmgen.llm.questions.question import Question, one_line
-from llmgen.llm.replies import update_of_plan, wire_box
-from llmgen.llm.schemas import LayoutUpdate
+from llmgen.llm.replies import update_of_plan
 
 
 @dataclass(frozen=True)
@@ -48,13 +47,13 @@ class DifferencesQuestion(Question[EditPlan]):
         """Size, prompt, planned places and what was found."""
         lines = [f"Picture: {self.width} wide, {self.height} high", f"Description: {one_line(self.subject)}"]
         if self.layout is not None and self.layout.instances:
-            planned = [{"phrase": i.phrase, "box": wire_box(i.box_xyxy).model_dump()} for i in self.layout.instances]
+            planned = [{"phrase": i.phrase, "box": whole_box(i.box_xyxy)} for i in self.layout.instances]
             lines.append(f"Planned places: {json.dumps(planned, ensure_ascii=False)}")
         return "\n".join((*lines, found_line(self.detections)))
 
     def schema(self) -> dict[str, Any]:
-        """Of a `LayoutUpdate`."""
-        return LayoutUpdate.model_json_schema()
+        """Of a `LayoutUpdate`, for the ids that were found."""
+        return update_schema(self.detections, (self.width, self.height))
 
     def read(self, text: str) -> EditPlan:
         """JSON, or SLD's text."""

@@ -8,10 +8,9 @@ from llmgen.llm.english.instructions import read_instruction
 from llmgen.llm.planning.editing import plan_edits
 from llmgen.llm.planning.layouts import seeded_random
 from llmgen.llm.planning.placement import Canvas
-from llmgen.llm.questions.found import found_line, read_plan
+from llmgen.llm.questions.found import found_line, read_plan, update_schema
 from llmgen.llm.questions.question import Question, one_line
 from llmgen.llm.replies import update_of_plan
-from llmgen.llm.schemas import LayoutUpdate
 
 
 @dataclass(frozen=True)
@@ -52,8 +51,8 @@ class EditQuestion(Question[EditPlan]):
         )
 
     def schema(self) -> dict[str, Any]:
-        """Of a `LayoutUpdate`."""
-        return LayoutUpdate.model_json_schema()
+        """Of a `LayoutUpdate`, for the ids that were found."""
+        return update_schema(self.detections, (self.width, self.height))
 
     def read(self, text: str) -> EditPlan:
         """JSON, or SLD's text."""

@@ -2,10 +2,22 @@
 
 import json
 from collections.abc import Sequence
+from typing import Any, Final
 
 from llmgen.artifacts import Detection, EditPlan
+from llmgen.llm.questions.bounds import bounded_schema
 from llmgen.llm.reading import read_update_reply
 from llmgen.llm.replies import plan_of_update, wire_box
+from llmgen.llm.schemas import LayoutUpdate
+from llmgen.vision.boxes import BoxTuple
+
+MOST_NAMED: Final = 100
+"""Ids that a schema lists; servers bound the size of schemas. More are free text."""
+
+
+def whole_box(box: BoxTuple) -> dict[str, int]:
+    """A box as models read and write it best: position and size in whole pixels."""
+    return {name: round(value) for name, value in wire_box(box).model_dump().items()}
 
 
 def found_line(detections: Sequence[Detection]) -> str:
@@ -16,11 +28,32 @@ def found_line(detections: Sequence[Detection]) -> str:
             "noun": d.noun,
             "attributes": list(d.attributes),
             "score": round(d.score, 3),
-            "box": wire_box(d.box_xyxy).model_dump(),
+            "box": whole_box(d.box_xyxy),
         }
         for d in detections
     ]
     return f"Found: {json.dumps(found, ensure_ascii=False)}"
+
+
+def update_schema(detections: Sequence[Detection], canvas: tuple[int, int]) -> dict[str, Any]:
+    """JSON Schema of an answer that says what becomes of each detection.
+
+    Args:
+        detections: What was found; no other ids can be named.
+        canvas: Width and height of the picture in pixels.
+    """
+    count = max(1, len(detections))
+    items = {"keep": count, "delete": count, "move": count, "change": count}
+    schema = bounded_schema(LayoutUpdate, canvas=canvas, items=items)
+    ids = list(dict.fromkeys(d.id for d in detections))
+    if ids:
+        longest = max(len(name) for name in ids)
+        named = {"type": "string", "enum": ids} if len(ids) <= MOST_NAMED else {"type": "string", "maxLength": longest}
+        for name in ("keep", "delete"):
+            schema["properties"][name]["items"] = named
+        for name in ("MovedObject", "ChangedObject"):
+            schema["$defs"][name]["properties"]["id"] = named
+    return schema
 
 
 def read_plan(text: str, detections: Sequence[Detection], *, width: int, height: int) -> EditPlan:

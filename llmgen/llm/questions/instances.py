@@ -15,6 +15,7 @@ from llmgen.llm.english.grammar import read_phrase, read_prompt
 from llmgen.llm.english.words import bare, pluralize
 from llmgen.llm.planning.layouts import plan_layout
 from llmgen.llm.planning.placement import Canvas
+from llmgen.llm.questions.bounds import bounded_schema
 from llmgen.llm.questions.question import Question, one_line
 from llmgen.llm.reading import find_json, noted, nouns_of, shown, validated
 from llmgen.llm.repair import mend_boxes
@@ -79,8 +80,8 @@ class InstancesQuestion(Question[Layout]):
         return f"{canvas}\nDescription: {one_line(self.subject)}"
 
     def schema(self) -> dict[str, Any]:
-        """Of an `InstancesPlan`."""
-        return InstancesPlan.model_json_schema()
+        """Of an `InstancesPlan`, boxes on the canvas."""
+        return bounded_schema(InstancesPlan, canvas=(self.width, self.height), items={"instances": self.most})
 
     def read(self, text: str) -> Layout:
         """JSON of the wanted form, or the extension's."""

@@ -7,6 +7,7 @@ from llmgen.artifacts import Layout
 from llmgen.llm.english.grammar import read_prompt
 from llmgen.llm.planning.layouts import plan_layout
 from llmgen.llm.planning.placement import Canvas
+from llmgen.llm.questions.bounds import bounded_schema
 from llmgen.llm.questions.question import Question, one_line
 from llmgen.llm.reading import read_layout_reply
 from llmgen.llm.replies import layout_of_plan, plan_of_layout
@@ -37,8 +38,8 @@ class LayoutQuestion(Question[Layout]):
         return f"Canvas: {self.width} wide, {self.height} high\nDescription: {one_line(self.subject)}"
 
     def schema(self) -> dict[str, Any]:
-        """Of a `LayoutPlan`."""
-        return LayoutPlan.model_json_schema()
+        """Of a `LayoutPlan`, boxes on the canvas."""
+        return bounded_schema(LayoutPlan, canvas=(self.width, self.height))
 
     def read(self, text: str) -> Layout:
         """JSON, or LMD's text."""

@@ -6,7 +6,9 @@ A new question is a frozen data class here and no line elsewhere: providers know
 import functools
 import hashlib
 import json
+import re
 from abc import ABC, abstractmethod
+from dataclasses import dataclass
 from importlib.resources import files
 from typing import Any, ClassVar, Final, Generic, Literal, TypeVar
 
@@ -16,6 +18,10 @@ from llmgen.llm.questions.pictures import Picture
 T = TypeVar("T")
 MOST_PICTURES: Final = 8
 """In one question."""
+_EMPTY: Final = {
+    "prompt": "the prompt is empty; say what the picture should show",
+    "instruction": "the instruction is empty; begin with a verb and say what should change",
+}
 
 
 class Question(ABC, Generic[T]):
@@ -41,9 +47,9 @@ class Question(ABC, Generic[T]):
     """What is shown with the question, to models that see."""
 
     @property
-    def system(self) -> str:
-        """What the model is told before: its task and the form of the answer. `<name>.txt` beside the question's file."""
-        return package_text(f"{self.name}.txt")
+    def prompt(self) -> "Prompt":
+        """What the model is told before: its task, the form of the answer, examples. `<name>.txt` beside the question's file."""
+        return package_prompt(self.name)
 
     @property
     @abstractmethod
@@ -79,9 +85,8 @@ class Question(ABC, Generic[T]):
     @functools.cached_property
     def identity(self) -> str:
         """Digest of all that is asked; questions that differ in anything differ here."""
-        asked = [
-            self.name, self.system, self.text, self.seed, self.schema(), [picture.sha256 for picture in self.pictures],
-        ]  # fmt: skip
+        pictures = [picture.sha256 for picture in self.pictures]
+        asked = [self.name, self.prompt.system, self.prompt.examples, self.text, self.seed, self.schema(), pictures]
         return hashlib.sha256(json.dumps(asked, ensure_ascii=False).encode("utf-8", "surrogatepass")).hexdigest()
 
     def __post_init__(self) -> None:
@@ -91,15 +96,27 @@ class Question(ABC, Generic[T]):
             InputError: If the subject is empty, or there are too many pictures.
         """
         if not self.subject.strip():
-            raise InputError(f"the {self.about[0]} is empty; say what the picture should show or what should change")
+            raise InputError(_EMPTY[self.about[0]])
         if len(self.pictures) > MOST_PICTURES:
             raise InputError(f"{len(self.pictures)} pictures in one question; at most {MOST_PICTURES} can be shown")
 
 
+@dataclass(frozen=True)
+class Prompt:
+    """What goes before every question of a kind."""
+
+    system: str
+    """The task and the form of the answer."""
+    examples: tuple[tuple[str, str], ...] = ()
+    """Questions and their answers, sent as turns of the chat: small models follow what they seem to have said before."""
+
+
 @functools.cache
-def package_text(name: str) -> str:
-    """A text file beside the questions."""
-    return (files("llmgen.llm.questions") / name).read_text(encoding="utf-8").strip()
+def package_prompt(name: str) -> Prompt:
+    """The prompt in a file beside the questions: the task, then examples after lines `=== question` and `=== answer`."""
+    text = (files("llmgen.llm.questions") / f"{name}.txt").read_text(encoding="utf-8")
+    system, *turns = (part.strip() for part in re.split(r"^=== (?:question|answer)$", text, flags=re.MULTILINE))
+    return Prompt(system, tuple(zip(turns[::2], turns[1::2], strict=True)))
 
 
 def one_line(text: str) -> str:

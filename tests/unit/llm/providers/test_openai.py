@@ -1,5 +1,6 @@
 """The openai planner against a real HTTP server on the loopback."""
 
+import asyncio
 import json
 import logging
 import socket
@@ -33,8 +34,8 @@ def serve(monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -> Iterator[Any]:
     started: list[Server] = []
     monkeypatch.setenv("LLMGEN_CACHE_DIR", str(tmp_path / "cache"))
 
-    def start(*script: Any, key: str = KEY) -> Server:
-        server = Server(list(script))
+    def start(*script: Any, key: str = KEY, **options: Any) -> Server:
+        server = Server(list(script), **options)
         started.append(server)
         monkeypatch.setenv("OPENAI_BASE_URL", server.url)
         monkeypatch.setenv("OPENAI_API_KEY", key)
@@ -61,8 +62,11 @@ def test_a_good_answer(serve: Any) -> None:
     assert (reply.text, reply.model, reply.attempts) == (GOOD, "m", 1)
     (request,) = server.requests
     assert request["response_format"]["json_schema"]["strict"] is True
-    assert (request["temperature"], request["seed"], request["model"]) == (0, 7, "m")
-    assert "a meadow with a red ball" in request["messages"][1]["content"]
+    assert (request["temperature"], request["seed"], request["model"], request["max_tokens"]) == (0, 7, "m", 2048)
+    assert "a meadow with a red ball" in request["messages"][-1]["content"]
+    # One look at the models and one small question came before.
+    assert (server.looked, len(server.probes)) == (1, 1)
+    assert server.probes[0]["max_tokens"] < 100
 
 
 def test_answers_are_cached(serve: Any) -> None:
@@ -84,8 +88,10 @@ def test_a_bad_answer_is_sent_back_with_its_fault(serve: Any) -> None:
     server = serve('{"objects": "none"}', GOOD)
     reply = ask().reply
     assert reply.attempts == 2
-    assert [m["role"] for m in server.requests[1]["messages"]] == ["system", "user", "assistant", "user"]
-    assert "objects" in server.requests[1]["messages"][3]["content"]
+    first, second = (r["messages"] for r in server.requests)
+    assert second[: len(first)] == first
+    assert [m["role"] for m in second[len(first) :]] == ["assistant", "user"]
+    assert "objects" in second[-1]["content"]
 
 
 def test_bad_answers_end(serve: Any) -> None:
@@ -93,6 +99,55 @@ def test_bad_answers_end(serve: Any) -> None:
     with pytest.raises(ModelError, match="no usable answer.*3 attempts.*'no'"):
         ask()
     assert len(server.requests) == 3
+    # No two requests are alike, in words, seed and temperature.
+    assert len({r["messages"][-1]["content"] for r in server.requests}) == 3
+    assert [r["seed"] for r in server.requests] == [7, 8, 9]
+    assert [r["temperature"] for r in server.requests] == [0, 0.5, 0.9]
+    assert all(m["content"] != "no" for m in server.requests[2]["messages"])
+
+
+def test_a_long_bad_answer_is_not_sent_back(serve: Any) -> None:
+    server = serve("no " * 2000, GOOD)
+    assert ask().reply.attempts == 2
+    assert max(len(m["content"]) for m in server.requests[1]["messages"]) < 4000
+    assert "could not be used" in server.requests[1]["messages"][-1]["content"]
+
+
+def test_an_answer_that_was_cut_is_a_fault_of_its_own(serve: Any) -> None:
+    server = serve(completion(GOOD[:80], finish="length"))
+    with pytest.raises(ModelError, match="cut before it was complete.*'length'; 2048 tokens.*LLMGEN_OPENAI_MAX_TOKENS"):
+        ask()
+    assert len(server.requests) == 3
+    assert all(GOOD[:80] not in m["content"] for r in server.requests[1:] for m in r["messages"])
+    assert "too long" not in GOOD and "longer than allowed" in server.requests[1]["messages"][-1]["content"]
+
+
+def test_a_complete_answer_that_goes_on_is_taken(serve: Any) -> None:
+    server = serve(completion(f"{GOOD}\nAnd now something", finish="length"))
+    assert ask().value.background_prompt == "a meadow"
+    assert len(server.requests) == 1
+
+
+def test_a_short_context_gets_less_and_the_ladder_stays(serve: Any) -> None:
+    server = serve(refused("This model's maximum context length is 1024 tokens"), GOOD, GOOD)
+    planner = OpenAI(model="m")
+    assert planner.ask(LayoutQuestion("a red ball", 128, 128, 0)).reply.attempts == 2
+    planner.ask(LayoutQuestion("a blue ball", 128, 128, 0))
+    planner.close()
+    long, short, next_one = server.requests
+    assert len(long["messages"]) == 8 and len(short["messages"]) == len(next_one["messages"]) == 2
+    assert short["max_tokens"] == 512
+    assert {r["response_format"]["type"] for r in server.requests} == {"json_schema"}
+
+
+def test_a_schema_that_is_refused_is_told_in_words_for_its_question(serve: Any) -> None:
+    server = serve(refused("Invalid schema for response_format: too deep"), GOOD, GOOD)
+    planner = OpenAI(model="m")
+    planner.ask(LayoutQuestion("a red ball", 128, 128, 0))
+    planner.ask(LayoutQuestion("a blue ball", 128, 128, 0))
+    planner.close()
+    assert ["response_format" in r for r in server.requests] == [True, False, True]
+    assert "JSON schema" in server.requests[1]["messages"][0]["content"]
 
 
 def test_a_refusal_is_told(serve: Any) -> None:
@@ -101,30 +156,11 @@ def test_a_refusal_is_told(serve: Any) -> None:
         ask()
 
 
-def test_servers_without_schemas_get_less(serve: Any) -> None:
-    server = serve(refused("response_format json_schema is not supported"), refused("no response_format at all"), GOOD)
-    planner = OpenAI(model="m")
-    planner.ask(LayoutQuestion("a red ball", 128, 128, 0))
-    formats = [r.get("response_format", {}).get("type") for r in server.requests]
-    assert formats == ["json_schema", "json_object", None]
-    assert "JSON schema" in server.requests[2]["messages"][0]["content"]
-    planner.ask(LayoutQuestion("a blue ball", 128, 128, 0))
-    planner.close()
-    assert "response_format" not in server.requests[3]
-
-
-def test_models_without_temperature_get_none(serve: Any) -> None:
-    server = serve(refused("temperature does not support 0 with this model"), GOOD)
-    ask()
-    assert "temperature" not in server.requests[1]
-    assert server.requests[1]["response_format"]["type"] == "json_schema"
-
-
 def test_a_request_that_is_never_right_ends(serve: Any) -> None:
     server = serve(refused("context length exceeded"))
     with pytest.raises(ModelError, match="refused the request.*context length"):
         ask()
-    assert len(server.requests) == 3
+    assert len(server.requests) == 2
 
 
 def test_server_errors(serve: Any) -> None:
@@ -172,15 +208,155 @@ def test_no_key(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_local_server_needs_no_key(serve: Any) -> None:
     server = serve(GOOD, key="")
     ask()
-    assert server.keys == ["Bearer none"]
+    assert set(server.keys) == {"Bearer none"}
 
 
-def test_the_key_appears_nowhere(serve: Any, caplog: pytest.LogCaptureFixture, tmp_path: Any) -> None:
-    serve("bad", GOOD)
-    with caplog.at_level(logging.INFO, logger="llmgen"):
-        answer = ask()
-    assert KEY not in caplog.text + answer.value.model_dump_json() + answer.reply.model_dump_json()
-    assert all(KEY not in path.read_text() for path in (tmp_path / "cache").rglob("*.json"))
+PADDED = "x" * 285 + " "
+LEAKS = {
+    "an answer that reads": [GOOD.replace("a meadow", KEY)],
+    "an answer that does not": [f"no {KEY}"],
+    "a status": [refused(f"{PADDED}{KEY}")],
+    "a part of it": [refused(f"the key {KEY[:15]}")],
+    "a refusal of the model": [completion(None, refusal=f"{PADDED}{KEY}")],
+    "FastAPI's detail": [(422, {"detail": f"{PADDED}{KEY}"})],
+    "no answer": [{"hello": f"{PADDED}{KEY}"}],
+    "the model's name": [completion(GOOD, model=KEY)],
+}
+
+
+@pytest.mark.parametrize("case", LEAKS)
+def test_the_key_appears_nowhere(serve: Any, caplog: pytest.LogCaptureFixture, tmp_path: Any, case: str) -> None:
+    serve(*LEAKS[case])
+    said = ""
+    with caplog.at_level(logging.DEBUG, logger="llmgen"):
+        try:
+            answer = ask()
+            said = answer.value.model_dump_json() + answer.reply.model_dump_json()
+        except ModelError as error:
+            said = str(error)
+    kept = "".join(path.read_text() for path in (tmp_path / "cache").rglob("*.json"))
+    assert said and KEY[:12] not in said + caplog.text + kept
+
+
+@pytest.mark.parametrize("key", ["e", "red", "a", "none", "me"])
+def test_a_short_dummy_key_mangles_nothing(serve: Any, key: str) -> None:
+    serve(GOOD, refused("the meadow is more than one can bear"), key=key)
+    answer = ask()
+    assert answer.reply.text == GOOD and answer.value.background_prompt == "a meadow"
+    with pytest.raises(ModelError, match="the meadow is more than one can bear"):
+        ask(seed=8)
+
+
+def test_reasons_are_given_in_the_servers_words(serve: Any) -> None:
+    serve((400, {"detail": "Server is pinned to another"}))
+    with pytest.raises(ModelError, match="refused the request: Server is pinned to another"):
+        ask()
+    serve((422, {"detail": [{"loc": ["body", "n"], "msg": "too small"}]}))
+    with pytest.raises(ModelError, match="too small"):
+        ask()
+
+
+@pytest.mark.parametrize("content", [None, 7, [], [{"text": 3}, "x"], "\ud800", '{"objects": "\\ud800"}'])
+def test_any_content_fails_in_one_line(serve: Any, content: Any) -> None:
+    serve(completion(content))
+    with pytest.raises(ModelError, match="no usable answer") as caught:
+        ask()
+    str(caught.value).encode("utf-8")
+
+
+def test_parts_of_text_are_joined(serve: Any) -> None:
+    serve(completion([{"type": "text", "text": GOOD[:30]}, {"type": "text", "text": GOOD[30:]}]))
+    assert ask().reply.text == GOOD
+
+
+def test_an_answer_that_drips_is_cut(serve: Any) -> None:
+    server = serve(GOOD, drip_s=0.05)
+    with pytest.raises(ModelError, match="had not answered after 0.5 s; LLMGEN_OPENAI_TIMEOUT"):
+        ask(timeout_s=0.5)
+    assert server.cut.wait(10)  # the server is told that nobody listens any more
+    assert len(server.requests) == 1
+
+
+def test_an_endless_answer_is_refused(serve: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("llmgen.llm.providers.server.MOST_BYTES", 1000)
+    serve("x" * 2000)
+    with pytest.raises(ModelError, match="answered something unreadable: more than"):
+        ask()
+
+
+def test_the_servers_only_model_is_asked_for(serve: Any) -> None:
+    server = serve(completion(GOOD, model="smollm2-Q4"), models=["smollm2"])
+    planner = OpenAI()
+    answer = planner.ask(LayoutQuestion("a red ball", 128, 128, 0))
+    planner.close()
+    assert (server.requests[0]["model"], planner.model, answer.reply.model) == ("smollm2", "smollm2", "smollm2-Q4")
+
+
+def test_of_several_models_one_must_be_named(serve: Any) -> None:
+    serve(GOOD, models=["a", "b"])
+    planner = OpenAI()
+    with pytest.raises(MissingRequirementError, match="has 2 models; set LLMGEN_OPENAI_MODEL to one of: a, b"):
+        planner.ask(LayoutQuestion("a red ball", 128, 128, 0))
+    planner.close()
+
+
+def test_a_name_that_is_not_listed_is_said(serve: Any, caplog: pytest.LogCaptureFixture) -> None:
+    serve(GOOD, models=["a", "b"])
+    assert ask().value.background_prompt == "a meadow"  # some servers answer under any name
+    assert "does not list model 'm'; it lists: a, b" in caplog.text
+
+
+def test_a_server_that_does_not_list_its_models_is_asked_all_the_same(serve: Any) -> None:
+    server = serve(GOOD, models=None)
+    ask()
+    assert server.requests[0]["model"] == "m"
+
+
+def test_another_model_behind_the_same_address_is_asked_anew(serve: Any) -> None:
+    server = serve(GOOD, models=[{"id": "m", "meta": {"size": 1}, "created": 1}])
+    ask()
+    server.models = [{"id": "m", "meta": {"size": 1}, "created": 2}]
+    ask()
+    assert len(server.requests) == 1
+    server.models = [{"id": "m", "meta": {"size": 2}, "created": 2}]
+    ask()
+    assert len(server.requests) == 2
+    ask(base_url=f"{server.url}/other/..")  # another address on the same port is another server
+    assert len(server.requests) == 3
+
+
+def test_what_failed_is_not_asked_again_in_the_same_run(serve: Any) -> None:
+    server = serve("no")
+    planner = load_provider("openai")
+    for _ in range(3):
+        with pytest.raises(ModelError, match="no usable answer"):
+            planner.ask(LayoutQuestion("a red ball", 128, 128, 0))
+    assert len(server.requests) == 3
+    with pytest.raises(ModelError):
+        planner.ask(LayoutQuestion("a red ball", 128, 128, 1))
+    assert len(server.requests) == 6
+
+
+def test_settings_that_are_no_numbers_are_refused(serve: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    server = serve(GOOD)
+    monkeypatch.setenv("LLMGEN_OPENAI_MAX_TOKENS", "99")
+    ask()
+    assert server.requests[0]["max_tokens"] == 99
+    for name in ("LLMGEN_OPENAI_MAX_TOKENS", "LLMGEN_OPENAI_TIMEOUT"):
+        for value in ("many", "-1", "nan", "1e99"):
+            monkeypatch.setenv(name, value)
+            with pytest.raises(InputError, match=f"{name}='{value}'"):
+                ask()
+        monkeypatch.delenv(name)
+
+
+def test_it_works_inside_a_running_loop(serve: Any) -> None:
+    serve(GOOD)
+
+    async def notebook() -> Answer[Layout]:
+        return ask()
+
+    assert asyncio.run(notebook()).value.background_prompt == "a meadow"
 
 
 def test_differences_and_parse(serve: Any) -> None:
@@ -193,7 +369,7 @@ def test_differences_and_parse(serve: Any) -> None:
     answer = planner.ask(DifferencesQuestion("no balls", (ball,), 128, 128, None, 0))
     assert [(e.op, e.target) for e in answer.value.edits] == [("delete", "ball #1")]
     assert answer.reply.call == "differences"
-    assert '"ball #1"' in server.requests[0]["messages"][1]["content"]
+    assert '"ball #1"' in server.requests[0]["messages"][-1]["content"]
     assert planner.ask(ParseQuestion("no cars")).value.negative == ["cars"]
     with pytest.raises(InputError, match="empty"):
         planner.ask(ParseQuestion(" "))
@@ -209,6 +385,6 @@ def test_edit(serve: Any) -> None:
     assert [(e.op, e.target) for e in answer.value.edits] == [("change_attribute", "ball #1")]
     assert answer.reply.call == "edit"
     (request,) = server.requests
-    assert "Instruction: make the ball blue" in request["messages"][1]["content"]
+    assert "Instruction: make the ball blue" in request["messages"][-1]["content"]
     assert "edit pictures by instruction" in request["messages"][0]["content"]
     planner.close()

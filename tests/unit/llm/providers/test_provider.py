@@ -17,7 +17,7 @@ from llmgen.llm.providers.recorded import Recorded
 from llmgen.llm.providers.rules import Rules
 from llmgen.llm.questions.layout import LayoutQuestion
 from llmgen.llm.questions.pictures import Picture
-from llmgen.llm.questions.question import Question
+from llmgen.llm.questions.question import Prompt, Question
 
 
 @dataclass(frozen=True)
@@ -31,8 +31,8 @@ class MoodQuestion(Question[str]):
     pictures: tuple[Picture, ...] = ()
 
     @property
-    def system(self) -> str:
-        return "You see how people feel. Answer with one JSON object."
+    def prompt(self) -> Prompt:
+        return Prompt("You see how people feel. Answer with one JSON object.", (("Who: a clown", '{"mood": "odd"}'),))
 
     @property
     def text(self) -> str:

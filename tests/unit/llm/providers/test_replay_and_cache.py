@@ -5,7 +5,7 @@ import pytest
 
 from llmgen.artifacts import Detection, Record
 from llmgen.errors import InputError, ModelError, UnknownNameError
-from llmgen.llm.providers.cache import ReplyCache
+from llmgen.llm.providers.cache import CachedReply, ReplyCache
 from llmgen.llm.providers.provider import load_provider
 from llmgen.llm.providers.replay import Replay
 from llmgen.llm.providers.rules import Rules
@@ -125,8 +125,8 @@ def test_cache_keeps_replies(tmp_path: Path) -> None:
     key = cache.key({"model": "m", "seed": 1})
     assert key != cache.key({"model": "m", "seed": 2})
     assert cache.get(key) is None
-    cache.put(key, "té\u2028xt", 2)
-    assert cache.get(key) == ("té\u2028xt", 2)
+    cache.put(key, CachedReply("té\u2028xt", 2, "m"))
+    assert cache.get(key) == CachedReply("té\u2028xt", 2, "m")
     (file,) = (tmp_path / "replies").rglob("*.json")
     file.write_text('{"text": "half')
     assert cache.get(key) is None
@@ -135,5 +135,5 @@ def test_cache_keeps_replies(tmp_path: Path) -> None:
 def test_a_cache_that_cannot_be_written_is_no_error(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     cache = ReplyCache(tmp_path / "file" / "replies")
-    cache.put(cache.key({}), "text", 1)
+    cache.put(cache.key({}), CachedReply("text", 1, "m"))
     assert cache.get(cache.key({})) is None

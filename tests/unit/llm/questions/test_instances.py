@@ -158,5 +158,5 @@ def test_a_model_is_asked_by_schema_and_asked_again(monkeypatch: pytest.MonkeyPa
     first, second = server.requests
     schema = first["response_format"]["json_schema"]
     assert schema["strict"] is True and set(schema["schema"]["required"]) == set(PLAN)
-    assert PROMPT in first["messages"][1]["content"] and "At most 9 instances" in first["messages"][1]["content"]
+    assert PROMPT in first["messages"][-1]["content"] and "At most 9 instances" in first["messages"][-1]["content"]
     assert "instances[0] has an empty phrase" in second["messages"][-1]["content"]

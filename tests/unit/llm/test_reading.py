@@ -6,11 +6,12 @@ from hypothesis import strategies as st
 
 from llmgen.artifacts import Detection
 from llmgen.errors import ModelError
-from llmgen.llm.reading import compare_layouts, find_json, read_layout_reply, read_parse_reply, read_update_reply
-from llmgen.llm.repair import mend_boxes
+from llmgen.llm.reading import compare_layouts, read_layout_reply, read_parse_reply, read_update_reply
 from llmgen.llm.replies import layout_of_plan, plan_of_update
+from llmgen.llm.replies.raw_objects import RawBox
+from llmgen.llm.replies.units import mend_boxes
 from llmgen.llm.rules import RulesPlanner
-from llmgen.llm.schemas import LayoutPlan, LayoutUpdate, ParsedPrompt, WireBox
+from llmgen.llm.schemas import LayoutPlan, LayoutUpdate, ParsedPrompt
 
 PLAN = {
     "reasoning": "one",
@@ -72,8 +73,8 @@ def test_layouts_become_artifacts() -> None:
 def test_boxes_are_mended(
     numbers: list[tuple[float, ...]], expected: list[tuple[float, ...] | None], note: str | None
 ) -> None:
-    boxes = [WireBox(x=x, y=y, width=w, height=h) for x, y, w, h in numbers]
-    mended, notes = mend_boxes(boxes, 100, 100)
+    notes: list[str] = []
+    mended = mend_boxes([RawBox(row) for row in numbers], 100, 100, notes.append)  # type: ignore[arg-type]
     got = [None if b is None else (b.x, b.y, b.width, b.height) for b in mended]
     assert got == [None if e is None else pytest.approx(e) for e in expected]
     assert not notes if note is None else note in " ".join(notes)
@@ -229,8 +230,3 @@ def test_replies_read_or_are_refused(text: str) -> None:
             read()
         except ModelError as error:
             assert "\n" not in str(error)
-
-
-def test_the_last_fitting_object_counts() -> None:
-    assert find_json('{"keep": [1]} then {"keep": [2]} and {"y": 1}', ("keep",)) == {"keep": [2]}
-    assert find_json("{{{", ("keep",)) is None

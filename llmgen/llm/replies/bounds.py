@@ -12,8 +12,8 @@ logger = logging.getLogger(__name__)
 Remark = Callable[[str], None]
 """Takes one line for each thing that was mended, cut or ignored."""
 
-MOST_CHARS: Final = 1_000_000
-"""Of a reply, thoughts included; some sixty times what a model writes at length."""
+MOST_CHARS: Final = 400_000
+"""Of a reply, thoughts included: what a model writes in a hundred thousand tokens."""
 MOST_DEPTH: Final = 40
 """Brackets within brackets. A plan needs four; wrappers add some."""
 MOST_OBJECTS: Final = 1000

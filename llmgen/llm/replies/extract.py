@@ -90,8 +90,13 @@ def unwrapped(value: Any, keys: Sequence[str], is_bare: Callable[[Any], bool], d
         inner = value[:1] if len(value) == 1 else []
     elif isinstance(value, dict):
         plain = {plain_key(key): item for key, item in value.items()}
-        if any(key in plain for key in keys):
-            return plain
+        mine = [key for key in keys if key in plain]
+        # `{"layout": {"objects": [...]}}`: a field of the answer may also be the name of the whole.
+        whole = (
+            unwrapped(plain[mine[0]], keys, _no_list, depth + 1) if len(mine) == 1 and depth < _MOST_WRAPPERS else None
+        )
+        if mine:
+            return plain if whole is None else whole
         inner = list(plain.values())
     elif isinstance(value, str) and depth and value.lstrip()[:1] in ("{", "["):
         inner = [found.value for found in values_in(value) if found.whole][:1]
@@ -100,6 +105,10 @@ def unwrapped(value: Any, keys: Sequence[str], is_bare: Callable[[Any], bool], d
     if depth >= _MOST_WRAPPERS:
         return None
     return next((found for one in inner if (found := unwrapped(one, keys, is_bare, depth + 1)) is not None), None)
+
+
+def _no_list(value: Any) -> bool:
+    return False
 
 
 def _decoded(body: str) -> str:

@@ -16,7 +16,7 @@ _LEAVES: Final = 1.02
 """A box up to this share of the side is taken to lie inside."""
 _FAR_OUT: Final = 1.3
 """Boxes that reach beyond this share of the side are in another unit, if one fits."""
-_SMALL: Final = 2.5
+_SMALL: Final = 4.0
 """Boxes of another unit's range on a picture this many times as large are in that unit, for else they would crowd one corner."""
 _REACH: Final = 0.4
 _LEAST_PX: Final = 1.0

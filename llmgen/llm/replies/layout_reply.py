@@ -140,7 +140,10 @@ def layout_of_fields(data: dict[str, Any], reply: str, remark: Remark) -> RawLay
     key = next((key for key in OBJECT_KEYS if data.get(key) is not None), None)
     entries = entries_of(data[key]) if key else None
     if isinstance(entries, list) and key in ("boxes", "bboxes") and not any(map(looks_like_object, entries)):
-        entries = _with_names(entries, data) or entries
+        named = _with_names(entries, data)
+        if named is None and entries:
+            raise unusable(f"the boxes in {key!r} have no names; write `objects`, a list of [name, box]", reply)
+        entries = named or entries
     used = {key, *BACKGROUND_KEYS, *NEGATIVE_KEYS, *_UNSAID}
     more = [name for name in data if name not in used and data[name] not in (None, [], {}, "")]
     hidden = [name for name in more if entries is None and has_boxes(data[name])]

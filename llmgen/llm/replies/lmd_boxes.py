@@ -25,7 +25,7 @@ class LmdBoxes:
     xywh: tuple[Numbers | None, ...]
     """None for those that are dropped."""
     fills: tuple[bool, ...]
-    """Whether a box fills the canvas, which LMD takes for the background rather than for an object."""
+    """Whether a box in pixels fills the canvas, which LMD takes for the background rather than for an object."""
 
 
 def place_lmd_boxes(named: Sequence[tuple[str, RawBox]], remark: Remark) -> LmdBoxes:
@@ -45,7 +45,7 @@ def place_lmd_boxes(named: Sequence[tuple[str, RawBox]], remark: Remark) -> LmdB
     for (name, _), box in zip(named, boxes, strict=True):
         if box is None:
             remark(f"dropped {name[:60]!r}, whose box is empty, outside, or the whole canvas")
-    return LmdBoxes(tuple(boxes), fills)
+    return LmdBoxes(tuple(boxes), fills if pixels.were_pixels else (False,) * len(boxes))
 
 
 def _by_its_rules(boxes: Sequence[Numbers], remark: Remark) -> list[Numbers | None]:

@@ -19,8 +19,13 @@ _FAR_OUT: Final = 1.3
 _SMALL: Final = 4.0
 """Boxes of another unit's range on a picture this many times as large are in that unit, for else they would crowd one corner."""
 _REACH: Final = 0.4
+_FILLS: Final = 0.98
 _LEAST_PX: Final = 1.0
 """Boxes thinner than this after clamping are empty."""
+_IN: Final = "boxes were in {}"
+_PICTURE: Final = "units of the picture"
+IN_UNITS: Final = _IN.format(_PICTURE)
+"""What is remarked of fractions."""
 _BASES: Final = ((100.0, "hundredths of the picture"), (1000.0, "thousandths of the picture"))
 
 
@@ -48,6 +53,12 @@ def mend_boxes(boxes: Sequence[RawBox], width: int, height: int, remark: Remark)
     return [inside(box, width, height, remark) for box in pixel_boxes(boxes, width, height, remark).xywh]
 
 
+def are_fractions(boxes: Sequence[Sequence[float]], width: int, height: int) -> bool:
+    """Whether boxes, in any form, are in units of a picture and not in its pixels."""
+    most = max((abs(v) for box in boxes for v in box), default=math.inf)
+    return (most <= _FRACTION_MOST and max(width, height) > 2) or (most < _FRACTION_FAR and max(width, height) >= 32)
+
+
 def pixel_boxes(boxes: Sequence[RawBox], width: int, height: int, remark: Remark) -> PixelBoxes:
     """Bring boxes of one answer into pixels.
 
@@ -61,7 +72,7 @@ def pixel_boxes(boxes: Sequence[RawBox], width: int, height: int, remark: Remark
         return PixelBoxes((), True)
     across, down, unit = _unit(boxes, width, height)
     if unit:
-        remark(f"boxes were in {unit}")
+        remark(_IN.format(unit))
     numbers = [(a * across, b * down, c * across, d * down) for a, b, c, d in (box.numbers for box in boxes)]
     forms = [box.form for box in boxes]
     corners = _are_corners(numbers, forms, width, height)
@@ -98,15 +109,14 @@ def inside(box: Numbers, width: int, height: int, remark: Remark) -> WireBox | N
 
 def _unit(boxes: Sequence[RawBox], width: int, height: int) -> tuple[float, float, str]:
     """Pixels per unit across and down, and the unit's name, empty for pixels."""
-    most = max(abs(v) for box in boxes for v in box.numbers)
     side = max(width, height)
-    if (most <= _FRACTION_MOST and side > 2) or (most < _FRACTION_FAR and side >= 32):
-        return float(width), float(height), "units of the picture"
+    if are_fractions([box.numbers for box in boxes], width, height):
+        return float(width), float(height), _PICTURE
     fits_pixels = _fits(boxes, width, height, _FAR_OUT)
     for base, name in _BASES:
         if not _fits(boxes, base, base, _LEAVES):
             continue
-        crowds = min(width, height) >= _SMALL * base and _reach(boxes) >= _REACH * base
+        crowds = min(width, height) >= _SMALL * base and _reach(boxes) >= _REACH * base and not _any_fills(boxes, base)
         if crowds or (side < base and not fits_pixels):
             return width / base, height / base, name
     return 1.0, 1.0, ""
@@ -130,6 +140,11 @@ def _lies(box: RawBox, form: str, width: float, height: float, leave: float) -> 
 def _reach(boxes: Sequence[RawBox]) -> float:
     """The largest number of all boxes: they reach at least as far, in their unit, from one of the borders."""
     return max(max(box.numbers) for box in boxes)
+
+
+def _any_fills(boxes: Sequence[RawBox], base: float) -> bool:
+    """Whether a box would fill the picture in a unit, as no object does."""
+    return any(min(box.numbers[2:]) >= _FILLS * base for box in boxes)
 
 
 def _are_corners(numbers: Sequence[Numbers], forms: Sequence[Form], width: int, height: int) -> bool:

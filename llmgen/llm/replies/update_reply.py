@@ -22,7 +22,7 @@ from llmgen.llm.replies.raw_objects import (
 )
 from llmgen.llm.replies.text_fields import labels_in
 from llmgen.llm.replies.text_reply import NamedBox, updated_list
-from llmgen.llm.replies.units import mend_boxes
+from llmgen.llm.replies.units import IN_UNITS, mend_boxes
 from llmgen.llm.replies.wire import clean_noun, wire_box
 from llmgen.llm.schemas import ChangedObject, LayoutUpdate, MovedObject, PlannedObject, WireBox
 
@@ -124,7 +124,8 @@ def _compared(
         _check_numbers(name, box.numbers)
         names.append(name)
         raw.append(box)
-    boxes = mend_boxes(raw, width, height, remark)
+    # Units of the picture are what SLD asks for.
+    boxes = mend_boxes(raw, width, height, lambda line: None if line == IN_UNITS else remark(line))
     update = _compare(list(zip(names, boxes, strict=True)), detections, remark)
     return _every_id_once(update, [d.id for d in detections], text, remark)
 
@@ -295,6 +296,8 @@ def _every_id_once(update: LayoutUpdate, ids: Sequence[str], text: str, remark: 
             remark(f"ignored a second mention of {known!r} ({what})")
         else:
             del free[known]
+            if known != name:
+                remark(f"took {name[:60]!r} for {known!r} ({what})")
             return known
         return None
 

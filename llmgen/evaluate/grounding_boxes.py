@@ -6,7 +6,7 @@ from typing import Literal
 
 import numpy as np
 
-from llmgen.evaluate.coco_words import names_class
+from llmgen.evaluate.coco_words import coco_name, names_class
 from llmgen.evaluate.points_in_mask import match_best
 from llmgen.llm.english.grammar import head_noun
 from llmgen.llm.english.words import bare
@@ -54,7 +54,7 @@ def read_grounded_reply(text: str, width: int, height: int, remark: Remark | Non
 def _noun(phrase: str) -> str:
     """What a phrase names: a class it is the name of, else its head noun."""
     plain = bare(phrase.lower())
-    return plain if names_class(plain) else head_noun(plain) or plain
+    return coco_name(plain) if names_class(plain) else head_noun(plain) or plain
 
 
 def best_by_label(

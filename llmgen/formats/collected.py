@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from llmgen.artifacts import Kind, Record, RecordError
+from llmgen.artifacts.base import has_surrogate
 from llmgen.artifacts.io import ReadArtifact
 from llmgen.errors import InputError
-from llmgen.llm.replies.bounds import has_surrogate
 
 logger = logging.getLogger(__name__)
 

@@ -23,6 +23,8 @@ SUFFIXES = (".png", ".jpg", ".jpeg", ".webp")
 _LEAST_SIDE = 0.001
 """Boxes thinner than SLD's third decimal are empty."""
 
+_SMALL_PX = 64
+
 UnitBox = tuple[float, float, float, float]
 
 
@@ -139,7 +141,8 @@ def _in_fractions(
     boxes: list[tuple[str, UnitBox]], size: tuple[int, int] | None, remark: Remark
 ) -> list[tuple[str, UnitBox]]:
     """Boxes in fractions as they are; in hundredths, thousandths or pixels as fractions."""
-    if size is None or not boxes or are_fractions([box for _, box in boxes], *size):
+    # SLD asks for fractions, so what may be some is, however small the picture.
+    if size is None or not boxes or are_fractions([box for _, box in boxes], max(size[0], _SMALL_PX), size[1]):
         return boxes
     width, height = size
     pixels = pixel_boxes([RawBox(box) for _, box in boxes], width, height, remark)

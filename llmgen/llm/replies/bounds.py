@@ -1,10 +1,10 @@
 """What is read of a reply at most, and how what is not read is said: one line, escaped, short."""
 
 import logging
-import re
 from collections.abc import Callable, Iterator
 from typing import Any, Final
 
+from llmgen.artifacts.base import has_surrogate
 from llmgen.errors import ModelError
 
 logger = logging.getLogger(__name__)
@@ -27,7 +27,6 @@ MOST_TEXT_CHARS: Final = 10_000
 FARTHEST: Final = 1e9
 """Coordinates from here on are no coordinates."""
 
-_SURROGATE = re.compile("[\ud800-\udfff]")
 _SHOWN: Final = 160
 
 
@@ -39,7 +38,7 @@ def check_reply(text: str) -> str:
     """
     if len(text) > MOST_CHARS:
         raise ModelError(f"unusable reply: it has {len(text)} characters, at most {MOST_CHARS} are read: {shown(text)}")
-    if _SURROGATE.search(text):
+    if has_surrogate(text):
         raise unusable("it holds half of a character (a lone surrogate)", text)
     return text
 
@@ -50,7 +49,7 @@ def check_words(value: Any, reply: str) -> None:
     Raises:
         ModelError: If there is one.
     """
-    if any(_SURROGATE.search(words) for words in _words(value)):
+    if any(map(has_surrogate, _words(value))):
         raise unusable("it holds half of a character (a lone surrogate)", reply)
 
 
@@ -62,11 +61,6 @@ def check_length(what: str, found: int, most: int, reply: str) -> None:
     """
     if found > most:
         raise unusable(f"{found} {what}, at most {most} are read", reply)
-
-
-def has_surrogate(text: str) -> bool:
-    """Whether a text holds half of a character, which no file can take."""
-    return _SURROGATE.search(text) is not None
 
 
 def unusable(why: str, reply: str) -> ModelError:

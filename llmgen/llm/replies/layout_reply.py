@@ -152,7 +152,7 @@ def layout_of_fields(data: dict[str, Any], reply: str, remark: Remark) -> RawLay
     if more and not (key in ("boxes", "bboxes") and set(more) <= set(_NAME_LISTS)):
         remark(f"ignored the fields {listed(more)}")
     background = _text(data, BACKGROUND_KEYS)
-    negative = next((data[k] for k in NEGATIVE_KEYS if data.get(k) is not None), [])
+    negative: Any = next((data[k] for k in NEGATIVE_KEYS if data.get(k) is not None), [])
     reasoning = data.get("reasoning")
     # The form is checked with the wire's own words; the boxes keep what is known of them.
     things = _things([] if entries is None else entries, reply, remark)
@@ -243,7 +243,7 @@ def _things(entries: Any, reply: str, remark: Remark) -> tuple[RawThing, ...]:
         if not all(abs(v) < FARTHEST for v in box.numbers):
             raise unusable(f"the box of {planned.noun[:60]!r} holds a number beyond all bounds", reply)
         whole = "noun" not in entry and not planned.attributes
-        things.append(RawThing(planned.noun, None if whole else tuple(planned.attributes), box))
+        things.append(RawThing(planned.noun.replace("’", "'"), None if whole else tuple(planned.attributes), box))
     return tuple(things)
 
 

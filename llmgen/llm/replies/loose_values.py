@@ -52,7 +52,8 @@ _CONSTANTS: Final[dict[str, Any]] = {
     "nan": float("nan"), "inf": float("inf"), "infinity": float("inf"),
 }  # fmt: skip
 _LONGEST_NUMBER: Final = 60
-_LEADING = frozenset("+-0123456789.")
+_SIGNS = frozenset("+-")
+_LEADING = frozenset("0123456789.")
 
 
 class LooseReader:
@@ -131,6 +132,8 @@ class LooseReader:
             return self._container(at, depth)
         if mark in _QUOTES:
             return self._quoted(at)
+        if mark in _SIGNS:
+            return self._signed(at, depth)
         if mark in _LEADING:
             return self._number(at)
         word = _WORD.match(self.text, at)
@@ -143,24 +146,26 @@ class LooseReader:
             raise LooseSyntaxError(f"the word {word[0][:30]!r} is no value", after)
         return _CONSTANTS[word[0].lower()], after
 
-    def _number(self, at: int) -> tuple[float, int]:
+    def _signed(self, at: int, depth: int) -> tuple[Any, int]:
         negative = False
-        while self.text[at : at + 1] in ("+", "-"):
-            negative ^= self.text[at] == "-"
+        while (mark := self.text[at : at + 1]) and mark in _SIGNS:
+            negative ^= mark == "-"
             at = self._skip(at + 1)
+        value, end = self._factor(at, depth)
+        if type(value) not in (int, float):
+            raise LooseSyntaxError("a number is missing after a sign", at)
+        return (-value if negative else value), end
+
+    def _number(self, at: int) -> tuple[float, int]:
         found = _NUMBER.match(self.text, at)
         if found is None:
-            word = _WORD.match(self.text, at)
-            value = _CONSTANTS.get(word[0].lower()) if word else None
-            if word is None or type(value) is not float:
-                raise LooseSyntaxError("a number is missing", at)
-            return (-value if negative else value), word.end()
+            raise LooseSyntaxError("a number is missing", at)
         value, end = _plain_number(found[0]), found.end()
         if self.text[end : end + 1] == "%":
             value, end = value / 100, end + 1
         elif self.text[end : end + 2].lower() == "px":
             end += 2
-        return (-value if negative else value), end
+        return value, end
 
     def _container(self, at: int, depth: int) -> tuple[Any, int]:
         start, closer = at, _PAIRS[self.text[at]]

@@ -64,7 +64,7 @@ def is_bare_parse(value: Any) -> bool:
 def _of_fields(data: dict[str, Any], text: str, remark: Remark) -> ParsedPrompt:
     check_words(data, text)
     background = next((data[key] for key in BACKGROUND_KEYS if data.get(key) is not None), "")
-    negative = next((data[key] for key in NEGATIVE_KEYS if data.get(key) is not None), [])
+    negative: Any = next((data[key] for key in NEGATIVE_KEYS if data.get(key) is not None), [])
     more = [name for name in data if name not in ("objects", "reasoning", *BACKGROUND_KEYS, *NEGATIVE_KEYS)]
     if more:
         remark(f"ignored the fields {listed(more)}")

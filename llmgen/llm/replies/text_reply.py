@@ -93,8 +93,8 @@ def read_text_answer(body: str, is_list: IsList) -> TextAnswer:
         why = why_no_value(body)
         raise unusable(f"the list of objects cannot be read: {why}" if why else "there is no list of objects", body)
     check_length("objects", len(found.value), MOST_OBJECTS, body)
-    following = next(lists, None)
-    answer = _with_fields(body, found.value, found.end, following.start if following else len(body))
+    another = next(lists, None)
+    answer = _with_fields(body, found.value, found.end, another.start if another else len(body))
     if answer.background is None:
         before = _with_fields(body, found.value, _last_example(body, found.start), found.start)
         if before.background is not None:

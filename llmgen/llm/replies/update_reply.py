@@ -228,8 +228,8 @@ def _of_fields(
             wire[action] = [_unboxed(one) for one in wire[action]]
     update = validated(LayoutUpdate, wire, text)
     raw = [_raw_box(one["box"]) for one in placed]
-    for box in raw:
-        _check_numbers("an object", box.numbers)
+    for one in raw:
+        _check_numbers("an object", one.numbers)
     boxes = mend_boxes(raw, width, height, remark)
     moved, added = boxes[: len(update.move)], boxes[len(update.move) :]
     move = [m.model_copy(update={"box": box}) for m, box in zip(update.move, moved, strict=True) if box is not None]

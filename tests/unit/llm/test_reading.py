@@ -6,8 +6,10 @@ from hypothesis import strategies as st
 
 from llmgen.artifacts import Detection
 from llmgen.errors import ModelError
+from llmgen.llm.instances import read_instances_reply
 from llmgen.llm.reading import compare_layouts, read_layout_reply, read_parse_reply, read_update_reply
 from llmgen.llm.replies import layout_of_plan, plan_of_update
+from llmgen.llm.replies.grounding_reply import read_grounding_reply
 from llmgen.llm.replies.raw_objects import RawBox
 from llmgen.llm.replies.units import mend_boxes
 from llmgen.llm.rules import RulesPlanner
@@ -207,26 +209,40 @@ def test_wire_schemas_are_strict() -> None:
             assert all("prefixItems" not in p and "default" not in p for p in part["properties"].values())
 
 
+NAMES = (
+    "objects", "noun", "name", "label", "box", "bbox_2d", "boxes", "layout", "attributes", "x", "y", "width", "height", "keep", "add",
+    "move", "id", "background", "negative", "instances", "annos", "updated_objects",
+)  # fmt: skip
 JSON = st.recursive(
-    st.none() | st.booleans() | st.floats() | st.integers() | st.text(max_size=5),
+    st.none() | st.booleans() | st.floats() | st.integers() | st.text(max_size=5) | st.sampled_from((10**400, "\ud800", "50%")),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(
-        st.sampled_from(["objects", "noun", "box", "attributes", "x", "y", "width", "height", "keep", "add", "move", "id"]),
-        inner, max_size=4,
+        st.sampled_from(NAMES), inner, max_size=4,
     ),
     max_leaves=12,
 )  # fmt: skip
 
 
 @settings(max_examples=200, deadline=None)
-@given(st.one_of(JSON.map(json.dumps), st.text(max_size=40), st.text(max_size=20).map("Updated Objects: [{}".format)))
+@given(
+    st.one_of(
+        JSON.map(json.dumps),
+        JSON.map(repr),
+        st.text(max_size=40),
+        st.text(alphabet="[]{}()'\"“’:,;/*#-+.0123456789eE% \nabOjects<>\\", max_size=60),
+        st.text(max_size=20).map("Updated Objects: [{}".format),
+        st.text(max_size=20).map("<ref>{}</ref><box>(1,2),(3,4)".format),
+    )
+)
 def test_replies_read_or_are_refused(text: str) -> None:
     detections = found("ball #1", "cup #1")
     for read in (
         lambda: read_parse_reply(text),
         lambda: layout_of_plan(read_layout_reply(text, width=128, height=64), width=128, height=64),
         lambda: plan_of_update(read_update_reply(text, detections, width=128, height=64), detections),
+        lambda: read_instances_reply(text, width=128, height=64, most=30),
+        lambda: read_grounding_reply(text, 128, 64),
     ):
         try:
             read()
         except ModelError as error:
-            assert "\n" not in str(error)
+            assert str(error).isprintable() and len(str(error)) < 600

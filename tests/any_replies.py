@@ -169,9 +169,21 @@ def suggested(ids: tuple[str, ...]) -> st.SearchStrategy[str]:
     )
     listed = st.lists(entry, max_size=5).map(repr)
     odd = st.sampled_from(
-        ("[", "[[[", "[" * 3000, "[('ball #1', [0.25*2, 1/0, 9**9, 0.1])]", "[__import__('os')]", "None")
+        (
+            "[",
+            "[[[",
+            "[" * 3000,
+            "[(‘ball #1’, [10%, 0.2, 5px, -(1+2)])]",
+            "[('a child's ball #9', [10, 20, 30, 40])]",
+            "[{'id': 'dog #9', 'bbox_2d': [1, 2, 30, 40]}]",
+            "[('ball #1', [0.25*2, 1/0, 9**9, 0.1])]",
+            "[__import__('os')]",
+            "None",
+        )
     )
-    mark = st.sampled_from(("Updated Objects:", "Objects:", "objects:"))
+    mark = st.sampled_from(
+        ("Updated Objects:", "Objects:", "objects:", "**Objects：**", "", "Final split ratio: 1,2;1\nRegional Prompt:")
+    )
     tail = st.sampled_from(
         ("", "\nBackground: a meadow\nNegation: dogs", "\nBackground prompt: a meadow\nNegative prompt:", "]")
     )
@@ -190,6 +202,9 @@ def worded(values: st.SearchStrategy[Any]) -> st.SearchStrategy[str]:
             "commas": text.replace("]", ",]").replace("}", ",}"),
             "cut": text[: cut % (len(text) + 1)],
             "nested": f'{{"answer": {text}}}',
+            "single": text.replace('"', "'"),
+            "curly": text.replace('"', "“"),
+            "quoted": json.dumps({"answer": text}),
             "twice": text + text,
             "deep": '{"keep":' * 300 + text,
             "lists": '{"keep": ' + "[" * 3000 + text,
@@ -198,7 +213,7 @@ def worded(values: st.SearchStrategy[Any]) -> st.SearchStrategy[str]:
 
     kind = mostly(
         st.sampled_from(("bare", "escaped", "fence", "thoughts", "commas", "mark")),
-        st.sampled_from(("prose", "cut", "nested", "twice", "deep", "lists")),
+        st.sampled_from(("prose", "cut", "nested", "twice", "deep", "lists", "single", "curly", "quoted")),
     )
     return st.builds(say, values, kind, st.integers(0, 10_000))
 

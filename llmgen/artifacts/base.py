@@ -1,11 +1,18 @@
 """What every artifact model shares: strict, frozen, nothing unknown, no NaN."""
 
 import math
-from typing import Annotated, Final
+import re
+from typing import Annotated, Final, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 SCHEMA_VERSION: Final = 1
+_SURROGATE = re.compile("[\ud800-\udfff]")
+
+
+def has_surrogate(text: str) -> bool:
+    """Whether a text holds half of a character, which no file can take."""
+    return not text.isascii() and _SURROGATE.search(text) is not None
 
 
 class ArtifactModel(BaseModel):
@@ -14,6 +21,15 @@ class ArtifactModel(BaseModel):
     model_config = ConfigDict(
         extra="forbid", frozen=True, strict=True, allow_inf_nan=False, use_attribute_docstrings=True
     )
+
+    @model_validator(mode="after")
+    def _only_whole_characters(self) -> Self:
+        """Refuse here what would only be noticed when the file is written."""
+        for name, value in self.__dict__.items():
+            for text in value if isinstance(value, tuple) else (value,):
+                if isinstance(text, str) and has_surrogate(text):
+                    raise ValueError(f"{name} holds half of a character (a lone surrogate)")
+        return self
 
 
 def _ordered(box: tuple[float, float, float, float]) -> tuple[float, float, float, float]:

@@ -7,6 +7,7 @@ but can still be named goes on with `error`, so that the others are done; a file
 import json
 import re
 import sys
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -211,8 +212,8 @@ def _loads(text: str, name: str) -> Any:
     def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         values = dict(pairs)
         if len(values) != len(pairs):
-            keys = [key for key, _ in pairs]
-            twice = next(key for key in keys if keys.count(key) > 1)
+            counts = Counter(key for key, _ in pairs)
+            twice = next(key for key, count in counts.items() if count > 1)
             raise InputError(f"{name}: an object has the field {twice!r} twice; remove one")
         return values
 
@@ -300,8 +301,7 @@ def _check_entries(entries: list[Any], kind: Kind | None, name: str, base: Path)
     if not fresh:
         count = f" (none of the {len(entries)} entries is valid)" if len(entries) > 1 else ""
         raise InputError(f"{(invalid + dropped)[0]}{count}")
-    kinds: list[Kind] = [r.kind for r in fresh]
-    common = max(kinds, key=kinds.count)
+    common: Kind = Counter(record.kind for record in fresh).most_common(1)[0][0]
     return ReadArtifact(kind or common, tuple(records), base, name, tuple(invalid), tuple(dropped))
 
 

@@ -20,7 +20,7 @@ from llmgen.llm.providers.provider import Provider
 from llmgen.llm.providers.recorded import replies_in_wait
 from llmgen.llm.questions.edit import EditQuestion
 from llmgen.llm.questions.parse import ParseQuestion
-from llmgen.llm.replies import clean_noun
+from llmgen.llm.replies.wire import clean_noun
 from llmgen.llm.schemas import ParsedInstance, ParsedObject, ParsedPrompt
 
 

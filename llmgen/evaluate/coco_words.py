@@ -72,3 +72,9 @@ def coco_name(word: str) -> str:
         if candidate in _CLASS_OF:
             return _CLASS_OF[candidate]
     return singularize(lower)
+
+
+def names_class(words: str) -> bool:
+    """Whether words are the name of a class, or an everyday word for one, as they stand or in the singular."""
+    lower = words.lower()
+    return any(candidate in _WORDS or candidate in _CLASS_OF for candidate in (lower, singularize(lower)))

@@ -8,7 +8,7 @@ from pydantic import Field
 
 from llmgen.artifacts import Detection, Kind, Layout, ModelUse, Record, Score, Stage
 from llmgen.engine.stage import StageConfig
-from llmgen.errors import InputError
+from llmgen.errors import InputError, ModelError
 from llmgen.evaluate.answers import read_json_lines
 from llmgen.evaluate.coco_words import coco_name
 from llmgen.evaluate.grounding_boxes import (
@@ -82,6 +82,7 @@ class GroundingEvaluate:
 
         Raises:
             InputError: If a record has no layout, or neither a reply nor detections.
+            ModelError: If no box can be read in the reply to a record: that is no score of 0.
         """
         return [record.grown(scores=merge_scores(record.scores or (), self._scores(record))) for record in records]
 
@@ -97,7 +98,10 @@ class GroundingEvaluate:
         if record.id not in self._replies:
             raise InputError(f"record {record.id!r} has no reply in {self.config.answers}")
         canvas = record.layout
-        found = read_grounded_reply(self._replies[record.id], canvas.width, canvas.height)
+        try:
+            found = read_grounded_reply(self._replies[record.id], canvas.width, canvas.height)
+        except ModelError as error:
+            raise ModelError(f"record {record.id!r} in {self.config.answers}: {error}") from error
         return self._compare(record, canvas, found, "final" if record.image else "detections", "vlm")
 
     def _compare(

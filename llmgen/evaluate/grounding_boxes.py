@@ -1,20 +1,18 @@
 """Boxes that a model names in its words, against planned boxes. Arithmetic only."""
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
 
+from llmgen.evaluate.coco_words import coco_name, names_class
 from llmgen.evaluate.points_in_mask import match_best
+from llmgen.llm.english.grammar import head_noun
+from llmgen.llm.english.words import bare
+from llmgen.llm.replies.bounds import Remark
+from llmgen.llm.replies.grounding_reply import read_grounding_reply
 from llmgen.vision.boxes import BoxTuple, iou, xywh_to_xyxy
-
-_GROUP = re.compile(r"\[\[([^\[\]]*)\]\]")
-_BOX = re.compile(r"\s*(\d{1,4})\s*,\s*(\d{1,4})\s*,\s*(\d{1,4})\s*,\s*(\d{1,4})\s*")
-THOUSANDTHS = 1000
-LONGEST_WORD = 200
-"""As far back as a label is looked for: a hostile reply of many groups must not be read from its beginning for each."""
 
 
 @dataclass(frozen=True)
@@ -28,38 +26,35 @@ class NamedBox:
     """False for a further box of one group, which the published score drops."""
 
 
-def read_grounded_reply(text: str, width: int, height: int) -> list[NamedBox]:
-    """Boxes of a reply such as `a dog [[410,600,555,870]]`.
+def read_grounded_reply(text: str, width: int, height: int, remark: Remark | None = None) -> list[NamedBox]:
+    """Boxes of a reply such as `a dog [[410,600,555,870]]`, or of any other form that the common models write.
 
     Args:
-        text: What the model said. Coordinates are corners in thousandths of the picture; several boxes in one pair of double brackets
-            are separated by `;`. The label is the last word before the brackets.
+        text: What the model said; see `llmgen.llm.replies.grounding_reply`.
         width: Width of the picture in pixels.
         height: Height of the picture in pixels.
+        remark: Told what was left out; the log by default.
 
     Returns:
-        Boxes in the order of the text, cut to whole pixels; groups without a word or without four numbers are left out.
+        Boxes in the order of the text. A label is the last word before the brackets, or the class or head noun of the phrase that names
+        the boxes.
+
+    Raises:
+        ModelError: If no box can be read in it.
 
     Source:
         CogVLM's grounding replies as the reproduction of InstanceDiffusion reads them.
     """
-    named = []
-    for group in _GROUP.finditer(text):
-        words = text[max(0, group.start() - LONGEST_WORD) : group.start()].split()
-        boxes = [match for part in group[1].split(";") if (match := _BOX.fullmatch(part))]
-        if not words or not boxes:
-            continue
-        label = words[-1].strip(".,:;!?\"'()") or words[-1]
-        for number, box in enumerate(boxes):
-            x0, y0, x1, y1 = (int(part) for part in box.groups())
-            corners = (
-                int(x0 / THOUSANDTHS * width),
-                int(y0 / THOUSANDTHS * height),
-                int(x1 / THOUSANDTHS * width),
-                int(y1 / THOUSANDTHS * height),
-            )
-            named.append(NamedBox(label, corners, first=number == 0))
-    return named
+    return [
+        NamedBox(_noun(said.label) if said.words else said.label, said.corners, said.first)
+        for said in read_grounding_reply(text, width, height, remark=remark)
+    ]
+
+
+def _noun(phrase: str) -> str:
+    """What a phrase names: a class it is the name of, else its head noun."""
+    plain = bare(phrase.lower())
+    return coco_name(plain) if names_class(plain) else head_noun(plain) or plain
 
 
 def best_by_label(

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from llmgen.artifacts import Kind, Record, RecordError
+from llmgen.artifacts.base import has_surrogate
 from llmgen.artifacts.io import ReadArtifact
 from llmgen.errors import InputError
 
@@ -35,17 +36,26 @@ class Collected:
     dropped: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
+    _taken: set[str] = field(default_factory=set, repr=False)
+    _counted: int = field(default=0, repr=False)
+    _next: dict[str, int] = field(default_factory=dict, repr=False)
 
     def free_id(self, wished: str) -> str:
         """A valid record id like the wished one that no record has yet."""
         stem = _NOT_IN_NAMES.sub("_", wished).strip("._-")[:120] or "entry"
-        taken = {record.id for record in self.records}
-        return next(name for k in range(1, len(taken) + 2) if (name := stem if k == 1 else f"{stem}-{k}") not in taken)
+        # Every record is looked at once, and every number of a stem tried once, however many entries there are.
+        self._taken.update(record.id for record in self.records[self._counted :])
+        self._counted = len(self.records)
+        number = self._next.get(stem, 1)
+        while (name := stem if number == 1 else f"{stem}-{number}") in self._taken:
+            number += 1
+        self._next[stem] = number
+        return name
 
     def fail(self, kind: Kind, record_id: str, prompt: str, position: int, reason: str) -> None:
         """Keep a bad entry as a record with `error`, or as a line when it has no prompt to go by."""
-        line = f"{self.name}: record {record_id!r} (position {position}): {reason}"
-        if not prompt.strip() or len(prompt) > 10_000:
+        line = printable(f"{self.name}: record {record_id!r} (position {position}): {reason}")
+        if not prompt.strip() or len(prompt) > 10_000 or has_surrogate(prompt):
             self.dropped.append(line)
             return
         self.invalid.append(line)
@@ -74,6 +84,22 @@ class Collected:
         for note in self.notes:
             logger.log(level, "%s: %s", self.name, note)
         return ReadArtifact(kind, tuple(self.records), base, self.name, tuple(self.invalid), tuple(self.dropped))
+
+
+def record_id_of(value: Any) -> str | None:
+    """The id of an entry as text, whether it is a text or a number; None for anything else."""
+    if isinstance(value, bool):
+        return None
+    if isinstance(value, float) and value.is_integer() and abs(value) < 2**53:
+        value = int(value)
+    if isinstance(value, int) and abs(value) < 10**30:
+        return str(value)
+    return value if isinstance(value, str) and value else None
+
+
+def printable(line: str) -> str:
+    """A line that every file and terminal takes: half characters and control characters escaped."""
+    return "".join(mark if mark.isprintable() else repr(mark)[1:-1] for mark in line)
 
 
 def four_numbers(value: Any) -> tuple[float, float, float, float] | None:

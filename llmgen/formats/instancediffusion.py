@@ -18,6 +18,7 @@ from llmgen.artifacts.io import parse_json, read_bytes
 from llmgen.artifacts.run_lengths import read_runs
 from llmgen.errors import InputError
 from llmgen.formats.collected import Collected, four_numbers
+from llmgen.llm.replies.units import are_fractions
 from llmgen.vision.boxes import BoxTuple, xywh_to_xyxy, xyxy_to_xywh
 from llmgen.vision.masks import encode_mask, mask_bounds
 
@@ -154,6 +155,9 @@ def _layout(entry: dict[str, Any], record_id: str, bbox_format: BboxFormat, foun
     if not isinstance(annos, list) or not all(isinstance(anno, dict) for anno in annos):
         raise InputError("annos is no list of objects")
     boxes = [_bbox(anno, f"annos[{k}]") for k, anno in enumerate(annos)]
+    if boxes and are_fractions([box for box in boxes if box], width, height):
+        found.warnings.append(f"{record_id}: boxes were in units of the picture")
+        boxes = [box and (box[0] * width, box[1] * height, box[2] * width, box[3] * height) for box in boxes]
     corners = _are_corners([box for box in boxes if box], width, height, bbox_format, record_id, found)
     instances, numbers = [], dict[str, int]()
     for k, (anno, box) in enumerate(zip(annos, boxes, strict=True)):

@@ -5,7 +5,7 @@ Source:
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,12 +13,23 @@ from pydantic import ValidationError
 
 from llmgen.artifacts import Instance, Kind, Layout, Record, Reply
 from llmgen.errors import InputError, LlmgenError
-from llmgen.formats.collected import Collected, as_list, named_boxes, texts
+from llmgen.formats.collected import Collected, as_list, record_id_of, texts
 from llmgen.llm.english.grammar import read_phrase
-from llmgen.llm.legacy import LMD_CANVAS_PX, filter_boxes, parse_layout_reply
-from llmgen.llm.reading import nouns_of
-
-PixelBox = tuple[float, float, float, float]
+from llmgen.llm.english.words import with_article
+from llmgen.llm.replies.bounds import Remark, once
+from llmgen.llm.replies.extract import plain_key
+from llmgen.llm.replies.layout_reply import (
+    BACKGROUND_KEYS,
+    NEGATIVE_KEYS,
+    OBJECT_KEYS,
+    RawLayout,
+    has_boxes,
+    layout_of_fields,
+    lmd_boxes,
+    raw_layout,
+)
+from llmgen.llm.replies.lmd_boxes import LMD_CANVAS_PX
+from llmgen.llm.replies.raw_objects import listed
 
 
 @dataclass(frozen=True)
@@ -52,7 +63,7 @@ def read_lmd(value: Any, name: str, prompts: Any = None) -> tuple[Collected, Kin
         return found, "layouts"
     if prompts is not None:
         raise InputError(f"{name}: --prompts orders a cache {{prompt: [reply, ...]}}; this file has its own order")
-    if isinstance(value, list) and any(isinstance(entry, dict) and "objects" in entry for entry in value):
+    if isinstance(value, list) and any(_holds_layout(entry) for entry in value):
         _read_layouts(value, found)
         return found, "layouts"
     for position, asked in enumerate(_asked(value, name), start=1):
@@ -67,50 +78,45 @@ def is_cache(value: Any) -> bool:
     )  # fmt: skip
 
 
-def layout_of_named_boxes(
-    boxes: Sequence[tuple[str, PixelBox]], background: str, negative: str, notes: list[str], what: str
-) -> Layout:
-    """A layout of LMD's named boxes.
+def layout_of_raw(raw: RawLayout, remark: Remark) -> Layout:
+    """A layout as LMD would draw it.
 
     Args:
-        boxes: Names with their article and `x, y, w, h` in pixels of the 512 canvas. Degenerate boxes and those that
-            fill the canvas are dropped; layouts that leave it are scaled into it, as LMD does.
-        background: Its background prompt.
-        negative: Its negative prompt.
-        notes: Gets a line for each change.
-        what: Whose, for the notes.
+        raw: As it was said: boxes in pixels of the 512 canvas, or in fractions of it. Those that are empty, outside or fill the canvas
+            are dropped; layouts in pixels that leave it are scaled into it, as LMD does.
+        remark: Told of each change.
 
     Raises:
-        InputError: If an object has no name.
+        InputError: If an object has no name, or all objects are lost. Boxes that fill the canvas are none to LMD; a layout that has no
+            others is kept without objects, for the benchmark counts it as a wrong answer.
     """
-    kept = filter_boxes([(name, list(box)) for name, box in boxes])
-    if len(kept) != len(boxes):
-        notes.append(f"{what}: dropped {len(boxes) - len(kept)} boxes that are empty, outside, or the whole canvas")
-    elif [round(v) for _, box in boxes for v in box] != [round(v) for _, box in kept for v in box]:
-        notes.append(f"{what}: scaled the boxes into the canvas")
+    placed = lmd_boxes(raw, remark)
     instances, numbers = [], dict[str, int]()
-    for name, (x, y, w, h) in kept:
-        if not name.strip():
+    for thing, box in zip(raw.things, placed.xywh, strict=True):
+        name = thing.name.strip().rstrip(".")
+        if not name:
             raise InputError("an object has no name")
-        x0, y0 = max(x, 0.0), max(y, 0.0)
-        x1, y1 = min(x + w, float(LMD_CANVAS_PX)), min(y + h, float(LMD_CANVAS_PX))
-        if x1 <= x0 or y1 <= y0:
-            notes.append(f"{what}: dropped {name!r}, of which nothing is left in the canvas")
+        if box is None:
             continue
-        noun, attributes = read_phrase(name)
+        said, attributes = read_phrase(name)
+        noun, phrase = said, name
+        if thing.attributes is not None:
+            noun, attributes, phrase = name, thing.attributes, with_article(" ".join((*thing.attributes, name)))
         numbers[noun] = numbers.get(noun, 0) + 1
+        x, y, w, h = box
         instances.append(
             Instance(
-                id=f"{noun}-{numbers[noun]}", phrase=name.strip(), noun=noun, attributes=attributes,
-                box_xyxy=(x0, y0, x1, y1),
+                id=f"{noun}-{numbers[noun]}", phrase=phrase, noun=noun, attributes=attributes, box_xyxy=(x, y, x + w, y + h),
             )
         )  # fmt: skip
+    if raw.things and not instances and not all(placed.fills):
+        raise InputError(f"no box is inside the {LMD_CANVAS_PX}x{LMD_CANVAS_PX} canvas")
     return Layout(
         width=LMD_CANVAS_PX,
         height=LMD_CANVAS_PX,
-        background_prompt=background,
-        negative_prompt=negative,
-        absent=tuple(nouns_of(negative)),
+        background_prompt=raw.background,
+        negative_prompt=raw.negative_words,
+        absent=raw.negative,
         instances=tuple(instances),
     )
 
@@ -145,8 +151,12 @@ def _read_layouts(entries: list[Any], found: Collected) -> None:
         number = (
             index if isinstance(index, int) and not isinstance(index, bool) and 0 <= index < 10**6 else position - 1
         )
-        prompt = entry.get("prompt")
-        asked = _Asked(f"{number:03d}", prompt if isinstance(prompt, str) else "", None)
+        prompt, type_ = entry.get("prompt"), entry.get("type")
+        asked = _Asked(
+            record_id_of(entry.get("id")) or f"{number:03d}",
+            prompt if isinstance(prompt, str) else "",
+            type_ if isinstance(type_, str) and type_ else None,
+        )
         _keep(found, "layouts", asked, position, entry=entry)
 
 
@@ -160,18 +170,15 @@ def _keep(
     entry: dict[str, Any] | None = None,
 ) -> None:
     record_id = found.free_id(asked.id or f"{position - 1:03d}")
+    remark = once(lambda line: found.notes.append(f"{record_id}: {line}"))
     try:
         layout: Layout | None = None
         replies: tuple[Reply, ...] = ()
         if reply is not None:
-            boxes, background, negative = parse_layout_reply(reply)
-            named = named_boxes([list(pair) for pair in boxes or []], "the reply")
-            layout = layout_of_named_boxes(named, background, negative, found.notes, record_id)
+            layout = layout_of_raw(replace(raw_layout(reply, remark), lmd=True), remark)
             replies = (Reply(call="layout", provider="replay", text=reply),)
         elif entry is not None:
-            named = named_boxes(entry.get("objects"), "objects")
-            background, negative = _text(entry, "background_prompt"), _text(entry, "negative_prompt")
-            layout = layout_of_named_boxes(named, background, negative, found.notes, record_id)
+            layout = layout_of_raw(_raw_of_entry(entry, remark), remark)
         if not asked.prompt.strip():
             raise InputError("prompt is missing or no text")
         found.records.append(
@@ -196,7 +203,7 @@ def _asked(value: Any, name: str) -> list[_Asked]:
         id_, type_ = entry.get("id"), entry.get("type")
         found.append(
             _Asked(
-                id_ if isinstance(id_, str) and id_ else f"{position:03d}",
+                record_id_of(id_) or f"{position:03d}",
                 entry["prompt"],
                 type_ if isinstance(type_, str) and type_ else None,
             )
@@ -204,13 +211,32 @@ def _asked(value: Any, name: str) -> list[_Asked]:
     return found
 
 
-def _text(entry: dict[str, Any], field: str) -> str:
-    value = entry.get(field)
-    if value is None:
-        return ""
-    if not isinstance(value, str):
-        raise InputError(f"{field} is no text")
-    return value
+#: Fields of LMD's own files, and of NSR-1K's, that say nothing of the layout.
+_OWN_FIELDS = frozenset(
+    "index id type prompt queries image_id num_object rel_type obj1 obj2 relation triplet_caption sub_type".split()
+)
+
+
+def _holds_layout(entry: Any) -> bool:
+    """Whether an entry has objects, or boxes in any field."""
+    return isinstance(entry, dict) and any(plain_key(key) in OBJECT_KEYS or has_boxes(v) for key, v in entry.items())
+
+
+def _raw_of_entry(entry: dict[str, Any], remark: Remark) -> RawLayout:
+    """The layout in an entry of a file.
+
+    Raises:
+        ModelError: If it holds none, or its boxes are in a field that is not known.
+    """
+    data = {plain_key(key): value for key, value in entry.items()}
+    for name, keys in (("background_prompt", BACKGROUND_KEYS), ("negative_prompt", NEGATIVE_KEYS)):
+        value = next((data[key] for key in keys if data.get(key) is not None), "")
+        if not isinstance(value, str | list) or (name == "background_prompt" and not isinstance(value, str)):
+            raise InputError(f"{name} is no text")
+    wanted = {key: value for key, value in data.items() if key not in _OWN_FIELDS}
+    if not any(key in wanted for key in OBJECT_KEYS) and not any(map(has_boxes, wanted.values())):
+        raise InputError(f"there are no objects; the entry has the fields {listed(data)}")
+    return replace(layout_of_fields(wanted, str(entry.get("prompt", ""))[:200], remark), lmd=True)
 
 
 def _key(prompt: str) -> str:

@@ -12,13 +12,18 @@ from pydantic import ValidationError
 from llmgen.artifacts import HistoryEntry, ImageRef, Record, Reply
 from llmgen.errors import InputError, LlmgenError
 from llmgen.formats.collected import Collected, named_boxes
-from llmgen.llm.reading import read_parse_reply
+from llmgen.llm.replies.bounds import Remark
+from llmgen.llm.replies.parse_reply import read_parse_reply
+from llmgen.llm.replies.raw_objects import RawBox
+from llmgen.llm.replies.units import are_fractions, pixel_boxes
 from llmgen.vision.images import ImageStore
 
 DEFAULT_BACKGROUND = "A realistic image"
 SUFFIXES = (".png", ".jpg", ".jpeg", ".webp")
 _LEAST_SIDE = 0.001
 """Boxes thinner than SLD's third decimal are empty."""
+
+_SMALL_PX = 64
 
 UnitBox = tuple[float, float, float, float]
 
@@ -105,19 +110,21 @@ def spot_reply(parsed: Any) -> str:
     return text
 
 
-def update_reply(suggestions: Any, notes: list[str], record_id: str) -> str:
+def update_reply(suggestions: Any, notes: list[str], record_id: str, size: tuple[int, int] | None = None) -> str:
     """SLD's `llm_layout_suggestions` in the words of the reply it was taken from, boxes cut at the picture's border.
 
     Args:
         suggestions: `[[name, [x, y, w, h]], ...]` in fractions of the picture.
         notes: Gets a line for each box that was cut or dropped.
         record_id: Whose, for the notes.
+        size: Width and height of the picture, for boxes that are in no fractions after all.
 
     Raises:
-        InputError: If it is anything else.
+        InputError: If it is anything else, or no box is left.
     """
     kept = []
-    for name, box in named_boxes(suggestions, "llm_layout_suggestions"):
+    boxes = named_boxes(suggestions, "llm_layout_suggestions")
+    for name, box in _in_fractions(boxes, size, lambda line: notes.append(f"{record_id}: {line}")):
         clamped = clamp_unit_box(box)
         if clamped is None:
             notes.append(f"{record_id}: dropped {name!r}, whose box {list(box)} is empty or outside the picture")
@@ -125,21 +132,40 @@ def update_reply(suggestions: Any, notes: list[str], record_id: str) -> str:
         if clamped != box:
             notes.append(f"{record_id}: cut {name!r} at the border, its box {list(box)} leaves the picture")
         kept.append((name, [round(v, 6) for v in clamped]))
+    if boxes and not kept:
+        raise InputError("llm_layout_suggestions: no box is inside the picture")
     return f"Updated Objects: {kept!r}\n"
+
+
+def _in_fractions(
+    boxes: list[tuple[str, UnitBox]], size: tuple[int, int] | None, remark: Remark
+) -> list[tuple[str, UnitBox]]:
+    """Boxes in fractions as they are; in hundredths, thousandths or pixels as fractions."""
+    # SLD asks for fractions, so what may be some is, however small the picture.
+    if size is None or not boxes or are_fractions([box for _, box in boxes], max(size[0], _SMALL_PX), size[1]):
+        return boxes
+    width, height = size
+    pixels = pixel_boxes([RawBox(box) for _, box in boxes], width, height, remark)
+    if pixels.were_pixels:
+        remark("boxes were in pixels of the picture")
+    return [
+        (name, (x / width, y / height, w / width, h / height))
+        for (name, _), (x, y, w, h) in zip(boxes, pixels.xywh, strict=True)
+    ]
 
 
 def _record(task: dict[str, Any], record_id: str, base: Path, images_from: Path | None, notes: list[str]) -> Record:
     prompt = task.get("prompt")
     if not isinstance(prompt, str) or not prompt.strip():
         raise InputError("prompt is missing or no text")
+    image = _picture(task.get("input_fname"), base, images_from)
     replies = []
     if task.get("llm_parsed_prompt") is not None:
         replies.append(Reply(call="parse", provider="replay", text=spot_reply(task["llm_parsed_prompt"])))
     if task.get("llm_layout_suggestions") is not None:
-        text = update_reply(task["llm_layout_suggestions"], notes, record_id)
+        text = update_reply(task["llm_layout_suggestions"], notes, record_id, (image.width, image.height))
         replies.append(Reply(call="differences", provider="replay", text=text))
     generator = task.get("generator")
-    image = _picture(task.get("input_fname"), base, images_from)
     return Record(
         kind="images",
         id=record_id,

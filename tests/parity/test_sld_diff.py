@@ -4,7 +4,7 @@ from typing import Any
 
 from llmgen.artifacts import Detection
 from llmgen.llm.english.grammar import read_phrase
-from llmgen.llm.reading import compare_layouts
+from llmgen.llm.replies.update_reply import compare_layouts
 from llmgen.vision.boxes import xywh_to_xyxy
 
 CASES = ("diff_",)

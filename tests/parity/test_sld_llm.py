@@ -10,8 +10,9 @@ import pytest
 from parity.conftest import golden_folder, sld_cases
 
 from llmgen.errors import ModelError
-from llmgen.llm.legacy import filter_boxes, parse_layout_reply, parse_spot_reply, parse_update_reply
 from llmgen.llm.planning.conditioning import word_layout
+from llmgen.llm.replies.lmd_boxes import filter_boxes
+from llmgen.llm.replies.text_reply import parse_layout_reply, parse_spot_reply, parse_update_reply
 
 PREFIXES = ("spot_reply_", "update_reply_", "lmd_reply_", "filter_", "spec_")
 #: Replies that the original refuses and that are read all the same unless `reference` is asked for.

@@ -30,8 +30,10 @@ from llmgen.engine.context import StageContext
 from llmgen.engine.local import run_stage
 from llmgen.errors import LlmgenError
 from llmgen.llm.providers.rules import Rules
-from llmgen.llm.reading import read_layout_reply, read_parse_reply, read_update_reply
-from llmgen.llm.replies import layout_of_plan, plan_of_update
+from llmgen.llm.replies.layout_reply import read_layout_reply
+from llmgen.llm.replies.parse_reply import read_parse_reply
+from llmgen.llm.replies.update_reply import read_update_reply
+from llmgen.llm.replies.wire import layout_of_plan, plan_of_update
 
 Answer = TypeVar("Answer")
 IDS = tuple(

@@ -76,7 +76,18 @@ def llama_server(gguf: Path, tmp_path_factory: pytest.TempPathFactory) -> Callab
     def start(*flags: str) -> Any:
         port = free_port()
         os.environ["LD_LIBRARY_PATH"] = launch_environment()["LD_LIBRARY_PATH"]
-        command = [str(binary_path()), "-m", str(gguf), "--alias", "smollm2", "--offline", "-np", "1", "-t", str(THREADS)]
+        command = [
+            str(binary_path()),
+            "-m",
+            str(gguf),
+            "--alias",
+            "smollm2",
+            "--offline",
+            "-np",
+            "1",
+            "-t",
+            str(THREADS),
+        ]
         command += ["--host", "127.0.0.1", "--port", str(port), *flags]
         return serving(command, port, "/health", tmp_path_factory.mktemp("llama") / "log.txt")
 

@@ -53,7 +53,9 @@ def ended(records: list[dict[str, Any]], count: int) -> None:
             assert record["error"]["message"]
 
 
-def test_a_server_that_enforces_schemas_gives_twelve_valid_plans(llama_server: Callable[..., Any], plan: Callable[..., Any]) -> None:
+def test_a_server_that_enforces_schemas_gives_twelve_valid_plans(
+    llama_server: Callable[..., Any], plan: Callable[..., Any]
+) -> None:
     with llama_server("-c", "8192") as port, CountingProxy(port) as proxy:
         done = plan(PROMPTS, proxy.url)
     assert done.code == 0, done.err
@@ -63,7 +65,9 @@ def test_a_server_that_enforces_schemas_gives_twelve_valid_plans(llama_server: C
     bounded(proxy, 12)
 
 
-def test_a_short_context_fails_record_by_record_and_lowers_nothing(llama_server: Callable[..., Any], plan: Callable[..., Any]) -> None:
+def test_a_short_context_fails_record_by_record_and_lowers_nothing(
+    llama_server: Callable[..., Any], plan: Callable[..., Any]
+) -> None:
     with llama_server("-c", "1024") as port, CountingProxy(port) as proxy:
         done = plan(PROMPTS[:2], proxy.url)
     ended(done.records, 2)
@@ -72,7 +76,9 @@ def test_a_short_context_fails_record_by_record_and_lowers_nothing(llama_server:
     assert len(formats) <= 1, "an error of context changed the way of asking"
 
 
-def test_a_server_that_cuts_replies_short_is_not_asked_for_ever(llama_server: Callable[..., Any], plan: Callable[..., Any]) -> None:
+def test_a_server_that_cuts_replies_short_is_not_asked_for_ever(
+    llama_server: Callable[..., Any], plan: Callable[..., Any]
+) -> None:
     with llama_server("-c", "8192", "-n", "30") as port, CountingProxy(port) as proxy:
         done = plan(PROMPTS[:2], proxy.url)
     ended(done.records, 2)
@@ -80,7 +86,9 @@ def test_a_server_that_cuts_replies_short_is_not_asked_for_ever(llama_server: Ca
     assert any("cut" in record["error"]["message"] for record in done.records if record.get("error"))
 
 
-def test_a_server_that_dies_costs_what_is_not_finished(llama_server: Callable[..., Any], plan: Callable[..., Any]) -> None:
+def test_a_server_that_dies_costs_what_is_not_finished(
+    llama_server: Callable[..., Any], plan: Callable[..., Any]
+) -> None:
     with llama_server("-c", "8192") as port, CountingProxy(port, dies_after=3) as proxy:
         done = plan(PROMPTS[:4], proxy.url)
     ended(done.records, 4)
@@ -88,7 +96,9 @@ def test_a_server_that_dies_costs_what_is_not_finished(llama_server: Callable[..
     assert any(record.get("error") for record in done.records)
 
 
-def test_a_model_that_is_not_there_is_said_with_those_that_are(llama_server: Callable[..., Any], plan: Callable[..., Any]) -> None:
+def test_a_model_that_is_not_there_is_said_with_those_that_are(
+    llama_server: Callable[..., Any], plan: Callable[..., Any]
+) -> None:
     with llama_server("-c", "4096") as port, CountingProxy(port) as proxy:
         done = plan(PROMPTS[:1], proxy.url, LLMGEN_OPENAI_MODEL="smolm3")
     assert "smolm3" in done.err

@@ -13,7 +13,8 @@ from llmgen.llm.providers.cache import CachedReply
 from llmgen.llm.providers.ladder import Manner, Message, of_the_form
 from llmgen.llm.providers.server import ChatServer, Refused, Said
 from llmgen.llm.questions.question import Question
-from llmgen.llm.reading import find_json, shown
+from llmgen.llm.replies.bounds import shown
+from llmgen.llm.replies.extract import find_json
 
 logger = logging.getLogger(__name__)
 T = TypeVar("T")

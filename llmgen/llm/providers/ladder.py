@@ -17,7 +17,7 @@ from typing import Any, Final
 from llmgen.errors import MissingRequirementError, ModelError
 from llmgen.llm.providers.server import ChatServer, Refused, Said
 from llmgen.llm.questions.bounds import BOUNDS, unbounded
-from llmgen.llm.reading import find_json
+from llmgen.llm.replies.extract import find_json
 
 logger = logging.getLogger(__name__)
 

@@ -14,7 +14,7 @@ from llmgen.llm.planning.placement import Canvas, Rules
 from llmgen.llm.planning.wanted import wanted_objects
 from llmgen.llm.questions.found import found_line, read_plan, update_schema, whole_box
 from llmgen.llm.questions.question import Question, one_line
-from llmgen.llm.replies import update_of_plan
+from llmgen.llm.replies.wire import update_of_plan
 
 
 @dataclass(frozen=True)

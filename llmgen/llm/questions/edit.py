@@ -10,7 +10,7 @@ from llmgen.llm.planning.layouts import seeded_random
 from llmgen.llm.planning.placement import Canvas
 from llmgen.llm.questions.found import found_line, read_plan, update_schema
 from llmgen.llm.questions.question import Question, one_line
-from llmgen.llm.replies import update_of_plan
+from llmgen.llm.replies.wire import update_of_plan
 
 
 @dataclass(frozen=True)

@@ -6,8 +6,8 @@ from typing import Any, Final
 
 from llmgen.artifacts import Detection, EditPlan
 from llmgen.llm.questions.bounds import bounded_schema
-from llmgen.llm.reading import read_update_reply
-from llmgen.llm.replies import plan_of_update, wire_box
+from llmgen.llm.replies.update_reply import read_update_reply
+from llmgen.llm.replies.wire import plan_of_update, wire_box
 from llmgen.llm.schemas import LayoutUpdate
 from llmgen.vision.boxes import BoxTuple
 

@@ -5,21 +5,33 @@ Source:
     a language model invent them; it asked for corners and drew them as positions and sizes.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Final
 
 from llmgen.artifacts import Instance, Layout
-from llmgen.errors import InputError, ModelError
+from llmgen.errors import InputError
 from llmgen.llm.english.grammar import read_phrase, read_prompt
 from llmgen.llm.english.words import bare, pluralize
 from llmgen.llm.planning.layouts import plan_layout
 from llmgen.llm.planning.placement import Canvas
 from llmgen.llm.questions.bounds import bounded_schema
 from llmgen.llm.questions.question import Question, one_line
-from llmgen.llm.reading import find_json, noted, nouns_of, shown, validated
-from llmgen.llm.repair import mend_boxes
-from llmgen.llm.replies import clean_noun, wire_box, xyxy
+from llmgen.llm.replies.bounds import (
+    FARTHEST,
+    MOST_OBJECTS,
+    MOST_TEXT_CHARS,
+    Remark,
+    check_length,
+    check_words,
+    once,
+    unusable,
+)
+from llmgen.llm.replies.checks import noun_list, validated
+from llmgen.llm.replies.extract import body_of, find_answer
+from llmgen.llm.replies.layout_reply import BACKGROUND_KEYS, NEGATIVE_KEYS, OBJECT_KEYS, is_bare_layout
+from llmgen.llm.replies.raw_objects import RawBox, check_name, entries_of, listed, number_of, plain_entry
+from llmgen.llm.replies.units import mend_boxes
+from llmgen.llm.replies.wire import clean_noun, wire_box, xyxy
 from llmgen.llm.schemas import WireBox, WireModel
 
 MOST_INSTANCES: Final = 30
@@ -98,7 +110,9 @@ class InstancesQuestion(Question[Layout]):
         return layout, instances_of_layout(layout).model_dump_json()
 
 
-def read_instances_reply(text: str, *, width: int, height: int, most: int) -> InstancesPlan:
+def read_instances_reply(
+    text: str, *, width: int, height: int, most: int, remark: Remark | None = None
+) -> InstancesPlan:
     """Read the answer to the instances call.
 
     Args:
@@ -106,6 +120,7 @@ def read_instances_reply(text: str, *, width: int, height: int, most: int) -> In
         width: Width of the canvas in pixels.
         height: Height of the canvas in pixels.
         most: Largest number of instances.
+        remark: Told what was mended, cut or ignored, a line each; the log by default.
 
     Returns:
         The plan, its boxes inside the canvas and none of them empty.
@@ -113,32 +128,29 @@ def read_instances_reply(text: str, *, width: int, height: int, most: int) -> In
     Raises:
         ModelError: If nothing usable is in it; the message says what is wrong, fit to be sent back.
     """
-    data = find_json(text, ("instances", "annos"))
-    if data is not None and "instances" not in data:
-        data = _of_annos(data, width, height)
-    elif data is not None:
-        data = _with_defaults(data)
-    plan = validated(InstancesPlan, data, text)
-    boxes, notes = mend_boxes([instance.box for instance in plan.instances], width, height)
+    say = once(remark)
+    found = find_answer(body_of(text), ("instances", *OBJECT_KEYS), is_bare_layout)
+    data = None if found is None else found.value if isinstance(found.value, dict) else {"instances": found.value}
+    check_words(data, text)
+    plan, raw = _checked(data, width, height, text, say)
+    boxes = mend_boxes(raw, width, height, say)
     kept = []
     for k, (instance, box) in enumerate(zip(plan.instances, boxes, strict=True)):
-        phrase = " ".join(instance.phrase.split()).rstrip(".")
+        phrase = " ".join(check_name(instance.phrase, text).split()).rstrip(".")
         if not phrase:
-            raise ModelError(f"unusable reply: instances[{k}] has an empty phrase: {shown(text)}")
+            raise unusable(f"instances[{k}] has an empty phrase", text)
         if len(phrase.split()) > MOST_WORDS:
-            raise ModelError(
-                f"unusable reply: the phrase of instances[{k}] has more than {MOST_WORDS} words: {phrase[:80]!r}"
-            )
+            raise unusable(f"the phrase of instances[{k}] has more than {MOST_WORDS} words", phrase)
         if box is None:
-            notes.append(f"dropped {phrase[:40]!r}, whose box is empty or outside")
+            say(f"dropped {phrase[:40]!r}, whose box is empty or outside")
             continue
-        kept.append(PlannedInstance(phrase=phrase, noun=" ".join(instance.noun.split()), box=box))
+        kept.append(PlannedInstance(phrase=phrase, noun=" ".join(check_name(instance.noun, text).split()), box=box))
     if plan.instances and not kept:
-        raise ModelError(f"unusable reply: no box is inside the {width}x{height} canvas: {shown(text)}")
+        raise unusable(f"no box is inside the {width}x{height} canvas", text)
     if len(kept) > most:
-        raise ModelError(f"unusable reply: {len(kept)} instances, at most {most} can be drawn: {shown(text)}")
-    negative = [noun.strip().lower() for noun in plan.negative if noun.strip()]
-    return noted(plan.model_copy(update={"instances": kept, "negative": negative}), notes)
+        raise unusable(f"{len(kept)} instances, at most {most} can be drawn", text)
+    negative = [noun.strip().lower() for noun in plan.negative if check_name(noun, text).strip()]
+    return plan.model_copy(update={"instances": kept, "negative": negative})
 
 
 def layout_of_instances(plan: InstancesPlan, *, width: int, height: int) -> Layout:
@@ -191,46 +203,71 @@ def instances_of_layout(layout: Layout) -> InstancesPlan:
     )
 
 
-def _with_defaults(data: dict[str, Any]) -> dict[str, Any]:
-    known = {"reasoning": "", "description": "", "background": "", "negative": [], "instances": []}
-    full = {**known, **{key: value for key, value in data.items() if key in known}}
-    if isinstance(full["negative"], str):
-        full["negative"] = nouns_of(full["negative"])
-    if isinstance(full["instances"], list):
-        full["instances"] = [{"noun": "", **entry} if isinstance(entry, dict) else entry for entry in full["instances"]]
-        for entry in full["instances"]:
-            if isinstance(entry, dict):
-                entry["box"] = _named(entry.get("box"))
-    return full
+def _checked(
+    data: dict[str, Any] | None, width: int, height: int, text: str, remark: Remark
+) -> tuple[InstancesPlan, list[RawBox]]:
+    """The answer in the wire's form, and its boxes with what is known of them; the extension's canvas scaled to ours."""
+    if data is None:
+        return validated(InstancesPlan, None, text), []
+    key = next((key for key in ("instances", *OBJECT_KEYS) if data.get(key) is not None), "instances")
+    entries = entries_of(data.get(key, [] if "instances" in data else None))
+    scale = _scale(data, width, height) if key == "annos" else (1.0, 1.0)
+    if isinstance(entries, list):
+        check_length("instances", len(entries), MOST_OBJECTS, text)
+        entries = [_wire_entry(plain_entry(entry, remark), scale) for entry in entries]
+    used = (key, "reasoning", "description", "caption", "width", "height", *BACKGROUND_KEYS, *NEGATIVE_KEYS)
+    more = [name for name in data if name not in used and data[name] not in (None, [], {}, "")]
+    if more:
+        remark(f"ignored the fields {listed(more)}")
+    texts = {name: _first(data, keys, "") for name, keys in _TEXTS.items()}
+    for value in texts.values():
+        check_length("characters in a field", len(value) if isinstance(value, str) else 0, MOST_TEXT_CHARS, text)
+    wire = [{**one, "box": _numbers(one["box"])} if isinstance(one, dict) and isinstance(one.get("box"), RawBox) else one
+            for one in entries] if isinstance(entries, list) else entries  # fmt: skip
+    negative = noun_list(_first(data, NEGATIVE_KEYS, []))
+    plan = validated(InstancesPlan, {**texts, "negative": negative, "instances": wire}, text)
+    assert isinstance(entries, list)
+    raw = [one["box"] if isinstance(one["box"], RawBox) else RawBox(_numbers_of(planned.box))
+           for one, planned in zip(entries, plan.instances, strict=True)]  # fmt: skip
+    if not all(abs(v) < FARTHEST for box in raw for v in box.numbers):
+        raise unusable("a box holds a number beyond all bounds", text)
+    return plan, raw
 
 
-def _of_annos(data: dict[str, Any], width: int, height: int) -> dict[str, Any]:
-    """The extension's form: boxes in pixels of its own canvas, scaled to ours."""
-    sides = (data.get("width"), data.get("height"))
-    told = [
-        side if isinstance(side, int | float) and side > 0 else mine
-        for side, mine in zip(sides, (width, height), strict=True)
-    ]
-    annos = data["annos"] if isinstance(data.get("annos"), list) else None
-    return {
-        "reasoning": "", "description": data.get("caption", ""), "background": "", "negative": [],
-        "instances": None if annos is None else [
-            {
-                "phrase": anno.get("caption"),
-                "noun": anno.get("category_name", ""),
-                "box": _named(anno.get("bbox"), (width / told[0], height / told[1])),
-            }
-            if isinstance(anno, dict) else anno
-            for anno in annos
-        ],
-    }  # fmt: skip
+#: Fields of text to the names they are given.
+_TEXTS: Final = {
+    "reasoning": ("reasoning",), "description": ("description", "caption"), "background": BACKGROUND_KEYS,
+}  # fmt: skip
 
 
-def _named(box: Any, scale: Sequence[float] = (1.0, 1.0)) -> Any:
-    """A box of four bare numbers as the wire has it."""
-    if not isinstance(box, list) or len(box) != 4:
-        return box
-    if any(isinstance(v, bool) or not isinstance(v, int | float) for v in box):
-        return dict(zip(("x", "y", "width", "height"), box, strict=True))
-    x, y, w, h = (value * scale[k % 2] for k, value in enumerate(box))
-    return {"x": x, "y": y, "width": w, "height": h}
+def _first(data: dict[str, Any], keys: tuple[str, ...], other: Any) -> Any:
+    return next((data[key] for key in keys if data.get(key) is not None), other)
+
+
+def _scale(data: dict[str, Any], width: int, height: int) -> tuple[float, float]:
+    sides = (number_of(data.get("width")), number_of(data.get("height")))
+    across, down = (
+        mine / side if side and 1 <= side < FARTHEST else 1.0 for side, mine in zip(sides, (width, height), strict=True)
+    )
+    return across, down
+
+
+def _wire_entry(entry: Any, scale: tuple[float, float]) -> Any:
+    if not isinstance(entry, dict):
+        return entry
+    noun = entry.get("noun", "")
+    phrase = entry.get("phrase", entry.get("name", noun or None))
+    box = entry.get("box")
+    if isinstance(box, RawBox):
+        a, b, c, d = box.numbers
+        box = RawBox((a * scale[0], b * scale[1], c * scale[0], d * scale[1]), box.form)
+    wire = {"phrase": phrase, "noun": noun, "box": box}
+    return {key: value for key, value in wire.items() if value is not None}
+
+
+def _numbers(box: RawBox) -> dict[str, float]:
+    return dict(zip(("x", "y", "width", "height"), box.numbers, strict=True))
+
+
+def _numbers_of(box: WireBox) -> tuple[float, float, float, float]:
+    return (box.x, box.y, box.width, box.height)

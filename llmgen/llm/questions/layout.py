@@ -9,8 +9,8 @@ from llmgen.llm.planning.layouts import plan_layout
 from llmgen.llm.planning.placement import Canvas
 from llmgen.llm.questions.bounds import bounded_schema
 from llmgen.llm.questions.question import Question, one_line
-from llmgen.llm.reading import read_layout_reply
-from llmgen.llm.replies import layout_of_plan, plan_of_layout
+from llmgen.llm.replies.layout_reply import read_layout_reply
+from llmgen.llm.replies.wire import layout_of_plan, plan_of_layout
 from llmgen.llm.schemas import LayoutPlan
 
 

@@ -7,8 +7,8 @@ from llmgen.llm.english.grammar import read_prompt
 from llmgen.llm.english.instructions import parsed_from_instruction, read_instruction
 from llmgen.llm.questions.bounds import bounded_schema
 from llmgen.llm.questions.question import Question, one_line
-from llmgen.llm.reading import read_parse_reply
-from llmgen.llm.replies import parsed_from_meaning
+from llmgen.llm.replies.parse_reply import read_parse_reply
+from llmgen.llm.replies.wire import parsed_from_meaning
 from llmgen.llm.schemas import ParsedPrompt
 
 

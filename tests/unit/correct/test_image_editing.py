@@ -13,7 +13,7 @@ from llmgen.correct.image_editing import ImageEditing, ImageEditingConfig
 from llmgen.engine.context import StageContext
 from llmgen.errors import InputError
 from llmgen.llm.providers.rules import Rules
-from llmgen.llm.reading import read_parse_reply
+from llmgen.llm.replies.parse_reply import read_parse_reply
 
 BALL, TREE = (4.0, 34.0, 24.0, 54.0), (36.0, 6.0, 60.0, 30.0)
 

@@ -1,5 +1,4 @@
 import json
-import time
 from pathlib import Path
 from typing import Any
 
@@ -7,7 +6,7 @@ import pytest
 
 from llmgen.artifacts import Detection, ImageRef, Instance, Layout, Record
 from llmgen.engine.context import StageContext
-from llmgen.errors import InputError
+from llmgen.errors import InputError, ModelError
 from llmgen.evaluate.coco_words import coco_name
 from llmgen.evaluate.grounding import GroundingEvaluate, GroundingEvaluateConfig
 from llmgen.evaluate.grounding_boxes import (
@@ -72,14 +71,7 @@ def test_words_of_a_reply_that_are_no_boxes_are_left_out() -> None:
         NamedBox("birds", (0, 0, 500, 250)),
         NamedBox("birds", (500, 250, 1000, 500), first=False),
     ]
-    assert read_grounded_reply("", 10, 10) == []
-
-
-def test_a_hostile_reply_is_read_in_time_linear_in_its_length() -> None:
-    assert read_grounded_reply("a " + "[[" * 100_000, 10, 10) == []
-    start = time.process_time()
-    assert len(read_grounded_reply("a [[0,0,1,1]]" * 30_000, 10, 10)) == 30_000
-    assert time.process_time() - start < 5
+    assert read_grounded_reply("[]", 10, 10) == []
 
 
 def test_one_partner_each_against_best_of_all() -> None:
@@ -137,7 +129,7 @@ def test_replies_are_compared_and_summed_over_all_labels(tmp_path: Path) -> None
         tmp_path,
         {"id": "a", "reply": "A dog [[0,0,400,200]] and a man [[600,600,1000,1000;0,0,400,400]]."},
         {"id": "b", "reply": "A dog [[0,0,400,400]] here, nothing [[5,5,5,5]]."},
-        {"id": "c", "reply": "Nothing."},
+        {"id": "c", "reply": "[]"},
     )
     plans = [
         record("a", ("dog", A), ("person", B), ("person", A)),
@@ -154,6 +146,13 @@ def test_replies_are_compared_and_summed_over_all_labels(tmp_path: Path) -> None
         pytest.approx((0.5 + 1 + 1) / 3),
         3,
     )
+
+
+def test_a_reply_in_which_no_box_can_be_read_is_no_score_of_0(tmp_path: Path) -> None:
+    for reply in ("Nothing.", "", "a dog at the left", "a dog [[x,1,2]]", '{"label": "dog"}'):
+        file = replies(tmp_path, {"id": "a", "reply": reply})
+        with pytest.raises(ModelError, match="record 'a' in .*no box can be read in it"):
+            method(tmp_path, answers=file)([record("a", ("dog", A))])
 
 
 def test_what_is_missing_is_named(tmp_path: Path) -> None:

@@ -117,3 +117,88 @@ def test_a_reply_that_cannot_be_read_is_an_error_of_its_record() -> None:
 def test_other_files_are_refused(value: Any) -> None:
     with pytest.raises(InputError, match="neither a cache|is no prompt"):
         read_lmd(value, "x.json")
+
+
+FARM = "[('a goat', [60, 200, 150, 180]), ('a well', [300, 190, 160, 200])]\nBackground prompt: A farm yard\nNegative prompt: "
+LAMPS = [(51.2, 153.6, 153.6, 358.4), (307.2, 153.6, 435.2, 358.4)]
+
+
+def boxes(record: Record) -> list[Any]:
+    assert record.layout is not None, record.error
+    return [pytest.approx(instance.box_xyxy) for instance in record.layout.instances]
+
+
+def test_a_cached_reply_that_runs_on_ends_where_its_answer_does() -> None:
+    further = "\n\nCaption: A tram in the rain\nObjects: [('a tram', [100, 200, 300, 160])]\nBackground prompt: A rainy street"
+    found, _ = read_lmd({"a goat and a well": [FARM + further, FARM + "\nCategory: relation(left of)"]}, "cache.json")
+    for record in found.records:
+        assert record.layout is not None
+        assert [i.noun for i in record.layout.instances] == ["goat", "well"]
+        layout = record.layout
+        assert (layout.background_prompt, layout.negative_prompt, layout.absent) == ("A farm yard", "", ())
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"object_list": [["lamp", [0.1, 0.3, 0.2, 0.4]], ["lamp", [0.6, 0.3, 0.25, 0.4]]], "image_id": 340},
+        {
+            "objects": [["a lamp", [0.1, 0.3, 0.2, 0.4]], ["a lamp", [0.6, 0.3, 0.25, 0.4]]],
+            "background_prompt": "a shelf",
+        },
+        {"objects": [["a lamp", [10, 30, 20, 40]], ["a lamp", [60, 30, 25, 40]]]},
+        {"objects": [["a lamp", [100, 300, 200, 400]], ["a lamp", [600, 300, 250, 400]]]},
+        {"bboxes": [[0.1, 0.3, 0.2, 0.4], [0.6, 0.3, 0.25, 0.4]], "labels": ["lamp", "lamp"]},
+        {"boxes": [{"label": "lamp", "bbox": [0.1, 0.3, 0.2, 0.4]}, {"label": "lamp", "bbox": [0.6, 0.3, 0.25, 0.4]}]},
+        {"layout": [["lamp", [0.1, 0.3, 0.3, 0.7]], ["lamp", [0.6, 0.3, 0.85, 0.7]]]},
+    ],
+)
+def test_layouts_in_other_units_and_fields(fields: dict[str, Any]) -> None:
+    found, kind = read_lmd([{"id": 12, "prompt": "two lamps", "type": "template", **fields}], "val.json")
+    (record,) = found.records
+    assert (kind, record.id, record.type) == ("layouts", "12", "template")
+    assert boxes(record) == LAMPS
+    assert any("units" in note or "hundredths" in note or "thousandths" in note for note in found.notes)
+
+
+@pytest.mark.parametrize(
+    ("fields", "why"),
+    [
+        ({"places": [["lamp", [10, 30, 20, 40]]]}, "boxes are in 'places'"),
+        ({"lamp_bboxes": [[0.1, 0.3, 0.2, 0.4]]}, "boxes are in 'lamp_bboxes'"),
+        ({"bboxes": [[0.1, 0.3, 0.2, 0.4]]}, "boxes in 'bboxes' have no names"),
+        ({"objects": [["a lamp", [9000, 30, 20, 40]]]}, "no box is inside the 512x512 canvas"),
+        ({"objects": [["a lamp", [0.1, 0.3, 0, 0.4]]]}, "no box is inside"),
+        ({"objects": [["a lamp", [0, 0, 1, 1]]]}, "no box is inside"),
+    ],
+)
+def test_boxes_that_would_be_lost_are_an_error(fields: dict[str, Any], why: str) -> None:
+    found, kind = read_lmd([{"prompt": "a lamp", **fields}, {"prompt": "none", "objects": []}], "val.json")
+    assert kind == "layouts" and [record.error is None for record in found.records] == [False, True]
+    assert why in found.invalid[0]
+
+
+def test_unknown_fields_without_boxes_are_named() -> None:
+    found, _ = read_lmd([{"prompt": "a lamp", "objects": [["a lamp", [10, 30, 200, 140]]], "mood": "calm"}], "val.json")
+    assert found.notes == ["000: ignored the fields 'mood'"]
+
+
+def test_ids_that_are_numbers_are_kept() -> None:
+    found, _ = read_lmd(
+        [{"id": 7, "prompt": "a"}, {"id": "q", "prompt": "b"}, {"id": 7.0, "prompt": "c"}, {"id": True, "prompt": "d"}],
+        "p.json",
+    )
+    assert [record.id for record in found.records] == ["7", "q", "7-2", "003"]
+
+
+def test_one_hostile_reply_costs_only_its_record() -> None:
+    cache = {
+        "a \ud800": ["[]\nBackground prompt: x"],
+        "b": [f"[('a cat', [{nines}, 2, 30, 40])]\nBackground prompt: x" for nines in ("9" * 400, "1e999", "9" * 9999)],
+        "c": ["[" * 3000, "[('a \ud800', [1, 2, 30, 40])]\nBackground prompt: x", ONE_CAT],
+    }
+    found, _ = read_lmd(cache, "cache.json")
+    assert [record.error is None for record in found.records] == [False] * 5 + [True]
+    assert len(found.dropped) == 1 and all(
+        line.isprintable() and len(line) < 500 for line in (*found.dropped, *found.invalid)
+    )

@@ -11,7 +11,7 @@ from PIL import Image
 from llmgen.errors import InputError
 from llmgen.formats.foreign import read_any
 from llmgen.formats.sld import clamp_unit_box
-from llmgen.llm.reading import read_parse_reply
+from llmgen.llm.replies.parse_reply import read_parse_reply
 
 
 def task(**fields: Any) -> dict[str, Any]:
@@ -125,3 +125,27 @@ def test_boxes_are_cut_at_the_border() -> None:
     assert clamp_unit_box((-0.5, 0.5, 1.0, 1.0)) == (0.0, 0.5, 0.5, 0.5)
     assert clamp_unit_box((1.2, 0.1, 0.2, 0.2)) is None
     assert clamp_unit_box((0.2, 0.1, -0.1, 0.2)) is None
+
+
+@pytest.mark.parametrize("scale", [(100, 100), (1000, 1000)])
+def test_suggestions_in_other_units(folder: Path, scale: tuple[int, int]) -> None:
+    Image.new("RGB", (64, 32)).save(folder / "wide.png")
+    box = [0.5 * scale[0], 0.25 * scale[1], 0.25 * scale[0], 0.5 * scale[1]]
+    far = [0.75 * scale[0], 0.5 * scale[1], 0.25 * scale[0], 0.5 * scale[1]]
+    (record,) = read(
+        folder, [task(input_fname="wide", llm_layout_suggestions=[["mug #1", box], ["mug #2", far]])]
+    ).records
+    assert record.replies[1].text == (
+        "Updated Objects: [('mug #1', [0.5, 0.25, 0.25, 0.5]), ('mug #2', [0.75, 0.5, 0.25, 0.5])]\n"
+    )
+
+
+def test_suggestions_that_lose_all_their_boxes_are_an_error(folder: Path) -> None:
+    found = read(folder, [task(), task(llm_layout_suggestions=[["mug #1", [1.2, 0.1, 0.2, 0.2]]])])
+    assert "no box is inside the picture" in found.invalid[0]
+
+
+def test_half_a_character_costs_only_its_task(folder: Path) -> None:
+    found = read(folder, [task(prompt="a \ud800"), task(generator="\ud800"), task()])
+    assert [record.error is None for record in found.records] == [False, True] and len(found.dropped) == 1
+    assert all(line.isprintable() for line in found.dropped)

@@ -11,8 +11,8 @@ from llmgen.llm.planning.editing import changed_attributes
 from llmgen.llm.providers.rules import Rules
 from llmgen.llm.questions.edit import EditQuestion
 from llmgen.llm.questions.parse import ParseQuestion
-from llmgen.llm.reading import read_update_reply
-from llmgen.llm.replies import plan_of_update
+from llmgen.llm.replies.update_reply import read_update_reply
+from llmgen.llm.replies.wire import plan_of_update
 
 SIZE = {"width": 128, "height": 128}
 

@@ -139,13 +139,14 @@ def plan_of_update(update: LayoutUpdate, detections: Sequence[Detection]) -> Edi
             )
         )
         after[seen.id] = after[seen.id].model_copy(update={"phrase": phrase, "attributes": attributes})
-    taken = set(known)
+    taken, numbers = set(known), dict[str, int]()
     for added in update.add:
         noun, attributes = clean_noun(added.noun), tuple(added.attributes)
         plain = " ".join((*attributes, noun))
-        number = 1
+        number = numbers.get(plain, 1)
         while (name := f"{plain} #{number}") in taken:
             number += 1
+        numbers[plain] = number + 1
         taken.add(name)
         phrase, box = with_article(plain), xyxy(added.box)
         edits.append(AddEdit(target=name, phrase=phrase, noun=noun, attributes=attributes, box_xyxy=box))

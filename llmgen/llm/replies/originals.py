@@ -1,0 +1,92 @@
+"""LMD's and SLD's own readers, rule for rule: what the goldens compare with. No reply of a run is read here.
+
+Source:
+    SLD (Wu et al. 2024), utils/llm.py; LMD (Lian et al. 2023), utils/parse.py.
+"""
+
+import ast
+import re
+from typing import Any
+
+from llmgen.errors import ModelError
+from llmgen.llm.replies.bounds import unusable
+
+NamedBox = tuple[str, list[float]]
+Counted = tuple[tuple[str, tuple[str | None, ...]], ...]
+
+
+def spot_reply(text: str) -> tuple[Counted, str, str]:
+    """Objects with their attributes, background and negation of SLD's first call.
+
+    Raises:
+        ModelError: Where the original asks again without limit.
+    """
+    objects = []
+    for entry in _pairs(_list_after(text, "Objects:"), text):
+        objects.append((entry[0], tuple(None if a is None else str(a) for a in entry[1])))
+    background = re.search(r"Background:([^\n]*)", text)
+    parts = text.split("Negation:")
+    if background is None or len(parts) < 2:
+        raise unusable("'Background:' or 'Negation:' is missing", text)
+    return tuple(objects), background.group(1).strip(), parts[1].strip()
+
+
+def update_reply(text: str) -> list[NamedBox]:
+    """Named boxes of SLD's second call.
+
+    Raises:
+        ModelError: Where the original asks again without limit.
+    """
+    return _named_boxes(_list_after(text, "Updated Objects:"), text)
+
+
+def layout_reply(text: str) -> tuple[list[NamedBox] | None, str, str]:
+    """Named boxes (None for the word `None`), background prompt and negative prompt of LMD's call.
+
+    Raises:
+        ModelError: Where the original stops with another error.
+    """
+    body = text.split("Objects:", 1)[1] if "Objects:" in text else text
+    parts = body.split("Background prompt:")
+    if len(parts) != 2:
+        raise unusable(f"{len(parts) - 1} background prompts instead of one", text)
+    head = parts[0].strip()
+    background, _, negative = (part.strip() for part in parts[1].partition("Negative prompt:"))
+    negative = "" if negative == "None" else negative
+    if not head or head.lower().startswith("no objects"):
+        return [], background, negative
+    value = _literal(head, text)
+    return (None if value is None else _named_boxes(value, text)), background, negative
+
+
+def _list_after(text: str, marker: str) -> Any:
+    parts = text.split(marker)
+    first, last = (parts[1].find("["), parts[1].rfind("]")) if len(parts) > 1 else (-1, -1)
+    if first < 0 or last < first:
+        raise unusable(f"there is no list after {marker!r}", text)
+    return _literal(parts[1][first : last + 1], text)
+
+
+def _literal(text: str, reply: str) -> Any:
+    try:
+        return ast.literal_eval(text.strip())
+    except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError) as error:
+        raise unusable(f"the list cannot be read ({type(error).__name__})", reply) from error
+
+
+def _pairs(value: Any, text: str) -> list[Any]:
+    if not isinstance(value, list | tuple) or not all(
+        isinstance(e, list | tuple) and len(e) == 2 and isinstance(e[0], str) and isinstance(e[1], list | tuple)
+        for e in value
+    ):
+        raise unusable("it holds no list of (name, [...])", text)
+    return list(value)
+
+
+def _named_boxes(value: Any, text: str) -> list[NamedBox]:
+    found = []
+    for name, box in _pairs(value, text):
+        if any(isinstance(v, bool) or not isinstance(v, int | float) for v in box):
+            raise ModelError("unusable reply: a box holds something that is no number")
+        found.append((name, list(box)))
+    return found

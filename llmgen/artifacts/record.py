@@ -1,6 +1,6 @@
 """One picture's entry. It only grows: a stage takes a record and returns a new one."""
 
-from typing import Any, Literal, Self
+from typing import Any, Final, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -12,6 +12,9 @@ from llmgen.artifacts.layout import Layout
 
 Kind = Literal["prompts", "layouts", "images", "detections", "corrections", "refinements", "scores"]
 Stage = Literal["layout", "generate", "detect", "correct", "refine", "evaluate"]
+
+MOST_SEED: Final = 2**64 - 1
+"""As many seeds as other tools have, and as torch takes."""
 
 #: Sections that every record of a kind has (records with `error` excepted).
 REQUIRED_SECTIONS: dict[str, tuple[str, ...]] = {
@@ -148,7 +151,7 @@ class Record(ArtifactModel):
     """What should change, or the question."""
     type: str | None = None
     """Group for scores."""
-    seed: int | None = Field(default=None, ge=0, lt=2**63)
+    seed: int | None = Field(default=None, ge=0, le=MOST_SEED)
     """Seed of this record; derived from the run's seed and the id when null."""
     source_image: RelativePath | None = None
     """A picture to start from, as a path like those of `image`."""
@@ -185,7 +188,10 @@ class Record(ArtifactModel):
                 raise ValueError(f"two detections are called {detection.id!r}")
             seen.add(detection.id)
             if self.image is not None:
-                check_inside(detection.box_xyxy, self.image.width, self.image.height, f"detection {detection.id!r}")
+                what = f"detection {detection.id!r}"
+                check_inside(detection.box_xyxy, self.image.width, self.image.height, what)
+                if detection.mask is not None:
+                    detection.mask.check_size(self.image.width, self.image.height, what)
         return self
 
     def grown(self, **sections: Any) -> "Record":

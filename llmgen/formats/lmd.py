@@ -12,12 +12,21 @@ from typing import Any
 from pydantic import ValidationError
 
 from llmgen.artifacts import Instance, Kind, Layout, Record, Reply
+from llmgen.artifacts.foreign_prompts import holds_boxes, plain_id
 from llmgen.errors import InputError, LlmgenError
 from llmgen.formats.collected import Collected, as_list, named_boxes, texts
+from llmgen.formats.objects import in_pixels, objects_of, on_canvas
 from llmgen.llm.english.grammar import read_phrase
 from llmgen.llm.legacy import LMD_CANVAS_PX, filter_boxes, parse_layout_reply
 from llmgen.llm.reading import nouns_of
 
+_FIELDS = frozenset(
+    ("prompt", "objects", "background_prompt", "negative_prompt", "index", "id", "type", "width", "height")
+    + ("queries", "ground_truth")
+)
+"""What LMD's layouts and prompts have."""
+_BACKGROUND = "background prompt"
+_CUT_PX = 0.5
 PixelBox = tuple[float, float, float, float]
 
 
@@ -52,11 +61,12 @@ def read_lmd(value: Any, name: str, prompts: Any = None) -> tuple[Collected, Kin
         return found, "layouts"
     if prompts is not None:
         raise InputError(f"{name}: --prompts orders a cache {{prompt: [reply, ...]}}; this file has its own order")
-    if isinstance(value, list) and any(isinstance(entry, dict) and "objects" in entry for entry in value):
-        _read_layouts(value, found)
+    if is_layouts(value):
+        _read_layouts(value if isinstance(value, list) else [value], found)
         return found, "layouts"
     for position, asked in enumerate(_asked(value, name), start=1):
         _keep(found, "prompts", asked, position)
+    found.unused.update(key for entry in value if isinstance(entry, dict) for key in set(entry) - _FIELDS)
     return found, "prompts"
 
 
@@ -65,6 +75,21 @@ def is_cache(value: Any) -> bool:
     return isinstance(value, dict) and bool(value) and all(
         isinstance(v, str) or (isinstance(v, list) and texts(v)) for v in value.values()
     )  # fmt: skip
+
+
+def is_cache_of_replies(value: Any) -> bool:
+    """Whether a JSON value is surely LMD's cache, and not an object that happens to hold texts."""
+    return is_cache(value) and any(_BACKGROUND in str(reply).casefold() for v in value.values() for reply in as_list(v))
+
+
+def is_layouts(value: Any) -> bool:
+    """Whether a JSON value is a list of LMD's layouts, or of layouts of another program: prompts with boxes in any field."""
+    entries = value if isinstance(value, list) else [value] if isinstance(value, dict) and "prompt" in value else []
+    return any(
+        isinstance(entry, dict)
+        and ("objects" in entry or ("prompt" in entry and any(map(holds_boxes, entry.values()))))
+        for entry in entries
+    )
 
 
 def layout_of_named_boxes(
@@ -81,9 +106,17 @@ def layout_of_named_boxes(
         what: Whose, for the notes.
 
     Raises:
-        InputError: If an object has no name.
+        InputError: If an object has no name, or nothing is left of any object.
     """
-    kept = filter_boxes([(name, list(box)) for name, box in boxes])
+    boxes, read_as = in_pixels(boxes, LMD_CANVAS_PX)
+    notes += [f"{what}: {line}" for line in read_as]
+    plain = [(name, list(box)) for name, box in boxes]
+    # Only pixels are LMD's own, and only those it rounds and scales.
+    kept = filter_boxes(plain) if not read_as else [
+        (name.rstrip("."), box) for name, box in plain if 0 < min(box[2:]) < LMD_CANVAS_PX
+    ]  # fmt: skip
+    if not kept and not any(min(w, h) >= LMD_CANVAS_PX for _, (_, _, w, h) in boxes) and boxes:
+        raise InputError(f"nothing is left of its {len(boxes)} objects: their boxes are empty or outside the picture")
     if len(kept) != len(boxes):
         notes.append(f"{what}: dropped {len(boxes) - len(kept)} boxes that are empty, outside, or the whole canvas")
     elif [round(v) for _, box in boxes for v in box] != [round(v) for _, box in kept for v in box]:
@@ -97,6 +130,8 @@ def layout_of_named_boxes(
         if x1 <= x0 or y1 <= y0:
             notes.append(f"{what}: dropped {name!r}, of which nothing is left in the canvas")
             continue
+        if x1 - x0 < w - _CUT_PX or y1 - y0 < h - _CUT_PX:
+            notes.append(f"{what}: cut {name!r} at the border of the canvas")
         noun, attributes = read_phrase(name)
         numbers[noun] = numbers.get(noun, 0) + 1
         instances.append(
@@ -105,6 +140,8 @@ def layout_of_named_boxes(
                 box_xyxy=(x0, y0, x1, y1),
             )
         )  # fmt: skip
+    if kept and not instances:
+        raise InputError(f"nothing is left of its {len(boxes)} objects: their boxes are empty or outside the picture")
     return Layout(
         width=LMD_CANVAS_PX,
         height=LMD_CANVAS_PX,
@@ -141,12 +178,15 @@ def _read_layouts(entries: list[Any], found: Collected) -> None:
                 f"{found.name}: entry at position {position}: expected an object with prompt and objects"
             )
             continue
-        index = entry.get("index")
+        index, own = entry.get("index"), plain_id(entry.get("id"))
         number = (
             index if isinstance(index, int) and not isinstance(index, bool) and 0 <= index < 10**6 else position - 1
         )
-        prompt = entry.get("prompt")
-        asked = _Asked(f"{number:03d}", prompt if isinstance(prompt, str) else "", None)
+        name = own if "index" not in entry and isinstance(own, str) and own else f"{number:03d}"
+        prompt, kind = entry.get("prompt"), entry.get("type")
+        asked = _Asked(
+            name, prompt if isinstance(prompt, str) else "", kind if isinstance(kind, str) and kind else None
+        )
         _keep(found, "layouts", asked, position, entry=entry)
 
 
@@ -169,7 +209,12 @@ def _keep(
             layout = layout_of_named_boxes(named, background, negative, found.notes, record_id)
             replies = (Reply(call="layout", provider="replay", text=reply),)
         elif entry is not None:
-            named = named_boxes(entry.get("objects"), "objects")
+            objects = objects_of(entry)
+            named = named_boxes(entry.get("objects"), "objects") if objects is None else objects.boxes
+            if objects is not None:
+                named, scaled = on_canvas(entry, named, LMD_CANVAS_PX)
+                found.notes += [f"{record_id}: {line}" for line in (*objects.notes, *scaled)]
+                found.unused.update(set(entry) - _FIELDS - set(objects.fields))
             background, negative = _text(entry, "background_prompt"), _text(entry, "negative_prompt")
             layout = layout_of_named_boxes(named, background, negative, found.notes, record_id)
         if not asked.prompt.strip():
@@ -193,7 +238,7 @@ def _asked(value: Any, name: str) -> list[_Asked]:
             entry = {"prompt": entry}
         if not isinstance(entry, dict) or not isinstance(entry.get("prompt"), str):
             raise InputError(f"{name}: the entry at position {position + 1} is no prompt")
-        id_, type_ = entry.get("id"), entry.get("type")
+        id_, type_ = plain_id(entry.get("id")), entry.get("type")
         found.append(
             _Asked(
                 id_ if isinstance(id_, str) and id_ else f"{position:03d}",
@@ -230,12 +275,12 @@ def read_lmd_file(source: Path | str, prompts: Path | None) -> tuple[Collected, 
     Raises:
         InputError: If it cannot be read.
     """
-    from llmgen.artifacts.io import parse_json, read_bytes
+    from llmgen.artifacts.io import parse_entries, read_bytes
 
     name, base, data = read_bytes(source)
     order = None
     if prompts is not None:
         order_name, _, order_data = read_bytes(prompts)
-        order = parse_json(order_data, order_name)
-    found, kind = read_lmd(parse_json(data, name), name, order)
+        order = parse_entries(order_data, order_name)
+    found, kind = read_lmd(parse_entries(data, name), name, order)
     return found, kind, base

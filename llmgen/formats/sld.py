@@ -114,7 +114,7 @@ def update_reply(suggestions: Any, notes: list[str], record_id: str) -> str:
         record_id: Whose, for the notes.
 
     Raises:
-        InputError: If it is anything else.
+        InputError: If it is anything else, or nothing is left of any box.
     """
     kept = []
     for name, box in named_boxes(suggestions, "llm_layout_suggestions"):
@@ -125,6 +125,11 @@ def update_reply(suggestions: Any, notes: list[str], record_id: str) -> str:
         if clamped != box:
             notes.append(f"{record_id}: cut {name!r} at the border, its box {list(box)} leaves the picture")
         kept.append((name, [round(v, 6) for v in clamped]))
+    if suggestions and not kept:
+        raise InputError(
+            f"nothing is left of the {len(suggestions)} objects of llm_layout_suggestions: their boxes are empty or outside the "
+            "picture; they are x, y, width, height in fractions of it"
+        )
     return f"Updated Objects: {kept!r}\n"
 
 

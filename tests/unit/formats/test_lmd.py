@@ -117,3 +117,74 @@ def test_a_reply_that_cannot_be_read_is_an_error_of_its_record() -> None:
 def test_other_files_are_refused(value: Any) -> None:
     with pytest.raises(InputError, match="neither a cache|is no prompt"):
         read_lmd(value, "x.json")
+
+
+LAMPS = [("lamp", (51.2, 153.6, 153.6, 358.4)), ("lamp", (307.2, 153.6, 435.2, 358.4))]
+TWO = {"prompt": "two lamps on a shelf"}
+FRACTIONS = [[0.10, 0.30, 0.20, 0.40], [0.60, 0.30, 0.25, 0.40]]
+CORNERS = [[0.10, 0.30, 0.30, 0.70], [0.60, 0.30, 0.85, 0.70]]
+NAMED = [["lamp", box] for box in FRACTIONS]
+
+
+@pytest.mark.parametrize(
+    "entry",
+    [
+        {**TWO, "id": 12, "num_object": [["lamp", 2]], "object_list": NAMED, "type": "template"},  # LayoutGPT, counting
+        {**TWO, "obj1": NAMED[0], "obj2": NAMED[1], "relation": "left of"},  # LayoutGPT, spatial
+        {**TWO, "objects": NAMED, "background_prompt": "a shelf", "negative_prompt": ""},
+        {**TWO, "objects": [[name, [100 * v for v in box]] for name, box in NAMED]},
+        {**TWO, "objects": [[name, [1000 * v for v in box]] for name, box in NAMED]},
+        {**TWO, "objects": [{"name": name, "bbox": box} for name, box in NAMED]},
+        {**TWO, "layout": {"lamp": FRACTIONS}},
+        {**TWO, "bboxes": CORNERS, "phrases": ["lamp", "lamp"]},
+        {**TWO, "gligen_boxes": CORNERS, "gligen_phrases": ["lamp", "lamp"]},
+        {**TWO, "boxes": [{"label": "lamp", "x": 100 * x, "y": 100 * y, "w": 100 * w, "h": 100 * h} for x, y, w, h in FRACTIONS]},
+        {**TWO, "regions": [dict(zip(("label", "x0", "y0", "x1", "y1"), ("lamp", *box), strict=True)) for box in CORNERS]},
+        {**TWO, "width": 1024, "height": 1024, "objects": [[name, [1024 * v for v in box]] for name, box in NAMED]},
+    ],
+)  # fmt: skip
+def test_boxes_of_other_lists_are_read_whatever_their_field_and_unit(entry: dict[str, Any]) -> None:
+    found, kind = read_lmd([entry], "x.json")
+    (record,) = found.records
+    assert kind == "layouts" and record.layout is not None, record.error
+    assert record.id == ("12" if "id" in entry else "000")
+    for instance, (noun, box) in zip(record.layout.instances, LAMPS, strict=True):
+        assert (instance.noun, instance.box_xyxy) == (noun, pytest.approx(box, abs=0.5))
+    assert found.notes  # whatever was guessed is said
+    assert set(found.unused) == {"num_object", "relation"} & set(entry)
+
+
+@pytest.mark.parametrize(
+    ("entry", "reason"),
+    [
+        ({"objects": NAMED, "boxes": NAMED}, "boxes are in `objects` and in 'boxes'"),
+        ({"boxes": FRACTIONS}, "the boxes in 'boxes' have no names"),
+        ({"boxes": FRACTIONS, "masks": FRACTIONS}, "boxes are in several fields"),
+        ({"boxes": [["lamp", FRACTIONS[0]], ["lamp"]]}, "'boxes': entry 2 is not"),
+        ({"a": ["lamp", FRACTIONS[0]], "xyxy": ["lamp", CORNERS[0]]}, "some boxes are corners and some are sizes"),
+        ({"objects": [["a lamp", [900, 900, 0, 40]]]}, "nothing is left of its 1 objects"),
+        ({"objects": [["a lamp", [-90, 20, 0, 40]], ["a cat", [20, 30, -5, 40]]]}, "nothing is left of its 2 objects"),
+        ({"objects": [["a lamp", [1200, 1300, 200, 400]]]}, "nothing is left of its 1 objects"),
+        ({"objects": [["a lamp", [0, 0, 500, 500]]], "width": 1024, "height": 512}, "its canvas is 1024x512"),
+    ],
+)
+def test_boxes_that_cannot_be_read_are_never_dropped_in_silence(entry: dict[str, Any], reason: str) -> None:
+    found, _ = read_lmd([{"prompt": "a lamp", **entry}, {"prompt": "x", "objects": []}], "x.json")
+    assert len(found.invalid) == 1 and reason in found.invalid[0]
+
+
+def test_a_single_small_box_is_in_pixels_and_a_filled_canvas_stays_no_box() -> None:
+    record = layouts(["a cat", [10, 20, 60, 60]], prompt="a cat")
+    assert record.layout is not None and record.layout.instances[0].box_xyxy == (10, 20, 70, 80)
+    filled = layouts(["a cat", [0, 0, 512, 512]], prompt="a cat").layout
+    assert filled is not None and filled.instances == ()
+
+
+def test_ids_of_prompts_may_be_numbers() -> None:
+    found, kind = read_lmd([{"id": 7, "prompt": "a cat", "source": "x"}, {"id": "b", "prompt": "a dog"}], "p.json")
+    assert (kind, [r.id for r in found.records], set(found.unused)) == ("prompts", ["7", "b"], {"source"})
+
+
+def test_names_of_thousands_of_equal_entries_take_no_time_that_grows() -> None:
+    found, _ = read_lmd([{"prompt": "a cat", "id": "a"}] * 5_000, "p.json")
+    assert [found.records[k].id for k in (0, 1, 4_999)] == ["a", "a-2", "a-5000"]

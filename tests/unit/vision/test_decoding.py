@@ -97,7 +97,7 @@ MODES = ("P", "1", "L", "LA", "RGBA", "CMYK", "YCbCr")
 def test_other_modes_show_their_colours(mode: str) -> None:
     plain = Image.new("RGB", (8, 8), (255, 0, 0) if mode not in ("1", "L", "LA") else (255, 255, 255))
     kind = "JPEG" if mode in ("CMYK", "YCbCr") else "PNG"
-        seen = np.asarray(decode(encoded(plain.convert(mode), kind), "x"), dtype=int)
+    seen = np.asarray(decode(encoded(plain.convert(mode), kind), "x"), dtype=int)
     assert np.abs(seen - np.asarray(plain, dtype=int)).max() <= 3
 
 

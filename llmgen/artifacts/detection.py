@@ -1,18 +1,41 @@
 """What a detector found."""
 
-from typing import Annotated
+from typing import Annotated, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from llmgen.artifacts.base import ArtifactModel, Box
+from llmgen.artifacts.run_lengths import read_runs
+
+Side = Annotated[int, Field(gt=0, le=16384)]
 
 
 class Mask(ArtifactModel):
-    """COCO run-length encoding of a binary mask."""
+    """COCO run-length encoding of a binary mask. It decodes: the run lengths are checked when a mask is made."""
 
-    size: Annotated[tuple[int, int], Field(description="height, width in pixels")]
+    size: Annotated[tuple[Side, Side], Field(description="height, width in pixels")]
     counts: str
     """Compressed counts as pycocotools writes them, decoded to ASCII."""
+
+    @model_validator(mode="after")
+    def _decodes(self) -> Self:
+        read_runs(self.counts, *self.size)
+        return self
+
+    def check_size(self, width: int, height: int, what: str) -> None:
+        """Refuse a mask that is not as large as its picture.
+
+        Args:
+            width: Width of the picture in pixels.
+            height: Height of the picture in pixels.
+            what: Words for the message, such as `instance 'ball-1'`.
+
+        Raises:
+            ValueError: If it is not.
+        """
+        if self.size != (height, width):
+            rows, columns = self.size
+            raise ValueError(f"{what}: its mask is {columns}x{rows}, the picture {width}x{height}; they must be equal")
 
 
 class Detection(ArtifactModel):

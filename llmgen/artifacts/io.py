@@ -18,6 +18,15 @@ from pydantic import BaseModel, Field, ValidationError
 from llmgen.artifacts.base import SCHEMA_VERSION, ArtifactModel
 from llmgen.artifacts.complaints import describe
 from llmgen.artifacts.files import write_atomic
+from llmgen.artifacts.foreign_prompts import (
+    adopt_prompts,
+    plain_id,
+    plain_seed,
+    prompts_of_table,
+    prompts_of_text,
+    say,
+    table_delimiter,
+)
 from llmgen.artifacts.hashing import canonical_json, plain_record
 from llmgen.artifacts.manifest import Manifest, PromptEntry
 from llmgen.artifacts.record import Kind, Record, RecordError
@@ -30,6 +39,9 @@ KINDS: tuple[Kind, ...] = get_args(Kind)
 #: Older version to the function that lifts a plain record to the next one. Version 1 is the first.
 MIGRATIONS: dict[int, Callable[[dict[str, Any]], dict[str, Any]]] = {}
 
+_TABLE_SUFFIXES = (".csv", ".tsv")
+_TEXT_SUFFIXES = ("", ".txt", ".text", *_TABLE_SUFFIXES)
+"""Endings of files that may hold prompts without JSON; stdin has none."""
 _NUMBER_ROW = re.compile(r"\[\n\s*(-?[\d.eE+-]+(?:,\n\s*-?[\d.eE+-]+)*)\n\s*\]")
 
 
@@ -71,7 +83,7 @@ def read_records(source: str | Path) -> ReadArtifact:
         InputError: If nothing usable can be read: no such file, not JSON, a manifest, a newer version, two equal ids, no valid record.
     """
     name, base, data = read_bytes(source)
-    return read_value(parse_json(data, name), name, base)
+    return read_value(parse_entries(data, name), name, base)
 
 
 def read_value(value: Any, name: str, base: Path) -> ReadArtifact:
@@ -116,7 +128,17 @@ def read_manifest(path: Path) -> Manifest:
         raise InputError(f"{name}: a manifest is a JSON object with `name`, `prompts` and `stages`, not a list")
     if value.get("kind", "manifest") != "manifest":
         raise InputError(f"{name}: is of kind {value['kind']!r}, not a manifest; give it to the stage that reads it")
+    if isinstance(value.get("prompts"), list):
+        value = {**value, "prompts": [_plain_prompt(entry) for entry in value["prompts"]]}
     return validate(Manifest, value, name)
+
+
+def _plain_prompt(entry: Any) -> Any:
+    """A prompt of a manifest whose id may be a number and whose seed may be a text."""
+    if not isinstance(entry, dict):
+        return entry
+    plain = {"id": plain_id(entry.get("id")), "seed": plain_seed(entry.get("seed"))}
+    return {**entry, **{key: value for key, value in plain.items() if key in entry}}
 
 
 def validate(model: type[M], value: Any, name: str) -> M:
@@ -208,13 +230,42 @@ def parse_json(data: bytes, name: str) -> Any:
     return values
 
 
+def parse_entries(data: bytes, name: str) -> Any:
+    """The JSON value of a file, or the prompts of a table or of a text with one a line, told apart by content.
+
+    Only a file that does not call itself JSON, and does not begin as JSON does, can be a text or a table.
+
+    Args:
+        data: The content.
+        name: The file, whose ending counts where the content leaves a choice.
+
+    Raises:
+        InputError: If it is none of these.
+    """
+    suffix = Path(name).suffix.lower() if name != "stdin" else ""
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        return parse_json(data, name)
+    if suffix not in _TEXT_SUFFIXES or text.lstrip()[:1] in ("{", "["):
+        return parse_json(data, name)
+    if suffix not in _TABLE_SUFFIXES:
+        try:
+            return parse_json(data, name)
+        except InputError:
+            pass  # words are no JSON
+    is_table = suffix in _TABLE_SUFFIXES or table_delimiter(text, surely=False) is not None
+    found = prompts_of_table(text, name) if is_table else prompts_of_text(text)
+    say(name, found.notes)
+    return found.entries
+
+
 def _loads(text: str, name: str) -> Any:
     def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         values = dict(pairs)
         if len(values) != len(pairs):
-            counts = Counter(key for key, _ in pairs)
-            twice = next(key for key, count in counts.items() if count > 1)
-            raise InputError(f"{name}: an object has the field {twice!r} twice; remove one")
+            twice = next(key for key, times in Counter(key for key, _ in pairs).items() if times > 1)
+            raise InputError(f"{name}: an object has the field {_short(twice)} twice; remove one")
         return values
 
     try:
@@ -225,6 +276,10 @@ def _loads(text: str, name: str) -> Any:
         raise InputError(f"{name}: nested too deeply to be an artifact") from error
     except ValueError as error:  # An integer with thousands of digits.
         raise InputError(f"{name}: not JSON that can be read: {error}") from error
+
+
+def _short(text: str) -> str:
+    return repr(text if len(text) <= 60 else text[:57] + "...")
 
 
 def _not_json(name: str, line: int, error: json.JSONDecodeError) -> InputError:
@@ -241,6 +296,8 @@ def _entries(value: Any, name: str) -> tuple[list[Any], Kind | None]:
         raise InputError(f"{name}: expected prompts or records, found a bare {type(value).__name__}")
     if value.get("kind") == "manifest" or "stages" in value:
         raise InputError(f"{name}: is a manifest; run it with `llmgen run {name}`")
+    if set(value) == {"prompts"} and isinstance(value["prompts"], list):
+        return value["prompts"], None
     if "records" not in value:
         if "prompt" not in value and "id" not in value:
             _refuse_object(value, name)
@@ -277,6 +334,10 @@ def _check_version(version: Any, name: str) -> None:
 def _check_entries(entries: list[Any], kind: Kind | None, name: str, base: Path) -> ReadArtifact:
     if not entries:
         raise InputError(f"{name}: holds no prompts or records; add at least one")
+    if kind is None:
+        adopted = adopt_prompts(entries, Record.model_fields)
+        entries = adopted.entries
+        say(name, adopted.notes)
     records: list[Record] = []
     dropped: list[str] = []
     invalid: list[str] = []
@@ -301,7 +362,7 @@ def _check_entries(entries: list[Any], kind: Kind | None, name: str, base: Path)
     if not fresh:
         count = f" (none of the {len(entries)} entries is valid)" if len(entries) > 1 else ""
         raise InputError(f"{(invalid + dropped)[0]}{count}")
-    common: Kind = Counter(record.kind for record in fresh).most_common(1)[0][0]
+    (common, _), *_ = Counter(r.kind for r in fresh).most_common(1)
     return ReadArtifact(kind or common, tuple(records), base, name, tuple(invalid), tuple(dropped))
 
 

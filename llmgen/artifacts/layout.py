@@ -83,12 +83,6 @@ def _check_points(points: tuple[Point, ...], width: int, height: int, what: str)
 
 
 def _check_mask(mask: Mask, width: int, height: int, what: str) -> None:
-    if mask.size != (height, width):
-        rows, columns = mask.size
-        raise ValueError(f"{what}: its mask is {columns}x{rows}, the picture {width}x{height}; they must be equal")
-    try:
-        runs = read_runs(mask.counts, height, width)
-    except ValueError as error:
-        raise ValueError(f"{what}: mask: {error}") from None
-    if not any(runs[1::2]):
+    mask.check_size(width, height, what)
+    if not any(read_runs(mask.counts, height, width)[1::2]):
         raise ValueError(f"{what}: its mask is empty; leave it out or mark at least one pixel")

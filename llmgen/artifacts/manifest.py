@@ -6,7 +6,7 @@ from pydantic import Field, model_validator
 
 from llmgen.artifacts.base import SCHEMA_VERSION, ArtifactModel
 from llmgen.artifacts.image import RelativePath
-from llmgen.artifacts.record import Stage
+from llmgen.artifacts.record import MOST_SEED, Stage
 
 
 class PromptEntry(ArtifactModel):
@@ -16,7 +16,7 @@ class PromptEntry(ArtifactModel):
     """What the picture should show."""
     id: str | None = None
     """Names record and pictures; the position (`0001`) by default."""
-    seed: int | None = Field(default=None, ge=0, lt=2**63)
+    seed: int | None = Field(default=None, ge=0, le=MOST_SEED)
     """Seed of this record; derived by default."""
     type: str | None = None
     """Group for scores, for example `numeracy`."""
@@ -54,7 +54,7 @@ class Manifest(ArtifactModel):
     """`rules`, `openai` or `replay:FILE`; the preset's by default."""
     critic: str | None = None
     """Who compares what was drawn with what was asked for, as `planner`; the planner by default."""
-    seed: int = Field(default=0, ge=0, lt=2**63)
+    seed: int = Field(default=0, ge=0, le=MOST_SEED)
     """Seed of the run; each record's own derives from it."""
     prompts: tuple[str | PromptEntry, ...] = ()
     """The prompts themselves."""

@@ -16,6 +16,9 @@ Stage = Literal["layout", "generate", "detect", "correct", "refine", "evaluate"]
 #: Names of questions to a language model.
 CALL_PATTERN: Final = r"^[a-z][a-z0-9_]{0,63}$"
 
+MOST_SEED: Final = 2**64 - 1
+"""As many seeds as other tools have, and as torch takes."""
+
 #: Sections that every record of a kind has (records with `error` excepted).
 REQUIRED_SECTIONS: dict[str, tuple[str, ...]] = {
     "prompts": (),
@@ -151,7 +154,7 @@ class Record(ArtifactModel):
     """What should change, or the question."""
     type: str | None = None
     """Group for scores."""
-    seed: int | None = Field(default=None, ge=0, lt=2**63)
+    seed: int | None = Field(default=None, ge=0, le=MOST_SEED)
     """Seed of this record; derived from the run's seed and the id when null."""
     source_image: RelativePath | None = None
     """A picture to start from, as a path like those of `image`."""
@@ -188,7 +191,10 @@ class Record(ArtifactModel):
                 raise ValueError(f"two detections are called {detection.id!r}")
             seen.add(detection.id)
             if self.image is not None:
-                check_inside(detection.box_xyxy, self.image.width, self.image.height, f"detection {detection.id!r}")
+                what = f"detection {detection.id!r}"
+                check_inside(detection.box_xyxy, self.image.width, self.image.height, what)
+                if detection.mask is not None:
+                    detection.mask.check_size(self.image.width, self.image.height, what)
         return self
 
     def grown(self, **sections: Any) -> "Record":

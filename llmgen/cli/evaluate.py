@@ -159,6 +159,12 @@ def show_summary(summary: dict[str, Any]) -> None:
     measures = {name: summary["overall"][name] for name in names if name in summary["overall"]}
     if measures:
         out.note(", ".join(f"{name} {number(value)}" for name, value in measures.items()))
+    masked, all_ = summary["overall"].get("mask_n", 0), summary["overall"]["n"]
+    if "mask_n" in summary["overall"] and masked < all_:
+        out.note(f"masks are compared in {masked} of {all_} pictures; in the others something has none")
+    if summary["overall"].get("n_equal_scores"):
+        equal = summary["overall"]["n_equal_scores"]
+        out.note(f"{equal} detections have the score of another of their category; their order alone moves ap")
     change = summary.get("change")
     if change:
         out.note(f"fixed {change['fixed']}, broken {change['broken']} (McNemar p = {change['p_value']:.3g})")

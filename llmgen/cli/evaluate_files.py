@@ -1,5 +1,6 @@
 """`llmgen evaluate --annotations`: COCO's own files, without records."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,6 +13,8 @@ from llmgen.cli.output import out
 if TYPE_CHECKING:
     from llmgen.evaluate.attributes import AttributesEvaluateConfig
     from llmgen.evaluate.pim import PimEvaluateConfig
+
+_MOST_LINES = 10
 
 
 @dataclass(frozen=True)
@@ -108,7 +111,19 @@ def _compare(request: FilesRequest, results: Path, flags: StageFlags) -> None:
         out.json(summary)
     else:
         _show(summary)
-    _raise_left_out({entry["image_id"]: entry["reason"] for entry in summary["failed"]})
+    for note in summary["notes"]:
+        out.warn(note)
+    if summary.get("no_segm"):
+        out.warn(f"no figures of masks: {summary['no_segm']}")
+    if summary["n_equal_scores"]:
+        out.warn(
+            f"{summary['n_equal_scores']} results have the score of another of their category; they keep the order of the file, "
+            "which alone moves AP"
+        )
+    masks = {entry["image_id"]: entry["reason"] for entry in summary["without_mask"]}
+    _raise_left_out(
+        {entry["image_id"]: entry["reason"] for entry in summary["failed"]}, masks=masks, lost=summary["lost"]
+    )
 
 
 def _config(method: str, flags: StageFlags) -> Any:
@@ -137,13 +152,25 @@ def _show(summary: dict[str, Any]) -> None:
         out.warn(f"{summary['n_foreign_results']} results are of images that the annotations do not know")
 
 
-def _raise_left_out(failed: dict[int, str]) -> None:
+def _raise_left_out(
+    failed: Mapping[Any, str], *, masks: Mapping[Any, str] | None = None, lost: Sequence[str] = ()
+) -> None:
+    """Name what was left out, ten of a kind, and end with the exit code of a partial failure."""
     from llmgen.errors import PartialFailure
 
-    for number, reason in list(failed.items())[:10]:
-        out.warn(f"left out: image {number}: {reason}")
-    if failed:
-        raise PartialFailure(f"{len(failed)} images were left out; the others are complete")
+    kinds = (
+        ("left out", [f"image {number}: {reason}" for number, reason in failed.items()], "images"),
+        ("left out of the figures of masks", [f"image {n}: {reason}" for n, reason in (masks or {}).items()], "images"),
+        ("left out", list(lost), "entries"),
+    )
+    parts = []
+    for how, lines, what in kinds:
+        for line in lines[:_MOST_LINES]:
+            out.warn(f"{how}: {line}")
+        if lines:
+            parts.append(f"{len(lines)} {what} were {how}")
+    if parts:
+        raise PartialFailure("; ".join(parts) + "; the others are complete")
 
 
 def share(values: dict[str, Any]) -> str:

@@ -39,7 +39,7 @@ def import_(
     ] = "auto",
     seed: Annotated[
         int | None,
-        typer.Option(min=0, max=2**63 - 1, metavar="N", help="Seed of every record: rounds of one picture share their noise."),
+        typer.Option(min=0, max=2**64 - 1, metavar="N", help="Seed of every record: rounds of one picture share their noise."),
     ] = None,
     force: ForceOpt = False,
     quiet: QuietOpt = False,

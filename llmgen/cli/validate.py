@@ -16,13 +16,13 @@ def validate(
     quiet: QuietOpt = False,
 ) -> None:
     """Check a file against its schema, and that its pictures are there and unchanged."""
-    from llmgen.artifacts.io import parse_json, read_bytes
+    from llmgen.artifacts.io import parse_entries, read_bytes
     from llmgen.errors import InputError
     from llmgen.pipeline.checking import check_manifest, check_records
 
     out.configure(quiet=quiet, verbose=False)
     name, base, data = read_bytes(source)
-    value = parse_json(data, name)
+    value = parse_entries(data, name)
     is_manifest = isinstance(value, dict) and (value.get("kind") == "manifest" or "stages" in value)
     found, problems = check_manifest(Path(source)) if is_manifest else check_records(value, name, base)
     for problem in problems[:-1]:

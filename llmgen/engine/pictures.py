@@ -4,8 +4,11 @@ import hashlib
 from pathlib import Path, PurePosixPath
 
 from llmgen.artifacts import ImageRef, Record
-from llmgen.errors import InputError, OutputError
-from llmgen.vision.images import MAX_FILE_BYTES, ImageStore
+from llmgen.errors import OutputError
+from llmgen.vision.images import ImageStore
+
+_MOST_STEM_BYTES = 200
+"""File systems take names of 255 bytes; digest and ending come after it."""
 
 
 def picture_store(output: Path | None, images: Path | None) -> ImageStore:
@@ -77,9 +80,7 @@ def _moved_source(relative: str, source: ImageStore, target: ImageStore) -> str:
     inside = _inside(path, target)
     if inside is not None:
         return inside
-    if path.stat().st_size > MAX_FILE_BYTES:
-        raise InputError(f"image {relative!r} is larger than {MAX_FILE_BYTES // 2**20} MiB; make it smaller")
-    data = path.read_bytes()
+    data = source.read(ImageRef(path=relative, width=1, height=1))
     # The size is not known here and not part of what is returned.
     return target.save_bytes(_stem(relative, data), data, path.suffix, (1, 1)).path
 
@@ -90,5 +91,6 @@ def _inside(path: Path, target: ImageStore) -> str | None:
 
 
 def _stem(relative: str, data: bytes) -> str:
-    """The name without the digest that `ImageStore` puts at its end, so that a copy is called like its original."""
-    return PurePosixPath(relative).stem.removesuffix(f"-{hashlib.sha256(data).hexdigest()[:8]}")
+    """The name without the digest that `ImageStore` puts at its end, so that a copy is called like its original; not too long for one."""
+    stem = PurePosixPath(relative).stem.removesuffix(f"-{hashlib.sha256(data).hexdigest()[:8]}")
+    return stem.encode()[:_MOST_STEM_BYTES].decode(errors="ignore")

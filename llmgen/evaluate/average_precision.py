@@ -1,5 +1,6 @@
 """Detections against a plan's boxes: COCO's average precision, and an F1 for a single picture."""
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -130,14 +131,15 @@ def average_precision(pictures: Sequence[ScoredPicture], kind: Kind = "bbox") ->
 
     Returns:
         `ap` (mean over IoU 0.5 to 0.95), `ap50`, `ap75` and `ar` (up to 100 detections a picture), each in [0, 1]; null when nothing
-        was wanted, and for masks also when anything wanted or found has none.
+        was wanted. Masks are compared in the pictures of `masked_pictures`.
 
     Source:
         pycocotools' `COCOeval` with its own settings.
     """
+    if kind == "segm":
+        pictures = masked_pictures(pictures)
     names = sorted({box.category for picture in pictures for box in picture.wanted})
-    boxes = [box for picture in pictures for box in (*picture.wanted, *picture.found)]
-    if not names or (kind == "segm" and any(box.mask is None for box in boxes)):
+    if not names:
         return {"ap": None, "ap50": None, "ap75": None, "ar": None}
     category_id = {name: number for number, name in enumerate(names, start=1)}
     dataset = {
@@ -147,6 +149,21 @@ def average_precision(pictures: Sequence[ScoredPicture], kind: Kind = "bbox") ->
     }
     figures = coco_figures(dataset, _annotations([picture.found for picture in pictures], category_id), kind)
     return {"ap": figures["ap"], "ap50": figures["ap50"], "ap75": figures["ap75"], "ar": figures["ar_100"]}
+
+
+def masked_pictures(pictures: Sequence[ScoredPicture]) -> list[ScoredPicture]:
+    """The pictures in which everything wanted and everything found has a mask; none if nothing has one where something was found."""
+    found = [box for picture in pictures for box in picture.found]
+    if found and all(box.mask is None for box in found):
+        return []
+    return [p for p in pictures if all(box.mask is not None for box in (*p.wanted, *p.found))]
+
+
+def equal_scores(pictures: Sequence[ScoredPicture]) -> int:
+    """Detections whose score another of their category has as well: only their order tells them apart, and moves AP."""
+    wanted = {box.category for picture in pictures for box in picture.wanted}
+    times = Counter((b.category, b.score) for picture in pictures for b in picture.found if b.category in wanted)
+    return sum(count for count in times.values() if count > 1)
 
 
 def _size(picture: ScoredPicture) -> dict[str, int]:

@@ -3,8 +3,10 @@
 import contextlib
 import io
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Literal
+
+from llmgen.evaluate.coco_entries import Id, box_of, id_order, packed
 
 Kind = Literal["bbox", "segm"]
 
@@ -30,7 +32,7 @@ def coco_figures(
     results: Sequence[dict[str, Any]],
     kind: Kind,
     *,
-    image_ids: Sequence[int] | None = None,
+    image_ids: Sequence[Id] | None = None,
 ) -> dict[str, float | None]:
     """Compare results with annotations, over all categories of the annotations.
 
@@ -51,25 +53,42 @@ def coco_figures(
 
     with quiet_pycocotools():
         wanted = COCO()
-        # Renumbered: pycocotools takes the id 0 for "no match", and mixes up equal ids.
-        annotations = [{"iscrowd": 0, **a, "id": number} for number, a in enumerate(dataset["annotations"], start=1)]
-        wanted.dataset = {"info": {}, **dataset, "annotations": annotations}
+        # Renumbered in their order: pycocotools takes the annotation 0 for "no match", mixes up equal ones, and sorts texts and
+        # numbers together as texts. Equal scores stay in the order of images, then of the file.
+        image, category = (_numbers(entry["id"] for entry in dataset[name]) for name in ("images", "categories"))
+
+        def numbered(entry: dict[str, Any]) -> dict[str, Any]:
+            return {**entry, "image_id": image[entry["image_id"]], "category_id": category[entry["category_id"]]}
+
+        wanted.dataset = {
+            "info": {},
+            "images": [{**one, "id": image[one["id"]]} for one in dataset["images"]],
+            "categories": [{**one, "id": category[one["id"]]} for one in dataset["categories"]],
+            "annotations": [
+                {"iscrowd": 0, **numbered(a), "id": number} for number, a in enumerate(dataset["annotations"], start=1)
+            ],
+        }
         wanted.createIndex()
         if results:
-            sizes = {image["id"]: (image.get("height", 0), image.get("width", 0)) for image in dataset["images"]}
-            found = wanted.loadRes([_plain(entry, kind, sizes[entry["image_id"]]) for entry in results])
+            sizes = {one["id"]: (one.get("height", 0), one.get("width", 0)) for one in dataset["images"]}
+            found = wanted.loadRes([numbered(_plain(entry, kind, sizes[entry["image_id"]])) for entry in results])
         else:
             found = COCO()
             found.dataset = {**wanted.dataset, "annotations": []}
             found.createIndex()
         evaluation = COCOeval(wanted, found, kind)
         if image_ids is not None:
-            evaluation.params.imgIds = sorted(image_ids)
+            evaluation.params.imgIds = sorted(image[one] for one in image_ids)
         evaluation.evaluate()
         evaluation.accumulate()
         evaluation.summarize()
     values = [float(value) for value in evaluation.stats]
     return {name: None if value < 0 else value for name, value in zip(FIGURES, values, strict=True)}
+
+
+def _numbers(ids: Iterable[Id]) -> dict[Id, int]:
+    """Each id's place among all in ascending order, from 1."""
+    return {one: number for number, one in enumerate(sorted(set(ids), key=id_order), start=1)}
 
 
 def _plain(result: dict[str, Any], kind: Kind, size: tuple[int, int]) -> dict[str, Any]:
@@ -79,21 +98,7 @@ def _plain(result: dict[str, Any], kind: Kind, size: tuple[int, int]) -> dict[st
         return {**entry, "segmentation": packed(result["segmentation"], *size)}
     if "bbox" in result:
         return {**entry, "bbox": list(result["bbox"])}
-    from pycocotools import mask as coco
-
-    return {**entry, "bbox": coco.toBbox(packed(result["segmentation"], *size)).tolist()}
-
-
-def packed(segmentation: Any, height: int, width: int) -> dict[str, Any]:
-    """Polygons or run lengths of either kind as compressed run lengths."""
-    from pycocotools import mask as coco
-
-    if isinstance(segmentation, list):
-        merged: dict[str, Any] = coco.merge(coco.frPyObjects(segmentation, height, width))
-        return merged
-    if isinstance(segmentation["counts"], list):
-        return dict(coco.frPyObjects(segmentation, *segmentation["size"]))
-    return dict(segmentation)
+    return {**entry, "bbox": box_of(result["segmentation"], *size)}
 
 
 @contextlib.contextmanager

@@ -1,18 +1,19 @@
 """COCO's own files: annotations and results, read without trust, and a pinned subset of their images.
 
-One entry that cannot be used costs its image and no more: the image is left out and named with a reason.
+What cannot be used costs its image and no more, but for results that COCO's own scorer ignores as well: they cost themselves. What is left
+out is named with a reason. `README.md` has the table.
 """
 
 import hashlib
 import json
-import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from llmgen.artifacts.run_lengths import read_runs
 from llmgen.errors import InputError
+from llmgen.evaluate.coco_entries import Id, WrongBox, id_order, plain_annotation, plain_id, plain_result, plain_side
 
 #: A detector that keeps every box of 5000 pictures writes half a gigabyte of masks.
 MAX_BYTES = 4 * 2**30
@@ -24,8 +25,8 @@ class Subset:
 
     rule: str
     """How they were chosen, for example `first 500 by id`."""
-    ids: tuple[int, ...]
-    """Ascending."""
+    ids: tuple[Id, ...]
+    """Ascending, numbers before texts."""
 
     @property
     def sha256(self) -> str:
@@ -41,15 +42,68 @@ class CocoPair:
     """`images`, `categories` and `annotations` of the images in `subset`, less those that failed."""
     results: tuple[dict[str, Any], ...]
     subset: Subset
-    failed: dict[int, str] = field(default_factory=dict)
+    failed: dict[Id, str] = field(default_factory=dict)
     """Image to the reason why it was left out."""
+    without_mask: dict[Id, str] = field(default_factory=dict)
+    """Image to the reason why its masks cannot be compared, though its boxes can."""
     foreign: int = 0
     """Results of images that the annotations do not know."""
+    unknown_categories: int = 0
+    """Results of categories that the annotations do not know."""
+    lost: tuple[str, ...] = ()
+    """Lines about results that cost only themselves, and about entries without an image."""
+    notes: tuple[str, ...] = ()
+    """Lines about what the files lack and was found otherwise."""
 
     @property
-    def image_ids(self) -> tuple[int, ...]:
+    def image_ids(self) -> tuple[Id, ...]:
         """The images that count and can be compared."""
         return tuple(number for number in self.subset.ids if number not in self.failed)
+
+    @property
+    def equal_scores(self) -> int:
+        """Results whose score another result of their category has as well: only their order in the file tells them apart."""
+        times = Counter((entry["category_id"], entry["score"]) for entry in self.results)
+        return sum(count for count in times.values() if count > 1)
+
+    def why_no_masks(self) -> str | None:
+        """Why masks cannot be compared at all; None where they can."""
+        if not any("segmentation" in entry for entry in self.dataset["annotations"]):
+            return "no annotation has a mask"
+        if self.results and not any("segmentation" in entry for entry in self.results):
+            return "no result has a mask"
+        if all(number in self.without_mask for number in self.image_ids):
+            number, reason = next(iter(self.without_mask.items()))
+            return f"no image has a mask for every annotation and every result; image {number}: {reason}"
+        return None
+
+    def with_masks(self, most_pixels: int | None = None) -> "CocoPair":
+        """The images of which every annotation and every result has a mask; the others have failed.
+
+        Args:
+            most_pixels: An image whose wanted masks have more pixels than this together, once decoded, fails too.
+        """
+        out = dict(self.without_mask)
+        if most_pixels is not None:
+            wanted = Counter(entry["image_id"] for entry in self.dataset["annotations"])
+            for image in self.dataset["images"]:
+                pixels = wanted[image["id"]] * image.get("width", 0) * image.get("height", 0)
+                if pixels > most_pixels:
+                    out.setdefault(
+                        image["id"],
+                        f"its {wanted[image['id']]} masks have {pixels} pixels together, too many to decode",
+                    )
+        return replace(
+            self,
+            dataset={
+                **self.dataset,
+                "images": [image for image in self.dataset["images"] if image["id"] not in out],
+                "annotations": [a for a in self.dataset["annotations"] if a["image_id"] not in out],
+            },
+            results=tuple(entry for entry in self.results if entry["image_id"] not in out),
+            failed={**self.failed, **out},
+            without_mask={},
+        )
 
 
 def read_annotations(path: Path) -> dict[str, Any]:
@@ -57,6 +111,9 @@ def read_annotations(path: Path) -> dict[str, Any]:
 
     Args:
         path: JSON with `images`, `annotations` and `categories`.
+
+    Returns:
+        Its sections. Ids of images and categories are plain; an image without a size that can be used has none.
 
     Raises:
         InputError: If it cannot be read, or is no such file.
@@ -69,19 +126,35 @@ def read_annotations(path: Path) -> dict[str, Any]:
             raise InputError(
                 f"{path}: has no list {section!r}; give COCO instance annotations, such as instances_val2017.json"
             )
-    for image in dataset["images"]:
-        sound = isinstance(image, dict) and all(_is_count(image.get(key)) for key in ("id", "width", "height"))
-        if not (sound and image["width"] and image["height"]):
-            raise InputError(f"{path}: every entry of `images` needs the whole numbers `id`, `width` and `height`")
     if not dataset["images"]:
         raise InputError(f"{path}: has no images")
-    if len({image["id"] for image in dataset["images"]}) < len(dataset["images"]):
-        raise InputError(f"{path}: two images have the same id")
-    if not all(
-        isinstance(c, dict) and _is_count(c.get("id")) and isinstance(c.get("name"), str) for c in dataset["categories"]
-    ):
-        raise InputError(f"{path}: every entry of `categories` needs an `id` and a `name`")
+    for section in ("images", "categories"):
+        if not all(isinstance(entry, dict) and plain_id(entry.get("id")) is not None for entry in dataset[section]):
+            raise InputError(f"{path}: every entry of `{section}` needs an `id`, a whole number or a text")
+    dataset = {**dataset, "images": plain_images(dataset), "categories": plain_categories(dataset)}
+    for section in ("images", "categories"):
+        if len({entry["id"] for entry in dataset[section]}) < len(dataset[section]):
+            raise InputError(f"{path}: two {section} have the same id")
     return dataset
+
+
+def plain_images(dataset: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The images with plain ids and whole sizes; those without both sides have neither."""
+    images = []
+    for image in dataset["images"]:
+        plain = {key: value for key, value in image.items() if key not in ("width", "height")}
+        width, height = plain_side(image.get("width")), plain_side(image.get("height"))
+        sizes = {"width": width, "height": height} if width and height else {}
+        images.append({**plain, **sizes, "id": plain_id(image["id"])})
+    return images
+
+
+def plain_categories(dataset: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The categories with plain ids; one without a name is called by its id."""
+    return [
+        {**c, "id": plain_id(c["id"]), "name": c["name"] if isinstance(c.get("name"), str) else str(c["id"])}
+        for c in dataset["categories"]
+    ]
 
 
 def read_results(path: Path) -> list[dict[str, Any]]:
@@ -109,7 +182,7 @@ def choose_images(dataset: Mapping[str, Any], listed: Path | None = None, first:
     Raises:
         InputError: If both are given, or an id is not among the images.
     """
-    known = sorted(image["id"] for image in dataset["images"])
+    known = sorted((image["id"] for image in dataset["images"]), key=id_order)
     if listed is not None and first is not None:
         raise InputError("a subset is either a list of ids or the first so many, not both")
     if first is not None:
@@ -120,20 +193,22 @@ def choose_images(dataset: Mapping[str, Any], listed: Path | None = None, first:
         return Subset("all", tuple(known))
     try:
         lines = [line.partition("#")[0].strip() for line in listed.read_text(encoding="utf-8").splitlines()]
-        ids = sorted({int(line) for line in lines if line})
+        found = {number for line in lines if (number := plain_id(line)) is not None}
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(f"{listed}: cannot be read: {error}") from error
-    except ValueError as error:
-        raise InputError(f"{listed}: every line is the id of an image, a whole number: {error}") from error
-    unknown = set(ids) - set(known)
+    ids = sorted(found, key=id_order)
+    words = [number for number in ids if isinstance(number, str)]
+    if words and all(isinstance(number, int) for number in known):
+        raise InputError(f"{listed}: every line is the id of an image, a whole number: {words[0]!r}")
+    unknown = sorted(set(ids) - set(known), key=id_order)
     if unknown or not ids:
-        what = f"image {min(unknown)} is not among the annotations" if unknown else "it names no image"
+        what = f"image {unknown[0]} is not among the annotations" if unknown else "it names no image"
         raise InputError(f"{listed}: {what}")
     return Subset(f"ids of {listed.name}", tuple(ids))
 
 
 def pair(dataset: Mapping[str, Any], results: Sequence[dict[str, Any]], subset: Subset) -> CocoPair:
-    """Put annotations and results side by side and leave out the images that cannot be compared.
+    """Put annotations and results side by side and leave out what cannot be compared.
 
     Args:
         dataset: As `read_annotations` gives it.
@@ -143,116 +218,130 @@ def pair(dataset: Mapping[str, Any], results: Sequence[dict[str, Any]], subset: 
     Raises:
         InputError: If no result is of an image of the annotations.
     """
-    images = {image["id"]: image for image in dataset["images"]}
-    chosen = set(subset.ids)
-    categories = {category["id"] for category in dataset["categories"]}
-    failed: dict[int, str] = {}
-
-    def sound(
-        entries: Iterable[dict[str, Any]], what: str, check: Callable[[dict[str, Any]], None]
-    ) -> list[dict[str, Any]]:
-        kept = []
-        for number, entry in enumerate(entries):
-            image_id = entry.get("image_id")
-            if image_id not in chosen:
-                continue
-            try:
-                if entry.get("category_id") not in categories:
-                    raise ValueError(f"category_id {entry.get('category_id')!r} is not among the categories")
-                check(entry)
-                if entry.get("segmentation"):
-                    check_segmentation(entry["segmentation"], images[image_id]["height"], images[image_id]["width"])
-                kept.append(entry)
-            except (ValueError, TypeError) as error:
-                name = f" {entry['id']}" if "id" in entry else f" at {number}"
-                failed.setdefault(image_id, f"{what}{name}: {error}")
-        return kept
-
-    foreign = sum(entry.get("image_id") not in images for entry in results)
+    images = {image["id"]: image for image in plain_images(dataset)}
+    read = _Reading(images, set(subset.ids), {category["id"] for category in plain_categories(dataset)})
+    foreign = sum(plain_id(entry.get("image_id")) not in images for entry in results)
     if results and foreign == len(results):
         raise InputError(
             f"no result is of an image of the annotations: `image_id` {results[0].get('image_id')!r}, for example; "
             "give the results of these pictures"
         )
-    annotations = sound([a for a in dataset["annotations"] if isinstance(a, dict)], "annotation", _check_annotation)
-    detections = sound(results, "result", _check_result)
+    annotations = list(read.annotations(dataset["annotations"]))
+    detections = list(read.results(results))
+    failed = dict(sorted(read.failed.items(), key=lambda item: id_order(item[0])))
+    annotations = [a for a in annotations if a["image_id"] not in failed]
+    detections = [d for d in detections if d["image_id"] not in failed]
+    sizes = _sizes(images, annotations, detections)
     return CocoPair(
         dataset={
-            "images": [images[number] for number in subset.ids if number not in failed],
-            "categories": dataset["categories"],
-            "annotations": [a for a in annotations if a["image_id"] not in failed],
+            "images": [{**images[number], **sizes[number]} for number in subset.ids if number not in failed],
+            "categories": plain_categories(dataset),
+            "annotations": annotations,
         },
-        results=tuple(d for d in detections if d["image_id"] not in failed),
+        results=tuple(detections),
         subset=subset,
         failed=failed,
+        without_mask=_without_mask(sizes, annotations, detections),
         foreign=foreign,
+        unknown_categories=read.unknown_results,
+        lost=tuple(read.lost),
+        notes=tuple(read.notes()),
     )
 
 
-def check_segmentation(segmentation: Any, height: int, width: int) -> None:
-    """Refuse what pycocotools would crash on, or decode into a mask of something else.
+class _Reading:
+    """Entries one after the other, and what became of them."""
 
-    Args:
-        segmentation: Polygons, or run lengths of either kind.
-        height: Height of its picture in pixels.
-        width: Width of its picture in pixels.
+    def __init__(self, images: Mapping[Id, Any], chosen: set[Id], categories: set[Id]) -> None:
+        self._images, self._chosen, self._categories = images, chosen, categories
+        self.failed: dict[Id, str] = {}
+        self.lost: list[str] = []
+        self.unknown_results = 0
+        self._foreign = self._unknown = self._areas = 0
 
-    Raises:
-        ValueError: If it is none of these, or of another size.
-    """
-    if isinstance(segmentation, list):
-        for polygon in segmentation:
-            if (
-                not isinstance(polygon, list)
-                or len(polygon) < 6
-                or len(polygon) % 2
-                or not all(map(_is_number, polygon))
-            ):
-                raise ValueError("a polygon needs three points or more, as x, y, x, y, ...")
-        return
-    if not isinstance(segmentation, dict) or "counts" not in segmentation or "size" not in segmentation:
-        raise ValueError("a segmentation is a list of polygons, or an object with `size` and `counts`")
-    size, counts = segmentation["size"], segmentation["counts"]
-    if not (isinstance(size, list) and len(size) == 2 and all(map(_is_count, size))):
-        raise ValueError("`size` of a mask is its height and its width")
-    if tuple(size) != (height, width):
-        raise ValueError(
-            f"its mask is {size[1]}x{size[0]}, the picture {width}x{height}; annotations and results must be of one size"
-        )
-    if isinstance(counts, str):
-        read_runs(counts, height, width)
-    elif not (isinstance(counts, list) and all(map(_is_count, counts)) and sum(counts) == height * width):
-        raise ValueError(f"the run lengths do not fit a mask of {width}x{height} pixels")
+    def annotations(self, entries: Iterable[Any]) -> Iterator[dict[str, Any]]:
+        for number, entry in enumerate(entries):
+            if not isinstance(entry, dict):
+                self.lost.append(f"annotation at {number}: is no object")
+                continue
+            image, category = plain_id(entry.get("image_id")), plain_id(entry.get("category_id"))
+            if image not in self._images:
+                self._foreign += 1
+            elif category not in self._categories:
+                self._unknown += image in self._chosen
+            elif image in self._chosen:
+                own = plain_id(entry.get("id"))
+                name = f"annotation {own}" if own is not None else f"annotation at {number}"
+                try:
+                    plain = plain_annotation(entry, *self._size(image))
+                except ValueError as error:
+                    self.failed.setdefault(image, f"{name}: {error}")
+                    continue
+                self._areas += plain["area"] is not entry.get("area")
+                ids = {"image_id": image, "category_id": category, "id": number if own is None else own}
+                yield {**plain, **ids}
+
+    def results(self, entries: Iterable[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+        for number, entry in enumerate(entries):
+            image, category = plain_id(entry.get("image_id")), plain_id(entry.get("category_id"))
+            if image is None or image not in self._chosen:
+                continue
+            if category not in self._categories:
+                self.unknown_results += 1
+                continue
+            try:
+                yield {
+                    "image_id": image,
+                    "category_id": category,
+                    "at": number,
+                    **plain_result(entry, *self._size(image)),
+                }
+            except WrongBox as error:
+                self.lost.append(f"result at {number} of image {image}: {error}")
+            except ValueError as error:
+                self.failed.setdefault(image, f"result at {number}: {error}")
+
+    def notes(self) -> Iterator[str]:
+        if self._foreign:
+            yield f"{self._foreign} annotations are of images that the file does not have"
+        if self._unknown:
+            yield f"{self._unknown} annotations are of categories that the file does not have"
+        if self._areas:
+            yield f"{self._areas} annotations have no `area`: that of the mask is taken, else of the box"
+        if self.unknown_results:
+            yield f"{self.unknown_results} results are of categories that the annotations do not have"
+
+    def _size(self, image: Id) -> tuple[int | None, int | None]:
+        return self._images[image].get("height"), self._images[image].get("width")
 
 
-def _check_annotation(entry: dict[str, Any]) -> None:
-    _check_box(entry.get("bbox"))
-    if not (_is_count(entry.get("id")) and _is_number(entry.get("area"))):
-        raise ValueError("it needs a whole number `id` and a number `area`")
-    if entry.get("iscrowd", 0) not in (0, 1):
-        raise ValueError("`iscrowd` is 0 or 1")
+def _sizes(images: Mapping[Id, Any], *entries: Iterable[dict[str, Any]]) -> dict[Id, dict[str, int]]:
+    """Width and height of each image, from its run lengths where it does not say them; empty where nothing does."""
+    sizes = {number: {k: image[k] for k in ("width", "height") if k in image} for number, image in images.items()}
+    for entry in (one for listed in entries for one in listed):
+        mask = entry.get("segmentation")
+        if isinstance(mask, dict) and not sizes[entry["image_id"]]:
+            sizes[entry["image_id"]] = {"width": mask["size"][1], "height": mask["size"][0]}
+    return sizes
 
 
-def _check_result(entry: dict[str, Any]) -> None:
-    if not _is_number(entry.get("score")):
-        raise ValueError("it needs a number `score`")
-    if "bbox" in entry:
-        _check_box(entry["bbox"])
-    elif not entry.get("segmentation"):
-        raise ValueError("it has neither `bbox` nor `segmentation`")
-
-
-def _check_box(box: Any) -> None:
-    if not (isinstance(box, list) and len(box) == 4 and all(map(_is_number, box)) and min(box[2:]) >= 0):
-        raise ValueError("`bbox` is x, y, width, height in pixels")
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
-
-
-def _is_count(value: Any) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and value >= 0
+def _without_mask(
+    sizes: Mapping[Id, dict[str, int]], annotations: Iterable[dict[str, Any]], results: Iterable[dict[str, Any]]
+) -> dict[Id, str]:
+    out: dict[Id, str] = {}
+    for entry, name in (
+        *((a, f"annotation {a['id']}") for a in annotations),
+        *((d, f"result at {d['at']}") for d in results),
+    ):
+        image, mask = entry["image_id"], entry.get("segmentation")
+        size = sizes[image]
+        if mask is None:
+            out.setdefault(image, f"{name} has no mask")
+        elif not size:
+            out.setdefault(image, f"{name} is a polygon, and the image has no whole `width` and `height` from 1")
+        elif isinstance(mask, dict) and mask["size"] != [size["height"], size["width"]]:
+            out.setdefault(image, f"{name} has a mask of another size than the others")
+    return dict(sorted(out.items(), key=lambda item: id_order(item[0])))
 
 
 def read_json(path: Path) -> Any:

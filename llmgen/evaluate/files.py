@@ -1,7 +1,7 @@
 """Evaluation of COCO's own files: annotations and a detector's results, without records and without models."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -9,9 +9,10 @@ from typing import Any
 from llmgen.artifacts.files import write_atomic
 from llmgen.artifacts.io import record_line
 from llmgen.errors import InputError
-from llmgen.evaluate.coco_figures import Kind, coco_figures
-from llmgen.evaluate.coco_files import CocoPair, choose_images, pair, read_annotations, read_results
-from llmgen.evaluate.pim import pim_of_files
+from llmgen.evaluate.coco_entries import Id, id_order
+from llmgen.evaluate.coco_figures import coco_figures
+from llmgen.evaluate.coco_files import choose_images, pair, read_annotations, read_results
+from llmgen.evaluate.pim import MOST_PIXELS, pim_of_files
 from llmgen.evaluate.protocol import benchmark_records, read_captions
 from llmgen.evaluate.squeeze import squeeze_annotations
 
@@ -43,9 +44,12 @@ def evaluate_files(files: CocoFiles, method: str, **settings: Any) -> dict[str, 
 
         - `metric`; `annotations` and `results`, the names of the files.
         - `images`: `rule`, `n`, `sha256` and `ids` of the images that were meant to count.
-        - `bbox` and, where every result has a mask, `segm`: COCO's twelve figures; or `scores` of `pim`.
-        - `n_annotations`, `n_results`, and `n_foreign_results` of images that the annotations do not know.
-        - `n_failed` and `failed`: images that were left out, with the reason.
+        - `bbox` and `segm`: COCO's twelve figures; or `scores` of `pim`. Where masks cannot be compared, `no_segm` says why.
+        - `n_annotations`, `n_results`; `n_foreign_results` of images and `n_unknown_categories`, results of categories that the
+          annotations do not know, and `n_equal_scores`: results whose score another of their category has as well.
+        - `n_failed` and `failed`: images that were left out, with the reason; `n_without_mask` and `without_mask`: those that were left out
+          of `segm` only.
+        - `lost`: results that were left out alone; `notes`: what the files lack and was found otherwise.
 
     Raises:
         InputError: If a file cannot be read, or nothing can be compared.
@@ -63,26 +67,40 @@ def evaluate_files(files: CocoFiles, method: str, **settings: Any) -> dict[str, 
         "images": {"rule": subset.rule, "n": len(subset.ids), "sha256": subset.sha256, "ids": list(subset.ids)},
     }
     if method == "coco":
-        summary |= {kind: coco_figures(both.dataset, both.results, kind) for kind in kinds_of(both)}
+        summary["bbox"] = coco_figures(both.dataset, both.results, "bbox")
+        reason = both.why_no_masks()
+        if reason is None:
+            masked = both.with_masks()
+            summary["segm"] = coco_figures(masked.dataset, masked.results, "segm")
+        else:
+            summary["no_segm"] = reason
     else:
+        reason = both.why_no_masks()
+        if reason is not None:
+            raise InputError(f"points are looked for in masks: {reason}; results need `segmentation`")
+        both = both.with_masks(MOST_PIXELS)
         summary["scores"] = pim_of_files(both, **settings)
+    without = {} if "no_segm" in summary else both.without_mask
     return summary | {
         "n_annotations": len(both.dataset["annotations"]),
         "n_results": len(both.results),
         "n_foreign_results": both.foreign,
+        "n_unknown_categories": both.unknown_categories,
+        "n_equal_scores": both.equal_scores,
         "n_failed": len(both.failed),
-        "failed": [{"image_id": number, "reason": reason} for number, reason in sorted(both.failed.items())],
+        "failed": _reasons(both.failed),
+        "n_without_mask": len(without),
+        "without_mask": _reasons(without),
+        "lost": list(both.lost),
+        "notes": list(both.notes),
     }
 
 
-def kinds_of(files: CocoPair) -> list[Kind]:
-    """Boxes, and masks where every annotation and every result has one."""
-    entries = (*files.dataset["annotations"], *files.results)
-    masks = bool(files.results) and all(entry.get("segmentation") for entry in entries)
-    return ["bbox", "segm"] if masks else ["bbox"]
+def _reasons(images: Mapping[Id, str]) -> list[dict[str, Any]]:
+    return [{"image_id": number, "reason": reason} for number, reason in images.items()]
 
 
-def squeeze_file(source: Path, target: Path, side: int) -> dict[int, str]:
+def squeeze_file(source: Path, target: Path, side: int) -> dict[Id, str]:
     """Write annotations for pictures that were resized to `side x side` pixels.
 
     Args:
@@ -112,7 +130,7 @@ def benchmark_file(
     subset: Path | None = None,
     first: int | None = None,
     vocabulary: Sequence[str] = (),
-) -> tuple[int, dict[int, str]]:
+) -> tuple[int, dict[Id, str]]:
     """Write the records that a benchmark on COCO draws, as JSON Lines of kind `layouts`.
 
     Args:
@@ -133,7 +151,7 @@ def benchmark_file(
     dataset = read_annotations(source)
     both = pair(dataset, [], choose_images(dataset, subset, first))
     records, failed = benchmark_records(both, read_captions(captions) if captions else None, vocabulary)
-    failed = dict(sorted({**both.failed, **failed}.items()))
+    failed = dict(sorted({**both.failed, **failed}.items(), key=lambda item: id_order(item[0])))
     if not records:
         raise InputError(f"{source}: no image can be drawn; {next(iter(failed.values()))}")
     write_atomic(target, "".join(map(record_line, records)).encode())

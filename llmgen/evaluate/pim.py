@@ -1,5 +1,6 @@
 """Points in masks: does what was found cover the points and scribbles that were asked for."""
 
+import zlib
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -12,7 +13,8 @@ from llmgen.artifacts.statistics import bootstrap
 from llmgen.engine.stage import StageConfig
 from llmgen.errors import InputError
 from llmgen.evaluate.average_precision import category_of, resize_mask
-from llmgen.evaluate.coco_figures import packed, quiet_pycocotools
+from llmgen.evaluate.coco_entries import Id, packed
+from llmgen.evaluate.coco_figures import quiet_pycocotools
 from llmgen.evaluate.coco_files import CocoPair
 from llmgen.evaluate.points_in_mask import (
     Judged,
@@ -20,6 +22,7 @@ from llmgen.evaluate.points_in_mask import (
     Seen,
     Wanted,
     coverage,
+    decoded,
     judge_reference,
     judge_strict,
     mask_overlaps,
@@ -34,6 +37,8 @@ if TYPE_CHECKING:
     from llmgen.engine.context import StageContext
 
 FORMS = ("point", "scribble")
+MOST_PIXELS = 2**30
+"""Pixels of all wanted masks of a picture together: they are decoded at once, a byte each."""
 
 
 class PimEvaluateConfig(StageConfig):
@@ -186,45 +191,36 @@ def pim_of_files(files: CocoPair, *, seed: int = 0, min_score: float = 0.25, min
     """Points in masks of a results file, one picture after the other.
 
     Args:
-        files: Annotations and results, both with masks.
+        files: Annotations and results, all with masks; see `CocoPair.with_masks`.
         seed: Of the scribbles; each picture has its own, from this one and its id.
         min_score: Strict: least confidence of a result.
         min_iou: Strict: overlap above which a result can stand for an instance.
 
     Returns:
         Metric to `mean` over pictures, `n` (pictures that count) and `ci95` (bootstrap over pictures).
-
-    Raises:
-        InputError: If a result has no mask.
     """
-    if any(not entry.get("segmentation") for entry in files.results):
-        raise InputError(
-            "points are looked for in masks: results need `segmentation`; use a detector that writes masks"
-        )
-    from pycocotools.coco import COCO
-
     values: dict[str, list[float]] = {}
-    coco = COCO()
-    with quiet_pycocotools():
-        coco.dataset = {"info": {}, **files.dataset}
-        coco.createIndex()
-        of_image: dict[int, list[dict[str, Any]]] = {}
-        for entry in files.results:
+    wanted_of: dict[Id, list[dict[str, Any]]] = {}
+    found_of: dict[Id, list[dict[str, Any]]] = {}
+    for entries, of_image in ((files.dataset["annotations"], wanted_of), (files.results, found_of)):
+        for entry in entries:
             of_image.setdefault(entry["image_id"], []).append(entry)
+    images = {image["id"]: image for image in files.dataset["images"]}
+    with quiet_pycocotools():
         for image_id in files.image_ids:
-            annotations = [a for a in coco.imgToAnns[image_id] if a.get("segmentation")]
-            masks = [np.asarray(coco.annToMask(annotation), dtype=bool) for annotation in annotations]
+            image = images[image_id]
+            runs = [packed(a["segmentation"], image["height"], image["width"]) for a in wanted_of.get(image_id, [])]
             middles = [
-                Wanted(mask, middle_point(mask), str(annotation["category_id"]))
-                for mask, annotation in zip(masks, annotations, strict=True)
+                Wanted(mask := decoded(one), middle_point(mask), str(annotation["category_id"]))
+                for one, annotation in zip(runs, wanted_of.get(image_id, []), strict=True)
             ]
-            image = coco.imgs[image_id]
             seen = [
                 Seen(packed(r["segmentation"], image["height"], image["width"]), str(r["category_id"]), r["score"])
-                for r in of_image.get(image_id, [])
+                for r in found_of.get(image_id, [])
             ]
             overlaps = mask_overlaps(middles, seen)
-            random = np.random.RandomState((seed + image_id) % 2**32)
+            own = image_id if isinstance(image_id, int) else zlib.crc32(image_id.encode())
+            random = np.random.RandomState((seed + own) % 2**32)
             for form in FORMS:
                 wanted = (
                     middles

@@ -36,10 +36,7 @@ class Seen:
     @property
     def mask(self) -> BoolMask:
         """Its mask as `bool[h, w]`."""
-        from pycocotools import mask as coco
-
-        with quiet_pycocotools():
-            return np.asarray(coco.decode(self.runs), dtype=bool)
+        return decoded(self.runs)
 
 
 @dataclass(frozen=True)
@@ -58,6 +55,14 @@ def run_lengths(mask: BoolMask) -> dict[str, Any]:
     from pycocotools import mask as coco
 
     return dict(coco.encode(np.asfortranarray(mask.astype(np.uint8))))
+
+
+def decoded(runs: dict[str, Any]) -> BoolMask:
+    """The mask `bool[h, w]` of COCO's compressed run lengths."""
+    from pycocotools import mask as coco
+
+    with quiet_pycocotools():
+        return np.asarray(coco.decode(runs), dtype=bool)
 
 
 def mask_overlaps(wanted: Sequence[Wanted], seen: Sequence[Seen]) -> NDArray[np.float64]:

@@ -10,7 +10,7 @@ from llmgen.artifacts import Instance, Layout, Mask, Record
 from llmgen.artifacts.complaints import describe
 from llmgen.errors import InputError
 from llmgen.evaluate.attribute_binding import attribute_of
-from llmgen.evaluate.coco_figures import packed
+from llmgen.evaluate.coco_entries import Id, packed, plain_id
 from llmgen.evaluate.coco_files import CocoPair, read_json
 from llmgen.vision.boxes import center, clip, xywh_to_xyxy
 
@@ -18,7 +18,7 @@ MOST_INSTANCES = 30
 """As many annotations of an image are drawn as the published model has slots."""
 
 
-def read_captions(path: Path) -> dict[int, str]:
+def read_captions(path: Path) -> dict[Id, str]:
     """The first caption of each image of a COCO caption file.
 
     Raises:
@@ -28,17 +28,18 @@ def read_captions(path: Path) -> dict[int, str]:
     entries = value.get("annotations") if isinstance(value, dict) else None
     if not isinstance(entries, list):
         raise InputError(f"{path}: COCO captions are a JSON object with a list `annotations`")
-    captions: dict[int, str] = {}
+    captions: dict[Id, str] = {}
     for entry in entries:
-        if not (isinstance(entry, dict) and isinstance(entry.get("caption"), str) and "image_id" in entry):
+        image = plain_id(entry.get("image_id")) if isinstance(entry, dict) else None
+        if image is None or not isinstance(entry.get("caption"), str):
             raise InputError(f"{path}: every entry of `annotations` needs `image_id` and a text `caption`")
-        captions.setdefault(entry["image_id"], entry["caption"])
+        captions.setdefault(image, entry["caption"])
     return captions
 
 
 def benchmark_records(
-    files: CocoPair, captions: Mapping[int, str] | None = None, vocabulary: Sequence[str] = ()
-) -> tuple[list[Record], dict[int, str]]:
+    files: CocoPair, captions: Mapping[Id, str] | None = None, vocabulary: Sequence[str] = ()
+) -> tuple[list[Record], dict[Id, str]]:
     """Records to draw: one for each image, with boxes, their middles and masks of its first thirty annotations, crowds included.
 
     A phrase is the name of the category, after an attribute of the vocabulary when one is given. The prompt is the image's first
@@ -61,8 +62,16 @@ def benchmark_records(
     of_image: dict[int, list[dict[str, Any]]] = {}
     for annotation in files.dataset["annotations"]:
         of_image.setdefault(annotation["image_id"], []).append(annotation)
-    records, failed = [], {}
+    records: list[Record] = []
+    failed: dict[Id, str] = {}
     for number in files.image_ids:
+        if "width" not in images[number]:
+            failed[number] = "it has no whole `width` and `height` from 1"
+            continue
+        unnumbered = [a for a in of_image.get(number, []) if not isinstance(a["id"], int)]
+        if vocabulary and unnumbered:
+            failed[number] = f"annotation {unnumbered[0]['id']}: its id is no number to choose a colour or texture by"
+            continue
         phrases = []
         for annotation in of_image.get(number, []):
             attribute = attribute_of(annotation["id"], vocabulary) if vocabulary else ""

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from typing import Literal
 
 from llmgen.artifacts import Detection, ImageRef, Layout, Record, Score
-from llmgen.artifacts.run_lengths import read_runs
 from llmgen.errors import InputError
 
 
@@ -67,7 +66,7 @@ def merge_scores(old: Sequence[Score], new: Sequence[Score]) -> tuple[Score, ...
 
 
 def check_mask(record: Record, found: Detection, size: tuple[int, int]) -> None:
-    """Refuse a detection's mask that cannot be decoded or does not fit the picture.
+    """Refuse a detection's mask that does not fit the picture.
 
     Args:
         record: Whose detection it is, for messages.
@@ -75,14 +74,10 @@ def check_mask(record: Record, found: Detection, size: tuple[int, int]) -> None:
         size: Width, height of the picture in pixels.
 
     Raises:
-        InputError: If the mask is broken or of another size.
+        InputError: If the mask is of another size.
     """
     assert found.mask is not None
-    what = f"record {record.id!r}: the mask of detection {found.id!r}"
-    height, width = found.mask.size
-    if (width, height) != size:
-        raise InputError(f"{what} is {width}x{height}, the picture {size[0]}x{size[1]}; look at the picture again")
     try:
-        read_runs(found.mask.counts, height, width)
+        found.mask.check_size(*size, f"record {record.id!r}: detection {found.id!r}")
     except ValueError as error:
-        raise InputError(f"{what}: {error}; look at the picture again") from error
+        raise InputError(f"{error}; look at the picture again") from error

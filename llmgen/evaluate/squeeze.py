@@ -7,13 +7,14 @@ import numpy as np
 from PIL import Image
 
 from llmgen.artifacts.run_lengths import read_runs
-from llmgen.evaluate.coco_files import check_segmentation
+from llmgen.evaluate.coco_entries import Id, plain_annotation, plain_id
+from llmgen.evaluate.coco_files import plain_images
 
 SIDE = 512
 """Side of the published pictures in pixels."""
 
 
-def squeeze_annotations(dataset: Mapping[str, Any], side: int = SIDE) -> tuple[dict[str, Any], dict[int, str]]:
+def squeeze_annotations(dataset: Mapping[str, Any], side: int = SIDE) -> tuple[dict[str, Any], dict[Id, str]]:
     """Adapt annotations to pictures of `side x side` pixels.
 
     Boxes and polygons are scaled by `(side / width, side / height)`, areas by both; run lengths are decoded, resized to the nearest
@@ -25,46 +26,47 @@ def squeeze_annotations(dataset: Mapping[str, Any], side: int = SIDE) -> tuple[d
 
     Returns:
         New annotations with every other field kept, and image to the reason why its annotations could not be adapted; such an image
-        is left out with all of them.
+        is left out with all of them, as it would be when results are compared with it.
 
     Source:
         InstanceDiffusion (Wang et al. 2024) evaluates on a COCO val2017 whose pictures were resized to 512 x 512.
     """
-    images = {image["id"]: image for image in dataset["images"]}
-    failed: dict[int, str] = {}
+    images = {image["id"]: image for image in plain_images(dataset)}
+    failed: dict[Id, str] = {
+        n: "it has no whole `width` and `height` from 1" for n, i in images.items() if "width" not in i
+    }
     annotations = []
-    for annotation in dataset["annotations"]:
-        image = images.get(annotation.get("image_id")) if isinstance(annotation, dict) else None
-        if image is None:
+    for number, annotation in enumerate(dataset["annotations"]):
+        image = images.get(plain_id(annotation.get("image_id"))) if isinstance(annotation, dict) else None
+        if image is None or image["id"] in failed:
             continue
         try:
-            annotations.append(_squeezed(annotation, image["width"], image["height"], side))
-        except (ValueError, TypeError, KeyError) as error:
-            failed.setdefault(image["id"], f"annotation {annotation.get('id')}: {error}")
+            plain = plain_annotation(annotation, image["height"], image["width"])
+            annotations.append(
+                _squeezed({**annotation, "image_id": image["id"]}, plain, image["width"], image["height"], side)
+            )
+        except ValueError as error:
+            failed[image["id"]] = f"annotation {annotation['id'] if 'id' in annotation else f'at {number}'}: {error}"
     return {
         **dataset,
         "images": [
-            {**image, "width": side, "height": side} for image in dataset["images"] if image["id"] not in failed
+            {**image, "width": side, "height": side} for number, image in images.items() if number not in failed
         ],
         "annotations": [a for a in annotations if a["image_id"] not in failed],
     }, failed
 
 
-def _squeezed(annotation: dict[str, Any], width: int, height: int, side: int) -> dict[str, Any]:
+def _squeezed(annotation: dict[str, Any], plain: dict[str, Any], width: int, height: int, side: int) -> dict[str, Any]:
     across, down = side / width, side / height
-    x, y, w, h = annotation["bbox"]
+    x, y, w, h = plain["bbox"]
     new = {**annotation, "bbox": [x * across, y * down, w * across, h * down]}
     if "area" in annotation:
-        new["area"] = annotation["area"] * across * down
-    segmentation = annotation.get("segmentation")
-    if segmentation:
-        check_segmentation(segmentation, height, width)
-        if isinstance(segmentation, list):
-            new["segmentation"] = [
-                [value * (down if i % 2 else across) for i, value in enumerate(polygon)] for polygon in segmentation
-            ]
-        else:
-            new["segmentation"] = _resized(segmentation, height, width, side)
+        new["area"] = plain["area"] * across * down
+    mask = plain.get("segmentation")
+    if isinstance(mask, list):
+        new["segmentation"] = [[v * (down if i % 2 else across) for i, v in enumerate(polygon)] for polygon in mask]
+    elif mask is not None:
+        new["segmentation"] = _resized(mask, height, width, side)
     return new
 
 

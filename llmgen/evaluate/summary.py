@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from llmgen.artifacts import Record, Score
 from llmgen.artifacts.statistics import bootstrap, wilson
-from llmgen.evaluate.average_precision import average_precision, scored_pictures
+from llmgen.evaluate.average_precision import average_precision, equal_scores, masked_pictures, scored_pictures
 from llmgen.evaluate.grounding import label_overlaps
 
 _BY = ("judge", "detector", "layout")
@@ -42,7 +42,8 @@ def summarize(records: Sequence[Record], metric: str, *, by: str | None = None) 
         - `change`, but for means over instances: exact McNemar test of first against last picture: `fixed`, `broken`, `p_value`.
         - `n_failed`, `failed` (ids) and, when there are any, `accuracy_failed_as_wrong`; `n_unscored`: records without this score.
         - for `coco`, `overall` and `initial.overall` also have `ap`, `ap50`, `ap75`, `ar` over all pictures, and `accuracy` is the mean
-          F1; where plan and detections have masks, `mask_ap` and so on, too.
+          F1; `mask_ap` and so on over the `mask_n` pictures in which everything has a mask; and `n_equal_scores`, detections that only
+          their order tells apart.
         - for `grounding.corners` and `grounding.as_published`, `overall` also has `mean_over_labels` and `n_labels`: the published mean
           is taken over all labels of all pictures at once.
     """
@@ -104,10 +105,13 @@ def mcnemar(pairs: Iterable[tuple[float, float]]) -> dict[str, Any]:
 def _precision(records: Sequence[Record], *, initial: bool) -> dict[str, float | None]:
     pictures = scored_pictures(records, initial=initial)
     masks = average_precision(pictures, "segm")
-    return {
-        **average_precision(pictures),
-        **{f"mask_{name}": value for name, value in masks.items() if value is not None},
-    }
+    figures = {f"mask_{name}": value for name, value in masks.items() if value is not None}
+    some = (
+        {"mask_n": len(masked_pictures(pictures))}
+        if any(b.mask for p in pictures for b in (*p.wanted, *p.found))
+        else {}
+    )
+    return {**average_precision(pictures), **figures, **some, "n_equal_scores": equal_scores(pictures)}
 
 
 def _first(order: Sequence[str], present: set[str]) -> str:

@@ -1,7 +1,7 @@
 """What the readers of foreign files share: names, boxes, and what becomes of broken entries."""
 
 import logging
-import re
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -9,12 +9,11 @@ from typing import Any
 
 from llmgen.artifacts import Kind, Record, RecordError
 from llmgen.artifacts.base import has_surrogate
+from llmgen.artifacts.foreign_prompts import FreeNames
 from llmgen.artifacts.io import ReadArtifact
 from llmgen.errors import InputError
 
 logger = logging.getLogger(__name__)
-
-_NOT_IN_NAMES = re.compile(r"[^A-Za-z0-9._-]+")
 
 
 @dataclass
@@ -28,6 +27,7 @@ class Collected:
         dropped: One line for each entry that could not even be named.
         notes: One line for each thing that was mended.
         warnings: One line for each thing that somebody should decide.
+        unused: Fields of entries that nothing was made of, and in how many.
     """
 
     name: str
@@ -36,21 +36,12 @@ class Collected:
     dropped: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
-    _taken: set[str] = field(default_factory=set, repr=False)
-    _counted: int = field(default=0, repr=False)
-    _next: dict[str, int] = field(default_factory=dict, repr=False)
+    unused: Counter[str] = field(default_factory=Counter)
+    _names: FreeNames = field(default_factory=FreeNames)
 
     def free_id(self, wished: str) -> str:
-        """A valid record id like the wished one that no record has yet."""
-        stem = _NOT_IN_NAMES.sub("_", wished).strip("._-")[:120] or "entry"
-        # Every record is looked at once, and every number of a stem tried once, however many entries there are.
-        self._taken.update(record.id for record in self.records[self._counted :])
-        self._counted = len(self.records)
-        number = self._next.get(stem, 1)
-        while (name := stem if number == 1 else f"{stem}-{number}") in self._taken:
-            number += 1
-        self._next[stem] = number
-        return name
+        """A valid record id like the wished one that was not given yet."""
+        return self._names.take(wished)
 
     def fail(self, kind: Kind, record_id: str, prompt: str, position: int, reason: str) -> None:
         """Keep a bad entry as a record with `error`, or as a line when it has no prompt to go by."""
@@ -79,6 +70,10 @@ class Collected:
                 raise InputError(f"{self.name}: holds no entries; add at least one")
             more = f" (none of the {len(problems)} entries is valid)" if len(problems) > 1 else ""
             raise InputError(problems[0] + more)
+        if self.unused:
+            shown = ", ".join(f"{key[:40]!r}" for key in list(self.unused)[:8])
+            more = f" and {len(self.unused) - 8} more" if len(self.unused) > 8 else ""
+            self.warnings.append(f"not used: {shown}{more}, in up to {max(self.unused.values())} entries")
         for warning in self.warnings:
             logger.warning("%s: %s", self.name, warning)
         for note in self.notes:

@@ -4,14 +4,18 @@ import logging
 from pathlib import Path
 from typing import Any
 
-from llmgen.artifacts.io import ReadArtifact, parse_json, read_bytes, read_value
+from llmgen.artifacts import Record
+from llmgen.artifacts.io import ReadArtifact, parse_entries, read_bytes, read_value
 from llmgen.errors import InputError
 from llmgen.formats.instancediffusion import is_instancediffusion, read_instancediffusion
+from llmgen.formats.lmd import is_cache_of_replies, is_layouts, read_lmd
 from llmgen.formats.sld import is_sld, read_sld
+
+_SECTIONS = frozenset(Record.model_fields) - {"prompt", "id", "seed", "type", "instruction", "source_image"}
 
 
 def read_any(source: str | Path, images_from: Path | None = None) -> ReadArtifact:
-    """Read an artifact or prompts in any form, tasks of SLD (`data.json`) or inputs of InstanceDiffusion as they are.
+    """Read an artifact or prompts in any form; or tasks of SLD, inputs of InstanceDiffusion, caches and layouts of LMD as they are.
 
     Args:
         source: A path, or `-` for stdin.
@@ -21,7 +25,7 @@ def read_any(source: str | Path, images_from: Path | None = None) -> ReadArtifac
         InputError: If nothing usable can be read, or pictures are given for a file that brings its own.
     """
     name, base, data = read_bytes(source)
-    return read_any_value(parse_json(data, name), name, base, images_from)
+    return read_any_value(parse_entries(data, name), name, base, images_from)
 
 
 def read_any_value(value: Any, name: str, base: Path, images_from: Path | None = None) -> ReadArtifact:
@@ -43,4 +47,13 @@ def read_any_value(value: Any, name: str, base: Path, images_from: Path | None =
         raise InputError(f"{name}: --images-from is for SLD's data.json, whose tasks name pictures by their stem")
     if is_instancediffusion(value):
         return read_instancediffusion(value, name).artifact("layouts", base)
+    if is_cache_of_replies(value) or (is_layouts(value) and not _is_artifact(value)):
+        found, kind = read_lmd(value, name)
+        return found.artifact(kind, base, level=logging.WARNING)
     return read_value(value, name, base)
+
+
+def _is_artifact(value: Any) -> bool:
+    """Whether entries have sections of records, which also hold boxes."""
+    entries = value if isinstance(value, list) else [value]
+    return any(isinstance(entry, dict) and set(entry) & _SECTIONS for entry in entries)

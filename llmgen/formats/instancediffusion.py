@@ -14,11 +14,12 @@ from pydantic import ValidationError
 
 from llmgen.artifacts import Instance, Layout, Mask, Record
 from llmgen.artifacts.complaints import describe
+from llmgen.artifacts.foreign_prompts import holds_boxes
 from llmgen.artifacts.io import parse_json, read_bytes
 from llmgen.artifacts.run_lengths import read_runs
 from llmgen.errors import InputError
 from llmgen.formats.collected import Collected, four_numbers
-from llmgen.llm.replies.units import are_fractions
+from llmgen.formats.objects import unit_of
 from llmgen.vision.boxes import BoxTuple, xywh_to_xyxy, xyxy_to_xywh
 from llmgen.vision.masks import encode_mask, mask_bounds
 
@@ -30,6 +31,11 @@ _MOST_SIDE_PX = 16384
 _TOLERANCE_PX = 0.5
 _THIN_PX = 1e-7
 """Side of an empty box, of which one demo has an example: less than is written back, enough for a box."""
+
+_LEAST_CANVAS_PX = 2
+_ENTRY = frozenset(("caption", "width", "height", "annos"))
+_ANNO = frozenset(("bbox", "mask", "category_name", "caption", "point", "scribble"))
+"""The fields of an input and of its instances."""
 
 Points = tuple[tuple[float, float], ...]
 
@@ -154,10 +160,11 @@ def _layout(entry: dict[str, Any], record_id: str, bbox_format: BboxFormat, foun
     assert isinstance(width, int) and isinstance(height, int)
     if not isinstance(annos, list) or not all(isinstance(anno, dict) for anno in annos):
         raise InputError("annos is no list of objects")
+    found.unused.update(set(entry) - _ENTRY)
+    for k, anno in enumerate(annos):
+        _check_fields(anno, f"annos[{k}]", found)
+    annos = _in_pixels(annos, width, height, record_id, found)
     boxes = [_bbox(anno, f"annos[{k}]") for k, anno in enumerate(annos)]
-    if boxes and are_fractions([box for box in boxes if box], width, height):
-        found.warnings.append(f"{record_id}: boxes were in units of the picture")
-        boxes = [box and (box[0] * width, box[1] * height, box[2] * width, box[3] * height) for box in boxes]
     corners = _are_corners([box for box in boxes if box], width, height, bbox_format, record_id, found)
     instances, numbers = [], dict[str, int]()
     for k, (anno, box) in enumerate(zip(annos, boxes, strict=True)):
@@ -168,6 +175,42 @@ def _layout(entry: dict[str, Any], record_id: str, bbox_format: BboxFormat, foun
     if without:
         found.notes.append(f"{record_id}: {without} instances without a bbox got one around their point or scribble")
     return Layout(width=width, height=height, background_prompt="", instances=tuple(instances))
+
+
+def _check_fields(anno: dict[str, Any], what: str, found: Collected) -> None:
+    """Count the fields that nothing is made of; refuse one that holds a box where `bbox` has none."""
+    others = sorted(set(anno) - _ANNO)
+    boxes = [key for key in others if holds_boxes(anno[key])]
+    if boxes and anno.get("bbox") in (None, []):
+        raise InputError(f"{what}: its box is in {boxes[0][:40]!r}, and is read from `bbox`; rename it")
+    found.unused.update(others)
+
+
+def _in_pixels(
+    annos: list[dict[str, Any]], width: int, height: int, record_id: str, found: Collected
+) -> list[dict[str, Any]]:
+    """The instances of an input with boxes, points and scribbles in pixels, from the unit that all of them are in."""
+    boxes = [box for anno in annos if (box := four_numbers(anno.get("bbox"))) and any(box)]
+    points = [v for anno in annos for key in ("point", "scribble") for v in _flat(anno.get(key))]
+    numbers = [abs(v) for box in boxes for v in box] + [abs(v) for v in points]
+    unit, whole = unit_of(boxes, min(width, height), max(width, height))
+    if whole is None or max(numbers) > whole * 1.05 or min(width, height) <= _LEAST_CANVAS_PX:
+        return annos
+    found.warnings.append(f"{record_id}: boxes are in {unit} of the picture")
+    across, down = width / whole, height / whole
+
+    def scaled(value: Any) -> Any:
+        if isinstance(value, list) and all(map(_number, value)):
+            return [v * (down if k % 2 else across) for k, v in enumerate(value)]
+        return [scaled(item) for item in value] if isinstance(value, list) else value
+
+    return [{k: scaled(v) if k in ("bbox", "point", "scribble") else v for k, v in anno.items()} for anno in annos]
+
+
+def _flat(value: Any) -> list[float]:
+    if isinstance(value, list):
+        return [v for item in value for v in _flat(item)]
+    return [value] if _number(value) else []
 
 
 def _bbox(anno: dict[str, Any], what: str) -> BoxTuple | None:
@@ -302,7 +345,10 @@ def _mask(value: Any, width: int, height: int, what: str) -> Mask | None:
             f"{what}: the mask is {size[1]}x{size[0]} pixels, the canvas {width}x{height}; they must be equal"
         )
     if isinstance(counts, str):
-        return Mask(size=(height, width), counts=counts)
+        try:
+            return Mask(size=(height, width), counts=counts)
+        except ValidationError as error:
+            raise InputError(f"{what}: mask: {describe(error)}") from None
     if not isinstance(counts, list) or not all(type(v) is int and v >= 0 for v in counts):
         raise InputError(f"{what}: mask: counts are neither text nor numbers of pixels")
     if sum(counts) != height * width:

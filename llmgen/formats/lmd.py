@@ -12,6 +12,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from llmgen.artifacts import Instance, Kind, Layout, Record, Reply
+from llmgen.artifacts.foreign_prompts import holds_boxes, plain_id
 from llmgen.errors import InputError, LlmgenError
 from llmgen.formats.collected import Collected, as_list, record_id_of, texts
 from llmgen.llm.english.grammar import read_phrase
@@ -30,6 +31,13 @@ from llmgen.llm.replies.layout_reply import (
 )
 from llmgen.llm.replies.lmd_boxes import LMD_CANVAS_PX
 from llmgen.llm.replies.raw_objects import listed
+
+_FIELDS = frozenset(
+    ("prompt", "objects", "background_prompt", "negative_prompt", "index", "id", "type", "width", "height")
+    + ("queries", "ground_truth")
+)
+"""What LMD's layouts and prompts have."""
+_BACKGROUND = "background prompt"
 
 
 @dataclass(frozen=True)
@@ -63,11 +71,12 @@ def read_lmd(value: Any, name: str, prompts: Any = None) -> tuple[Collected, Kin
         return found, "layouts"
     if prompts is not None:
         raise InputError(f"{name}: --prompts orders a cache {{prompt: [reply, ...]}}; this file has its own order")
-    if isinstance(value, list) and any(_holds_layout(entry) for entry in value):
-        _read_layouts(value, found)
+    if is_layouts(value):
+        _read_layouts(value if isinstance(value, list) else [value], found)
         return found, "layouts"
     for position, asked in enumerate(_asked(value, name), start=1):
         _keep(found, "prompts", asked, position)
+    found.unused.update(key for entry in value if isinstance(entry, dict) for key in set(entry) - _FIELDS)
     return found, "prompts"
 
 
@@ -76,6 +85,21 @@ def is_cache(value: Any) -> bool:
     return isinstance(value, dict) and bool(value) and all(
         isinstance(v, str) or (isinstance(v, list) and texts(v)) for v in value.values()
     )  # fmt: skip
+
+
+def is_cache_of_replies(value: Any) -> bool:
+    """Whether a JSON value is surely LMD's cache, and not an object that happens to hold texts."""
+    return is_cache(value) and any(_BACKGROUND in str(reply).casefold() for v in value.values() for reply in as_list(v))
+
+
+def is_layouts(value: Any) -> bool:
+    """Whether a JSON value is a list of LMD's layouts, or of layouts of another program: prompts with boxes in any field."""
+    entries = value if isinstance(value, list) else [value] if isinstance(value, dict) and "prompt" in value else []
+    return any(
+        isinstance(entry, dict)
+        and ("objects" in entry or ("prompt" in entry and any(map(holds_boxes, entry.values()))))
+        for entry in entries
+    )
 
 
 def layout_of_raw(raw: RawLayout, remark: Remark) -> Layout:
@@ -200,7 +224,7 @@ def _asked(value: Any, name: str) -> list[_Asked]:
             entry = {"prompt": entry}
         if not isinstance(entry, dict) or not isinstance(entry.get("prompt"), str):
             raise InputError(f"{name}: the entry at position {position + 1} is no prompt")
-        id_, type_ = entry.get("id"), entry.get("type")
+        id_, type_ = plain_id(entry.get("id")), entry.get("type")
         found.append(
             _Asked(
                 record_id_of(id_) or f"{position:03d}",
@@ -256,12 +280,12 @@ def read_lmd_file(source: Path | str, prompts: Path | None) -> tuple[Collected, 
     Raises:
         InputError: If it cannot be read.
     """
-    from llmgen.artifacts.io import parse_json, read_bytes
+    from llmgen.artifacts.io import parse_entries, read_bytes
 
     name, base, data = read_bytes(source)
     order = None
     if prompts is not None:
         order_name, _, order_data = read_bytes(prompts)
-        order = parse_json(order_data, order_name)
-    found, kind = read_lmd(parse_json(data, name), name, order)
+        order = parse_entries(order_data, order_name)
+    found, kind = read_lmd(parse_entries(data, name), name, order)
     return found, kind, base

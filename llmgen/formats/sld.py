@@ -188,8 +188,8 @@ def _picture(stem: Any, base: Path, images_from: Path | None) -> ImageRef:
     for relative in (folder + name for folder in folders for name in names):
         try:
             here = (store.root / relative).is_file()
-        except (OSError, ValueError):  # a name too long, or with a NUL
-            raise InputError(f"input_fname {stem[:60]!r} is no file name") from None
+        except (OSError, ValueError) as error:  # a name too long or with a NUL, a closed folder
+            raise InputError(f"input_fname {stem[:60]!r} cannot be a picture: {str(error)[:40]}") from None
         if here:
             return store.refer(relative)
     where = str(images_from) if images_from is not None else f"{base / 'src_image'} or {base}"

@@ -2,7 +2,9 @@
 
 import base64
 import io
+import re
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Final
 
 from PIL import Image
@@ -39,6 +41,17 @@ class Picture:
     height: int
     url: str | None
     problem: str | None = None
+
+
+def without_folder(text: str, root: Path) -> str:
+    """A message without the folder it speaks of: the page is passed on, and where it was made is nobody's business.
+
+    Args:
+        text: For example `image 'images/a.png' is missing in /home/me/run; restore it`.
+        root: The folder, which may be `.` and so must stand alone in the text.
+    """
+    names = "|".join(re.escape(str(name)) for name in (root.absolute(), root))
+    return re.sub(rf"(?<![\w./\\-])(?:{names})(?![\w/\\-]|\.\w)", "the artifact's folder", text)
 
 
 def longest_side(count: int) -> int:
@@ -80,8 +93,7 @@ class Pictures:
         try:
             image = self._store.load(ref)
         except InputError as error:
-            # The page is passed on; where it was made is nobody's business.
-            problem = str(error).replace(str(self._store.root), "the artifact's folder")
+            problem = without_folder(str(error), self._store.root)
             picture = Picture(key, ref.width, ref.height, None, problem)
         else:
             image.thumbnail((self._max_side, self._max_side), Image.Resampling.LANCZOS)

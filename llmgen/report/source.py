@@ -1,13 +1,19 @@
 """Where a report's records come from: a run folder or one artifact."""
 
+import logging
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from llmgen.artifacts import Kind, Manifest, Stage
+from llmgen.artifacts import ImageRef, Kind, Manifest, Stage
 from llmgen.artifacts.io import ReadArtifact, read_manifest, read_records
+from llmgen.engine.journal import image_refs
 from llmgen.errors import InputError
+from llmgen.vision.images import ImageStore
 
+logger = logging.getLogger(__name__)
+
+_MOST_NAMED: Final = 5
 #: Kinds of artifacts, the one that knows most first.
 _KINDS: Final[tuple[Kind, ...]] = (
     "scores",
@@ -53,6 +59,7 @@ def read_source(source: Path) -> Source:
     manifest = read_manifest(beside) if beside.is_file() else None
     path = _last_artifact(source, manifest) if folder else source
     artifact = read_records(path)
+    _say_missing(artifact)
     fallback = source.resolve().name if folder else source.stem
     output = source / "report.html" if folder else source.with_suffix(".html")
     name = manifest.name if manifest else fallback
@@ -60,6 +67,34 @@ def read_source(source: Path) -> Source:
     if folder and manifest is not None:
         finished = finished and path.name not in _files(manifest)[:-1]
     return Source(artifact, manifest, name, finished, output)
+
+
+def _say_missing(artifact: ReadArtifact) -> None:
+    """Name the pictures that the page will only tell of; most often the artifact was copied without its `images`."""
+    store = ImageStore(artifact.base)
+    missing = list(
+        dict.fromkeys(
+            ref.path for record in artifact.records for ref in image_refs(record) if not _is_there(store, ref)
+        )
+    )
+    if missing:
+        more = f" and {len(missing) - _MOST_NAMED} more" if len(missing) > _MOST_NAMED else ""
+        shown = ", ".join(repr(path if len(path) <= 80 else path[:77] + "...") for path in missing[:_MOST_NAMED])
+        logger.warning(
+            "%s: %d pictures are missing: %s%s; copy them beside it, the report has their places only",
+            artifact.name,
+            len(missing),
+            shown,
+            more,
+        )
+
+
+def _is_there(store: ImageStore, ref: ImageRef) -> bool:
+    try:
+        store.path(ref.path)
+    except InputError:
+        return False
+    return True
 
 
 def _last_artifact(folder: Path, manifest: Manifest | None) -> Path:

@@ -2,10 +2,14 @@
 
 import hashlib
 import io
+import logging
+import struct
 import warnings
 from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
+from typing import Final
 
+import numpy as np
 from PIL import Image, UnidentifiedImageError
 from PIL.PngImagePlugin import PngInfo
 from pydantic import ValidationError
@@ -15,10 +19,23 @@ from llmgen.artifacts.complaints import describe
 from llmgen.artifacts.files import write_atomic
 from llmgen.errors import InputError, OutputError
 
+logger = logging.getLogger(__name__)
+
 #: Largest picture that is decoded: 64 megapixels take 192 MB as RGB.
 MAX_PIXELS = 64_000_000
 MAX_FILE_BYTES = 256 * 2**20
 FORMATS = ("PNG", "JPEG", "WEBP")
+_ORIENTATION: Final = 0x0112
+#: What brings a picture upright whose EXIF says that it was taken so.
+_UPRIGHT: Final = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
 
 
 class ImageStore:
@@ -39,13 +56,18 @@ class ImageStore:
         """Where a picture lies.
 
         Raises:
-            InputError: If it is outside the root (a symbolic link, say), or missing.
+            InputError: If it is outside the root (a symbolic link, say), missing, or cannot be reached.
         """
-        path = (self.root / relative).resolve()
-        if not path.is_relative_to(self.root.resolve()):
+        try:
+            path = (self.root / relative).resolve()
+            inside, there = path.is_relative_to(self.root.resolve()), path.is_file()
+        except (OSError, RuntimeError, ValueError) as error:  # a name too long, a loop of links, a closed folder, a NUL
+            reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+            raise InputError(f"image {_short(relative)} cannot be reached: {_short(reason)[1:-1]}") from error
+        if not inside:
             raise InputError(f"image {relative!r} leads out of {self.root}; copy the picture into that folder")
-        if not path.is_file():
-            raise InputError(f"image {relative!r} is missing in {self.root}; restore it or make it again")
+        if not there:
+            raise InputError(f"image {_short(relative)} is missing in {self.root}; restore it or make it again")
         return path
 
     def read(self, ref: ImageRef) -> bytes:
@@ -130,9 +152,20 @@ class ImageStore:
         sha256 = hashlib.sha256(data).hexdigest()
         relative = self.folder / f"{stem}-{sha256[:8]}{suffix}"
         path = self.root / relative
-        if not (path.is_file() and path.read_bytes() == data):
+        if not _holds(path, data):
             write_atomic(path, data)
         return ImageRef(path=relative.as_posix(), sha256=sha256, width=size[0], height=size[1])
+
+
+def _holds(path: Path, data: bytes) -> bool:
+    try:
+        return path.is_file() and path.read_bytes() == data
+    except OSError:
+        return False
+
+
+def _short(text: str) -> str:
+    return repr(text if len(text) <= 80 else text[:77] + "...")
 
 
 def encode_png(image: Image.Image, text: Mapping[str, str] | None = None) -> bytes:
@@ -152,7 +185,10 @@ def encode_png(image: Image.Image, text: Mapping[str, str] | None = None) -> byt
 
 
 def decode(data: bytes, name: str) -> Image.Image:
-    """A picture as RGB, its size checked before its pixels are decoded.
+    """A picture as RGB and upright, its size checked before its pixels are decoded.
+
+    Sixteen bits become eight, palettes and CMYK their colours, what is transparent its own colour. A picture whose EXIF says that the
+    camera was turned is turned back. Of several frames the first counts, and a line says so.
 
     Args:
         data: PNG, JPEG or WebP.
@@ -163,18 +199,43 @@ def decode(data: bytes, name: str) -> Image.Image:
     """
     try:
         with warnings.catch_warnings():
-            # Pillow warns at its own bound, which is above ours.
-            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+            # Pillow warns at its own bound, which is above ours, of palettes with transparency, and of broken EXIF.
+            warnings.simplefilter("ignore")
             image = Image.open(io.BytesIO(data), formats=FORMATS)
-        if image.width * image.height > MAX_PIXELS:
-            raise InputError(
-                f"image {name!r} has {image.width}x{image.height} pixels, more than {MAX_PIXELS // 10**6} million; "
-                "make it smaller"
-            )
-        return image.convert("RGB")
+            if image.width * image.height > MAX_PIXELS:
+                raise InputError(
+                    f"image {name!r} has {image.width}x{image.height} pixels, more than {MAX_PIXELS // 10**6} million; "
+                    "make it smaller"
+                )
+            frames = int(getattr(image, "n_frames", 1))
+            if frames > 1:
+                logger.warning("image %r holds %d pictures; only the first is used", name, frames)
+            return _upright(_eight_bits(image), _orientation(image))
     except Image.DecompressionBombError as error:
         raise InputError(f"image {name!r} would decompress to too many pixels; make it smaller") from error
     except UnidentifiedImageError as error:
         raise InputError(f"image {name!r} is not a picture (PNG, JPEG or WebP)") from error
-    except (OSError, SyntaxError, ValueError) as error:
-        raise InputError(f"image {name!r} is broken: {error}; replace it") from error
+    except (OSError, SyntaxError, ValueError, EOFError, struct.error, IndexError) as error:
+        raise InputError(f"image {name!r} is broken: {_short(str(error))[1:-1]}; replace it") from error
+
+
+def _eight_bits(image: Image.Image) -> Image.Image:
+    """RGB; Pillow would cut grey of sixteen bits off at 255."""
+    if image.mode.startswith("I"):
+        grey = np.clip(np.asarray(image).astype(np.int64), 0, 65535)
+        return Image.fromarray(((grey * 255 + 32767) // 65535).astype(np.uint8)).convert("RGB")
+    return image.convert("RGB")
+
+
+def _orientation(image: Image.Image) -> int:
+    """How the camera was held, 1 for upright; what cannot be read is upright."""
+    try:
+        found = image.getexif().get(_ORIENTATION, 1)
+    except (OSError, SyntaxError, ValueError, KeyError, TypeError, IndexError, struct.error):
+        return 1
+    return found if isinstance(found, int) else 1
+
+
+def _upright(image: Image.Image, orientation: int) -> Image.Image:
+    turn = _UPRIGHT.get(orientation)
+    return image if turn is None else image.transpose(turn)

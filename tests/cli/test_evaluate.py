@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from llmgen.artifacts import Detection, Instance, Layout, Mask, Record
+from llmgen.artifacts import Detection, Instance, Layout, Record
 from llmgen.artifacts.io import record_line
 from llmgen.cli import main
 from llmgen.vision.images import ImageStore
@@ -80,11 +80,14 @@ def test_a_pipe_of_records(evaluate, method, metrics):
 
 
 def test_a_broken_mask_fails_its_record_and_no_other(evaluate):
-    stdin = lines(encode_mask(box_mask(BOX, 40, 40)), Mask(size=(40, 40), counts="5"), None)
-    code, out, err = evaluate("pim", stdin=stdin)
+    mask = encode_mask(box_mask(BOX, 40, 40))
+    good, broken, none = lines(mask, mask, None).splitlines()
+    value = json.loads(broken)
+    value["detections"][0]["mask"]["counts"] = "5"
+    code, out, err = evaluate("pim", stdin="\n".join((good, json.dumps(value), none)))
     scored = [json.loads(line) for line in out.splitlines()]
     assert code == 6 and [("error" in one) for one in scored] == [False, True, True]
-    assert "run lengths" in scored[1]["error"]["message"] and "--masks" in scored[2]["error"]["message"]
+    assert "the run lengths leave" in scored[1]["error"]["message"] and "--masks" in scored[2]["error"]["message"]
     assert "2 of 3 records failed" in err
 
 

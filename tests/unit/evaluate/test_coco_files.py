@@ -113,10 +113,18 @@ BROKEN = {
     "polygon of one point": {"segmentation": [[1.0, 2.0]]},
     "segmentation is a text": {"segmentation": "mask"},
     "box of three": {"bbox": [1, 2, 3]},
-    "box not finite": {"bbox": [1, 2, 3, float("inf")]},
-    "box inverted": {"bbox": [1, 2, -3, 4]},
+    "box of texts": {"bbox": ["1", "2", "3", "4"]},
+    "box beyond all pictures": {"bbox": [1e30, 2, 3, 4]},
+    "integer of 400 digits": {"bbox": [10**400, 2, 3, 4]},
     "no score": {"score": None},
-    "class unknown": {"category_id": 9},
+    "score not finite": {"score": float("nan")},
+    "polygon far beyond the picture": {"segmentation": [[10, 10, 5000, 10, 5000, 30, 10, 30]]},
+    "polygon without end": {"segmentation": [[10, 10, float("inf"), 10, 30, 30]]},
+    "outline longer than any shape": {"segmentation": [[0, 0, 59, 39, 0, 39, 59, 0] * 400]},
+    "more polygons than anything has": {"segmentation": [[0, 0, 1, 0, 1, 1]] * 5001},
+    "flat polygon": {"segmentation": list(SQUARE)},
+    "polygon of two points beside a good one": {"segmentation": [list(SQUARE), [1.0, 2.0, 3.0, 4.0]]},
+    "size of RLE beyond all pictures": {"segmentation": {"size": [10**6, 10**6], "counts": [10**12]}},
 }
 
 
@@ -149,10 +157,13 @@ def test_results_of_other_images_are_told(tmp_path: Path) -> None:
     [
         ([], "COCO annotations are a JSON object"),
         ({"images": []}, "no list 'annotations'"),
-        ({**dataset(), "images": [{"id": "3"}]}, "whole numbers"),
+        ({**dataset(), "images": [{"id": [3]}]}, "every entry of `images` needs an `id`"),
+        ({**dataset(), "images": [{"width": 3, "height": 4}]}, "every entry of `images` needs an `id`"),
+        ({**dataset(), "images": [{"id": 3}, {"id": "3"}]}, "two images have the same id"),
         ({**dataset(), "images": []}, "no images"),
         ({**dataset(), "images": dataset()["images"] * 2}, "same id"),
-        ({**dataset(), "categories": [{"id": 1}]}, "needs an `id` and a `name`"),
+        ({**dataset(), "categories": [{"name": "cat"}]}, "every entry of `categories` needs an `id`"),
+        ({**dataset(), "categories": [{"id": 1, "name": "a"}, {"id": 1.0, "name": "b"}]}, "two categories have"),
     ],
 )
 def test_other_files_are_no_annotations(tmp_path: Path, value: Any, reason: str) -> None:

@@ -3,6 +3,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from pydantic import ValidationError
 
 from llmgen.artifacts import Detection, ImageRef, Instance, Layout, Mask, Record
 from llmgen.artifacts.statistics import bootstrap
@@ -184,14 +185,24 @@ def test_a_mask_is_asked_for_its_own_points_unless_strict() -> None:
     ("bad", "reason"),
     [
         (None, "no mask; run `llmgen detect --masks`"),
-        (Mask(size=(SIDE, SIDE), counts="zzz"), "run lengths"),
-        (Mask(size=(SIDE, SIDE), counts=""), "run lengths"),
         (encode_mask(mask(LEFT, 64)), "is 64x64, the picture 40x40"),
     ],
 )
-def test_a_broken_mask_fails_with_a_reason(evaluate: PimEvaluate, bad: Mask | None, reason: str) -> None:
+def test_a_mask_that_is_not_there_or_does_not_fit_fails_with_a_reason(
+    evaluate: PimEvaluate, bad: Mask | None, reason: str
+) -> None:
+    # Where there is no picture, the plan's size counts.
+    bare = record().grown(image=None, detections=(found("red ball #1", LEFT, bad),))
     with pytest.raises(InputError, match=reason):
-        evaluate([record(found("red ball #1", LEFT, bad))])
+        evaluate([bare])
+
+
+def test_a_mask_decodes_and_fits_its_picture_or_there_is_no_record() -> None:
+    for counts in ("zzz", "", "1"):
+        with pytest.raises(ValidationError, match="run lengths"):
+            Mask(size=(SIDE, SIDE), counts=counts)
+    with pytest.raises(ValidationError, match="is 64x64, the picture 40x40"):
+        record(found("red ball #1", LEFT, encode_mask(mask(LEFT, 64))))
 
 
 def test_the_bootstrap_narrows_with_more_pictures() -> None:

@@ -2,6 +2,7 @@
 
 import json
 import logging
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -186,3 +187,35 @@ def test_other_files_are_not_taken_for_it() -> None:
     assert is_instancediffusion(scene()) and is_instancediffusion([3, scene(BALL)])
     for other in ({"kind": "layouts", "records": []}, ["a"], 3, [], {"annos": 3}, [{"input_fname": "a"}]):
         assert not is_instancediffusion(other)
+
+
+BIG = {"caption": "a ball and a car", "width": 512, "height": 256}
+
+
+@pytest.mark.parametrize(
+    ("ball", "car", "unit"),
+    [
+        ([0.25, 0.5, 0.25, 0.25], [0.75, 0.5, 0.25, 0.5], "fractions"),
+        ([25, 50, 25, 25], [75, 50, 25, 50], "percent"),
+        ([250, 500, 250, 250], [750, 500, 250, 500], "thousandths"),
+    ],
+)
+def test_boxes_and_points_in_another_unit_are_read_in_pixels_and_said(ball: Any, car: Any, unit: str) -> None:
+    point = [ball[0] + ball[2] / 2, ball[1] + ball[3] / 2]
+    value = {**BIG, "annos": [{**BALL, "bbox": ball, "point": point}, {**CAR, "bbox": car}]}
+    found = read_instancediffusion(value, "toys.json")
+    (record,) = found.records
+    assert record.layout is not None and found.warnings == [f"toys: boxes are in {unit} of the picture"]
+    one, other = record.layout.instances
+    assert one.box_xyxy == pytest.approx((128, 128, 256, 192)) and other.box_xyxy == pytest.approx((384, 128, 512, 256))
+    assert one.point_xy == pytest.approx((192, 160))
+
+
+def test_fields_that_nothing_is_made_of_are_said_and_boxes_under_another_name_refused(
+    caplog: pytest.LogCaptureFixture, tmp_path: Path
+) -> None:
+    named = {**BALL, "bbox": None, "box": [4, 8, 16, 12]}
+    found = read_instancediffusion([scene({**BALL, "colour": "red"}, licence="CC0"), scene(named)], "x.json")
+    assert "its box is in 'box'" in found.invalid[0]
+    found.artifact("layouts", tmp_path)
+    assert "x.json: not used: 'licence', 'colour'" in caplog.text

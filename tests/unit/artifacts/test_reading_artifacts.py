@@ -2,10 +2,12 @@ import json
 from pathlib import Path
 
 import pytest
+from pydantic import ValidationError
 
 from llmgen.artifacts import PromptEntry, Record
 from llmgen.artifacts.hashing import record_digest
 from llmgen.artifacts.io import (
+    parse_json,
     pretty_json,
     read_manifest,
     read_records,
@@ -273,3 +275,14 @@ def test_digest_ignores_how_a_record_was_written(tmp_path):
     loose = written(tmp_path, '{"seed": 3, "prompt": "a", "id": "x", "layout": null, "history": []}')
     assert record_digest(read_records(loose).records[0]) == record_digest(Record(id="x", prompt="a", seed=3))
     assert record_digest(Record(id="x", prompt="a", seed=3)) != record_digest(Record(id="x", prompt="a", seed=4))
+
+
+def test_the_field_that_an_object_has_twice_is_named_however_many_it_has() -> None:
+    fields = ", ".join(f'"k{k}": 0' for k in range(20_000))
+    with pytest.raises(InputError, match="has the field 'k19999' twice"):
+        parse_json(f'{{{fields}, "k19999": 1}}'.encode(), "wide.json")
+
+
+def test_half_characters_are_refused_in_every_text_field() -> None:
+    with pytest.raises(ValidationError, match="half of a character"):
+        Record(id="a", prompt="b", type="\ud800")

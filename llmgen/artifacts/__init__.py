@@ -14,10 +14,12 @@ from llmgen.artifacts.record import (
     Provenance,
     Record,
     RecordError,
+    Remark,
     Reply,
-    Score,
     Stage,
 )
+from llmgen.artifacts.sample import Sample
+from llmgen.artifacts.score import Score
 
 __all__ = [
     "REQUIRED_SECTIONS",
@@ -43,7 +45,9 @@ __all__ = [
     "Provenance",
     "Record",
     "RecordError",
+    "Remark",
     "Reply",
+    "Sample",
     "Score",
     "Stage",
     "StageEntry",

@@ -241,7 +241,7 @@ def _entries(value: Any, name: str) -> tuple[list[Any], Kind | None]:
     if value.get("kind") == "manifest" or "stages" in value:
         raise InputError(f"{name}: is a manifest; run it with `llmgen run {name}`")
     if "records" not in value:
-        if "prompt" not in value and "id" not in value:
+        if not {"prompt", "instruction", "id"} & set(value):
             _refuse_object(value, name)
         return [value], None
     kind = value.get("kind")
@@ -341,7 +341,7 @@ def _salvage(values: dict[str, Any], problem: str, kind: Kind | None) -> Record 
             {
                 "kind": own if own in KINDS else kind or "prompts",
                 "id": values.get("id"),
-                "prompt": values.get("prompt"),
+                "prompt": values.get("prompt") or ("" if isinstance(values.get("instruction"), str) else None),
                 "type": values.get("type") if isinstance(values.get("type"), str) else None,
                 "error": RecordError(stage="read", type="InputError", message=problem),
             }

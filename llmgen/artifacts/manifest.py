@@ -6,14 +6,14 @@ from pydantic import Field, model_validator
 
 from llmgen.artifacts.base import SCHEMA_VERSION, ArtifactModel
 from llmgen.artifacts.image import RelativePath
-from llmgen.artifacts.record import Stage
+from llmgen.artifacts.record import Stage, check_prompt
 
 
 class PromptEntry(ArtifactModel):
     """A prompt as a person writes it."""
 
-    prompt: str = Field(min_length=1, max_length=10_000)
-    """What the picture should show."""
+    prompt: str = Field(default="", max_length=10_000)
+    """What the picture should show; may be empty where `instruction` and `source_image` say it."""
     id: str | None = None
     """Names record and pictures; the position (`0001`) by default."""
     seed: int | None = Field(default=None, ge=0, lt=2**63)
@@ -24,6 +24,11 @@ class PromptEntry(ArtifactModel):
     """What should change, or the question."""
     source_image: RelativePath | None = None
     """A picture to start from, relative to the file that names it."""
+
+    @model_validator(mode="after")
+    def _says_something(self) -> Self:
+        check_prompt(self.prompt, self.instruction, self.source_image)
+        return self
 
 
 class StageEntry(ArtifactModel):

@@ -113,6 +113,8 @@ class Owlv2Detect:
         known = next((reply for reply in record.replies if reply.call == "parse"), None)
         if known is not None:  # A prompt that was taken apart once, here or elsewhere, is not taken apart again.
             return demands_of_parsed_prompt(read_parse_reply(known.text)), ()
+        if not record.prompt.strip():
+            raise InputError(f"record {record.id!r} has neither layout nor prompt that says what to look for")
         if record.prompt not in self._parsed:
             parsed, reply = self.context.planner.parse(record.prompt)
             self._parsed[record.prompt] = demands_of_parsed_prompt(parsed), reply

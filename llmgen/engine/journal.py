@@ -127,4 +127,4 @@ def image_refs(record: Record) -> list[ImageRef]:
         refs.append(entry.image)
         if entry.region is not None:
             refs.append(entry.region)
-    return refs
+    return [*refs, *(sample.image for sample in record.samples)]

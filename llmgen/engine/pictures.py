@@ -68,6 +68,7 @@ def bring(record: Record, source: ImageStore, target: ImageStore) -> Record:
     return record.grown(
         image=moved(record.image) if record.image is not None else None,
         history=history,
+        samples=tuple(sample.model_copy(update={"image": moved(sample.image)}) for sample in record.samples),
         source_image=_moved_source(record.source_image, source, target) if record.source_image else None,
     )
 

@@ -5,12 +5,12 @@ from typing import Literal
 from pydantic import Field
 
 from llmgen.diffusion.prompts import OVERALL_NEGATIVE
-from llmgen.engine.stage import StageConfig
+from llmgen.engine.samples import SampledConfig
 
 OBJECT_NEGATIVE = f"{OVERALL_NEGATIVE}, two, many, group, occlusion, occluded, side, border, collate"
 
 
-class LayoutGenerateConfig(StageConfig):
+class LayoutGenerateConfig(SampledConfig):
     """Settings of `generate lmd`."""
 
     num_inference_steps: int = Field(default=50, ge=1, le=1000)

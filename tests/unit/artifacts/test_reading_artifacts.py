@@ -93,7 +93,7 @@ REFUSED = {
     "nested": ("[" * 100_000 + "]" * 100_000, "nested too deeply"),
     "huge integer": ("[" + "9" * 10_000 + "]", "not JSON that can be read"),
     "blank prompt": ('["  "]', "the prompt is empty"),
-    "no prompt": ('[{"id": "a"}]', "/prompt: Field required"),
+    "no prompt": ('[{"id": "a"}]', "the prompt is empty; give one, or an `instruction` and the `source_image`"),
     "prompt of another type": ('[{"prompt": 3}]', "/prompt"),
     "misspelt": ('[{"prompt": "a", "sed": 3}]', "did you mean 'seed'"),
     "bad id": ('[{"prompt": "a", "id": "../../etc"}]', "/id"),

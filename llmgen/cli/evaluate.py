@@ -159,6 +159,11 @@ def show_summary(summary: dict[str, Any]) -> None:
     measures = {name: summary["overall"][name] for name in names if name in summary["overall"]}
     if measures:
         out.note(", ".join(f"{name} {number(value)}" for name, value in measures.items()))
+    samples = summary.get("samples")
+    if samples:
+        means = {name: {"accuracy": samples[name]["value"], "ci95": samples[name]["ci95"]} for name in ("mean", "best")}
+        values = ", ".join(f"{name} {share(value)}" for name, value in means.items())
+        out.note(f"of all {samples['pictures']} pictures of {samples['n']} records: {values}")
     change = summary.get("change")
     if change:
         out.note(f"fixed {change['fixed']}, broken {change['broken']} (McNemar p = {change['p_value']:.3g})")
@@ -170,4 +175,6 @@ def show_scores(records: "list[Record]") -> None:
 
     for line in score_lines(records):
         interval = f" [{line.ci95[0]:.2f}, {line.ci95[1]:.2f}]" if line.ci95 else ""
-        out.note(f"score {line.metric} of {line.of} by {line.by}: {line.mean:.3f}{interval} (n = {line.n})")
+        unit = "" if line.unit == "share" else f" {line.unit}"
+        best = "" if line.best is None else f"; the best picture of each {line.best:.3f}"
+        out.note(f"score {line.metric} of {line.of} by {line.by}: {line.mean:.3f}{unit}{interval} (n = {line.n}){best}")

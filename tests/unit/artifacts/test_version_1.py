@@ -21,7 +21,9 @@ def old_records(name):
 
 
 def test_there_is_one_of_each_kind():
-    assert {json.loads((FOLDER / name).read_text())["kind"] for name in ARTIFACTS if name.endswith(".json")} == set(KINDS)
+    assert {json.loads((FOLDER / name).read_text())["kind"] for name in ARTIFACTS if name.endswith(".json")} == set(
+        KINDS
+    )
 
 
 @pytest.mark.parametrize("name", ARTIFACTS)

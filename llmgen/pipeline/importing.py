@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from llmgen.artifacts import Kind, Record
-from llmgen.artifacts.files import check_writable, write_atomic
-from llmgen.artifacts.io import parse_json, read_bytes, record_line, write_artifact
+from llmgen.artifacts.files import check_writable
+from llmgen.artifacts.io import parse_json, read_bytes, write_artifact
 from llmgen.engine.local import Progress
 from llmgen.engine.pictures import picture_store
 from llmgen.errors import InputError
@@ -89,8 +89,5 @@ def import_foreign(request: Import) -> ImportResult:
     if request.seed is not None:
         records = tuple(record.grown(seed=request.seed) for record in records)
     if request.output is not None:
-        if request.output.suffix == ".jsonl":
-            write_atomic(request.output, "".join(map(record_line, records)).encode())
-        else:
-            write_artifact(request.output, kind, records)
+        write_artifact(request.output, kind, records)
     return ImportResult(kind, records, read.dropped, tuple(found.notes))

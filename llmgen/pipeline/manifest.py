@@ -17,13 +17,12 @@ from llmgen.artifacts.io import (
     write_artifact,
 )
 from llmgen.engine.context import StageContext
-from llmgen.engine.journal import Journal, journal_path
 from llmgen.engine.local import Progress, StageResult, run_stage
 from llmgen.engine.lock import locked
 from llmgen.errors import InputError, OutputError
 from llmgen.formats.foreign import read_any
 from llmgen.pipeline.options import DEFAULT_PRESET, RunOptions
-from llmgen.pipeline.single import brought, plan_of
+from llmgen.pipeline.single import brought, open_journal, plan_of
 from llmgen.registry import resolve
 from llmgen.vision.images import ImageStore
 
@@ -157,9 +156,7 @@ def _run_steps(
     outcomes = []
     for step in ready.steps:
         path = folder / step.file
-        journal = Journal(journal_path(path))
-        if force:
-            journal.discard()
+        journal = open_journal(path, context, step.method_class, step.config, goes_on=True, anew=force)
         result = run_stage(
             records,
             method_class=step.method_class,

@@ -6,10 +6,11 @@ from pathlib import Path
 from typing import Any
 
 from llmgen.artifacts import Record, RecordError
-from llmgen.artifacts.files import check_writable, write_atomic
-from llmgen.artifacts.io import ReadArtifact, record_line, write_artifact
+from llmgen.artifacts.files import check_writable
+from llmgen.artifacts.io import ReadArtifact, write_artifact
 from llmgen.engine.context import StageContext
-from llmgen.engine.journal import Journal, journal_path
+from llmgen.engine.fingerprint import run_settings
+from llmgen.engine.journal import Journal, journal_path, lock_path, old_journal_path
 from llmgen.engine.local import Progress, StageResult, run_stage
 from llmgen.engine.lock import locked
 from llmgen.engine.pictures import bring, picture_store
@@ -135,16 +136,38 @@ def run_single(
 
     if request.output is None:
         return SingleResult(work(None), ready.method, read.dropped)
-    with locked(journal_path(request.output).with_suffix(".lock"), str(request.output)):
-        journal = Journal(journal_path(request.output))
-        if request.force:
-            journal.discard()
+    with locked(lock_path(request.output), str(request.output)):
+        journal = open_journal(
+            request.output,
+            ready.context,
+            ready.method_class,
+            ready.config,
+            goes_on=request.resume,
+            anew=request.force,
+        )
         result = work(journal)
-        if request.output.suffix == ".jsonl":
-            write_atomic(request.output, "".join(map(record_line, result.records)).encode())
-        else:
-            write_artifact(request.output, result.makes, result.records)
+        write_artifact(request.output, result.makes, result.records)
     return SingleResult(result, ready.method, read.dropped)
+
+
+def open_journal(
+    output: Path, context: StageContext, method_class: Any, config: Any, *, goes_on: bool, anew: bool
+) -> Journal:
+    """The journal of an output.
+
+    Args:
+        output: The file.
+        context: How the stage is run.
+        method_class: Its method.
+        config: The method's settings.
+        goes_on: Whether somebody asked to complete what is there; else what was begun otherwise is forgotten.
+        anew: Forget what is there in any case.
+
+    Raises:
+        OutputError: If it is to go on and was begun with other settings.
+    """
+    settings, old = run_settings(context, method_class, config), old_journal_path(output)
+    return Journal(journal_path(output), settings, old=old, otherwise="refuse" if goes_on else "forget", anew=anew)
 
 
 def refuse_existing(output: Path | None, resume: bool, force: bool) -> None:

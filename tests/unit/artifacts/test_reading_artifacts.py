@@ -13,7 +13,7 @@ from llmgen.artifacts.io import (
     records_from_prompts,
     write_artifact,
 )
-from llmgen.errors import InputError
+from llmgen.errors import InputError, OutputError
 
 LAYOUT = {"width": 16, "height": 16, "background_prompt": "a meadow"}
 
@@ -265,3 +265,24 @@ def test_digest_ignores_how_a_record_was_written(tmp_path):
     loose = written(tmp_path, '{"seed": 3, "prompt": "a", "id": "x", "layout": null, "history": []}')
     assert record_digest(read_records(loose).records[0]) == record_digest(Record(id="x", prompt="a", seed=3))
     assert record_digest(Record(id="x", prompt="a", seed=3)) != record_digest(Record(id="x", prompt="a", seed=4))
+
+
+@pytest.mark.parametrize("name", ["a.json", "a.jsonl"])
+def test_nothing_is_written_that_no_stage_would_read(tmp_path, monkeypatch, name):
+    monkeypatch.setattr("llmgen.artifacts.io.MAX_INPUT_BYTES", 2**20)
+    records = [Record(id=f"r{i}", prompt="x" * 9000) for i in range(120)]
+    with pytest.raises(OutputError, match="no stage reads more than 1; split the input"):
+        write_artifact(tmp_path / name, "prompts", records)
+    assert not list(tmp_path.iterdir())
+    write_artifact(tmp_path / name, "prompts", records[:9])
+    assert len(read_records(tmp_path / name).records) == 9
+
+
+def test_an_instruction_and_a_picture_stand_for_a_prompt(tmp_path):
+    question = {"instruction": "What if it rains?", "source_image": "a.png"}
+    for form in (question, [question], {"kind": "prompts", "records": [{"prompt": "", **question}]}):
+        (record,) = read_records(written(tmp_path, form)).records
+        assert (record.prompt, record.instruction, record.error) == ("", "What if it rains?", None)
+    for lacking in ("instruction", "source_image"):
+        with pytest.raises(InputError, match="the prompt is empty"):
+            read_records(written(tmp_path, [{**question, lacking: None}]))

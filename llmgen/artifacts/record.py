@@ -15,6 +15,15 @@ from llmgen.artifacts.score import Score
 Kind = Literal["prompts", "layouts", "images", "detections", "corrections", "refinements", "scores"]
 Stage = Literal["layout", "generate", "detect", "correct", "refine", "evaluate"]
 
+#: Stage to the kind of artifact that it leaves.
+MAKES: dict[Stage, Kind] = {
+    "layout": "layouts",
+    "generate": "images",
+    "detect": "detections",
+    "correct": "corrections",
+    "refine": "refinements",
+    "evaluate": "scores",
+}
 #: Sections that every record of a kind has (records with `error` excepted).
 REQUIRED_SECTIONS: dict[str, tuple[str, ...]] = {
     "prompts": (),

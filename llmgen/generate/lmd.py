@@ -87,7 +87,7 @@ class LayoutGenerate:
         self._text = context.models.text("layout_to_image")
         self._segmenter = context.models.segmenter()
         self._levels = make_levels(self._pipe.scheduler, config.num_inference_steps)
-        self._layers = guidance_layers(self._pipe.unet)
+        self._layers = guidance_layers(self._pipe.unet, config.attention_grid)
         steps = self._levels.steps
         self._grounded, self._frozen = int(config.grounding_fraction * steps), int(config.frozen_fraction * steps)
         # The reference's 4, 3, 2, 1 updates share the first 60 % of the steps; another share stretches them.

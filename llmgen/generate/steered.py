@@ -8,6 +8,7 @@ from PIL import Image
 from pydantic import Field
 
 from llmgen.artifacts import Kind, ModelUse, Record, Stage
+from llmgen.diffusion.attention import ATTENTION_GRID
 from llmgen.diffusion.failures import as_model_errors, check_finite
 from llmgen.diffusion.guidance import GuidedPhrase
 from llmgen.diffusion.latents import decode_latents, latent_factor, make_noise, sides_multiple
@@ -29,6 +30,8 @@ class SteeredConfig(SampledConfig):
     """Denoising steps."""
     guidance_scale: float = Field(default=7.5, ge=0, le=50)
     """Classifier-free guidance; 1 switches it off."""
+    attention_grid: int = Field(default=ATTENTION_GRID, ge=1, le=256)
+    """Longest side of the attention maps that are read, in cells: the finest that the U-Net has up to it."""
     negative_prompt: str = OVERALL_NEGATIVE
     """What no picture should show; the layout's own negative prompt is put in front."""
 

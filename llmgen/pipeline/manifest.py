@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from llmgen.artifacts import Kind, Manifest, PromptEntry, Record, StageEntry
+from llmgen.artifacts import Manifest, PromptEntry, Record
 from llmgen.artifacts.files import check_writable, sweep, write_atomic
 from llmgen.artifacts.io import (
     ReadArtifact,
@@ -16,6 +16,7 @@ from llmgen.artifacts.io import (
     validate,
     write_artifact,
 )
+from llmgen.artifacts.manifest import PROMPTS, Branch, branches
 from llmgen.engine.context import StageContext
 from llmgen.engine.local import Progress, StageResult, run_stage
 from llmgen.engine.lock import locked
@@ -52,12 +53,13 @@ class ManifestRun:
 
 @dataclass(frozen=True)
 class StageOutcome:
-    """One stage of a run that is over."""
+    """One stage of a run that is over, on one artifact."""
 
     stage: str
     method: str
     path: Path
     result: StageResult
+    branch: Branch
 
 
 @dataclass(frozen=True)
@@ -75,6 +77,14 @@ class RunOutcome:
         """The records as the last stage left them."""
         return self.stages[-1].result.records
 
+    @property
+    def compared(self) -> list[list[StageOutcome]]:
+        """Outcomes of the stages that were given several artifacts, in the order in which those were named."""
+        groups: dict[int, list[StageOutcome]] = {}
+        for outcome in self.stages:
+            groups.setdefault(outcome.branch.place, []).append(outcome)
+        return [group for group in groups.values() if len(group) > 1]
+
 
 @dataclass(frozen=True)
 class _Step:
@@ -82,7 +92,7 @@ class _Step:
     method: str
     config: Any
     given: dict[str, Any]
-    file: str
+    branch: Branch
 
 
 @dataclass(frozen=True)
@@ -106,7 +116,8 @@ def plan_manifest(run: ManifestRun) -> dict[str, Any]:
             {
                 "stage": step.method_class.stage,
                 "method": step.method,
-                "output": step.file,
+                "input": step.branch.source,
+                "output": step.branch.file,
                 "config": step.config.model_dump(mode="json"),
             }
             for step in ready.steps
@@ -151,14 +162,15 @@ def _run_steps(
 ) -> list[StageOutcome]:
     folder, context = ready.folder, ready.context
     records = brought(ready.read, context.images, "read", progress)
-    _claim(folder, _with_prompts(ready.manifest, records), [step.file for step in ready.steps], force)
+    _claim(folder, _with_prompts(ready.manifest, records), [step.branch.file for step in ready.steps], force)
     context.progress, context.remark = progress.message, progress.remark
-    outcomes = []
+    outcomes: list[StageOutcome] = []
+    made = {PROMPTS: records}
     for step in ready.steps:
-        path = folder / step.file
+        path = folder / step.branch.file
         journal = open_journal(path, context, step.method_class, step.config, goes_on=True, anew=force)
         result = run_stage(
-            records,
+            made[step.branch.source],
             method_class=step.method_class,
             config=step.config,
             given=step.given,
@@ -168,9 +180,9 @@ def _run_steps(
             name=str(path),
         )
         write_artifact(path, result.makes, result.records)
-        outcomes.append(StageOutcome(step.method_class.stage, step.method, path, result))
+        outcomes.append(StageOutcome(step.method_class.stage, step.method, path, result, step.branch))
         stage_done(outcomes[-1])
-        records = result.records
+        made[step.branch.name] = result.records
     return outcomes
 
 
@@ -200,8 +212,8 @@ def _resolve(run: ManifestRun) -> _Resolved:
             "seed": options.seed,
             "prompts_path": None,
             "stages": tuple(
-                StageEntry(stage=entry.stage, method=entry.method, config=step.given)
-                for entry, step in zip(manifest.stages, steps, strict=True)
+                entry.model_copy(update={"config": {**entry.config, **(run.given or {}).get(entry.stage, {})}})
+                for entry in manifest.stages
             ),
         }
     )
@@ -213,15 +225,11 @@ def _steps(manifest: Manifest, context: StageContext, overrides: Mapping[str, Ma
     if stray:
         raise InputError(f"--set names the stage {sorted(stray)[0]!r}, which the manifest does not run")
     steps: list[_Step] = []
-    files: list[str] = []
-    for entry in manifest.stages:
+    for branch in branches(manifest.stages):
+        entry = branch.entry
         method_class = resolve(entry.stage, entry.method)
         given = {**entry.config, **overrides.get(entry.stage, {})}
-        config = context.config_for(entry.stage, entry.method, given)
-        makes: Kind = method_class.makes
-        number = sum(f == f"{makes}.json" or f.startswith(f"{makes}-") for f in files) + 1
-        files.append(f"{makes}.json" if number == 1 else f"{makes}-{number}.json")
-        steps.append(_Step(method_class, entry.method, config, given, files[-1]))
+        steps.append(_Step(method_class, entry.method, context.settings_of(method_class, given), given, branch))
     return tuple(steps)
 
 

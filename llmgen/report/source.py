@@ -4,8 +4,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from llmgen.artifacts import Kind, Manifest, Stage
+from llmgen.artifacts import Kind, Manifest
 from llmgen.artifacts.io import ReadArtifact, read_manifest, read_records
+from llmgen.artifacts.manifest import branches
+from llmgen.artifacts.record import MAKES
 from llmgen.errors import InputError
 
 #: Kinds of artifacts, the one that knows most first.
@@ -18,14 +20,6 @@ _KINDS: Final[tuple[Kind, ...]] = (
     "layouts",
     "prompts",
 )
-_MAKES: Final[dict[Stage, Kind]] = {
-    "layout": "layouts",
-    "generate": "images",
-    "detect": "detections",
-    "correct": "corrections",
-    "refine": "refinements",
-    "evaluate": "scores",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +50,7 @@ def read_source(source: Path) -> Source:
     fallback = source.resolve().name if folder else source.stem
     output = source / "report.html" if folder else source.with_suffix(".html")
     name = manifest.name if manifest else fallback
-    finished = manifest is None or artifact.kind == _MAKES[manifest.stages[-1].stage]
+    finished = manifest is None or artifact.kind == MAKES[manifest.stages[-1].stage]
     if folder and manifest is not None:
         finished = finished and path.name not in _files(manifest)[:-1]
     return Source(artifact, manifest, name, finished, output)
@@ -67,7 +61,7 @@ def _last_artifact(folder: Path, manifest: Manifest | None) -> Path:
     if manifest is not None:
         # Detecting may come after refining, so the manifest's order counts; but scores made by hand know more than all of it.
         files = _files(manifest)[::-1]
-        last = _KINDS.index(_MAKES[manifest.stages[-1].stage])
+        last = _KINDS.index(MAKES[manifest.stages[-1].stage])
         beyond = [f"{kind}.json" for kind in _KINDS[:last] if f"{kind}.json" not in files]
         names = [*beyond, *files, *names]
     for name in names:
@@ -78,10 +72,8 @@ def _last_artifact(folder: Path, manifest: Manifest | None) -> Path:
 
 
 def _files(manifest: Manifest) -> list[str]:
-    """The artifacts of a run in the order of its stages; the second of a kind is `scores-2.json`."""
-    kinds = [_MAKES[entry.stage] for entry in manifest.stages]
-    numbers = [kinds[:index].count(kind) + 1 for index, kind in enumerate(kinds)]
-    return [_name(kind, number) for kind, number in zip(kinds, numbers, strict=True)]
+    """The artifacts of a run in the order of its stages."""
+    return [branch.file for branch in branches(manifest.stages)]
 
 
 def _name(kind: Kind, number: int) -> str:

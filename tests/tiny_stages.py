@@ -178,12 +178,10 @@ def methods(stage: str) -> dict[str, str]:
 
 def main() -> int:
     """`llmgen` on the tiny stages."""
-    import llmgen.pipeline.options
     import llmgen.registry
     from llmgen.cli import main
 
     llmgen.registry.methods = methods
-    llmgen.pipeline.options.methods = methods
     return main()
 
 

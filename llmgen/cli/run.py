@@ -123,7 +123,8 @@ def _conclude(outcome: "RunOutcome") -> None:
     records = outcome.records
     done = sum(record.error is None for record in records)
     made = [record for stage in outcome.stages for record in stage.result.records]
-    pictures = {entry.image.path for record in made for entry in (*record.history, *record.samples)}
+    pictures = {entry.image.path for record in made for entry in record.history}
+    pictures |= {sample.image.path for record in made for sample in record.samples}
     files = ", ".join(stage.path.name for stage in outcome.stages)
     seconds = sum(stage.result.seconds for stage in outcome.stages)
     out.note(f"made {done} of {len(records)} records with {len(pictures)} pictures in {seconds:.0f} s")

@@ -94,7 +94,7 @@ def run_stage(
         method_class: A class as in `llmgen.engine.context.StageMethod`.
         config: Its resolved settings.
         given: The settings that somebody gave, for the provenance.
-        context: Preset, device, seed, pictures and models.
+        context: Preset, device, seed, pictures and models; what it is told goes to `progress`, where one is given.
         journal: Finished records of an earlier run, and where to add new ones.
         progress: Told about each finished batch.
         emit: Called with finished records, in the order of the input.
@@ -106,6 +106,8 @@ def run_stage(
         OutputError: If the journal or a picture cannot be written.
     """
     started = time.perf_counter()
+    if progress is not None:
+        context.progress, context.remark = progress.message, progress.remark
     run = _StageRun(method_class, config, given, context, progress or Progress(), journal)
     incoming = [run.prepare(record) for record in records]
     run.check_needs(incoming, name)

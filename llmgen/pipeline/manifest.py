@@ -22,9 +22,9 @@ from llmgen.engine.local import Progress, StageResult, run_stage
 from llmgen.engine.lock import locked
 from llmgen.errors import InputError, OutputError
 from llmgen.formats.foreign import read_any
-from llmgen.pipeline.options import DEFAULT_PRESET, RunOptions
-from llmgen.pipeline.single import brought, open_journal, plan_of
-from llmgen.registry import resolve
+from llmgen.pipeline.incoming import brought
+from llmgen.pipeline.options import DEFAULT_PRESET, Choice, RunOptions, choose
+from llmgen.pipeline.output import open_journal
 from llmgen.vision.images import ImageStore
 
 RESOLVED = "manifest.json"
@@ -88,10 +88,7 @@ class RunOutcome:
 
 @dataclass(frozen=True)
 class _Step:
-    method_class: Any
-    method: str
-    config: Any
-    given: dict[str, Any]
+    choice: Choice
     branch: Branch
 
 
@@ -111,14 +108,14 @@ def plan_manifest(run: ManifestRun) -> dict[str, Any]:
         "manifest": str(run.path),
         "output": str(ready.folder),
         "records": len(ready.read.records),
-        **plan_of(ready.context),
+        **ready.steps[0].choice.plan(),
         "stages": [
             {
-                "stage": step.method_class.stage,
-                "method": step.method,
+                "stage": step.branch.entry.stage,
+                "method": step.choice.method,
                 "input": step.branch.source,
                 "output": step.branch.file,
-                "config": step.config.model_dump(mode="json"),
+                "config": step.choice.config.model_dump(mode="json"),
             }
             for step in ready.steps
         ],
@@ -161,26 +158,26 @@ def _run_steps(
     ready: _Resolved, force: bool, progress: Progress, stage_done: Callable[[StageOutcome], None]
 ) -> list[StageOutcome]:
     folder, context = ready.folder, ready.context
-    records = brought(ready.read, context.images, "read", progress)
+    records = brought(ready.read, context.images, "read", progress.problem)
     _claim(folder, _with_prompts(ready.manifest, records), [step.branch.file for step in ready.steps], force)
-    context.progress, context.remark = progress.message, progress.remark
     outcomes: list[StageOutcome] = []
     made = {PROMPTS: records}
     for step in ready.steps:
         path = folder / step.branch.file
-        journal = open_journal(path, context, step.method_class, step.config, goes_on=True, anew=force)
+        choice = step.choice
+        journal = open_journal(path, choice, goes_on=True, anew=force)
         result = run_stage(
             made[step.branch.source],
-            method_class=step.method_class,
-            config=step.config,
-            given=step.given,
+            method_class=choice.method_class,
+            config=choice.config,
+            given=choice.given,
             context=context,
             journal=journal,
             progress=progress,
             name=str(path),
         )
         write_artifact(path, result.makes, result.records)
-        outcomes.append(StageOutcome(step.method_class.stage, step.method, path, result, step.branch))
+        outcomes.append(StageOutcome(step.branch.entry.stage, choice.method, path, result, step.branch))
         stage_done(outcomes[-1])
         made[step.branch.name] = result.records
     return outcomes
@@ -227,9 +224,8 @@ def _steps(manifest: Manifest, context: StageContext, overrides: Mapping[str, Ma
     steps: list[_Step] = []
     for branch in branches(manifest.stages):
         entry = branch.entry
-        method_class = resolve(entry.stage, entry.method)
         given = {**entry.config, **overrides.get(entry.stage, {})}
-        steps.append(_Step(method_class, entry.method, context.settings_of(method_class, given), given, branch))
+        steps.append(_Step(choose(context, entry.stage, entry.method, given), branch))
     return tuple(steps)
 
 

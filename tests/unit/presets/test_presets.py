@@ -252,4 +252,4 @@ def test_a_class_that_cannot_be_loaded_is_one_error_for_all_records(tmp_path: Pa
     arguments = ["evaluate", "lmd", str(tmp_path / "images.json"), "--judge", "--preset", str(own)]
     assert main([*arguments, "-o", str(tmp_path / "scores.json")]) == 3
     said = capsys.readouterr().err
-    assert said.count(path) == 1 and "record" not in said and not (tmp_path / "scores.json").exists()
+    assert said.count(path) == 1 and "'r0'" not in said and not (tmp_path / "scores.json").exists()

@@ -8,7 +8,16 @@ from llmgen.artifacts import ModelUse, Provenance, Record, Remark
 from llmgen.artifacts.hashing import record_digest
 from llmgen.engine.context import StageContext, StageMethod
 from llmgen.engine.fingerprint import package_versions
-from llmgen.engine.samples import LOOKING, View, check_samples_asked, drawn, looked_at, views_to_draw, views_to_look_at
+from llmgen.engine.samples import (
+    LOOKING,
+    View,
+    calls_of,
+    check_samples_asked,
+    drawn,
+    looked_at,
+    views_to_draw,
+    views_to_look_at,
+)
 from llmgen.engine.stage import StageConfig
 from llmgen.errors import LlmgenError
 
@@ -91,16 +100,16 @@ class MethodCaller:
                 self._method = self._class(self._context, self._config)
             except LlmgenError as error:
                 raise CannotLoad(error) from error
-        grown: list[Record] = []
-        size = max(1, self._context.batch_size)
-        for start in range(0, len(self._views), size):
-            part = [view.record for view in self._views[start : start + size]]
+        grown: dict[int, Record] = {}
+        first_alone = getattr(self._config, "first_alone", True)
+        for places in calls_of(self._views, self._context.batch_size, first_alone=first_alone):
+            part = [self._views[place].record for place in places]
             made = self._method(part)
             if [record.id for record in made] != [record.id for record in part]:
                 raise RuntimeError(f"{self._class.stage} {self._class.name} returned other records than it was given")
-            grown += made
+            grown |= dict(zip(places, made, strict=True))
             self._models += [model for model in self._method.models if model not in self._models]
-        return grown
+        return [grown[place] for place in range(len(self._views))]
 
     def _finished(self, row: int, old: Record, new: Record) -> Record:
         provenance = Provenance(

@@ -6,6 +6,7 @@ A view is called like its record and its sample, for example `three-balls.s1`, a
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 from pydantic import Field
 
@@ -26,6 +27,9 @@ class SampledConfig(StageConfig):
 
     samples: int = Field(default=1, ge=1, le=MOST_SAMPLES)
     """Pictures of each prompt, each with a seed of its own; the first is the one that is drawn alone."""
+    first_alone: ClassVar[bool] = True
+    """Whether the first samples of a batch are drawn in one call and the others in calls of their own, because who shares a call
+    changes the last bits of a picture. False fills the calls, for a method whose samples belong together."""
 
     def own_seeds(self) -> tuple[int, ...] | None:
         """The seeds that a publication draws its samples from, whatever the record's; None to derive them."""
@@ -87,6 +91,20 @@ def views_to_draw(records: Sequence[Record], config: StageConfig) -> list[View]:
             continue
         views += [View(_named(record, index, seed=seed), row, index) for index, seed in enumerate(seeds)]
     return views
+
+
+def calls_of(views: Sequence[View], batch_size: int, *, first_alone: bool = True) -> list[list[int]]:
+    """In which calls of a method its views are worked on: places of the views, call by call.
+
+    Args:
+        views: Of all records of a batch.
+        batch_size: Most views of a call.
+        first_alone: As of `SampledConfig`.
+    """
+    first = [place for place, view in enumerate(views) if not view.sample or not first_alone]
+    others = [place for place in range(len(views)) if place not in set(first)]
+    step = max(1, batch_size)
+    return [part[i : i + step] for part in (first, others) for i in range(0, len(part), step)]
 
 
 def views_to_look_at(records: Sequence[Record], needs: Sequence[str]) -> tuple[list[View], list[str]]:

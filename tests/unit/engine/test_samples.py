@@ -75,7 +75,12 @@ def test_a_call_is_never_larger_than_a_batch(tmp_path, monkeypatch):
         TinyGenerate, "__call__", lambda self, records: sizes.append(len(records)) or call(self, records)
     )
     draw(tmp_path, n=4, samples=4, context={"batch_size": 3})
-    assert sizes == [3, 3, 3, 3, 3, 1]
+    # Three records are a batch: their first pictures as if alone, then the others; then the fourth record.
+    assert sizes == [3, 3, 3, 3, 1, 3]
+    sizes.clear()
+    monkeypatch.setattr(TinyGenerateConfig, "first_alone", False)
+    (record,) = draw(tmp_path, n=1, samples=9, context={"batch_size": 9})
+    assert sizes == [9] and [sample.index for sample in record.samples] == list(range(9))
 
 
 def test_all_samples_are_looked_at_and_scored(tmp_path):

@@ -83,14 +83,31 @@ class Journal:
                 self._read()
             elif old is not None and old.is_file():
                 self._take_over(old)
-        except _BegunOtherwise as error:
+        except _BegunOtherwise:
             if otherwise == "refuse":
-                raise OutputError(str(error)) from None
+                raise
             self._sound_bytes = 0
             self._begin()
 
     def __len__(self) -> int:
         return len(self._entries)
+
+    def compare(self, begun: Mapping[str, Any]) -> None:
+        """Refuse to go on with what was begun in another way.
+
+        Args:
+            begun: Settings by name; those that only one side knows do not matter.
+
+        Raises:
+            OutputError: If a setting differs.
+        """
+        difference = _difference(begun, self._settings) if self._settings is not None else None
+        if difference is not None:
+            name, before, now = difference
+            raise _BegunOtherwise(
+                f"{self.path.parent.parent / self.path.stem} was begun with {name} {_short(before)}, not {_short(now)}; "
+                "go on as it was begun, make it anew with --force, or choose another output with -o"
+            )
 
     def find(self, key: str, images: ImageStore) -> Record | None:
         """The finished record of a key, if its pictures are still there and unchanged.
@@ -161,7 +178,7 @@ class Journal:
                         logger.warning("%s: line %d is damaged; it and what follows is made anew", self.path, number)
                     return
                 if "begun" in value:
-                    self._compare(value["begun"])
+                    self.compare(value["begun"])
                 else:
                     self._entries.update({entry["key"]: entry["record"] for entry in value["records"]})
                     self._seconds += float(value["seconds"])
@@ -170,26 +187,16 @@ class Journal:
     def _take_over(self, old: Path) -> None:
         """Bring an old journal into the new form. One of another stage is left alone: it belongs to another output."""
         batches = list(_old_batches(old))
-        made = next((m for m in map(_made_by, (e["record"] for b in batches for e in b["records"])) if m), {})
+        made = next((m for m in map(made_by, (e["record"] for b in batches for e in b["records"])) if m), {})
         wanted = self._settings or made
         if not batches or any(made.get(name) != wanted.get(name) for name in ("stage", "method")):
             return
-        self._compare(made)
+        self.compare(made)
         for batch in batches:
             self._add(batch["records"], float(batch["seconds"]), str(batch["finished_at"]))
 
-    def _compare(self, begun: Mapping[str, Any]) -> None:
-        """Refuse to go on with what was begun in another way."""
-        difference = _difference(begun, self._settings) if self._settings is not None else None
-        if difference is not None:
-            name, before, now = difference
-            raise _BegunOtherwise(
-                f"{self.path.parent.parent / self.path.stem} was begun with {name} {_short(before)}, not {_short(now)}; "
-                "go on as it was begun, make it anew with --force, or choose another output with -o"
-            )
 
-
-class _BegunOtherwise(Exception):
+class _BegunOtherwise(OutputError):
     """The journal is that of a run with other settings."""
 
 
@@ -230,7 +237,7 @@ def _old_batches(path: Path) -> Iterator[dict[str, Any]]:
             yield batch
 
 
-def _made_by(record: Mapping[str, Any]) -> dict[str, Any] | None:
+def made_by(record: Mapping[str, Any]) -> dict[str, Any] | None:
     """The settings that a finished record tells of itself; None for one that failed."""
     provenance = record.get("provenance")
     if record.get("error") is not None or not isinstance(provenance, list) or not provenance:

@@ -7,11 +7,12 @@ from pathlib import Path
 
 from llmgen.artifacts import Kind, Record
 from llmgen.artifacts.files import check_writable
-from llmgen.artifacts.io import write_artifact
+from llmgen.artifacts.hashing import plain_record
+from llmgen.artifacts.io import read_records, write_artifact
 from llmgen.engine.fingerprint import run_settings
-from llmgen.engine.journal import Journal, journal_path, lock_path, old_journal_path
+from llmgen.engine.journal import Journal, journal_path, lock_path, made_by, old_journal_path
 from llmgen.engine.lock import locked
-from llmgen.errors import OutputError
+from llmgen.errors import InputError, OutputError
 from llmgen.pipeline.options import Choice
 
 
@@ -79,4 +80,10 @@ def open_journal(path: Path, choice: Choice, *, goes_on: bool, anew: bool) -> Jo
     """
     settings = run_settings(choice.context, choice.method_class, choice.config)
     old = old_journal_path(path)
-    return Journal(journal_path(path), settings, old=old, otherwise="refuse" if goes_on else "forget", anew=anew)
+    journal = Journal(journal_path(path), settings, old=old, otherwise="refuse" if goes_on else "forget", anew=anew)
+    if goes_on and not anew and not len(journal) and path.is_file():
+        # The journal is lost, but the records say for themselves how they were made; a file that cannot be read says nothing.
+        with contextlib.suppress(InputError):
+            known = filter(None, (made_by(plain_record(record)) for record in read_records(path).records))
+            journal.compare(next(known, {}))
+    return journal

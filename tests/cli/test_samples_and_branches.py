@@ -43,6 +43,9 @@ def test_going_on_in_another_way_is_refused(llmgen, workplace, other):
     done = llmgen(*command, "--resume", *other)
     assert done.code == 1 and "i.json was begun with" in done.err and "--force" in done.err
     assert done.err.count("error") == 1 and (workplace / "i.json").read_bytes() == before
+    (workplace / ".llmgen/i.json.journal").unlink()
+    assert "i.json was begun with" in llmgen(*command, "--resume", *other).err
+    assert (workplace / "i.json").read_bytes() == before
     assert llmgen(*command, "--force", *other).code == 0
     assert "2 done before" in llmgen(*command, "--resume", *other).err
 

@@ -3,7 +3,8 @@
 ```
 LlmgenError                 1   something failed; the message says what and what to do
 ├─ InputError               3   unreadable or invalid input: JSON, kind, schema, picture, prompt
-│  └─ UnknownNameError      3   a method or preset that does not exist; names its neighbours
+│  ├─ UnknownNameError      3   a method or preset that does not exist; names its neighbours
+│  └─ PresetError           3   a preset that cannot be used; ends a stage, because it is so for every record
 ├─ MissingRequirementError  4   package, weights, key or server missing; the message gives the command to run
 ├─ ModelError               5   out of memory, not-a-number picture, refused or unusable reply
 ├─ OutputError              1   the output exists, or its folder cannot be written
@@ -28,6 +29,10 @@ class InputError(LlmgenError):
 
 class UnknownNameError(InputError):
     """A name that is in no table, with suggestions."""
+
+
+class PresetError(InputError):
+    """A preset that cannot be used, whatever the record."""
 
 
 class MissingRequirementError(LlmgenError):

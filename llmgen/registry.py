@@ -25,13 +25,18 @@ def methods(stage: str) -> dict[str, str]:
     return table
 
 
-def resolve(stage: str, method: str) -> Any:
+def resolve(stage: str, method: str | None = None) -> Any:
     """The class of a method, imported now.
+
+    Args:
+        stage: One of `STAGES`.
+        method: Its name; by default the first of the stage's table.
 
     Raises:
         UnknownNameError: If the stage has no method of that name; the message lists the nearest names.
     """
     table = methods(stage)
+    method = next(iter(table)) if method is None else method
     if method not in table:
         raise unknown(f"{stage} method", method, table)
     module, _, name = table[method].partition(":")

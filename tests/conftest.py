@@ -44,4 +44,3 @@ def tiny_stages(monkeypatch: pytest.MonkeyPatch) -> None:
     import tiny_stages
 
     monkeypatch.setattr("llmgen.registry.methods", tiny_stages.methods)
-    monkeypatch.setattr("llmgen.pipeline.options.methods", tiny_stages.methods)

@@ -26,6 +26,7 @@ from llmgen.artifacts import (
     Score,
     Stage,
 )
+from llmgen.engine.samples import SampledConfig
 from llmgen.engine.stage import StageConfig
 from llmgen.errors import ModelError
 
@@ -46,6 +47,8 @@ class TinyConfig(StageConfig):
     """Nothing; a number to set."""
     label: str = "plain"
     """Nothing; a text to set."""
+    remark: str = ""
+    """What is remarked on every record; `{id}` and `{seed}` are filled in."""
 
 
 class _Tiny:
@@ -71,6 +74,8 @@ class _Tiny:
             if WORK_LOG in os.environ:
                 with Path(os.environ[WORK_LOG]).open("a") as file:
                     file.write(f"{self.stage} {record.id}\n")
+            if self.config.remark:
+                self.context.remark_on(record.id, self.config.remark.format(id=record.id, seed=record.seed))
             grown.append(self.one(record))
         return grown
 
@@ -90,7 +95,18 @@ class TinyLayout(_Tiny):
         return record.grown(layout=Layout(width=16, height=16, background_prompt="a meadow", instances=(thing,)))
 
 
+class TinyGenerateConfig(SampledConfig, TinyConfig):
+    """Settings of the tiny stage that draws."""
+
+    published: bool = False
+    """Whether samples are drawn from the seeds 11, 12 and 13."""
+
+    def own_seeds(self):
+        return (11, 12, 13) if self.published else None
+
+
 class TinyGenerate(_Tiny):
+    Config = TinyGenerateConfig
     stage: ClassVar[Stage] = "generate"
     makes: ClassVar[Kind] = "images"
     needs: ClassVar[tuple[str, ...]] = ()
@@ -162,12 +178,10 @@ def methods(stage: str) -> dict[str, str]:
 
 def main() -> int:
     """`llmgen` on the tiny stages."""
-    import llmgen.pipeline.options
     import llmgen.registry
     from llmgen.cli import main
 
     llmgen.registry.methods = methods
-    llmgen.pipeline.options.methods = methods
     return main()
 
 

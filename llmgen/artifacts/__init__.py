@@ -15,10 +15,12 @@ from llmgen.artifacts.record import (
     Provenance,
     Record,
     RecordError,
+    Remark,
     Reply,
-    Score,
     Stage,
 )
+from llmgen.artifacts.sample import Sample
+from llmgen.artifacts.score import Score
 
 __all__ = [
     "CALL_PATTERN",
@@ -45,7 +47,9 @@ __all__ = [
     "Provenance",
     "Record",
     "RecordError",
+    "Remark",
     "Reply",
+    "Sample",
     "Score",
     "Stage",
     "StageEntry",

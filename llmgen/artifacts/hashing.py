@@ -27,7 +27,7 @@ def digest(value: Any) -> str:
 def plain_record(record: Record) -> dict[str, Any]:
     """A record as it is written: JSON values in the order of the fields, empty sections left out."""
     values = record.model_dump(mode="json", exclude_none=True)
-    for name in ("history", "replies", "provenance"):
+    for name in ("history", "samples", "replies", "remarks", "provenance"):
         if not values[name]:
             del values[name]
     # exclude_none reaches into free-form settings, where null is a value like any other.

@@ -30,7 +30,7 @@ from llmgen.artifacts.foreign_prompts import (
 from llmgen.artifacts.hashing import canonical_json, plain_record
 from llmgen.artifacts.manifest import Manifest, PromptEntry
 from llmgen.artifacts.record import Kind, Record, RecordError
-from llmgen.errors import InputError
+from llmgen.errors import InputError, OutputError
 
 M = TypeVar("M", bound=BaseModel)
 
@@ -154,13 +154,23 @@ def validate(model: type[M], value: Any, name: str) -> M:
 
 
 def write_artifact(path: Path, kind: Kind, records: Iterable[Record]) -> None:
-    """Write a JSON document, atomically.
+    """Write records atomically: as a JSON document, or as JSON Lines to a file whose name ends so.
 
     Raises:
-        OutputError: If it cannot be written.
+        OutputError: If they cannot be written, or would be more than a reader takes.
     """
-    document = {"kind": kind, "schema_version": SCHEMA_VERSION, "records": [plain_record(r) for r in records]}
-    write_atomic(path, pretty_json(document).encode())
+    if path.suffix == ".jsonl":
+        text = "".join(map(record_line, records))
+    else:
+        document = {"kind": kind, "schema_version": SCHEMA_VERSION, "records": [plain_record(r) for r in records]}
+        text = pretty_json(document)
+    data = text.encode()
+    if len(data) > MAX_INPUT_BYTES:
+        raise OutputError(
+            f"{path} would be {len(data) // 2**20} MiB, and no stage reads more than {MAX_INPUT_BYTES // 2**20}; "
+            "split the input and run the parts: what is finished is kept in the journal of this output"
+        )
+    write_atomic(path, data)
 
 
 def pretty_json(value: Any) -> str:
@@ -299,7 +309,7 @@ def _entries(value: Any, name: str) -> tuple[list[Any], Kind | None]:
     if set(value) == {"prompts"} and isinstance(value["prompts"], list):
         return value["prompts"], None
     if "records" not in value:
-        if "prompt" not in value and "id" not in value:
+        if not {"prompt", "instruction", "id"} & set(value):
             _refuse_object(value, name)
         return [value], None
     kind = value.get("kind")
@@ -402,7 +412,7 @@ def _salvage(values: dict[str, Any], problem: str, kind: Kind | None) -> Record 
             {
                 "kind": own if own in KINDS else kind or "prompts",
                 "id": values.get("id"),
-                "prompt": values.get("prompt"),
+                "prompt": values.get("prompt") or ("" if isinstance(values.get("instruction"), str) else None),
                 "type": values.get("type") if isinstance(values.get("type"), str) else None,
                 "error": RecordError(stage="read", type="InputError", message=problem),
             }

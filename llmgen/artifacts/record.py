@@ -9,6 +9,8 @@ from llmgen.artifacts.detection import Detection
 from llmgen.artifacts.edit import EditPlan
 from llmgen.artifacts.image import ImageRef, RelativePath
 from llmgen.artifacts.layout import Layout
+from llmgen.artifacts.sample import Sample, check_samples
+from llmgen.artifacts.score import Score
 
 Kind = Literal["prompts", "layouts", "images", "detections", "corrections", "refinements", "scores"]
 Stage = Literal["layout", "generate", "detect", "correct", "refine", "evaluate"]
@@ -19,6 +21,15 @@ CALL_PATTERN: Final = r"^[a-z][a-z0-9_]{0,63}$"
 MOST_SEED: Final = 2**64 - 1
 """As many seeds as other tools have, and as torch takes."""
 
+#: Stage to the kind of artifact that it leaves.
+MAKES: dict[Stage, Kind] = {
+    "layout": "layouts",
+    "generate": "images",
+    "detect": "detections",
+    "correct": "corrections",
+    "refine": "refinements",
+    "evaluate": "scores",
+}
 #: Sections that every record of a kind has (records with `error` excepted).
 REQUIRED_SECTIONS: dict[str, tuple[str, ...]] = {
     "prompts": (),
@@ -52,25 +63,6 @@ class HistoryEntry(ArtifactModel):
     """Share of the layout's demands that the detector saw fulfilled; the best picture is kept by it."""
     kept: bool = True
     """False for a picture that was dropped in favour of a better one."""
-
-
-class Score(ArtifactModel):
-    """One number about one picture."""
-
-    metric: str
-    """For example `lmd` or `coco`."""
-    of: Literal["layout", "detections", "initial", "final"]
-    """What was scored: the plan, given detections, the first picture or the last one."""
-    value: float = Field(ge=0, le=1)
-    """0 to 1, more is better."""
-    type: str | None = None
-    """Group of the prompt: negation, numeracy, attribution, spatial, or the one given with the prompt."""
-    by: str
-    """Who looked: `judge`, `detector`, or `layout`."""
-    detail: str | None = None
-    """Why, for example `wanted 3 x ball, found 2`."""
-    seen: tuple[Detection, ...] | None = None
-    """What was seen while scoring, when a model looked."""
 
 
 class Reply(ArtifactModel):
@@ -128,6 +120,15 @@ class Provenance(ArtifactModel):
     """Precision it was computed in."""
 
 
+class Remark(ArtifactModel):
+    """Something that was mended, cut or left out on the way."""
+
+    stage: str
+    """The stage that did it; `read` for what was done to the input."""
+    text: str = Field(min_length=1)
+    """What was done and why, in one line."""
+
+
 class RecordError(ArtifactModel):
     """Why a record could not be finished. Later stages pass it on."""
 
@@ -139,6 +140,16 @@ class RecordError(ArtifactModel):
     """What happened and what to do, in one line."""
 
 
+def check_prompt(prompt: str, instruction: str | None, source_image: str | None) -> None:
+    """Refuse what says nothing about the picture.
+
+    Raises:
+        ValueError: If there is neither a prompt nor an instruction for a picture to start from.
+    """
+    if not prompt.strip() and not ((instruction or "").strip() and source_image):
+        raise ValueError("the prompt is empty; give one, or an `instruction` and the `source_image` it is about")
+
+
 class Record(ArtifactModel):
     """One picture's entry."""
 
@@ -148,8 +159,8 @@ class Record(ArtifactModel):
     """Version of this format."""
     id: str = Field(min_length=1, max_length=128, pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
     """Names the pictures too; letters, digits, dot, dash, underscore."""
-    prompt: str = Field(min_length=1, max_length=10_000)
-    """What the picture should show."""
+    prompt: str = Field(default="", max_length=10_000)
+    """What the picture should show; may be empty where `instruction` and `source_image` say it."""
     instruction: str | None = None
     """What should change, or the question."""
     type: str | None = None
@@ -167,11 +178,15 @@ class Record(ArtifactModel):
     edits: EditPlan | None = None
     """The plan that is to be carried out, or the one carried out last."""
     history: tuple[HistoryEntry, ...] = ()
-    """All pictures of this record, in the order they were made."""
+    """The life of the current picture: the drawn one, each round of correction, the refined one."""
+    samples: tuple[Sample, ...] = ()
+    """All pictures that were drawn of the prompt, where they are several; the current picture comes of the chosen one."""
     scores: tuple[Score, ...] | None = None
     """What `evaluate` found."""
     replies: tuple[Reply, ...] = ()
     """What language models said, verbatim, in order."""
+    remarks: tuple[Remark, ...] = ()
+    """What was mended, cut or left out on the way, in order."""
     provenance: tuple[Provenance, ...] = ()
     """How each section was made, in order."""
     error: RecordError | None = None
@@ -183,8 +198,8 @@ class Record(ArtifactModel):
             for section in REQUIRED_SECTIONS[self.kind]:
                 if getattr(self, section) is None:
                     raise ValueError(f"a record of kind {self.kind!r} needs the section {section!r}")
-        if not self.prompt.strip():
-            raise ValueError("the prompt is empty")
+            check_prompt(self.prompt, self.instruction, self.source_image)
+        check_samples(self.samples)
         seen: set[str] = set()
         for detection in self.detections or ():
             if detection.id in seen:
@@ -196,6 +211,41 @@ class Record(ArtifactModel):
                 if detection.mask is not None:
                     detection.mask.check_size(self.image.width, self.image.height, what)
         return self
+
+    @property
+    def chosen(self) -> Sample | None:
+        """The sample that the record goes on with; None where only one picture was drawn."""
+        return next((sample for sample in self.samples if sample.chosen), None)
+
+    def with_choice(self, index: int, reason: str | None = None) -> "Record":
+        """The record as it is when it goes on with another of its samples.
+
+        The current picture, its detections and its scores are then those of that sample; what had been made of the sample that was
+        chosen before is dropped.
+
+        Args:
+            index: Of the sample.
+            reason: Why it was chosen.
+
+        Raises:
+            IndexError: If there is no such sample.
+        """
+        if not 0 <= index < len(self.samples):
+            raise IndexError(f"record {self.id!r} has {len(self.samples)} samples, none is number {index}")
+        wanted = self.samples[index]
+        return self.grown(
+            samples=tuple(
+                sample.model_copy(
+                    update={"chosen": sample is wanted, "reason": reason if sample is wanted else sample.reason}
+                )
+                for sample in self.samples
+            ),
+            image=wanted.image,
+            detections=wanted.detections,
+            scores=wanted.scores,
+            edits=None,
+            history=(HistoryEntry(stage="generate", round=0, image=wanted.image),),
+        )
 
     def grown(self, **sections: Any) -> "Record":
         """A new, validated record with sections added or replaced (`model_copy` would not validate)."""

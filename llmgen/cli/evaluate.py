@@ -1,5 +1,7 @@
 """`llmgen evaluate`: records to scores."""
 
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -7,7 +9,7 @@ import typer
 
 from llmgen.cli.completion import method_names
 from llmgen.cli.evaluate_files import FilesRequest, number, share, work_on_files
-from llmgen.cli.options import InputArg, StageFlags, with_stage_flags
+from llmgen.cli.options import StageFlags, with_stage_flags
 from llmgen.cli.output import out
 from llmgen.cli.stage import raise_failures, run_stage_command
 
@@ -27,7 +29,14 @@ def evaluate(
             autocompletion=method_names("evaluate"),
         ),
     ],
-    source: InputArg = "-",
+    source: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="INPUT...",
+            help="Artifact, JSON Lines or prompts; - for stdin. Several artifacts are compared, and -o is then a folder.",
+            show_default=False,
+        ),
+    ] = None,
     judge: Annotated[
         bool | None, typer.Option("--judge/--no-judge", help="Let the preset's judge look, which no loop ever asks.")
     ] = None,
@@ -95,7 +104,7 @@ def evaluate(
 ) -> None:
     """Score layouts, detections or pictures; a table to stderr, records to stdout."""
     if annotations is not None:
-        if source != "-" or judge is not None or answers is not None:
+        if source or judge is not None or answers is not None:
             raise typer.BadParameter("--annotations are compared with --results: no INPUT, no --judge and no --answers")
         request = FilesRequest(method, annotations, results, subset, first, squeeze, side, layouts, captions, as_json)
         work_on_files(request, flags)
@@ -105,7 +114,11 @@ def evaluate(
             "--results, --subset, --first, --squeeze, --layouts and --captions go with --annotations"
         )
     named = {"judge": judge, "answers": None if answers is None else str(answers)}
-    done = run_stage_command("evaluate", source, method, flags, named, records_to_stdout=not as_json)
+    if len(source or ()) > 1:
+        compare_inputs(source or [], method, flags, named, as_json=as_json)
+        return
+    (only,) = source or ["-"]
+    done = run_stage_command("evaluate", only, method, flags, named, records_to_stdout=not as_json)
     if done is None:
         return
     records = done.result.records
@@ -120,6 +133,63 @@ def evaluate(
         else:
             show_summaries(method, summaries)
     raise_failures(records, done.dropped)
+
+
+def compare_inputs(sources: list[str], method: str, flags: StageFlags, named: dict[str, Any], *, as_json: bool) -> None:
+    """Score several artifacts in one way, each into its own file, and compare them."""
+    from llmgen.artifacts import Record
+    from llmgen.evaluate.comparison import names_of
+
+    parts: list[tuple[str, list[Record]]] = []
+    dropped: list[str] = []
+    for source, name in zip(sources, names_of(sources), strict=True):
+        output = None if flags.output is None or str(flags.output) == "-" else flags.output / f"{name}.json"
+        own = replace(flags, output=output)
+        done = run_stage_command("evaluate", source, method, own, named, records_to_stdout=False)
+        if done is not None:
+            parts.append((name, done.result.records))
+            dropped += done.dropped
+    if parts:
+        show_comparison(parts, method, as_json=as_json, to_stdout=True)
+        raise_failures([record for _, records in parts for record in records], dropped)
+
+
+def show_comparison(
+    parts: "Sequence[tuple[str, Sequence[Record]]]", method: str, *, as_json: bool = False, to_stdout: bool = False
+) -> None:
+    """A table for each metric of a method: one artifact a line, held against the first."""
+    from llmgen.evaluate.comparison import compare
+    from llmgen.evaluate.summary import metrics_of
+
+    scored = [(name, records) for name, records in parts if any(record.error is None for record in records)]
+    metrics = list(dict.fromkeys(metric for _, records in scored for metric in metrics_of(records, method)))
+    found = [compare(scored, metric) for metric in metrics]
+    if as_json:
+        out.json({"method": method, "comparisons": found})
+        return
+    for comparison in found:
+        several = any("samples" in row for row in comparison["rows"])
+        rows = []
+        for row in comparison["rows"]:
+            against = row.get("against", {})
+            best = {"accuracy": row["samples"]["best"]["value"]} if "samples" in row else {}
+            changed = (
+                f"+{against['fixed']} -{against['broken']}, p = {against['p_value']:.3g}" if "fixed" in against else ""
+            )
+            difference = share({"accuracy": against["difference"], "ci95": against["ci95"]}) if against else ""
+            rows.append(
+                [row["name"], share(row), *([share(best)] if several else []), str(row["n"]), difference, changed]
+            )
+        unit = "" if comparison["unit"] == "share" else f", in {comparison['unit']}, {comparison['better']} is better"
+        columns = [
+            "artifact",
+            "#mean [95 %]",
+            *(["#best of n"] if several else []),
+            "#n",
+            "#against the first",
+            "#verdicts",
+        ]
+        out.table(f"{comparison['metric']} by {comparison['by']}{unit}", columns, rows, to_stdout=to_stdout)
 
 
 def show_summaries(method: str, summaries: list[dict[str, Any]]) -> None:
@@ -165,6 +235,11 @@ def show_summary(summary: dict[str, Any]) -> None:
     if summary["overall"].get("n_equal_scores"):
         equal = summary["overall"]["n_equal_scores"]
         out.note(f"{equal} detections have the score of another of their category; their order alone moves ap")
+    samples = summary.get("samples")
+    if samples:
+        means = {name: {"accuracy": samples[name]["value"], "ci95": samples[name]["ci95"]} for name in ("mean", "best")}
+        values = ", ".join(f"{name} {share(value)}" for name, value in means.items())
+        out.note(f"of all {samples['pictures']} pictures of {samples['n']} records: {values}")
     change = summary.get("change")
     if change:
         out.note(f"fixed {change['fixed']}, broken {change['broken']} (McNemar p = {change['p_value']:.3g})")
@@ -176,4 +251,6 @@ def show_scores(records: "list[Record]") -> None:
 
     for line in score_lines(records):
         interval = f" [{line.ci95[0]:.2f}, {line.ci95[1]:.2f}]" if line.ci95 else ""
-        out.note(f"score {line.metric} of {line.of} by {line.by}: {line.mean:.3f}{interval} (n = {line.n})")
+        unit = "" if line.unit == "share" else f" {line.unit}"
+        best = "" if line.best is None else f"; the best picture of each {line.best:.3f}"
+        out.note(f"score {line.metric} of {line.of} by {line.by}: {line.mean:.3f}{unit}{interval} (n = {line.n}){best}")

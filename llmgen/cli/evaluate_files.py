@@ -54,9 +54,9 @@ def work_on_files(request: FilesRequest, flags: StageFlags) -> None:
 
 def _squeeze(request: FilesRequest, target: Path, flags: StageFlags) -> None:
     from llmgen.evaluate.files import squeeze_file
-    from llmgen.pipeline.single import refuse_existing
+    from llmgen.pipeline.output import Output
 
-    refuse_existing(target, False, flags.force)
+    Output(target, force=flags.force).check()
     failed = squeeze_file(request.annotations, target, request.side)
     out.note(f"{target}: annotations for pictures of {request.side}x{request.side} pixels")
     _raise_left_out(failed)
@@ -64,11 +64,11 @@ def _squeeze(request: FilesRequest, target: Path, flags: StageFlags) -> None:
 
 def _write_benchmark(request: FilesRequest, target: Path, flags: StageFlags) -> None:
     from llmgen.evaluate.files import benchmark_file
-    from llmgen.pipeline.single import refuse_existing
+    from llmgen.pipeline.output import Output
 
     if request.method not in ("coco", "pim", "attributes"):
         raise typer.BadParameter("--layouts are for the methods coco, pim and attributes", param_hint="METHOD")
-    refuse_existing(target, False, flags.force)
+    Output(target, force=flags.force).check()
     vocabulary: tuple[str, ...] = ()
     if request.method == "attributes":
         config: AttributesEvaluateConfig = _config(request.method, flags)
@@ -91,12 +91,12 @@ def _compare(request: FilesRequest, results: Path, flags: StageFlags) -> None:
     from llmgen.artifacts.files import write_atomic
     from llmgen.artifacts.io import pretty_json
     from llmgen.evaluate.files import CocoFiles, evaluate_files
-    from llmgen.pipeline.single import refuse_existing
+    from llmgen.pipeline.output import Output
 
     if request.method not in ("coco", "pim"):
         raise typer.BadParameter("--results are for the methods coco and pim", param_hint="METHOD")
     target = None if flags.output is None or str(flags.output) == "-" else flags.output
-    refuse_existing(target, False, flags.force)
+    Output(target, force=flags.force).check()
     settings: dict[str, Any] = {}
     if request.method == "pim":
         config: PimEvaluateConfig = _config(request.method, flags)

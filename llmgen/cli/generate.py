@@ -19,6 +19,9 @@ def generate(
             autocompletion=method_names("generate"),
         ),
     ] = None,
+    samples: Annotated[
+        int | None, typer.Option("--samples", "-n", min=1, help="Pictures of each prompt, each from a seed of its own.")
+    ] = None,
     steps: Annotated[int | None, typer.Option(help="Denoising steps.")] = None,
     guidance_scale: Annotated[float | None, typer.Option(help="Classifier-free guidance; 1 switches it off.")] = None,
     use: Annotated[
@@ -39,7 +42,7 @@ def generate(
     flags: StageFlags,
 ) -> None:
     """Draw each record's picture."""
-    named = {"num_inference_steps": steps, "guidance_scale": guidance_scale, "use": use}
+    named = {"samples": samples, "num_inference_steps": steps, "guidance_scale": guidance_scale, "use": use}
     done = run_stage_command("generate", source, method, flags, named, reuse=reuse)
     if done is not None:
         raise_failures(done.result.records, done.dropped)

@@ -17,6 +17,13 @@ _UNBROKEN = 240
 """Columns of a table that no terminal shows."""
 
 
+class _PrintableFormatter(logging.Formatter):
+    """Lines of the library's log, which hold names from outside too; a traceback keeps its lines."""
+
+    def formatMessage(self, record: logging.LogRecord) -> str:
+        return printable(super().formatMessage(record))
+
+
 class Output:
     """Where messages go, and how many of them.
 
@@ -36,7 +43,7 @@ class Output:
         for handler in list(logger.handlers):
             logger.removeHandler(handler)
         handler = logging.StreamHandler(sys.stderr)
-        handler.setFormatter(logging.Formatter("%(name)s: %(message)s"))
+        handler.setFormatter(_PrintableFormatter("%(name)s: %(message)s"))
         logger.addHandler(handler)
         logger.setLevel(logging.DEBUG if verbose else logging.ERROR if quiet else logging.WARNING)
 

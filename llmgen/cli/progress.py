@@ -75,6 +75,11 @@ class StageProgress(Progress):
         """One line about a record that failed before a stage began."""
         self._say(text)
 
+    def notice(self, text: str) -> None:
+        """One line about the whole work, for people; not with -q."""
+        if not out.quiet:
+            self._say(text)
+
     def finish(self) -> None:
         """The stage is over, well or not."""
         if self._bars is not None and self._task is not None:

@@ -21,20 +21,20 @@ def refine(
     profile: Annotated[
         str | None,
         typer.Option(
-            help="Settings of a publication: sld, lmd or instancediffusion; llmgen's own by default.",
-            autocompletion=words("llmgen", "sld", "lmd", "instancediffusion"),
+            help="Settings of a publication: reference (SLD's), lmd or instancediffusion; llmgen's own by default.",
+            autocompletion=words("llmgen", "reference", "sld", "lmd", "instancediffusion"),
         ),
     ] = None,
     reference: Annotated[
-        bool, typer.Option("--reference", help="SLD's: the whole picture, 1024 pixels. Short for --profile sld.")
+        bool, typer.Option("--reference", help="SLD's: the whole picture, 1024 pixels. Short for --profile reference.")
     ] = False,
     *,
     flags: StageFlags,
 ) -> None:
     """Go over each picture once more, in the edited region unless told otherwise."""
-    if reference and profile not in (None, "sld"):
-        raise typer.BadParameter(f"--reference is --profile sld, not {profile}", param_hint="--reference")
-    profile = "sld" if reference else profile
+    if reference and profile not in (None, "reference", "sld"):
+        raise typer.BadParameter(f"--reference is --profile reference, not {profile}", param_hint="--reference")
+    profile = profile or "reference" if reference else profile
     named = {"profile": profile, "strength": strength, "num_inference_steps": steps, "guidance_scale": guidance_scale}
     done = run_stage_command("refine", source, method, flags, named)
     if done is not None:

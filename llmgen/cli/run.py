@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from llmgen.cli.evaluate import show_scores
+from llmgen.cli.evaluate import show_comparison, show_scores
 from llmgen.cli.options import (
     MODEL,
     OUTPUT,
@@ -125,10 +125,16 @@ def _conclude(outcome: "RunOutcome") -> None:
     """The last lines: what was made, the score before and after, where the report is."""
     records = outcome.records
     done = sum(record.error is None for record in records)
-    pictures = {entry.image.path for record in records for entry in record.history}
+    made = [record for stage in outcome.stages for record in stage.result.records]
+    pictures = {entry.image.path for record in made for entry in record.history}
+    pictures |= {sample.image.path for record in made for sample in record.samples}
     files = ", ".join(stage.path.name for stage in outcome.stages)
     seconds = sum(stage.result.seconds for stage in outcome.stages)
     out.note(f"made {done} of {len(records)} records with {len(pictures)} pictures in {seconds:.0f} s")
     out.note(f"artifacts in {outcome.folder}: {files}")
-    show_scores(records)
+    compared = outcome.compared
+    for group in compared:
+        show_comparison([(one.branch.source, one.result.records) for one in group], group[0].method)
+    if not compared or outcome.stages[-1] not in compared[-1]:
+        show_scores(records)
     out.note(f"report: {outcome.report}")

@@ -8,8 +8,7 @@ detector's own measure. (The reference keeps the last picture.)
 Source: SLD (Wu et al. 2024, Self-correcting LLM-controlled Diffusion Models).
 """
 
-import logging
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, ClassVar
 
@@ -33,7 +32,7 @@ from llmgen.correct.reference import ReferencePainter
 from llmgen.correct.settings import SelfCorrectionConfig
 from llmgen.diffusion.failures import as_model_errors
 from llmgen.diffusion.grounding import grounding_slots
-from llmgen.diffusion.prompts import scene_prompt, warn_of_limits
+from llmgen.diffusion.prompts import beyond_limits, scene_prompt
 from llmgen.engine.seeds import derive_seed
 from llmgen.errors import InputError
 from llmgen.llm.english.words import singularize
@@ -45,8 +44,6 @@ from llmgen.llm.questions.parse import ParseQuestion
 
 if TYPE_CHECKING:
     from llmgen.engine.context import StageContext
-
-logger = logging.getLogger(__name__)
 
 
 @dataclass
@@ -107,7 +104,7 @@ class SelfCorrection:
     stage: ClassVar[Stage] = "correct"
     name: ClassVar[str] = "self_correction"
     makes: ClassVar[Kind] = "corrections"
-    needs: ClassVar[tuple[str, ...]] = ("image",)
+    needs: ClassVar[tuple[str, ...]] = ("image", "prompt")
     Config = SelfCorrectionConfig
 
     def __init__(self, context: "StageContext", config: SelfCorrectionConfig) -> None:
@@ -135,7 +132,8 @@ class SelfCorrection:
         # Inside the rounds a record's layout is its goal; outside it stays what the picture was once drawn after.
         finish = _planned if self._config.plan_only else _finished
         for loop in loops:
-            _warn_of_unseen(loop)
+            for text in _unseen(loop):
+                self._context.remark_on(loop.record.id, text)
         return [finish(loop).grown(layout=record.layout) for loop, record in zip(loops, records, strict=True)]
 
     def _check_words(self, record: Record) -> None:
@@ -258,17 +256,18 @@ class SelfCorrection:
         """Whether a picture in which the detector sees this much of what was asked takes the place of the best so far."""
         return shown > before
 
-    def _warn_of_limits(self, record_id: str, background: str, plan: EditPlan) -> None:
+    def _remark_on_limits(self, record_id: str, background: str, plan: EditPlan) -> None:
         models, wanted = self._context.models, [instance.phrase for instance in plan.target]
         slots = grounding_slots(models.stable_diffusion("layout_to_image").unet)
         encoder = models.text("layout_to_image")
-        warn_of_limits(record_id, scene_prompt(background, wanted), encoder, objects=len(wanted), slots=slots)
+        for text in beyond_limits(scene_prompt(background, wanted), encoder, objects=len(wanted), slots=slots):
+            self._context.remark_on(record_id, text)
 
     def _job(self, loop: Loop, number: int) -> Job:
         record, best = loop.record, loop.best
         background, negative = self._scene(loop)
         if number == 1:
-            self._warn_of_limits(record.id, background, best.plan)
+            self._remark_on_limits(record.id, background, best.plan)
         return Job(
             image=self._context.images.load(best.image),
             plan=best.plan,
@@ -284,18 +283,15 @@ def waiting_plan(record: Record, history: Sequence[HistoryEntry]) -> EditPlan | 
     return record.edits if all(entry.edits != record.edits for entry in history) else None
 
 
-def _warn_of_unseen(loop: Loop) -> None:
-    """Say what was drawn in every round and never found: what a detector does not know looks like what was not drawn."""
+def _unseen(loop: Loop) -> Iterator[str]:
+    """What was drawn in every round and never found: what a detector does not know looks like what was not drawn."""
     looks = [entry.detections for entry in loop.history if entry.detections is not None]
     found = {singularize(seen.noun.lower()) for look in looks for seen in look}
     drawn = [e.noun for entry in loop.history if entry.edits for e in entry.edits.edits if isinstance(e, AddEdit)]
     for noun in dict.fromkeys(drawn):
         if singularize(noun.lower()) not in found:
-            logger.warning(
-                "record %r: a %r was drawn, but the detector found none in %d pictures; it may not know the word",
-                loop.record.id,
-                noun,
-                len(looks),
+            yield (
+                f"a {noun!r} was drawn, but the detector found none in {len(looks)} pictures; it may not know the word"
             )
 
 

@@ -112,7 +112,11 @@ class Owlv2Detect:
             return demands_of_layout(record.layout), ()
         known = next((reply for reply in record.replies if reply.call == ParseQuestion.name), None)
         if known is not None:  # A prompt that was taken apart once, here or elsewhere, is not taken apart again.
-            return demands_of_parsed_prompt(ParseQuestion(record.prompt).read(known.text)), ()
+            return demands_of_parsed_prompt(
+                ParseQuestion(record.prompt or record.instruction or "").read(known.text)
+            ), ()
+        if not record.prompt.strip():
+            raise InputError(f"record {record.id!r} has neither layout nor prompt that says what to look for")
         if record.prompt not in self._parsed:
             answer = self.context.planner.ask(ParseQuestion(record.prompt))
             self._parsed[record.prompt] = demands_of_parsed_prompt(answer.value), answer.reply

@@ -48,33 +48,69 @@ class CapturingProcessor:
         return attn.to_out[1](attn.to_out[0](attn.batch_to_head_dim(probabilities @ value)))
 
 
-def guidance_layers(unet: Any) -> list[str]:
-    """Names of the layers whose cross-attention steers: the middle block, and the first block on the way up that has attention.
+_UNKNOWN_SIDE = 2.0**20
+ATTENTION_GRID = 16
+"""Longest side of the maps that methods read, in cells, unless told otherwise: that of Stable Diffusion 1 at 512 pixels."""
+
+
+def guidance_layers(unet: Any, grid: int = ATTENTION_GRID) -> list[str]:
+    """Names of the layers whose cross-attention steers: the middle block, and one block on the way up.
 
     For Stable Diffusion 1 these are mid-0, up-1-0, up-1-1 and up-1-2, as in LMD and SLD.
+
+    Args:
+        unet: A `UNet2DConditionModel`.
+        grid: Longest side of the maps, in cells, at the size the U-Net was trained at: the block with the finest maps up to it is taken,
+            or else the one with the coarsest.
     """
-    names: list[str] = []
-    if getattr(unet.mid_block, "attentions", None):
-        names += [f"mid_block.attentions.{i}" for i in range(len(unet.mid_block.attentions))]
-    for number, block in enumerate(unet.up_blocks):
-        if getattr(block, "attentions", None):
-            names += [f"up_blocks.{number}.attentions.{i}" for i in range(len(block.attentions))]
-            break
-    return [f"{name}.transformer_blocks.0.attn2" for name in names]
+    middle = [f"mid_block.attentions.{i}" for i in range(len(getattr(unet.mid_block, "attentions", None) or ()))]
+    return [f"{name}.transformer_blocks.0.attn2" for name in (*middle, *_block_layers(unet, "up", grid))]
 
 
-def lowest_layers(unet: Any) -> list[str]:
-    """Names of the cross-attention layers of the coarsest grid that both ways share, first down, then up; not the middle block.
+def lowest_layers(unet: Any, grid: int = ATTENTION_GRID) -> list[str]:
+    """Names of the cross-attention layers of one grid that both ways share, first down, then up; not the middle block.
 
     For Stable Diffusion 1 these are down-2-0, down-2-1, up-1-0, up-1-1 and up-1-2, all 16x16 for 512 pixels, as in BoxDiff.
+
+    Args:
+        unet: A `UNet2DConditionModel`.
+        grid: As of `guidance_layers`.
     """
-    names: list[str] = []
-    for side, blocks in (("down", list(enumerate(unet.down_blocks))[::-1]), ("up", list(enumerate(unet.up_blocks)))):
-        for number, block in blocks:
-            if getattr(block, "attentions", None):
-                names += [f"{side}_blocks.{number}.attentions.{i}" for i in range(len(block.attentions))]
-                break
+    names = [*_block_layers(unet, "down", grid), *_block_layers(unet, "up", grid)]
     return [f"{name}.transformer_blocks.0.attn2" for name in names]
+
+
+def _block_layers(unet: Any, way: str, grid: int) -> list[str]:
+    """Attention layers of the block on a way whose maps are the finest up to a grid, or else the coarsest."""
+    sides = {
+        number: side
+        for number, (block, side) in enumerate(zip(getattr(unet, f"{way}_blocks"), _sides(unet, way), strict=True))
+        if getattr(block, "attentions", None)
+    }
+    if not sides:
+        return []
+    fitting = {number: side for number, side in sides.items() if side <= grid}
+    chosen = max(fitting, key=fitting.__getitem__) if fitting else min(sides, key=sides.__getitem__)
+    attentions = getattr(unet, f"{way}_blocks")[chosen].attentions
+    return [f"{way}_blocks.{chosen}.attentions.{i}" for i in range(len(attentions))]
+
+
+def _sides(unet: Any, way: str) -> list[float]:
+    """Longest side of the grid that each block works on, in cells, at the size the U-Net was trained at."""
+    trained = unet.config.sample_size
+    # Of a U-Net that does not say its size all maps count as too fine, so the coarsest are taken.
+    side = _UNKNOWN_SIDE if trained is None else float(max(trained) if isinstance(trained, tuple | list) else trained)
+    down = []
+    for block in unet.down_blocks:
+        down.append(side)
+        side = side / 2 if block.downsamplers is not None else side
+    if way == "down":
+        return down
+    up = []
+    for block in unet.up_blocks:
+        up.append(side)
+        side = side * 2 if block.upsamplers is not None else side
+    return up
 
 
 def all_layers(unet: Any) -> list[str]:

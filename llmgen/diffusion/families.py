@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from llmgen.diffusion.sources import Parts
-from llmgen.errors import InputError
+from llmgen.errors import PresetError
 
 
 def _scheduler(parts: Parts) -> Any:
@@ -61,7 +61,7 @@ def _load_clip(parts: Parts) -> Any:
 
 def _load_phrase_detector(parts: Parts) -> Any:
     if "model" not in parts.spec.classes:
-        raise InputError(f"the role at {parts.spec.source!r} needs `classes.model`, the detector's `module:Class`")
+        raise PresetError(f"the role at {parts.spec.source!r} needs `classes.model`, the detector's `module:Class`")
     detector = parts.load(None)
     return detector.to(parts.device) if hasattr(detector, "to") else detector
 

@@ -11,7 +11,7 @@ from llmgen.diffusion.families import FAMILIES
 from llmgen.diffusion.offloading import Offload, Offloader
 from llmgen.diffusion.sources import Parts
 from llmgen.diffusion.text import TextEncoder
-from llmgen.errors import InputError, MissingRequirementError
+from llmgen.errors import MissingRequirementError, PresetError
 from llmgen.vision.protocols import PhraseDetector, PhraseScorer, Segmenter
 
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ class ModelPool:
         spec = self.preset.role(role)
         if spec.family not in FAMILIES:
             known = ", ".join(sorted(FAMILIES))
-            raise InputError(f"role {role!r} has the unknown family {spec.family!r}; known: {known}")
+            raise PresetError(f"role {role!r} has the unknown family {spec.family!r}; known: {known}")
         dtype = "float32" if self.device == "cpu" else (spec.dtype or self.dtype)
         parts = [spec.family, spec.source, spec.revision, spec.base, spec.base_revision, spec.variant]
         parts += [dict(spec.classes), dtype]
@@ -99,7 +99,7 @@ class ModelPool:
         """A pipeline with UniFusion, for a role of the family `instancediffusion`.
 
         Raises:
-            InputError: If the role is of another family.
+            PresetError: If the role is of another family.
             MissingRequirementError: If weights are missing.
         """
         from llmgen.diffusion.instances.loading import InstanceDiffusion
@@ -107,7 +107,7 @@ class ModelPool:
         made = self._get(role)
         if not isinstance(made, InstanceDiffusion):
             family = self.preset.role(role).family
-            raise InputError(f"the role {role!r} must be of the family 'instancediffusion', not {family!r}")
+            raise PresetError(f"the role {role!r} must be of the family 'instancediffusion', not {family!r}")
         # It runs once for a picture and is the smallest part: it stays where it computes when the others are offloaded.
         made.unifusion.to(torch.device(self.device))
         return made
@@ -140,7 +140,7 @@ class ModelPool:
 
     def phrase_detector(self, role: str = "detector") -> PhraseDetector:
         """The open-vocabulary detector of a role, `detector` or `judge`."""
-        return cast(PhraseDetector, self._get(role))
+        return cast(PhraseDetector, self._able(role, "detect_phrases", "looks for phrases"))
 
     def phrase_scorer(self, role: str = "clip") -> PhraseScorer:
         """What compares crops with phrases; where a detector fills the role, its best hits do."""
@@ -150,11 +150,22 @@ class ModelPool:
         if hasattr(model, "score_phrases"):
             return cast(PhraseScorer, model)
         if not hasattr(model, "detect_phrases"):
-            raise InputError(
+            raise PresetError(
                 f"the model of the role {role!r} neither compares crops with phrases nor looks for phrases"
             )
         return DetectorPhraseScorer(cast(PhraseDetector, model))
 
     def segmenter(self, role: str = "segmenter") -> Segmenter:
         """The model that turns boxes into masks."""
-        return cast(Segmenter, self._get(role))
+        return cast(Segmenter, self._able(role, "segment", "turns boxes into masks"))
+
+    def _able(self, role: str, method: str, what: str) -> Any:
+        """The model of a role, which must have a method.
+
+        Raises:
+            PresetError: If it does not.
+        """
+        model = self._get(role)
+        if not hasattr(model, method):
+            raise PresetError(f"the model of the role {role!r}, {type(model).__name__}, is none that {what}")
+        return model

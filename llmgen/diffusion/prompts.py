@@ -1,14 +1,11 @@
 """Texts for the sampler, put together from a layout's parts."""
 
 import functools
-import logging
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from llmgen.diffusion.text import TextEncoder
-
-logger = logging.getLogger(__name__)
 
 OVERALL_NEGATIVE = (
     "artifacts, blurry, smooth texture, bad quality, distortions, unrealistic, distorted image, bad proportions, "
@@ -47,25 +44,25 @@ def count_phrases(phrases: Sequence[str]) -> list[str]:
     return counted
 
 
-def warn_of_limits(
-    record_id: str, prompt: str, encoder: "TextEncoder", *, objects: int = 0, slots: int | None = None
-) -> None:
-    """Say what of a record the model cannot take in; it is drawn all the same.
+def beyond_limits(prompt: str, encoder: "TextEncoder", *, objects: int = 0, slots: int | None = None) -> list[str]:
+    """What of a prompt the model cannot take in; it is drawn all the same.
 
     Args:
-        record_id: Whose prompt it is.
         prompt: What the picture is drawn from.
         encoder: Counts its tokens.
         objects: How many objects have boxes.
         slots: How many boxes the model takes, if it takes any.
+
+    Returns:
+        One line for each thing that is cut, to be remarked on.
     """
+    cut = []
     length, longest = encoder.num_tokens(prompt), encoder.tokenizer.model_max_length
     if length > longest:
-        logger.warning("record %r: its prompt has %d tokens, the model reads the first %d", record_id, length, longest)
+        cut.append(f"its prompt has {length} tokens, the model reads the first {longest}")
     if slots is not None and objects > slots:
-        logger.warning(
-            "record %r: it has %d objects, the model takes the boxes of the first %d", record_id, objects, slots
-        )
+        cut.append(f"it has {objects} objects, the model takes the boxes of the first {slots}")
+    return cut
 
 
 def join_negatives(*parts: str) -> str:

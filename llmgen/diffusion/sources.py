@@ -1,6 +1,7 @@
 """Where the files of a role are, and how one component of a model repository is loaded: from safetensors only."""
 
 import importlib
+import inspect
 import warnings
 from collections.abc import Mapping, Sequence
 from importlib.resources import files
@@ -10,7 +11,7 @@ from typing import Any, Protocol, Self
 import torch
 
 from llmgen.diffusion.hub import download_command, fetch, hub_in_reach
-from llmgen.errors import MissingRequirementError
+from llmgen.errors import MissingRequirementError, PresetError
 
 _PACKAGE = "package:"
 
@@ -68,9 +69,19 @@ def resolve_source(spec: RoleLike) -> tuple[str, bool]:
 
 
 def import_class(path: str) -> Any:
-    """A class from `module:Class`."""
+    """A class from `module:Class`; presets have checked the package.
+
+    Raises:
+        PresetError: If there is no such class, or nothing that can be loaded.
+    """
     module, _, name = path.partition(":")
-    return getattr(importlib.import_module(module), name)
+    try:
+        found = getattr(importlib.import_module(module), name)
+    except (ImportError, AttributeError) as error:
+        raise PresetError(f"the preset names the class {path!r}, which does not exist: {first_line(error)}") from error
+    if not hasattr(found, "from_pretrained"):
+        raise PresetError(f"the preset names the class {path!r}, which has no `from_pretrained` to be loaded by")
+    return found
 
 
 class Parts:
@@ -93,11 +104,18 @@ class Parts:
         if name is not None:
             options["subfolder"] = name
         options |= self._hub
+        if inspect.getfullargspec(cls.from_pretrained).varkw:
+            # No file of a repository is ever run, and nobody is asked on the terminal whether it should be.
+            options["trust_remote_code"] = False
         try:
             with warnings.catch_warnings():  # the libraries' remarks about each other's deprecations
                 warnings.simplefilter("ignore")
                 return cls.from_pretrained(self.source, **options)
-        except (OSError, ValueError) as error:
+        except TypeError as error:
+            raise PresetError(
+                f"{cls.__name__} does not fit the part {key!r} of {self.spec.source!r}: {first_line(error)}"
+            ) from error
+        except (OSError, ValueError, KeyError, RuntimeError) as error:
             if self.local:
                 raise MissingRequirementError(
                     f"cannot load {key!r} from {self.spec.source!r}: {first_line(error)}"

@@ -1,11 +1,13 @@
-"""What a method is given: preset, device, picture store, planner, models, and other stages as collaborators."""
+"""The contract between the engine and a method: what a method is, and what it is given."""
 
-from collections.abc import Callable
+import logging
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
+from llmgen.artifacts import Kind, ModelUse, Record, Stage
+from llmgen.engine.config import build_config
 from llmgen.engine.devices import Offload
-from llmgen.engine.stage import StageMethod
 from llmgen.presets import Preset
 from llmgen.registry import resolve
 from llmgen.vision.images import ImageStore
@@ -13,6 +15,39 @@ from llmgen.vision.images import ImageStore
 if TYPE_CHECKING:
     from llmgen.diffusion.loading import ModelPool
     from llmgen.llm.providers.provider import Provider
+
+logger = logging.getLogger(__name__)
+
+
+class StageMethod(Protocol):
+    """One method of one stage: loads its models once, then maps records to records.
+
+    A call fills its section and nothing else: provenance, errors, seeds and the journal are the engine's. It must not depend on the
+    order or the neighbours of a record in the batch. What it mends, cuts or leaves out it says by `StageContext.remark_on`. When a
+    batch raises an `LlmgenError`, the engine runs its records one by one and writes the error into the record that caused it.
+    """
+
+    stage: ClassVar[Stage]
+    name: ClassVar[str]
+    makes: ClassVar[Kind]
+    """Kind of the artifact that comes out."""
+    needs: ClassVar[tuple[str, ...]]
+    """Sections of a record that must be filled, for example `("image",)`."""
+    Config: ClassVar[type[Any]]
+    """The method's subclass of `StageConfig`; of `SampledConfig` where it draws pictures of a prompt."""
+
+    def __init__(self, context: "StageContext", config: Any) -> None:
+        """Load what is needed."""
+        ...
+
+    @property
+    def models(self) -> tuple[ModelUse, ...]:
+        """The models in use, for the provenance."""
+        ...
+
+    def __call__(self, records: Sequence[Record]) -> list[Record]:
+        """Map records to new records, same number, same order."""
+        ...
 
 
 @dataclass
@@ -39,6 +74,8 @@ class StageContext:
     """Told about long steps inside a batch, one short line each."""
     remark: Callable[[str], None] = lambda text: None
     """Told what is worth knowing of a stage when it is over, such as what it cost; the last remark counts."""
+    remark_on: Callable[[str, str], None] = lambda record_id, text: logger.warning("record %r: %s", record_id, text)
+    """Told, by id, what of a record was mended, cut or left out. The engine writes it into the record and says it once."""
     _models: "ModelPool | None" = field(default=None, repr=False)
     _planner: "Provider | None" = field(default=None, repr=False)
     _critic: "Provider | None" = field(default=None, repr=False)
@@ -73,7 +110,16 @@ class StageContext:
             self._critic = load_provider(self.critic_name, role="critic")
         return self._critic
 
-    def config_for(self, stage: str, method: str, given: dict[str, Any] | None = None) -> Any:
+    def config_for(self, stage: str, method: str, given: Mapping[str, Any] | None = None) -> Any:
+        """The settings of a method by its name; see `settings_of`.
+
+        Raises:
+            UnknownNameError: If there is no such method.
+            InputError: If a setting does not exist or has a bad value.
+        """
+        return self.settings_of(resolve(stage, method), given)
+
+    def settings_of(self, method_class: Any, given: Mapping[str, Any] | None = None) -> Any:
         """A method's settings: its own defaults, then the preset's, then what was given.
 
         A method with an attribute `settings_like` takes the preset's settings of that method of its stage, too.
@@ -81,9 +127,7 @@ class StageContext:
         Raises:
             InputError: If a setting does not exist or has a bad value.
         """
-        from llmgen.engine.config import build_config
-
-        method_class, defaults = resolve(stage, method), self.preset.defaults
+        stage, method, defaults = method_class.stage, method_class.name, self.preset.defaults
         like = getattr(method_class, "settings_like", method)
         preset_defaults = {**defaults.get(f"{stage}.{like}", {}), **defaults.get(f"{stage}.{method}", {})}
         return build_config(method_class, preset_defaults, given or {})
@@ -91,6 +135,6 @@ class StageContext:
     def collaborator(self, stage: str) -> StageMethod:
         """Another stage's method with the preset's settings, for example the detector inside a correction loop."""
         if stage not in self._methods:
-            method = self.preset.methods[stage]
-            self._methods[stage] = resolve(stage, method)(self, self.config_for(stage, method))
+            method_class = resolve(stage, self.preset.methods[stage])
+            self._methods[stage] = method_class(self, self.settings_of(method_class))
         return self._methods[stage]

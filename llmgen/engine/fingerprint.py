@@ -20,6 +20,20 @@ from llmgen.settings import openai_base_url, openai_max_tokens, openai_model
 PACKAGES = ("diffusers", "numpy", "openai", "pillow", "pydantic", "torch", "transformers")
 
 
+def run_settings(context: StageContext, method_class: Any, config: BaseModel) -> dict[str, Any]:
+    """How a stage is run, in words that a person gave or could give: what a run that goes on must share with its beginning."""
+    return {
+        "stage": method_class.stage,
+        "method": method_class.name,
+        "preset": context.preset.name,
+        "planner": context.planner_name or context.preset.planner,
+        "seed": context.seed,
+        "device": context.device,
+        "dtype": context.dtype,
+        "config": config.model_dump(mode="json"),
+    }
+
+
 class StageFingerprint:
     """Keys for the records of one stage under one set of settings.
 

@@ -1,31 +1,49 @@
 """The journal of a stage: finished records, appended and brought to the disk batch by batch, so that nothing is done twice.
 
-One line of JSON per batch: `{"records": [{"key", "record"}], "seconds", "finished_at"}`. A batch is one line because the pictures
-of a batch may depend, in their last bits, on who shared it: after an interruption a batch is there whole or not at all, and the
-rest is cut into the same batches as before. Times live here and nowhere else.
+One line of JSON each: first `{"begun": SETTINGS}`, then `{"records": [{"key", "record"}], "seconds", "finished_at"}` for every batch,
+each wrapped as `{"sha256": DIGEST, "line": ...}` by the digest of its own text. What a crash tore or a hand changed is noticed by
+it, and the journal is cut there. A batch is one line because the pictures of a batch may depend, in their last bits, on who shared it:
+after an interruption a batch is there whole or not at all, and the rest is cut into the same batches as before. Times live here and
+nowhere else.
 """
 
+import hashlib
 import json
 import logging
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import ValidationError
 
 from llmgen.artifacts import ImageRef, Record
 from llmgen.artifacts.files import cannot_write, make_folder
 from llmgen.artifacts.hashing import plain_record
-from llmgen.errors import InputError
+from llmgen.errors import InputError, OutputError
 from llmgen.vision.images import ImageStore
 
 logger = logging.getLogger(__name__)
 
+_FRONT, _MIDDLE, _BACK = b'{"sha256": "', b'", "line": ', b"}\n"
+_TEXT_AT = len(_FRONT) + 64 + len(_MIDDLE)
+#: What of a run's settings is also written into the provenance of its records.
+_KNOWN_BY_RECORDS = ("stage", "method", "preset", "seed", "device", "dtype", "config")
+
 
 def journal_path(output: Path) -> Path:
-    """Where the journal of an output lies."""
+    """Where the journal of an output lies: each file has its own."""
+    return output.parent / ".llmgen" / f"{output.name}.journal"
+
+
+def lock_path(output: Path) -> Path:
+    """Where the lock of an output lies."""
+    return output.parent / ".llmgen" / f"{output.name}.lock"
+
+
+def old_journal_path(output: Path) -> Path:
+    """Where llmgen 0.1 wrote the journal of an output, without digests: `x.json` and `x.jsonl` shared one."""
     return output.parent / ".llmgen" / f"{output.stem}.jsonl"
 
 
@@ -34,24 +52,62 @@ class Journal:
 
     Args:
         path: The file; made on the first append.
+        settings: How the run is made, as `run_settings` says it; None to take whatever is there.
+        old: A journal of the old form that is taken over if there is none at `path`.
+        otherwise: What to do with a journal that was begun with other settings: refuse it, or forget it.
+        anew: Forget whatever is there.
+
+    Raises:
+        OutputError: If the journal was begun with other settings and that is refused, or it cannot be written.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(
+        self,
+        path: Path,
+        settings: Mapping[str, Any] | None = None,
+        *,
+        old: Path | None = None,
+        otherwise: Literal["refuse", "forget"] = "refuse",
+        anew: bool = False,
+    ) -> None:
         self.path = path
+        self._settings = dict(settings) if settings is not None else None
         self._entries: dict[str, dict[str, Any]] = {}
+        self._seconds = 0.0
         #: Length of the part that ends with a whole line; a torn end is cut off before the next append.
         self._sound_bytes = 0
-        if path.is_file():
-            self._read()
+        try:
+            if anew:
+                self._begin()
+            elif path.is_file():
+                self._read()
+            elif old is not None and old.is_file():
+                self._take_over(old)
+        except _BegunOtherwise:
+            if otherwise == "refuse":
+                raise
+            self._sound_bytes = 0
+            self._begin()
 
     def __len__(self) -> int:
         return len(self._entries)
 
-    def discard(self) -> None:
-        """Forget everything, on disk too."""
-        self._entries.clear()
-        self._sound_bytes = 0
-        self.path.unlink(missing_ok=True)
+    def compare(self, begun: Mapping[str, Any]) -> None:
+        """Refuse to go on with what was begun in another way.
+
+        Args:
+            begun: Settings by name; those that only one side knows do not matter.
+
+        Raises:
+            OutputError: If a setting differs.
+        """
+        difference = _difference(begun, self._settings) if self._settings is not None else None
+        if difference is not None:
+            name, before, now = difference
+            raise _BegunOtherwise(
+                f"{self.path.parent.parent / self.path.stem} was begun with {name} {_short(before)}, not {_short(now)}; "
+                "go on as it was begun, make it anew with --force, or choose another output with -o"
+            )
 
     def find(self, key: str, images: ImageStore) -> Record | None:
         """The finished record of a key, if its pictures are still there and unchanged.
@@ -82,12 +138,25 @@ class Journal:
         Raises:
             OutputError: If the journal cannot be written.
         """
-        line = {
-            "records": [{"key": key, "record": plain_record(record)} for key, record in finished],
-            "seconds": round(seconds, 4),
-            "finished_at": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
-        }
-        data = (json.dumps(line, ensure_ascii=False, allow_nan=False) + "\n").encode()
+        records = [{"key": key, "record": plain_record(record)} for key, record in finished]
+        self._add(records, round(seconds, 4), time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()))
+
+    def seconds(self) -> float:
+        """Time that all batches in the journal took together, in seconds."""
+        return self._seconds
+
+    def _add(self, records: list[dict[str, Any]], seconds: float, finished_at: str) -> None:
+        if not self._sound_bytes:
+            self._begin()
+        self._write({"records": records, "seconds": seconds, "finished_at": finished_at})
+        self._entries.update({entry["key"]: entry["record"] for entry in records})
+        self._seconds += seconds
+
+    def _begin(self) -> None:
+        self._write({"begun": self._settings or {}})
+
+    def _write(self, value: dict[str, Any]) -> None:
+        data = _sealed(json.dumps(value, ensure_ascii=False, allow_nan=False).encode())
         make_folder(self.path.parent)
         try:
             with self.path.open("r+b" if self.path.exists() else "wb") as file:
@@ -99,25 +168,100 @@ class Journal:
         except OSError as error:
             raise cannot_write(self.path, error) from error
         self._sound_bytes += len(data)
-        self._entries.update({entry["key"]: entry["record"] for entry in line["records"]})  # type: ignore[attr-defined]
-
-    def seconds(self) -> float:
-        """Time that all batches in the journal took together, in seconds."""
-        return sum(
-            json.loads(line).get("seconds", 0.0) for line in self.path.read_bytes()[: self._sound_bytes].splitlines()
-        )
 
     def _read(self) -> None:
-        data = self.path.read_bytes()
-        for line in data.splitlines(keepends=True):
-            try:
-                entries = {e["key"]: e["record"] for e in json.loads(line)["records"]}
-            except (ValueError, KeyError, TypeError):
-                break
-            if not line.endswith(b"\n"):
-                break
-            self._entries.update(entries)
-            self._sound_bytes += len(line)
+        with self.path.open("rb") as file:
+            for number, line in enumerate(file, start=1):
+                value = _unsealed(line)
+                if value is None:
+                    if line.endswith(b"\n"):
+                        logger.warning("%s: line %d is damaged; it and what follows is made anew", self.path, number)
+                    return
+                if "begun" in value:
+                    self.compare(value["begun"])
+                else:
+                    self._entries.update({entry["key"]: entry["record"] for entry in value["records"]})
+                    self._seconds += float(value["seconds"])
+                self._sound_bytes += len(line)
+
+    def _take_over(self, old: Path) -> None:
+        """Bring an old journal into the new form. One of another stage is left alone: it belongs to another output."""
+        batches = list(_old_batches(old))
+        made = next((m for m in map(made_by, (e["record"] for b in batches for e in b["records"])) if m), {})
+        wanted = self._settings or made
+        if not batches or any(made.get(name) != wanted.get(name) for name in ("stage", "method")):
+            return
+        self.compare(made)
+        for batch in batches:
+            self._add(batch["records"], float(batch["seconds"]), str(batch["finished_at"]))
+
+
+class _BegunOtherwise(OutputError):
+    """The journal is that of a run with other settings."""
+
+
+def _sealed(text: bytes) -> bytes:
+    return _FRONT + hashlib.sha256(text).hexdigest().encode() + _MIDDLE + text + _BACK
+
+
+def _unsealed(line: bytes) -> dict[str, Any] | None:
+    """The value of a line, or None if it is not as it was written."""
+    text = line[_TEXT_AT : -len(_BACK)]
+    return _value(text) if line == _sealed(text) else None
+
+
+def _value(text: bytes) -> dict[str, Any] | None:
+    """What a line says, if it says what a line of a journal can say."""
+    try:
+        value = json.loads(text)
+        if not isinstance(value, dict):
+            return None
+        if "records" in value:
+            value = {"seconds": 0.0, "finished_at": "", **value}
+            float(value["seconds"])
+            sound = all(isinstance(e["key"], str) and isinstance(e["record"], dict) for e in value["records"])
+        else:
+            sound = isinstance(value.get("begun"), dict)
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return None
+    return value if sound else None
+
+
+def _old_batches(path: Path) -> Iterator[dict[str, Any]]:
+    """Batches of a journal without digests, up to the first line that is not whole."""
+    with path.open("rb") as file:
+        for line in file:
+            batch = _value(line)
+            if batch is None or "records" not in batch or not line.endswith(b"\n"):
+                return
+            yield batch
+
+
+def made_by(record: Mapping[str, Any]) -> dict[str, Any] | None:
+    """The settings that a finished record tells of itself; None for one that failed."""
+    provenance = record.get("provenance")
+    if record.get("error") is not None or not isinstance(provenance, list) or not provenance:
+        return None
+    last = provenance[-1]
+    return {name: last.get(name) for name in _KNOWN_BY_RECORDS} if isinstance(last, dict) else None
+
+
+def _difference(before: Mapping[str, Any], now: Mapping[str, Any]) -> tuple[str, Any, Any] | None:
+    """The first setting that both know and that differs: its name and both values."""
+    for name in before.keys() & now.keys() if before else ():
+        one, other = before[name], now[name]
+        if isinstance(one, Mapping) and isinstance(other, Mapping):
+            inner = _difference(one, other)
+            if inner is not None:
+                return inner
+        elif one != other:
+            return name, one, other
+    return None
+
+
+def _short(value: Any) -> str:
+    text = json.dumps(value, ensure_ascii=False)
+    return text if len(text) <= 60 else text[:57] + "..."
 
 
 def image_refs(record: Record) -> list[ImageRef]:
@@ -127,4 +271,4 @@ def image_refs(record: Record) -> list[ImageRef]:
         refs.append(entry.image)
         if entry.region is not None:
             refs.append(entry.region)
-    return refs
+    return [*refs, *(sample.image for sample in record.samples)]

@@ -6,18 +6,19 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from pydantic import BaseModel, ValidationError
+from pydantic import ValidationError
 
-from llmgen import __version__, errors, settings
-from llmgen.artifacts import Kind, Provenance, Record, RecordError, Stage
+from llmgen import errors, settings
+from llmgen.artifacts import Kind, Record, RecordError, Stage
 from llmgen.artifacts.complaints import describe
-from llmgen.artifacts.hashing import record_digest
+from llmgen.engine.calling import CannotLoad, MethodCaller
 from llmgen.engine.context import StageContext
-from llmgen.engine.fingerprint import StageFingerprint, package_versions
+from llmgen.engine.fingerprint import StageFingerprint
 from llmgen.engine.journal import Journal
+from llmgen.engine.samples import missing_sections
 from llmgen.engine.seeds import derive_seed
-from llmgen.engine.stage import StageMethod
-from llmgen.errors import InputError, LlmgenError, MissingRequirementError, OutputError
+from llmgen.engine.stage import StageConfig
+from llmgen.errors import InputError, LlmgenError, MissingRequirementError, OutputError, PresetError
 from llmgen.printable import printable
 
 logger = logging.getLogger(__name__)
@@ -50,6 +51,9 @@ class Progress:
     def problem(self, text: str) -> None:
         """One line about a record that failed before a stage began."""
 
+    def notice(self, text: str) -> None:
+        """One line about the whole work, for people."""
+
     def finish(self) -> None:
         """The stage is over, well or not."""
 
@@ -76,7 +80,7 @@ def run_stage(
     records: Sequence[Record],
     *,
     method_class: Any,
-    config: BaseModel,
+    config: StageConfig,
     given: Mapping[str, Any],
     context: StageContext,
     journal: Journal | None = None,
@@ -91,10 +95,10 @@ def run_stage(
 
     Args:
         records: What came in.
-        method_class: A class as in `llmgen.engine.stage.StageMethod`.
+        method_class: A class as in `llmgen.engine.context.StageMethod`.
         config: Its resolved settings.
         given: The settings that somebody gave, for the provenance.
-        context: Preset, device, seed, pictures and models.
+        context: Preset, device, seed, pictures and models; what it is told goes to `progress`, where one is given.
         journal: Finished records of an earlier run, and where to add new ones.
         progress: Told about each finished batch.
         emit: Called with finished records, in the order of the input.
@@ -106,6 +110,8 @@ def run_stage(
         OutputError: If the journal or a picture cannot be written.
     """
     started = time.perf_counter()
+    if progress is not None:
+        context.progress, context.remark = progress.message, progress.remark
     run = _StageRun(method_class, config, given, context, progress or Progress(), journal)
     incoming = [run.prepare(record) for record in records]
     run.check_needs(incoming, name)
@@ -124,25 +130,24 @@ class _StageRun:
     def __init__(
         self,
         method_class: Any,
-        config: BaseModel,
+        config: StageConfig,
         given: Mapping[str, Any],
         context: StageContext,
         progress: Progress,
         journal: Journal | None,
     ) -> None:
         self.method_class = method_class
+        self.caller = MethodCaller(method_class, config, given, context)
         self.stage: Stage = method_class.stage
         self.name: str = method_class.name
         self.makes: Kind = method_class.makes
         self.config = config
-        self.given = dict(given)
         self.context = context
         self.progress = progress
         self.journal = journal
         self.fingerprint = StageFingerprint(context, self.stage, self.name, config)
         self.results: list[Record | None] = []
         self.reused = 0
-        self._method: StageMethod | None = None
         self._any_success = False
 
     def prepare(self, record: Record) -> Record:
@@ -153,7 +158,7 @@ class _StageRun:
 
     def missing(self, record: Record) -> list[str]:
         """Sections that the method needs and the record lacks."""
-        return [section for section in self.method_class.needs if getattr(record, section) is None]
+        return missing_sections(record, self.method_class.needs)
 
     def check_needs(self, records: Sequence[Record], name: str) -> None:
         """Refuse an input of which no record has what is needed: it is of the wrong kind."""
@@ -181,8 +186,9 @@ class _StageRun:
                 self.results[index] = record.grown(kind=self.makes)
                 self.progress.done([record], reused=True)
             elif self.missing(record):
-                self.results[index] = self._failed(record, InputError(self._lack(record)))
-                self.progress.done([self.results[index]], reused=False)  # type: ignore[list-item]
+                error = RecordError(stage=self.stage, type=InputError.__name__, message=self._lack(record))
+                self.results[index] = lacking = record.grown(kind=self.makes, error=error)
+                self.progress.done([lacking], reused=False)
             else:
                 todo.append(index)
         flush()
@@ -240,37 +246,11 @@ class _StageRun:
             return self._failed(record, error)
 
     def _call(self, records: list[Record]) -> list[Record]:
-        if self._method is None:
-            # What is missing here is missing for all records: no boundary around loading.
-            try:
-                self._method = self.method_class(self.context, self.config)
-            except LlmgenError as error:
-                raise _Fatal(error) from error
-        # The kind is the engine's: a method may clear a section that the old kind asks for, such as detections of a new picture.
-        grown = self._method([record.model_copy(update={"kind": "prompts"}) for record in records])
-        if [r.id for r in grown] != [r.id for r in records]:
-            raise RuntimeError(f"{self.stage} {self.name} returned other records than it was given")
-        finished = [self._finished(old, new) for old, new in zip(records, grown, strict=True)]
+        finished = self.caller(records)
         self._any_success = True
+        for old, new in zip(records, finished, strict=True):
+            self._say_remarks(old, new)
         return finished
-
-    def _finished(self, old: Record, new: Record) -> Record:
-        assert self._method is not None
-        provenance = Provenance(
-            stage=self.stage,
-            method=self.name,
-            preset=self.context.preset.name,
-            config=self.config.model_dump(mode="json"),
-            config_passed=self.given,
-            seed=self.context.seed,
-            models=tuple(self._method.models),
-            input_sha256=record_digest(old),
-            llmgen=__version__,
-            packages=package_versions(),
-            device=self.context.device,
-            dtype=self.context.dtype,
-        )
-        return new.grown(kind=self.makes, provenance=(*old.provenance, provenance))
 
     def _failed(self, record: Record, error: Exception) -> Record:
         kind = type(error).__name__ if isinstance(error, LlmgenError) else _kind_of(error)
@@ -278,11 +258,20 @@ class _StageRun:
         message = (
             text if isinstance(error, LlmgenError) else f"{_advice(error)}{type(error).__name__}: {text}".rstrip(": ")
         )
-        return record.grown(kind=self.makes, error=RecordError(stage=self.stage, type=kind, message=printable(message)))
+        # A record fails alone, so what was said in the last call was said about it.
+        failed = self.caller.remarked(0, record)
+        self._say_remarks(record, failed)
+        return failed.grown(kind=self.makes, error=RecordError(stage=self.stage, type=kind, message=printable(message)))
+
+    def _say_remarks(self, old: Record, new: Record) -> None:
+        for remark in new.remarks[len(old.remarks) :]:
+            self.progress.problem(f"{self.stage} {self.name}: record {new.id!r}: {remark.text}")
 
     def _notice(self, error: Exception) -> None:
-        if isinstance(error, _Fatal):
+        if isinstance(error, CannotLoad):
             raise error.reason from error
+        if isinstance(error, PresetError):
+            raise error
         if not isinstance(error, LlmgenError):
             if settings.debug() and not _out_of_memory(error):
                 raise error
@@ -295,14 +284,6 @@ class _StageRun:
             f"record {record.id!r} (of kind {record.kind!r}) has no section {section!r}, which {self.stage} {self.name} needs"
             + (f"; make it first with `{maker}`" if maker else "")
         )
-
-
-class _Fatal(Exception):
-    """Carries an error of loading past the per-record boundary."""
-
-    def __init__(self, reason: LlmgenError) -> None:
-        super().__init__(str(reason))
-        self.reason = reason
 
 
 def _out_of_memory(error: Exception) -> bool:

@@ -1,6 +1,7 @@
 """Bringing a record's pictures along when its artifact moves to another folder."""
 
 import hashlib
+from collections.abc import Callable
 from pathlib import Path, PurePosixPath
 
 from llmgen.artifacts import ImageRef, Record
@@ -52,12 +53,8 @@ def bring(record: Record, source: ImageStore, target: ImageStore) -> Record:
         return record
 
     def moved(ref: ImageRef) -> ImageRef:
-        inside = _inside(source.path(ref.path), target)
-        if inside is not None:
-            return ref.model_copy(update={"path": inside})
-        data = source.read(ref)
-        saved = target.save_bytes(_stem(ref.path, data), data, PurePosixPath(ref.path).suffix, (ref.width, ref.height))
-        return saved if ref.sha256 is not None else saved.model_copy(update={"sha256": None})
+        carried = _carried(ref.path, source, target, (ref.width, ref.height), lambda: source.read(ref))
+        return ref.model_copy(update={"path": carried})
 
     history = tuple(
         entry.model_copy(
@@ -71,26 +68,20 @@ def bring(record: Record, source: ImageStore, target: ImageStore) -> Record:
     return record.grown(
         image=moved(record.image) if record.image is not None else None,
         history=history,
-        source_image=_moved_source(record.source_image, source, target) if record.source_image else None,
+        samples=tuple(sample.model_copy(update={"image": moved(sample.image)}) for sample in record.samples),
+        source_image=moved(ImageRef(path=record.source_image, width=1, height=1)).path if record.source_image else None,
     )
 
 
-def _moved_source(relative: str, source: ImageStore, target: ImageStore) -> str:
-    path = source.path(relative)
-    inside = _inside(path, target)
-    if inside is not None:
-        return inside
-    data = source.read(ImageRef(path=relative, width=1, height=1))
-    # The size is not known here and not part of what is returned.
-    return target.save_bytes(_stem(relative, data), data, path.suffix, (1, 1)).path
-
-
-def _inside(path: Path, target: ImageStore) -> str | None:
-    root = target.root.resolve()
-    return path.relative_to(root).as_posix() if path.is_relative_to(root) else None
-
-
-def _stem(relative: str, data: bytes) -> str:
-    """The name without the digest that `ImageStore` puts at its end, so that a copy is called like its original; not too long for one."""
+def _carried(
+    relative: str, source: ImageStore, target: ImageStore, size: tuple[int, int], read: Callable[[], bytes]
+) -> str:
+    """A picture's path below the target: renamed where it lies there already, copied otherwise."""
+    path, root = source.path(relative), target.root.resolve()
+    if path.is_relative_to(root):
+        return path.relative_to(root).as_posix()
+    data = read()
+    # The name without the digest that `ImageStore` puts at its end, so that a copy is called like its original.
     stem = PurePosixPath(relative).stem.removesuffix(f"-{hashlib.sha256(data).hexdigest()[:8]}")
-    return stem.encode()[:_MOST_STEM_BYTES].decode(errors="ignore")
+    stem = stem.encode()[:_MOST_STEM_BYTES].decode(errors="ignore")
+    return target.save_bytes(stem, data, PurePosixPath(relative).suffix, size).path

@@ -1,12 +1,9 @@
-"""The contract between the engine and a method."""
+"""A method's settings: their base, and the settings of a publication."""
 
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Protocol
+from collections.abc import Mapping
+from typing import Any, ClassVar, NamedTuple
 
-from llmgen.artifacts import ArtifactModel, Kind, ModelUse, Record, Stage
-
-if TYPE_CHECKING:
-    from llmgen.engine.context import StageContext
+from llmgen.artifacts import ArtifactModel
 
 
 class Profile(NamedTuple):
@@ -23,34 +20,3 @@ class StageConfig(ArtifactModel):
 
     profiles: ClassVar[Mapping[str, Profile]] = {}
     """By what the field `profile` says; of methods that have that field."""
-
-
-class StageMethod(Protocol):
-    """One method of one stage: loads its models once, then maps records to records.
-
-    A call fills its section and nothing else: provenance, errors, seeds and the journal are the engine's. It must not depend on the
-    order or the neighbours of a record in the batch. When a batch raises an `LlmgenError`, the engine runs its records one by one and
-    writes the error into the record that caused it.
-    """
-
-    stage: ClassVar[Stage]
-    name: ClassVar[str]
-    makes: ClassVar[Kind]
-    """Kind of the artifact that comes out."""
-    needs: ClassVar[tuple[str, ...]]
-    """Sections of a record that must be filled, for example `("image",)`."""
-    Config: ClassVar[type[Any]]
-    """The method's subclass of `StageConfig`."""
-
-    def __init__(self, context: "StageContext", config: Any) -> None:
-        """Load what is needed."""
-        ...
-
-    @property
-    def models(self) -> tuple[ModelUse, ...]:
-        """The models in use, for the provenance."""
-        ...
-
-    def __call__(self, records: Sequence[Record]) -> list[Record]:
-        """Map records to new records, same number, same order."""
-        ...

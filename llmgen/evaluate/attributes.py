@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 from pydantic import Field
 
 from llmgen.artifacts import ImageRef, Instance, Kind, Layout, ModelUse, Record, Score, Stage
+from llmgen.artifacts.score import SHARE
 from llmgen.engine.stage import StageConfig
 from llmgen.errors import InputError
 from llmgen.evaluate.answers import Answers
@@ -122,7 +123,8 @@ class AttributesEvaluate:
                 Score(
                     metric=metric,
                     of=of,
-                    value=min(max(value, 0.0), 1.0),
+                    value=value,
+                    unit=measure if metric.endswith(".local") and measure == "cosine" else SHARE,
                     type=record.type,
                     by="clip" if measure == "cosine" else "detector",
                     detail=f"{hits} of {len(crops)} instances have their {self.config.kind}",

@@ -5,7 +5,9 @@ from math import comb
 from typing import Any, Literal
 
 from llmgen.artifacts import Record, Score
+from llmgen.artifacts.score import SHARE, Better, best_of
 from llmgen.artifacts.statistics import bootstrap, wilson
+from llmgen.errors import InputError
 from llmgen.evaluate.average_precision import average_precision, equal_scores, masked_pictures, scored_pictures
 from llmgen.evaluate.grounding import label_overlaps
 
@@ -33,14 +35,18 @@ def summarize(records: Sequence[Record], metric: str, *, by: str | None = None) 
     Returns:
         A JSON-ready dictionary:
 
-        - `metric`, `by`, `of` (`final`, `detections` or `layout`).
-        - `overall`: `accuracy` in [0, 1] (the mean over records), `n`, `ci95` (Wilson for verdicts, else a bootstrap over
+        - `metric`, `by`, `of` (`final`, `detections` or `layout`), `unit`, and `better`: `higher` or `lower`.
+        - `overall`: `accuracy` (the mean over records, in `unit`), `n`, `ci95` (Wilson for verdicts, else a bootstrap over
           records; null where values without verdict are all equal), `n_prompts` (distinct prompts; repeats of a prompt make the interval
           too narrow).
         - `by_type`: the same for each type of prompt.
         - `initial`: `overall` and `by_type` of the first pictures, where they were scored.
-        - `change`, but for means over instances: exact McNemar test of first against last picture: `fixed`, `broken`, `p_value`.
-        - `n_failed`, `failed` (ids) and, when there are any, `accuracy_failed_as_wrong`; `n_unscored`: records without this score.
+        - `samples`, where records have several pictures that were scored: `n` records with `pictures` in all, and two means over
+          these records with their `ci95`: `mean` of all pictures, and `best`, that of the best picture of each.
+        - `change`, for shares but not for means over instances: exact McNemar test of first against last picture: `fixed`,
+          `broken`, `p_value`.
+        - `n_failed`, `failed` (ids) and, for shares, when there are any, `accuracy_failed_as_wrong`; `n_unscored`: records without
+          this score.
         - for `coco`, `overall` and `initial.overall` also have `ap`, `ap50`, `ap75`, `ar` over all pictures, and `accuracy` is the mean
           F1; `mask_ap` and so on over the `mask_n` pictures in which everything has a mask; and `n_equal_scores`, detections that only
           their order tells apart.
@@ -56,8 +62,11 @@ def summarize(records: Sequence[Record], metric: str, *, by: str | None = None) 
     first = [(record, scored[record.id]["initial"]) for record in done if "initial" in scored[record.id]]
     # Metrics of several parts, such as `pim.point`, are means over the instances of a picture.
     means = "." in metric
-    shares = metric != "coco" and not means
-    summary: dict[str, Any] = {"metric": metric, "by": by, "of": of, **_table(last, shares)}
+    unit, better = _measure([score for _, score in last], metric)
+    shares = metric != "coco" and not means and unit == SHARE
+    summary: dict[str, Any] = {
+        "metric": metric, "by": by, "of": of, "unit": unit, "better": better, **_table(last, shares)
+    }  # fmt: skip
     if first:
         summary["initial"] = _table(first, shares)
         pairs = [
@@ -65,8 +74,11 @@ def summarize(records: Sequence[Record], metric: str, *, by: str | None = None) 
             for record in done
             if {"initial", of} <= scored[record.id].keys()
         ]
-        if not means:
+        if not means and unit == SHARE:
             summary["change"] = mcnemar(pairs)
+    samples = samples_of(done, metric, by)
+    if samples:
+        summary["samples"] = _samples_table(samples, better, shares)
     if metric == "coco":
         summary["overall"].update(_precision([record for record, _ in last], initial=False))
         if first:
@@ -77,9 +89,50 @@ def summarize(records: Sequence[Record], metric: str, *, by: str | None = None) 
         mean = sum(overlaps) / len(overlaps) if overlaps else None
         summary["overall"].update(mean_over_labels=mean, n_labels=len(overlaps))
     summary |= {"n_failed": len(failed), "failed": failed, "n_unscored": len(done) - len(last)}
-    if failed and last:
+    if failed and last and unit == SHARE:
         summary["accuracy_failed_as_wrong"] = sum(score.value for _, score in last) / (len(last) + len(failed))
     return summary
+
+
+def samples_of(records: Iterable[Record], metric: str, by: str) -> dict[str, list[float]]:
+    """Scores of all pictures of each record that has several, by the record's id; records without such scores are left out."""
+    scores = {
+        record.id: [
+            score.value
+            for sample in record.samples
+            for score in sample.scores or ()
+            if (score.metric, score.by, score.of) == (metric, by, "final")
+        ]
+        for record in records
+    }
+    return {name: values for name, values in scores.items() if len(values) > 1}
+
+
+def _measure(scores: Sequence[Score], metric: str) -> tuple[str, Better]:
+    """Unit and direction of a metric.
+
+    Raises:
+        InputError: If its scores do not agree: their mean would mean nothing.
+    """
+    found = {(score.unit, score.better) for score in scores} or {(SHARE, "higher")}
+    if len(found) > 1:
+        kinds = " and ".join(sorted(f"{unit} ({better} is better)" for unit, better in found))
+        raise InputError(f"scores of {metric!r} are in {kinds}; score all records in one way")
+    return next(iter(found))
+
+
+def _samples_table(samples: dict[str, list[float]], better: Better, shares: bool) -> dict[str, Any]:
+    means = [sum(values) / len(values) for values in samples.values()]
+    best = [best_of(values, better) for values in samples.values()]
+    verdicts = shares and all(value in (0.0, 1.0) for value in best)
+    of_best = wilson(round(sum(best)), len(best)) if verdicts else bootstrap(best)
+    of_means = bootstrap(means)
+    return {
+        "n": len(samples),
+        "pictures": sum(map(len, samples.values())),
+        "mean": {"value": sum(means) / len(means), "ci95": list(of_means) if of_means else None},
+        "best": {"value": sum(best) / len(best), "ci95": list(of_best) if of_best else None},
+    }
 
 
 def mcnemar(pairs: Iterable[tuple[float, float]]) -> dict[str, Any]:

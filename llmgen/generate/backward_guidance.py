@@ -34,7 +34,7 @@ class BackwardGuidanceGenerate(SteeredGenerate):
     Config = BackwardGuidanceGenerateConfig
 
     def _watched(self) -> list[str]:
-        return guidance_layers(self._pipe.unet)
+        return guidance_layers(self._pipe.unet, self._config.attention_grid)
 
     def _energy(self, phrases: tuple[GuidedPhrase, ...], shape: tuple[int, int]) -> Energy | None:
         return ratio_energy(phrases, shape)

@@ -30,7 +30,7 @@ class BoxDiffGenerate(SteeredGenerate):
     Config = BoxDiffGenerateConfig
 
     def _watched(self) -> list[str]:
-        return lowest_layers(self._pipe.unet)
+        return lowest_layers(self._pipe.unet, self._config.attention_grid)
 
     def _energy(self, phrases: tuple[GuidedPhrase, ...], shape: tuple[int, int]) -> Energy | None:
         return boxdiff_energy(phrases, shape)

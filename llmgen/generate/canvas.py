@@ -6,9 +6,11 @@ from typing import TYPE_CHECKING
 from PIL import Image
 
 from llmgen.artifacts import HistoryEntry, Layout, Record
+from llmgen.diffusion.prompts import beyond_limits
 from llmgen.errors import InputError
 
 if TYPE_CHECKING:
+    from llmgen.diffusion.text import TextEncoder
     from llmgen.engine.context import StageContext
 
 
@@ -51,6 +53,14 @@ def layout_of(record: Record) -> Layout:
     if record.layout is None:
         raise InputError(f"record {record.id!r} has no layout; run `llmgen layout` first")
     return record.layout
+
+
+def remark_on_limits(
+    context: "StageContext", record: Record, prompt: str, encoder: "TextEncoder", **counts: int
+) -> None:
+    """Remark on what of a record's prompt the model cannot take in; `counts` as of `beyond_limits`."""
+    for text in beyond_limits(prompt, encoder, **counts):
+        context.remark_on(record.id, text)
 
 
 def with_first_picture(record: Record, context: "StageContext", image: Image.Image) -> Record:

@@ -16,17 +16,17 @@ from llmgen.artifacts import Kind, ModelUse, Record, Stage
 from llmgen.diffusion.failures import as_model_errors, check_finite
 from llmgen.diffusion.grounding import GroundedPhrase, grounding_slots, make_grounding
 from llmgen.diffusion.latents import decode_latents, latent_factor, make_noise, sides_multiple
-from llmgen.diffusion.prompts import OVERALL_NEGATIVE, join_negatives, scene_prompt, warn_of_limits
+from llmgen.diffusion.prompts import OVERALL_NEGATIVE, join_negatives, scene_prompt
 from llmgen.diffusion.sampling import GuidedUNet, make_levels, sample
-from llmgen.engine.stage import StageConfig
-from llmgen.generate.canvas import group_by_canvas, layout_of, with_first_picture
+from llmgen.engine.samples import SampledConfig
+from llmgen.generate.canvas import group_by_canvas, layout_of, remark_on_limits, with_first_picture
 from llmgen.vision.boxes import to_unit
 
 if TYPE_CHECKING:
     from llmgen.engine.context import StageContext
 
 
-class GligenGenerateConfig(StageConfig):
+class GligenGenerateConfig(SampledConfig):
     """Settings of `generate gligen`."""
 
     num_inference_steps: int = Field(default=50, ge=1, le=1000)
@@ -81,7 +81,7 @@ class GligenGenerate:
         prompts = [scene_prompt(x.background_prompt, [i.phrase for i in x.instances]) for x in layouts]
         slots = grounding_slots(pipe.unet)
         for record, layout, prompt in zip(records, layouts, prompts, strict=True):
-            warn_of_limits(record.id, prompt, self._text, objects=len(layout.instances), slots=slots)
+            remark_on_limits(self._context, record, prompt, self._text, objects=len(layout.instances), slots=slots)
         text = self._text.hidden(prompts)
         negative = self._text.hidden([join_negatives(x.negative_prompt, config.negative_prompt) for x in layouts])
         objects = [[GroundedPhrase(i.phrase, to_unit(i.box_xyxy, width, height)) for i in x.instances] for x in layouts]

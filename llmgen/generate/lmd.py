@@ -25,11 +25,11 @@ from llmgen.diffusion.guidance import EnergySettings, guidance_iterations, layer
 from llmgen.diffusion.latents import blend_noise, box_mask, decode_latents, latent_factor, make_noise, sides_multiple
 from llmgen.diffusion.offloading import device_of
 from llmgen.diffusion.placement import align_offset, center_box, compose_objects, shift
-from llmgen.diffusion.prompts import join_negatives, warn_of_limits
+from llmgen.diffusion.prompts import join_negatives
 from llmgen.diffusion.sampling import GuidedUNet, Levels, fast_timesteps, freeze_from, make_levels, sample
 from llmgen.diffusion.steering import Energy, Steering, SteeringRule, noise_rate
 from llmgen.engine.seeds import derive_seed
-from llmgen.generate.canvas import group_by_canvas, layout_of, with_first_picture
+from llmgen.generate.canvas import group_by_canvas, layout_of, remark_on_limits, with_first_picture
 from llmgen.generate.lmd_settings import LayoutGenerateConfig
 from llmgen.generate.wording import WordedLayout, word
 from llmgen.llm.planning.conditioning import ObjectText
@@ -87,7 +87,7 @@ class LayoutGenerate:
         self._text = context.models.text("layout_to_image")
         self._segmenter = context.models.segmenter()
         self._levels = make_levels(self._pipe.scheduler, config.num_inference_steps)
-        self._layers = guidance_layers(self._pipe.unet)
+        self._layers = guidance_layers(self._pipe.unet, config.attention_grid)
         steps = self._levels.steps
         self._grounded, self._frozen = int(config.grounding_fraction * steps), int(config.frozen_fraction * steps)
         # The reference's 4, 3, 2, 1 updates share the first 60 % of the steps; another share stretches them.
@@ -124,7 +124,7 @@ class LayoutGenerate:
         layout, seed = layout_of(record), record.seed or 0
         words = word(layout, self._text)
         slots = grounding_slots(self._pipe.unet)
-        warn_of_limits(record.id, words.prompt, self._text, objects=len(layout.instances), slots=slots)
+        remark_on_limits(self._context, record, words.prompt, self._text, objects=len(layout.instances), slots=slots)
         factor = latent_factor(self._pipe.vae)
         shape = (self._pipe.unet.config.in_channels, height // factor, width // factor)
         noise = make_noise(seed, (1, *shape))[0]

@@ -4,13 +4,14 @@ from typing import Literal
 
 from pydantic import Field
 
+from llmgen.diffusion.attention import ATTENTION_GRID
 from llmgen.diffusion.prompts import OVERALL_NEGATIVE
-from llmgen.engine.stage import StageConfig
+from llmgen.engine.samples import SampledConfig
 
 OBJECT_NEGATIVE = f"{OVERALL_NEGATIVE}, two, many, group, occlusion, occluded, side, border, collate"
 
 
-class LayoutGenerateConfig(StageConfig):
+class LayoutGenerateConfig(SampledConfig):
     """Settings of `generate lmd`."""
 
     num_inference_steps: int = Field(default=50, ge=1, le=1000)
@@ -39,6 +40,8 @@ class LayoutGenerateConfig(StageConfig):
     """Factor on the slope of the energy; 0 switches the guidance off."""
     energy_threshold: float = Field(default=5.0, ge=0)
     """A picture whose energy is not above it is not guided any more."""
+    attention_grid: int = Field(default=ATTENTION_GRID, ge=1, le=256)
+    """Longest side of the attention maps that are read, in cells: the finest that the U-Net has up to it; the middle block always."""
     top_inside: float = Field(default=0.2, gt=0, le=1)
     """Share of the cells inside the boxes, the strongest, whose attention should be high."""
     top_outside: float = Field(default=0.2, gt=0, le=1)

@@ -15,15 +15,14 @@ from pydantic import Field
 from llmgen.artifacts import Kind, ModelUse, Record, Stage
 from llmgen.diffusion.failures import as_model_errors, check_finite
 from llmgen.diffusion.latents import decode_latents, sides_multiple
-from llmgen.diffusion.prompts import warn_of_limits
-from llmgen.engine.stage import StageConfig
-from llmgen.generate.canvas import group_by_canvas, with_first_picture
+from llmgen.engine.samples import SampledConfig
+from llmgen.generate.canvas import group_by_canvas, remark_on_limits, with_first_picture
 
 if TYPE_CHECKING:
     from llmgen.engine.context import StageContext
 
 
-class TextGenerateConfig(StageConfig):
+class TextGenerateConfig(SampledConfig):
     """Settings of `generate sd`."""
 
     num_inference_steps: int = Field(default=50, ge=1, le=1000)
@@ -44,7 +43,7 @@ class TextGenerate:
     stage: ClassVar[Stage] = "generate"
     name: ClassVar[str] = "sd"
     makes: ClassVar[Kind] = "images"
-    needs: ClassVar[tuple[str, ...]] = ()
+    needs: ClassVar[tuple[str, ...]] = ("prompt",)
     Config = TextGenerateConfig
 
     def __init__(self, context: "StageContext", config: TextGenerateConfig) -> None:
@@ -65,7 +64,7 @@ class TextGenerate:
         for (width, height), rows in batches:
             batch = [records[i] for i in rows]
             for record in batch:
-                warn_of_limits(record.id, record.prompt, self._context.models.text("text_to_image"))
+                remark_on_limits(self._context, record, record.prompt, self._context.models.text("text_to_image"))
             with as_model_errors("generate sd"), torch.no_grad():
                 latents = pipe(
                     [record.prompt for record in batch],

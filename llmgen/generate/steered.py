@@ -8,27 +8,30 @@ from PIL import Image
 from pydantic import Field
 
 from llmgen.artifacts import Kind, ModelUse, Record, Stage
+from llmgen.diffusion.attention import ATTENTION_GRID
 from llmgen.diffusion.failures import as_model_errors, check_finite
 from llmgen.diffusion.guidance import GuidedPhrase
 from llmgen.diffusion.latents import decode_latents, latent_factor, make_noise, sides_multiple
-from llmgen.diffusion.prompts import OVERALL_NEGATIVE, join_negatives, warn_of_limits
+from llmgen.diffusion.prompts import OVERALL_NEGATIVE, join_negatives
 from llmgen.diffusion.sampling import GuidedUNet, make_levels, sample
 from llmgen.diffusion.steering import Energy, Steering, SteeringRule
-from llmgen.engine.stage import StageConfig
-from llmgen.generate.canvas import group_by_canvas, layout_of, with_first_picture
+from llmgen.engine.samples import SampledConfig
+from llmgen.generate.canvas import group_by_canvas, layout_of, remark_on_limits, with_first_picture
 from llmgen.generate.wording import word
 
 if TYPE_CHECKING:
     from llmgen.engine.context import StageContext
 
 
-class SteeredConfig(StageConfig):
+class SteeredConfig(SampledConfig):
     """Settings that the training-free baselines share."""
 
     num_inference_steps: int = Field(default=50, ge=1, le=1000)
     """Denoising steps."""
     guidance_scale: float = Field(default=7.5, ge=0, le=50)
     """Classifier-free guidance; 1 switches it off."""
+    attention_grid: int = Field(default=ATTENTION_GRID, ge=1, le=256)
+    """Longest side of the attention maps that are read, in cells: the finest that the U-Net has up to it."""
     negative_prompt: str = OVERALL_NEGATIVE
     """What no picture should show; the layout's own negative prompt is put in front."""
 
@@ -85,7 +88,7 @@ class SteeredGenerate:
         layouts = [layout_of(record) for record in records]
         words = [word(layout, self._text) for layout in layouts]
         for record, each in zip(records, words, strict=True):
-            warn_of_limits(record.id, each.prompt, self._text)
+            remark_on_limits(self._context, record, each.prompt, self._text)
         text = self._text.hidden([each.prompt for each in words])
         negative = self._text.hidden([join_negatives(x.negative_prompt, config.negative_prompt) for x in layouts])
         factor = latent_factor(pipe.vae)

@@ -25,7 +25,7 @@ class InstancesLayout(PlannedLayout):
     """
 
     name: ClassVar[str] = "instances"
-    needs: ClassVar[tuple[str, ...]] = ()
+    needs: ClassVar[tuple[str, ...]] = ("prompt",)
     Config: ClassVar[type[InstancesLayoutConfig]] = InstancesLayoutConfig
 
     def planned(self, record: Record, seed: int) -> Record:

@@ -19,7 +19,7 @@ class LmdLayout(PlannedLayout):
     """
 
     name: ClassVar[str] = "lmd"
-    needs: ClassVar[tuple[str, ...]] = ()
+    needs: ClassVar[tuple[str, ...]] = ("prompt",)
     Config: ClassVar[type[LmdLayoutConfig]] = LmdLayoutConfig
 
     def planned(self, record: Record, seed: int) -> Record:

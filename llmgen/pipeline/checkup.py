@@ -14,6 +14,7 @@ from llmgen.diffusion.hub import absent_files, download_command
 from llmgen.engine.devices import resolve_device, resolve_dtype
 from llmgen.errors import MissingRequirementError
 from llmgen.presets import Preset, RoleSpec, load_preset, preset_names
+from llmgen.presets.roles import FAMILIES
 from llmgen.settings import cache_dir
 
 PACKAGES = (
@@ -33,16 +34,6 @@ PACKAGES = (
     "typer",
 )
 
-#: What a family's models are loaded with; see `diffusion/families.py`.
-NEEDS = {
-    "stable-diffusion": ("torch", "diffusers", "transformers", "accelerate"),
-    "stable-diffusion-xl-refiner": ("torch", "diffusers", "transformers", "accelerate"),
-    "instancediffusion": ("torch", "torchvision", "diffusers", "transformers"),
-    "owlv2": ("torch", "transformers"),
-    "sam": ("torch", "transformers", "segment-anything"),
-    "clip": ("torch", "transformers"),
-    "phrase-detector": ("torch",),
-}
 #: What a role takes of its base on the hub: all but the U-Net, which the role has its own of.
 _BASE_FILES = (
     "scheduler/scheduler_config.json",
@@ -170,7 +161,7 @@ def _weight(spec: RoleSpec, device: str, dtype: str) -> _Weight:
 def _lacking_packages(spec: RoleSpec) -> list[str]:
     return [
         f"the package {name} is not installed; run `pip install {name}`"
-        for name in NEEDS.get(spec.family, ())
+        for name in FAMILIES[spec.family]
         if _version(name) is None
     ]
 

@@ -4,15 +4,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from llmgen.artifacts import Kind, Record
-from llmgen.artifacts.files import check_writable, write_atomic
-from llmgen.artifacts.io import parse_json, read_bytes, record_line, write_artifact
+from llmgen.artifacts.io import parse_json, read_bytes
 from llmgen.engine.local import Progress
 from llmgen.engine.pictures import picture_store
 from llmgen.errors import InputError
 from llmgen.formats.instancediffusion import BboxFormat, read_instancediffusion_files
 from llmgen.formats.lmd import read_lmd_file
 from llmgen.formats.sld import is_sld, read_sld
-from llmgen.pipeline.single import brought, refuse_existing
+from llmgen.pipeline.incoming import brought
+from llmgen.pipeline.output import Output
 from llmgen.registry import unknown
 
 DIALECTS = ("instancediffusion", "lmd", "sld")
@@ -71,7 +71,8 @@ def import_foreign(request: Import) -> ImportResult:
         raise InputError("--images-from is for the tasks of sld; leave it out")
     if request.bbox_format != "auto" and request.dialect != "instancediffusion":
         raise InputError("--bbox-format is for the boxes of instancediffusion; leave it out")
-    refuse_existing(request.output, False, request.force)
+    output = Output(request.output, force=request.force)
+    output.check()
     if request.dialect == "lmd":
         found, kind, base = read_lmd_file(request.source, request.prompts)
     elif request.dialect == "instancediffusion":
@@ -83,14 +84,8 @@ def import_foreign(request: Import) -> ImportResult:
             raise InputError(f"{name}: no tasks of SLD: expected a list of objects with `input_fname` and `prompt`")
         found, kind, base = read_sld(value, name, folder, request.images_from), "images", request.images_from or folder
     read = found.artifact(kind, base)
-    if request.output is not None:
-        check_writable(request.output.parent)
-    records = tuple(brought(read, picture_store(request.output, None), "import", Progress()))
+    records = tuple(brought(read, picture_store(request.output, None), "import", Progress().problem))
     if request.seed is not None:
         records = tuple(record.grown(seed=request.seed) for record in records)
-    if request.output is not None:
-        if request.output.suffix == ".jsonl":
-            write_atomic(request.output, "".join(map(record_line, records)).encode())
-        else:
-            write_artifact(request.output, kind, records)
+    output.write(kind, records)
     return ImportResult(kind, records, read.dropped, tuple(found.notes))

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from llmgen.artifacts import Kind, Manifest, PromptEntry, Record, StageEntry
+from llmgen.artifacts import Manifest, PromptEntry, Record
 from llmgen.artifacts.files import check_writable, sweep, write_atomic
 from llmgen.artifacts.io import (
     ReadArtifact,
@@ -16,16 +16,16 @@ from llmgen.artifacts.io import (
     validate,
     write_artifact,
 )
+from llmgen.artifacts.manifest import PROMPTS, Branch, branches
 from llmgen.engine.context import StageContext
-from llmgen.engine.journal import Journal, journal_path
 from llmgen.engine.local import Progress, StageResult, run_stage
 from llmgen.engine.lock import locked
 from llmgen.errors import InputError, OutputError
 from llmgen.formats.foreign import read_any
-from llmgen.pipeline.options import DEFAULT_PRESET, RunOptions
-from llmgen.pipeline.single import brought, plan_of
+from llmgen.pipeline.incoming import brought
+from llmgen.pipeline.options import DEFAULT_PRESET, Choice, RunOptions, choose
+from llmgen.pipeline.output import open_journal
 from llmgen.pipeline.vocabulary import warning_of
-from llmgen.registry import resolve
 from llmgen.vision.images import ImageStore
 
 RESOLVED = "manifest.json"
@@ -55,12 +55,13 @@ class ManifestRun:
 
 @dataclass(frozen=True)
 class StageOutcome:
-    """One stage of a run that is over."""
+    """One stage of a run that is over, on one artifact."""
 
     stage: str
     method: str
     path: Path
     result: StageResult
+    branch: Branch
 
 
 @dataclass(frozen=True)
@@ -78,14 +79,19 @@ class RunOutcome:
         """The records as the last stage left them."""
         return self.stages[-1].result.records
 
+    @property
+    def compared(self) -> list[list[StageOutcome]]:
+        """Outcomes of the stages that were given several artifacts, in the order in which those were named."""
+        groups: dict[int, list[StageOutcome]] = {}
+        for outcome in self.stages:
+            groups.setdefault(outcome.branch.place, []).append(outcome)
+        return [group for group in groups.values() if len(group) > 1]
+
 
 @dataclass(frozen=True)
 class _Step:
-    method_class: Any
-    method: str
-    config: Any
-    given: dict[str, Any]
-    file: str
+    choice: Choice
+    branch: Branch
 
 
 @dataclass(frozen=True)
@@ -104,13 +110,14 @@ def plan_manifest(run: ManifestRun) -> dict[str, Any]:
         "manifest": str(run.path),
         "output": str(ready.folder),
         "records": len(ready.read.records),
-        **plan_of(ready.context),
+        **ready.steps[0].choice.plan(),
         "stages": [
             {
-                "stage": step.method_class.stage,
-                "method": step.method,
-                "output": step.file,
-                "config": step.config.model_dump(mode="json"),
+                "stage": step.branch.entry.stage,
+                "method": step.choice.method,
+                "input": step.branch.source,
+                "output": step.branch.file,
+                "config": step.choice.config.model_dump(mode="json"),
             }
             for step in ready.steps
         ],
@@ -153,31 +160,30 @@ def _run_steps(
     ready: _Resolved, force: bool, progress: Progress, stage_done: Callable[[StageOutcome], None]
 ) -> list[StageOutcome]:
     folder, context = ready.folder, ready.context
-    records = brought(ready.read, context.images, "read", progress)
-    _claim(folder, _with_prompts(ready.manifest, records), [step.file for step in ready.steps], force)
-    context.progress, context.remark = progress.message, progress.remark
+    records = brought(ready.read, context.images, "read", progress.problem)
+    _claim(folder, _with_prompts(ready.manifest, records), [step.branch.file for step in ready.steps], force)
     if (line := warning_of(records, context.preset)) is not None:
-        progress.problem(line)
-    outcomes = []
+        progress.notice(line)
+    outcomes: list[StageOutcome] = []
+    made = {PROMPTS: records}
     for step in ready.steps:
-        path = folder / step.file
-        journal = Journal(journal_path(path))
-        if force:
-            journal.discard()
+        path = folder / step.branch.file
+        choice = step.choice
+        journal = open_journal(path, choice, goes_on=True, anew=force)
         result = run_stage(
-            records,
-            method_class=step.method_class,
-            config=step.config,
-            given=step.given,
+            made[step.branch.source],
+            method_class=choice.method_class,
+            config=choice.config,
+            given=choice.given,
             context=context,
             journal=journal,
             progress=progress,
             name=str(path),
         )
         write_artifact(path, result.makes, result.records)
-        outcomes.append(StageOutcome(step.method_class.stage, step.method, path, result))
+        outcomes.append(StageOutcome(step.branch.entry.stage, choice.method, path, result, step.branch))
         stage_done(outcomes[-1])
-        records = result.records
+        made[step.branch.name] = result.records
     return outcomes
 
 
@@ -209,8 +215,8 @@ def _resolve(run: ManifestRun) -> _Resolved:
             "seed": options.seed,
             "prompts_path": None,
             "stages": tuple(
-                StageEntry(stage=entry.stage, method=entry.method, config=step.given)
-                for entry, step in zip(manifest.stages, steps, strict=True)
+                entry.model_copy(update={"config": {**entry.config, **(run.given or {}).get(entry.stage, {})}})
+                for entry in manifest.stages
             ),
         }
     )
@@ -222,15 +228,10 @@ def _steps(manifest: Manifest, context: StageContext, overrides: Mapping[str, Ma
     if stray:
         raise InputError(f"--set names the stage {sorted(stray)[0]!r}, which the manifest does not run")
     steps: list[_Step] = []
-    files: list[str] = []
-    for entry in manifest.stages:
-        method_class = resolve(entry.stage, entry.method)
+    for branch in branches(manifest.stages):
+        entry = branch.entry
         given = {**entry.config, **overrides.get(entry.stage, {})}
-        config = context.config_for(entry.stage, entry.method, given)
-        makes: Kind = method_class.makes
-        number = sum(f == f"{makes}.json" or f.startswith(f"{makes}-") for f in files) + 1
-        files.append(f"{makes}.json" if number == 1 else f"{makes}-{number}.json")
-        steps.append(_Step(method_class, entry.method, config, given, files[-1]))
+        steps.append(_Step(choose(context, entry.stage, entry.method, given), branch))
     return tuple(steps)
 
 

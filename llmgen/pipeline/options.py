@@ -1,11 +1,13 @@
-"""What holds for a whole run, and the context that comes of it."""
+"""What holds for a whole run, and what comes of it: collaborators, and a method with its settings. Names become objects here."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from llmgen.engine.context import StageContext
 from llmgen.engine.devices import resolve_device, resolve_dtype, resolve_offload
-from llmgen.presets import Preset, load_preset
-from llmgen.registry import methods
+from llmgen.presets import load_preset
+from llmgen.registry import resolve
 from llmgen.vision.images import ImageStore
 
 DEFAULT_PRESET = "toybox"
@@ -51,6 +53,49 @@ class RunOptions:
         )
 
 
-def method_for(stage: str, chosen: str | None, preset: Preset) -> str:
-    """The method of a stage: the chosen one, else the preset's, else the first of the stage's table."""
-    return chosen or preset.methods.get(stage) or next(iter(methods(stage)))
+@dataclass(frozen=True)
+class Choice:
+    """A method with its settings and its collaborators: all that a stage is run by."""
+
+    context: StageContext
+    method_class: Any
+    config: Any
+    given: dict[str, Any]
+    """The settings that somebody gave."""
+
+    @property
+    def method(self) -> str:
+        """Name of the method."""
+        name: str = self.method_class.name
+        return name
+
+    def plan(self) -> dict[str, Any]:
+        """The choice as JSON values."""
+        context = self.context
+        return {
+            "preset": context.preset.name,
+            "planner": context.planner_name or context.preset.planner,
+            "critic": context.critic_name or context.planner_name or context.preset.planner,
+            "seed": context.seed,
+            "device": context.device,
+            "dtype": context.dtype,
+            "batch_size": context.batch_size,
+            "offload": context.offload,
+        }
+
+
+def choose(context: StageContext, stage: str, method: str | None, given: Mapping[str, Any]) -> Choice:
+    """A method by its name.
+
+    Args:
+        context: Its collaborators.
+        stage: Name of the stage.
+        method: Name of the method; by default the preset's, else the first of the stage's table.
+        given: Settings that somebody gave.
+
+    Raises:
+        UnknownNameError: If there is no such stage or method.
+        InputError: If a setting does not exist or has a bad value.
+    """
+    method_class = resolve(stage, method or context.preset.methods.get(stage))
+    return Choice(context, method_class, context.settings_of(method_class, given), dict(given))

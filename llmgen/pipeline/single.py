@@ -5,21 +5,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from llmgen.artifacts import Record, RecordError
-from llmgen.artifacts.files import check_writable, write_atomic
-from llmgen.artifacts.io import ReadArtifact, record_line, write_artifact
-from llmgen.engine.context import StageContext
-from llmgen.engine.journal import Journal, journal_path
+from llmgen.artifacts import Record
 from llmgen.engine.local import Progress, StageResult, run_stage
-from llmgen.engine.lock import locked
-from llmgen.engine.pictures import bring, picture_store
-from llmgen.errors import InputError, OutputError
-from llmgen.formats.foreign import read_any
-from llmgen.pipeline.options import RunOptions, method_for
-from llmgen.pipeline.reusing import with_noise_of
+from llmgen.engine.pictures import picture_store
+from llmgen.pipeline.incoming import read_incoming
+from llmgen.pipeline.options import Choice, RunOptions, choose
+from llmgen.pipeline.output import Output
 from llmgen.pipeline.vocabulary import warning_of
-from llmgen.registry import resolve
-from llmgen.vision.images import ImageStore
 
 
 @dataclass(frozen=True)
@@ -55,41 +47,20 @@ class SingleResult:
     """Lines about entries of the input that could not even be named."""
 
 
-@dataclass(frozen=True)
-class _Prepared:
-    method: str
-    method_class: Any
-    config: Any
-    context: StageContext
-
-
 def plan_single(request: SingleStage) -> dict[str, Any]:
     """What a call would do, as JSON values; nothing is read or loaded."""
-    ready = _prepare(request)
+    choice = _choice(request)
+    images = choice.context.images
     return {
         "stage": request.stage,
-        "method": ready.method,
+        "method": choice.method,
         "input": request.source,
         "output": str(request.output) if request.output is not None else "-",
-        "images": (ready.context.images.root / ready.context.images.folder).as_posix(),
-        **plan_of(ready.context),
-        "config": ready.config.model_dump(mode="json"),
-        "needs": list(ready.method_class.needs),
-        "makes": ready.method_class.makes,
-    }
-
-
-def plan_of(context: StageContext) -> dict[str, Any]:
-    """The part of a plan that no stage owns."""
-    return {
-        "preset": context.preset.name,
-        "planner": context.planner_name or context.preset.planner,
-        "critic": context.critic_name or context.planner_name or context.preset.planner,
-        "seed": context.seed,
-        "device": context.device,
-        "dtype": context.dtype,
-        "batch_size": context.batch_size,
-        "offload": context.offload,
+        "images": (images.root / images.folder).as_posix(),
+        **choice.plan(),
+        "config": choice.config.model_dump(mode="json"),
+        "needs": list(choice.method_class.needs),
+        "makes": choice.method_class.makes,
     }
 
 
@@ -99,7 +70,7 @@ def run_single(
     progress: Progress | None = None,
     emit: Callable[[Sequence[Record]], None] = lambda records: None,
 ) -> SingleResult:
-    """Run one stage.
+    """Run one stage: names to objects, then the input, then the work, then the output.
 
     Args:
         request: What to run.
@@ -110,81 +81,35 @@ def run_single(
         LlmgenError: Before any work if the request cannot be carried out, later if the output cannot be written. Errors of single
             records are in the records.
     """
-    ready = _prepare(request)
-    refuse_existing(request.output, request.resume, request.force)
-    read = read_any(request.source, request.images_from)
-    if request.output is not None:
-        check_writable(request.output.parent)
     progress = progress or Progress()
-    ready.context.progress, ready.context.remark = progress.message, progress.remark
-
-    records = brought(read, ready.context.images, request.stage, progress)
-    if request.reuse is not None:
-        records = with_noise_of(records, request.reuse)
-
-    if request.stage != "evaluate" and (line := warning_of(records, ready.context.preset)) is not None:
-        progress.problem(line)
-
-    def work(journal: Journal | None) -> StageResult:
-        return run_stage(
-            records,
-            method_class=ready.method_class,
-            config=ready.config,
-            given=request.given,
-            context=ready.context,
+    choice, output = _choice(request), Output(request.output, request.resume, request.force)
+    output.check()
+    incoming = read_incoming(
+        request.source,
+        choice.context.images,
+        stage=request.stage,
+        problem=progress.problem,
+        images_from=request.images_from,
+        reuse=request.reuse,
+    )
+    if request.stage != "evaluate" and (line := warning_of(incoming.records, choice.context.preset)) is not None:
+        progress.notice(line)
+    with output.opened(choice) as journal:
+        result = run_stage(
+            incoming.records,
+            method_class=choice.method_class,
+            config=choice.config,
+            given=choice.given,
+            context=choice.context,
             journal=journal,
             progress=progress,
             emit=emit,
-            name=read.name,
+            name=incoming.name,
         )
-
-    if request.output is None:
-        return SingleResult(work(None), ready.method, read.dropped)
-    with locked(journal_path(request.output).with_suffix(".lock"), str(request.output)):
-        journal = Journal(journal_path(request.output))
-        if request.force:
-            journal.discard()
-        result = work(journal)
-        if request.output.suffix == ".jsonl":
-            write_atomic(request.output, "".join(map(record_line, result.records)).encode())
-        else:
-            write_artifact(request.output, result.makes, result.records)
-    return SingleResult(result, ready.method, read.dropped)
+        output.write(result.makes, result.records)
+    return SingleResult(result, choice.method, incoming.dropped)
 
 
-def refuse_existing(output: Path | None, resume: bool, force: bool) -> None:
-    """Refuse to write over something unless that is wanted.
-
-    Raises:
-        OutputError: If the output exists, or is a folder.
-    """
-    if output is None:
-        return
-    if output.is_dir():
-        raise OutputError(f"{output} is a folder; give -o the name of a file in it")
-    if output.exists() and not (resume or force):
-        raise OutputError(f"{output} exists; use --resume to complete it or --force to make it anew")
-
-
-def brought(read: ReadArtifact, target: ImageStore, stage: str, progress: Progress) -> list[Record]:
-    """The records with their pictures named relative to the target; those whose pictures cannot be had carry `error`."""
-    for line in read.invalid:
-        progress.problem(line)
-    source = ImageStore(read.base)
-    records = []
-    for record in read.records:
-        if record.error is None:
-            try:
-                record = bring(record, source, target)
-            except InputError as error:
-                progress.problem(f"{read.name}: record {record.id!r}: {error}")
-                record = record.grown(error=RecordError(stage=stage, type="InputError", message=str(error)))
-        records.append(record)
-    return records
-
-
-def _prepare(request: SingleStage) -> _Prepared:
+def _choice(request: SingleStage) -> Choice:
     context = request.options.context(picture_store(request.output, request.images))
-    method = method_for(request.stage, request.method, context.preset)
-    method_class = resolve(request.stage, method)
-    return _Prepared(method, method_class, context.config_for(request.stage, method, dict(request.given)), context)
+    return choose(context, request.stage, request.method, request.given)

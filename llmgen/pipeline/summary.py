@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import fmean
 
-from llmgen.artifacts import Record
+from llmgen.artifacts import Record, Score
+from llmgen.artifacts.score import SHARE, best_of
 from llmgen.artifacts.statistics import wilson
 
 
@@ -17,10 +18,13 @@ class ScoreLine:
     """`initial`, `final`, `layout` or `detections`."""
     by: str
     mean: float
-    """In [0, 1]."""
+    """In the metric's unit."""
     n: int
     ci95: tuple[float, float] | None
-    """Wilson interval; None where the scores are not all 0 or 1."""
+    """Wilson interval; None where the scores are not all shares of 0 or 1."""
+    unit: str = SHARE
+    best: float | None = None
+    """Mean over records of their best picture, where they have several."""
 
 
 def score_lines(records: Sequence[Record]) -> list[ScoreLine]:
@@ -29,15 +33,23 @@ def score_lines(records: Sequence[Record]) -> list[ScoreLine]:
     Args:
         records: As the last stage left them; those with `error` do not count.
     """
-    groups: dict[tuple[str, str, str], list[float]] = {}
+    groups: dict[tuple[str, str, str], list[Score]] = {}
+    best: dict[tuple[str, str, str], list[float]] = {}
     for record in records:
         for score in (record.scores or ()) if record.error is None else ():
-            groups.setdefault((score.metric, score.by, score.of), []).append(score.value)
+            groups.setdefault((score.metric, score.by, score.of), []).append(score)
+        of_samples: dict[tuple[str, str, str], list[Score]] = {}
+        for score in [score for sample in record.samples for score in sample.scores or () if record.error is None]:
+            of_samples.setdefault((score.metric, score.by, score.of), []).append(score)
+        for group, scores in of_samples.items():
+            best.setdefault(group, []).append(best_of([score.value for score in scores], scores[0].better))
     order = ("layout", "detections", "initial", "final")
     lines = []
     for metric, by, of in sorted(groups, key=lambda g: (g[0], g[1], order.index(g[2]))):
-        values = groups[metric, by, of]
-        binary = all(value in (0.0, 1.0) for value in values)
+        group = metric, by, of
+        values, unit = [score.value for score in groups[group]], groups[group][0].unit
+        binary = unit == SHARE and all(value in (0.0, 1.0) for value in values)
         interval = wilson(round(sum(values)), len(values)) if binary else None
-        lines.append(ScoreLine(metric, of, by, fmean(values), len(values), interval))
+        of_best = fmean(best[group]) if group in best else None
+        lines.append(ScoreLine(metric, of, by, fmean(values), len(values), interval, unit, of_best))
     return lines

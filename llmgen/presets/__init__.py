@@ -1,14 +1,16 @@
 """Presets: JSON files that fill roles with models. The file name is the preset's name."""
 
+from collections.abc import Iterable
 from importlib.resources import files
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import Field, ValidationError
+from pydantic import Field, ValidationError, field_validator
 
 from llmgen.artifacts import ArtifactModel
-from llmgen.errors import InputError
-from llmgen.registry import unknown
+from llmgen.errors import InputError, PresetError
+from llmgen.presets.roles import FAMILIES, ROLES, checked_classes
+from llmgen.registry import STAGES, unknown
 
 MAX_BYTES = 2**20
 
@@ -21,13 +23,14 @@ class RoleSpec(ArtifactModel):
     revision: str | None = None
     """Pinned commit of the repository."""
     family: str
-    """Which loader: `stable-diffusion`, `stable-diffusion-xl-refiner`, `instancediffusion`, `owlv2`, `sam`, `clip`, `phrase-detector`."""
+    """Which loader, one of `presets.roles.FAMILIES`, for example `stable-diffusion` or `owlv2`."""
     base: str | None = None
     """Where an `instancediffusion` role has its autoencoder, text encoder, tokenizer and scheduler from: like `source`."""
     base_revision: str | None = None
     """Pinned commit of the base."""
     classes: dict[str, str] = Field(default_factory=dict)
-    """Component to `module:Class` where it is not the family's own class, for example a U-Net subclass."""
+    """Component to `module:Class` where it is not the family's own class, for example a U-Net subclass. Classes of llmgen and of the
+    model libraries only."""
     files: tuple[str, ...] = ()
     """Files that must be there before loading starts."""
     licence: str
@@ -41,6 +44,16 @@ class RoleSpec(ArtifactModel):
     dtype: Literal["float32", "float16", "bfloat16"] | None = None
     """What it is computed in; by default the device's. On the CPU it is always float32."""
 
+    @field_validator("classes")
+    @classmethod
+    def _known_classes(cls, classes: dict[str, str]) -> dict[str, str]:
+        return checked_classes(classes)
+
+    @field_validator("family")
+    @classmethod
+    def _known_family(cls, family: str) -> str:
+        return _one_of(FAMILIES, "family of models", family)
+
 
 class Preset(ArtifactModel):
     """A named set of models with the settings that suit them."""
@@ -53,7 +66,7 @@ class Preset(ArtifactModel):
     """Width of the canvas in pixels."""
     height: int = Field(gt=0)
     roles: dict[str, RoleSpec]
-    """text_to_image, layout_to_image, instances_to_image, refiner, detector, segmenter, judge, clip."""
+    """Role to its model; the roles are those of `presets.roles.ROLES`."""
     words: tuple[str, ...] = ()
     """Everything that its models can draw and see, as singular nouns; empty for models that know no such bounds."""
     offload: Literal["none", "model", "sequential"] = "none"
@@ -63,14 +76,24 @@ class Preset(ArtifactModel):
     defaults: dict[str, dict[str, Any]] = Field(default_factory=dict)
     """Settings by `stage.method`; a manifest and flags override them."""
 
+    @field_validator("roles")
+    @classmethod
+    def _known_roles(cls, roles: dict[str, RoleSpec]) -> dict[str, RoleSpec]:
+        return {_one_of(ROLES, "role", name): spec for name, spec in roles.items()}
+
+    @field_validator("methods")
+    @classmethod
+    def _known_stages(cls, methods: dict[str, str]) -> dict[str, str]:
+        return {_one_of(STAGES, "stage", stage): method for stage, method in methods.items()}
+
     def role(self, name: str) -> RoleSpec:
         """The model of a role.
 
         Raises:
-            InputError: If the preset does not fill the role.
+            PresetError: If the preset does not fill the role.
         """
         if name not in self.roles:
-            raise InputError(
+            raise PresetError(
                 f"preset {self.name!r} has no model for the role {name!r}; it fills: {', '.join(sorted(self.roles))}"
             )
         return self.roles[name]
@@ -89,7 +112,8 @@ def load_preset(name: str) -> Preset:
 
     Raises:
         UnknownNameError: If there is none of that name.
-        InputError: If its file is not a valid preset.
+        InputError: If its file cannot be read.
+        PresetError: If it is not a valid preset; all faults are named.
     """
     if name.endswith(".json"):
         path = Path(name)
@@ -106,6 +130,14 @@ def load_preset(name: str) -> Preset:
     try:
         return Preset.model_validate_json(text)
     except ValidationError as error:
-        first = error.errors()[0]
-        where = "/".join(map(str, first["loc"]))
-        raise InputError(f"preset {name!r} is not valid at /{where}: {first['msg']}") from error
+        faults = [
+            f"/{'/'.join(map(str, fault['loc']))}: {fault['msg'].removeprefix('Value error, ')}"
+            for fault in error.errors()
+        ]
+        raise PresetError(f"preset {name!r} is not valid: {'; '.join(faults)}") from error
+
+
+def _one_of(known: Iterable[str], what: str, name: str) -> str:
+    if name not in known:
+        raise ValueError(str(unknown(what, name, known)))
+    return name

@@ -57,13 +57,15 @@ class ImageToImageRefineConfig(StageConfig):
     """Settings of `refine sdxl`."""
 
     profiles: ClassVar[Mapping[str, Profile]] = {
+        "reference": Profile(_SLD),
         "sld": Profile(_SLD),
         "lmd": Profile(_LMD, free=("strength",)),
         "instancediffusion": Profile(_INSTANCE_DIFFUSION, free=("strength",)),
     }
 
-    profile: Literal["llmgen", "sld", "lmd", "instancediffusion"] = "llmgen"
-    """Settings of a publication: all of them at once, and none of them changed but the strength where its program had a flag for it."""
+    profile: Literal["llmgen", "reference", "sld", "lmd", "instancediffusion"] = "llmgen"
+    """Settings of a publication: all of them at once, and none of them changed but the strength where its program had a flag for it.
+    `reference` is SLD's, whose stage this is."""
     num_inference_steps: int = Field(default=50, ge=1, le=1000)
     """Steps of a full run; `strength` times as many are executed."""
     strength: float = Field(default=0.3, gt=0, le=1)

@@ -5,8 +5,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from llmgen.artifacts import ImageRef, Kind, Manifest, Stage
+from llmgen.artifacts import ImageRef, Kind, Manifest
 from llmgen.artifacts.io import ReadArtifact, read_manifest, read_records
+from llmgen.artifacts.manifest import branches
+from llmgen.artifacts.record import MAKES
 from llmgen.engine.journal import image_refs
 from llmgen.errors import InputError
 from llmgen.vision.images import ImageStore
@@ -24,14 +26,6 @@ _KINDS: Final[tuple[Kind, ...]] = (
     "layouts",
     "prompts",
 )
-_MAKES: Final[dict[Stage, Kind]] = {
-    "layout": "layouts",
-    "generate": "images",
-    "detect": "detections",
-    "correct": "corrections",
-    "refine": "refinements",
-    "evaluate": "scores",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +57,7 @@ def read_source(source: Path) -> Source:
     fallback = source.resolve().name if folder else source.stem
     output = source / "report.html" if folder else source.with_suffix(".html")
     name = manifest.name if manifest else fallback
-    finished = manifest is None or artifact.kind == _MAKES[manifest.stages[-1].stage]
+    finished = manifest is None or artifact.kind == MAKES[manifest.stages[-1].stage]
     if folder and manifest is not None:
         finished = finished and path.name not in _files(manifest)[:-1]
     return Source(artifact, manifest, name, finished, output)
@@ -102,7 +96,7 @@ def _last_artifact(folder: Path, manifest: Manifest | None) -> Path:
     if manifest is not None:
         # Detecting may come after refining, so the manifest's order counts; but scores made by hand know more than all of it.
         files = _files(manifest)[::-1]
-        last = _KINDS.index(_MAKES[manifest.stages[-1].stage])
+        last = _KINDS.index(MAKES[manifest.stages[-1].stage])
         beyond = [f"{kind}.json" for kind in _KINDS[:last] if f"{kind}.json" not in files]
         names = [*beyond, *files, *names]
     for name in names:
@@ -113,10 +107,8 @@ def _last_artifact(folder: Path, manifest: Manifest | None) -> Path:
 
 
 def _files(manifest: Manifest) -> list[str]:
-    """The artifacts of a run in the order of its stages; the second of a kind is `scores-2.json`."""
-    kinds = [_MAKES[entry.stage] for entry in manifest.stages]
-    numbers = [kinds[:index].count(kind) + 1 for index, kind in enumerate(kinds)]
-    return [_name(kind, number) for kind, number in zip(kinds, numbers, strict=True)]
+    """The artifacts of a run in the order of its stages."""
+    return [branch.file for branch in branches(manifest.stages)]
 
 
 def _name(kind: Kind, number: int) -> str:

@@ -1,10 +1,11 @@
 """The life of a record as a row of pictures: the plan, the drawn picture, each round, the refined one."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from llmgen.artifacts import Detection, EditPlan, HistoryEntry, ImageRef, Layout, Record, Score
+from llmgen.artifacts.score import SHARE
 from llmgen.report.instances import Drawing, draw_layout, has_inputs, in_words
 from llmgen.report.overlay import (
     GROWN,
@@ -80,6 +81,19 @@ def make_steps(record: Record, pictures: Pictures, judged: dict[str, Score]) -> 
     planned = _planned(record)
     if planned is not None and record.image is not None:
         steps.append(_planned_step(record.image, planned, pictures))
+    return tuple(steps)
+
+
+def make_samples(record: Record, pictures: Pictures) -> tuple[Step, ...]:
+    """The figures of all pictures that were drawn of a record's prompt, with their seeds, scores and the choice."""
+    steps = []
+    for sample in record.samples:
+        entry = HistoryEntry(stage="generate", round=0, image=sample.image, detections=sample.detections)
+        title = f"Sample {sample.index}" + (", chosen" if sample.chosen else "")
+        step = _picture_step(entry, record.layout, pictures, False, title, None)
+        notes = [f"seed {sample.seed}", *([sample.reason] if sample.reason else [])]
+        scores = [f"{s.metric} {s.value:.2f}" + ("" if s.unit == SHARE else f" {s.unit}") for s in sample.scores or ()]
+        steps.append(replace(step, notes=(*notes, *scores, *step.notes)))
     return tuple(steps)
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 from llmgen.artifacts import Record, Score
+from llmgen.artifacts.score import SHARE, Better, best_of
 from llmgen.artifacts.statistics import bootstrap, wilson
 
 Outcome = Literal["right", "fixed", "wrong", "worse", "error", "unscored"]
@@ -37,10 +38,10 @@ class Share:
     """Mean of some scores.
 
     Attributes:
-        mean: In [0, 1].
+        mean: In the unit of the scores.
         n: How many records.
         successes: How many of them scored 1; None when the scores are not successes and failures.
-        low: Lower end of the 95 % interval in [0, 1]: Wilson's for successes and failures, else a bootstrap's; None where all
+        low: Lower end of the 95 % interval: Wilson's for successes and failures, else a bootstrap's; None where all
             such values are equal.
         high: Its upper end.
     """
@@ -61,6 +62,15 @@ class ScoreRow:
 
 
 @dataclass(frozen=True, slots=True)
+class SamplesShare:
+    """Scores of records with several pictures: all of them, and the best of each record."""
+
+    pictures: int
+    mean: Share
+    best: Share
+
+
+@dataclass(frozen=True, slots=True)
 class ScoreTable:
     """Scores by one scorer, by type; `overall` covers all types."""
 
@@ -69,6 +79,10 @@ class ScoreTable:
     """What was scored: layout, detections, initial, final."""
     rows: tuple[ScoreRow, ...]
     overall: ScoreRow
+    unit: str = SHARE
+    better: Better = "higher"
+    samples: SamplesShare | None = None
+    """Where records have several pictures that were scored."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +101,7 @@ def share(values: Sequence[float], verdicts: bool = True) -> Share:
     """Mean with its interval.
 
     Args:
-        values: At least one score in [0, 1].
+        values: At least one score.
         verdicts: Whether they are successes and failures.
     """
     if verdicts and all(value in (0.0, 1.0) for value in values):
@@ -117,11 +131,13 @@ def score_tables(records: Sequence[Record]) -> tuple[ScoreTable, ...]:
         columns = sorted({of for _, scores in scored for of in scores}, key=lambda of: _rank(of, PICTURES))
         groups: dict[str, dict[str, list[float]]] = {}
         overall: dict[str, list[float]] = {}
+        measures: set[tuple[str, Better]] = set()
         for record, scores in scored:
             for of, score in scores.items():
                 group = score.type or record.type or "other"
                 groups.setdefault(group, {}).setdefault(of, []).append(score.value)
                 overall.setdefault(of, []).append(score.value)
+                measures.add((score.unit, score.better))
 
         def row(name: str, values: dict[str, list[float]], scorer: Scorer, columns: Sequence[str]) -> ScoreRow:
             cells = (share(values[of], scorer.verdicts) if of in values else None for of in columns)
@@ -129,8 +145,30 @@ def score_tables(records: Sequence[Record]) -> tuple[ScoreTable, ...]:
 
         names = sorted(groups, key=lambda name: _rank(name, _TYPES))
         rows = tuple(row(name, groups[name], scorer, columns) for name in names)
-        tables.append(ScoreTable(scorer, tuple(columns), rows, row("overall", overall, scorer, columns)))
+        # Scores that do not agree on what they count have no mean to show as a share.
+        unit, better = next(iter(measures)) if len(measures) == 1 else ("mixed units", "higher")
+        several = _samples_share(records, scorer, better)
+        all_types = row("overall", overall, scorer, columns)
+        tables.append(ScoreTable(scorer, tuple(columns), rows, all_types, unit, better, several))
     return tuple(tables)
+
+
+def _samples_share(records: Sequence[Record], scorer: Scorer, better: Better) -> SamplesShare | None:
+    several = [
+        [
+            score.value
+            for sample in record.samples
+            for score in sample.scores or ()
+            if (score.metric, score.by, score.of) == (scorer.metric, scorer.by, "final")
+        ]
+        for record in records
+    ]
+    several = [values for values in several if len(values) > 1]
+    if not several:
+        return None
+    means = share([sum(values) / len(values) for values in several], verdicts=False)
+    best = share([best_of(values, better) for values in several], scorer.verdicts)
+    return SamplesShare(sum(map(len, several)), means, best)
 
 
 def outcome(record: Record, scorer: Scorer | None) -> Outcome:

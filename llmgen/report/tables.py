@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from llmgen.artifacts.score import SHARE
 from llmgen.report.charts import Dot, dot, percent
 from llmgen.report.summary import PICTURES, Scorer, ScoreTable, Share
 
@@ -18,7 +19,8 @@ class Cell:
     text: str
     count: str
     interval: str
-    dot: Dot
+    dot: Dot | None
+    """None for what is no share and has no place between 0 and 1."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +50,10 @@ class Table:
     """Whether there is a before and an after."""
     verdicts: bool
     """Whether the cells are shares of verdicts; means otherwise."""
+    shares: bool = True
+    """Whether all cells lie between 0 and 1."""
+    samples: str = ""
+    """Mean and best of all pictures, where records have several."""
 
 
 def make_tables(tables: Sequence[ScoreTable]) -> tuple[Table, ...]:
@@ -92,12 +98,14 @@ def _table(table: ScoreTable) -> Table:
     return Table(
         title=table.scorer.metric,
         heading="Type",
-        by=f"scored by {_by(table.scorer)}",
+        by=f"scored by {_by(table.scorer)}{_unit_words(table)}",
         columns=tuple((column, column_words(column, changes)) for column in table.columns),
-        rows=tuple(_row(r.type, table.columns, r.cells) for r in table.rows) if several else (),
-        overall=_row("overall" if several else table.rows[0].type, table.columns, table.overall.cells),
+        rows=tuple(_row(r.type, table.columns, r.cells, table) for r in table.rows) if several else (),
+        overall=_row("overall" if several else table.rows[0].type, table.columns, table.overall.cells, table),
         changes=changes,
         verdicts=table.scorer.verdicts,
+        shares=table.unit == SHARE,
+        samples=_samples(table),
     )
 
 
@@ -110,7 +118,8 @@ def _means_table(tables: Sequence[ScoreTable]) -> Table:
     for table in tables:
         cells = dict(zip(table.columns, table.overall.cells, strict=True))
         name = table.scorer.metric if len(eyes) == 1 else f"{table.scorer.metric}, by {table.scorer.by}"
-        rows.append(_row(name, columns, [cells.get(column) for column in columns]))
+        name += "" if table.unit == SHARE else f" ({table.unit})"
+        rows.append(_row(name, columns, [cells.get(column) for column in columns], table))
     return Table(
         title="Measures",
         heading="Measure",
@@ -120,22 +129,40 @@ def _means_table(tables: Sequence[ScoreTable]) -> Table:
         overall=None,
         changes=changes,
         verdicts=False,
+        shares=all(table.unit == SHARE for table in tables),
+        samples=" ".join(f"{table.scorer.metric}: {_samples(table)}" for table in tables if table.samples),
     )
 
 
-def _row(name: str, columns: Sequence[str], cells: Sequence[Share | None]) -> Row:
+def _unit_words(table: ScoreTable) -> str:
+    return "" if table.unit == SHARE else f", in {table.unit}, {table.better} is better"
+
+
+def _samples(table: ScoreTable) -> str:
+    several = table.samples
+    if several is None:
+        return ""
+    mean, best = _cell(several.mean, table.unit), _cell(several.best, table.unit)
+    return f"{several.pictures} pictures of {several.mean.n} records: mean {mean.text}, best of each {best.text}."
+
+
+def _row(name: str, columns: Sequence[str], cells: Sequence[Share | None], table: ScoreTable) -> Row:
     pair = _before_and_after(columns, cells)
-    points = round((pair[1].mean - pair[0].mean) * 100) if pair else None
-    sign = "" if points is None else "−" if points < 0 else "+" if points else "±"
-    trend = "" if points is None else "down" if points < 0 else "up" if points else "level"
-    change = "" if points is None else f"{sign}{abs(points)}"
-    return Row(name, tuple(_cell(cell) if cell else None for cell in cells), change, trend)
+    shares = table.unit == SHARE
+    # Shares change by points; anything else by its own unit, to the digits that are shown.
+    moved = round((pair[1].mean - pair[0].mean) * 100) if pair else None
+    sign = "" if moved is None else "−" if moved < 0 else "+" if moved else "±"
+    better = 0 if moved is None else moved if table.better == "higher" else -moved
+    trend = "" if moved is None else "down" if better < 0 else "up" if better else "level"
+    change = "" if moved is None else f"{sign}{abs(moved)}" if shares else f"{sign}{abs(moved) / 100:.2f}"
+    return Row(name, tuple(_cell(cell, table.unit) if cell else None for cell in cells), change, trend)
 
 
-def _cell(value: Share) -> Cell:
+def _cell(value: Share, unit: str) -> Cell:
+    place = dot(value) if unit == SHARE else None
     if value.low is None or value.high is None:
-        return Cell(f"{value.mean:.2f}", f"n = {value.n}", "", dot(value))
+        return Cell(f"{value.mean:.2f}", f"n = {value.n}", "", place)
     if value.successes is None:
-        return Cell(f"{value.mean:.2f}", f"n = {value.n}", f"{value.low:.2f}–{value.high:.2f}", dot(value))
+        return Cell(f"{value.mean:.2f}", f"n = {value.n}", f"{value.low:.2f}–{value.high:.2f}", place)
     interval = f"{percent(value.low).split()[0]}–{percent(value.high)}"
-    return Cell(percent(value.mean), f"{value.successes} of {value.n}", interval, dot(value))
+    return Cell(percent(value.mean), f"{value.successes} of {value.n}", interval, place)

@@ -5,14 +5,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from llmgen.artifacts import Manifest, Provenance, Record, RecordError, Reply, Score
+from llmgen.artifacts import Manifest, Provenance, Record, RecordError, Remark, Reply, Score
 from llmgen.artifacts.hashing import canonical_json
 from llmgen.artifacts.io import ReadArtifact, pretty_json
+from llmgen.artifacts.score import SHARE
 from llmgen.report.charts import Curve, curve
 from llmgen.report.layers import Layers, layers_of
 from llmgen.report.pictures import Picture, Pictures, longest_side
 from llmgen.report.source import Source
-from llmgen.report.steps import Step, compared, make_steps
+from llmgen.report.steps import Step, compared, make_samples, make_steps
 from llmgen.report.summary import (
     OUTCOMES,
     Outcome,
@@ -102,12 +103,15 @@ class Card:
     outcome_text: str
     outcome_sign: str
     search: str
+    samples: tuple[Step, ...]
+    """All pictures of the prompt, where they are several."""
     steps: tuple[Step, ...]
     compared: tuple[Picture, Picture] | None
     verdicts: tuple[Verdict, ...]
     measures: tuple[Verdict, ...]
     """Scores that are no verdicts, where they are many."""
     replies: tuple[Reply, ...]
+    remarks: tuple[Remark, ...]
     made: tuple[Made, ...]
     error: RecordError | None
 
@@ -142,7 +146,12 @@ def make_page(source: Source) -> Page:
     """Work out a report."""
     artifact, manifest = source.artifact, source.manifest
     records = artifact.records
-    refs = [ref for r in records for ref in (r.image, *(e.image for e in r.history)) if ref is not None]
+    refs = [
+        ref
+        for r in records
+        for ref in (r.image, *(e.image for e in r.history), *(s.image for s in r.samples))
+        if ref is not None
+    ]
     side = longest_side(len({ref.path for ref in refs}))
     pictures = Pictures(ImageStore(artifact.base), side)
     ranked = scorers(records)
@@ -165,7 +174,7 @@ def make_page(source: Source) -> Page:
         tables=make_tables(tables),
         outcomes=tuple((key, *words[key], counts[key]) for key in OUTCOMES if counts[key]),
         filters=_filters(counts, between),
-        layers=layers_of([step for card in cards for step in card.steps], _from_layouts(records)),
+        layers=layers_of([step for card in cards for step in (*card.samples, *card.steps)], _from_layouts(records)),
         curve=curve(success_at_round(records)),
         cards=cards,
         recipes=recipes.all,
@@ -220,29 +229,32 @@ def _card(record: Record, scorer: Scorer | None, pictures: Pictures, recipes: _R
     texts = [record.id, record.prompt, record.instruction, record.type, words]
     texts += [record.error.message] if record.error else []
     texts += [verdict.detail for verdict in verdicts]
+    texts += [remark.text for remark in record.remarks]
     texts += [edit.text for step in steps for edit in step.edits]
     return Card(
         id=record.id,
-        prompt=record.prompt,
-        instruction=record.instruction,
+        prompt=record.prompt or record.instruction or "",
+        instruction=record.instruction if record.prompt else None,
         type=record.type or next((s.type for s in record.scores or () if s.type), None),
         seed=record.seed,
         outcome=became,
         outcome_text=words,
         outcome_sign=sign,
         search=" ".join(" ".join(filter(None, texts)).lower().split()),
+        samples=make_samples(record, pictures),
         steps=steps,
         compared=compared(steps),
         verdicts=verdicts if few else tuple(v for v in verdicts if v.tone),
         measures=() if few else tuple(v for v in verdicts if not v.tone),
         replies=record.replies,
+        remarks=record.remarks,
         made=tuple(recipes.add(made) for made in record.provenance),
         error=record.error,
     )
 
 
 def _verdict_words(score: Score) -> tuple[str, str]:
-    number = f"{score.value:.2f}"
+    number = f"{score.value:.2f}" + ("" if score.unit == SHARE else f" {score.unit}")
     if not Scorer(score.metric, score.by).verdicts:
         return number, ""
     return _VALUES.get(score.value, (number, "no"))

@@ -152,7 +152,8 @@ class ImageStore:
         sha256 = hashlib.sha256(data).hexdigest()
         relative = self.folder / f"{stem}-{sha256[:8]}{suffix}"
         path = self.root / relative
-        if not _holds(path, data):
+        # A link is no picture of ours, wherever it leads: it would not be read again.
+        if path.is_symlink() or not _holds(path, data):
             write_atomic(path, data)
         return ImageRef(path=relative.as_posix(), sha256=sha256, width=size[0], height=size[1])
 

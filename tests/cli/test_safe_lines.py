@@ -6,8 +6,8 @@ import json
 def test_escapes_in_names_and_fields_reach_no_terminal(
     llmgen,
 ) -> None:
-    entry = {"prompt": "a cat", "\x1b[2Jfield" + "x" * 100_000: 1}
-    done = llmgen("layout", "-", "--method", "tiny", stdin=json.dumps([entry]))
+    entry = {"kind": "layouts", "schema_version": 1, "id": "a", "prompt": "a cat", "\x1b[2Jfield" + "x" * 100_000: 1}
+    done = llmgen("layout", "-", "--method", "tiny", stdin=json.dumps(entry))
     assert done.code == 3
     assert "\x1b" not in done.err
     assert "\\x1b[2Jfield" in done.err

@@ -14,7 +14,17 @@ STAGE_FLAGS = (
 ).split()
 FLAGS = {
     "layout": ["source", "--method", *STAGE_FLAGS],
-    "generate": ["source", "--method", "--steps", "--guidance-scale", "--use", "--reuse", *STAGE_FLAGS],
+    "generate": [
+        "source",
+        "--method",
+        "--samples",
+        "-n",
+        "--steps",
+        "--guidance-scale",
+        "--use",
+        "--reuse",
+        *STAGE_FLAGS,
+    ],
     "detect": ["source", "--method", "--masks", "--no-masks", *STAGE_FLAGS],
     "correct": [
         "source",

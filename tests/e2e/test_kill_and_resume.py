@@ -100,7 +100,7 @@ def test_interrupts_have_their_exit_codes_and_lose_nothing(tmp_path):
     assert code == 0, err
     for number, code in ((signal.SIGINT, 130), (signal.SIGTERM, 143)):
         process = start(tmp_path, "run")
-        journal = tmp_path / "run/.llmgen/images.jsonl"
+        journal = tmp_path / "run/.llmgen/images.json.journal"
         before = journal.stat().st_size if journal.exists() else 0
         deadline = time.monotonic() + 60
         while time.monotonic() < deadline and not (journal.exists() and journal.stat().st_size > before):
@@ -151,7 +151,7 @@ def test_a_single_stage_resumes_too(tmp_path):
     command = [*PROGRAM, "generate", "p.json", "--method", "tiny", "--set", "seconds=0.05", "--batch-size", "2"]
     subprocess.run([*command, "-o", "whole/i.json", "-q"], cwd=tmp_path, check=True)
     process = subprocess.Popen([*command, "-o", "cut/i.json", "-q"], cwd=tmp_path)
-    journal = tmp_path / "cut/.llmgen/i.jsonl"
+    journal = tmp_path / "cut/.llmgen/i.json.journal"
     while not journal.exists():
         time.sleep(0.01)
     process.kill()

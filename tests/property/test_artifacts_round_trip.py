@@ -22,7 +22,9 @@ from llmgen.artifacts import (
     Provenance,
     Record,
     RecordError,
+    Remark,
     Reply,
+    Sample,
     Score,
 )
 from llmgen.artifacts.hashing import canonical_json, plain_record, record_digest
@@ -133,15 +135,34 @@ entries = st.builds(
     agreement=st.none() | unit,
     kept=st.booleans(),
 )
+measures = st.one_of(
+    st.tuples(unit, st.just("share"), st.just("higher")),
+    st.tuples(
+        st.floats(allow_nan=False, allow_infinity=False),
+        st.sampled_from(["px", "dB"]),
+        st.sampled_from(["higher", "lower"]),
+    ),
+)
 scores = st.builds(
-    Score,
+    lambda measure, **fields: Score(value=measure[0], unit=measure[1], better=measure[2], **fields),
+    measure=measures,
     metric=text,
     of=st.sampled_from(["layout", "detections", "initial", "final"]),
-    value=unit,
     type=st.none() | text,
     by=text,
     detail=st.none() | text,
     seen=st.none() | detections,
+)
+samples = st.lists(
+    st.tuples(
+        st.integers(0, 2**63 - 1), images, st.none() | detections, st.none() | st.lists(scores, max_size=1).map(tuple)
+    ),
+    max_size=3,
+).map(
+    lambda drawn: tuple(
+        Sample(index=i, seed=seed, image=image, detections=found, scores=scored, chosen=i == len(drawn) - 1)
+        for i, (seed, image, found, scored) in enumerate(drawn)
+    )
 )
 provenance = st.builds(
     Provenance,
@@ -170,6 +191,8 @@ records = st.builds(
     detections=st.none() | detections,
     edits=st.none() | plans,
     history=st.lists(entries, max_size=2).map(tuple),
+    samples=samples,
+    remarks=st.lists(st.builds(Remark, stage=text, text=text), max_size=2).map(tuple),
     scores=st.none() | st.lists(scores, max_size=2).map(tuple),
     replies=st.lists(
         st.builds(

@@ -12,7 +12,7 @@ from llmgen.diffusion.instances.fusers import attach_grounding
 from llmgen.diffusion.instances.scaleu import ScaleU
 from llmgen.diffusion.instances.unifusion import UniFusion
 from llmgen.diffusion.sources import Parts, first_line, one_of
-from llmgen.errors import InputError, MissingRequirementError
+from llmgen.errors import InputError, MissingRequirementError, PresetError
 
 FUSERS = "fusers/diffusion_pytorch_model.safetensors"
 
@@ -46,14 +46,16 @@ def load_instance_diffusion(parts: Parts) -> InstanceDiffusion:
             file, the original's checkpoint; that is converted as it is loaded.
 
     Raises:
-        InputError: If the role has no base.
+        PresetError: If the role has no base.
         MissingRequirementError: If weights are missing or do not fit.
     """
     from diffusers import AutoencoderKL, DDIMScheduler, StableDiffusionPipeline, UNet2DConditionModel
     from transformers import CLIPTextModel, CLIPTokenizer
 
     if parts.spec.base is None:
-        raise InputError(f"the role at {parts.spec.source!r} needs `base`, the Stable Diffusion that it was trained on")
+        raise PresetError(
+            f"the role at {parts.spec.source!r} needs `base`, the Stable Diffusion that it was trained on"
+        )
     base = parts.base()
     checkpoint = _checkpoint(parts)
     if checkpoint is not None:

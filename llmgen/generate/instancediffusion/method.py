@@ -6,7 +6,6 @@ record is its noise, so a record whose instances were changed is drawn from the 
 Source: InstanceDiffusion (Wang et al., CVPR 2024), https://github.com/frank-xwang/InstanceDiffusion. Differences: README.md.
 """
 
-import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
@@ -24,9 +23,9 @@ from llmgen.diffusion.instances.unifusion import Format, InstanceGrounding, stac
 from llmgen.diffusion.latents import decode_latents, latent_factor, make_noise, sides_multiple
 from llmgen.diffusion.offloading import device_of
 from llmgen.diffusion.prompts import join_negatives
-from llmgen.engine.stage import StageConfig
+from llmgen.engine.samples import SampledConfig
 from llmgen.errors import InputError
-from llmgen.generate.canvas import group_by_canvas, layout_of, with_first_picture
+from llmgen.generate.canvas import group_by_canvas, layout_of, remark_on_limits, with_first_picture
 from llmgen.generate.instancediffusion.conditioning import Use, formats_in_use, ground_layout
 from llmgen.generate.instancediffusion.sampler import (
     Evaluations,
@@ -49,10 +48,8 @@ NEGATIVE_PROMPT = (
     "low quality"
 )
 
-logger = logging.getLogger(__name__)
 
-
-class InstanceGenerateConfig(StageConfig):
+class InstanceGenerateConfig(SampledConfig):
     """Settings of `generate instancediffusion`; the defaults are the published script's."""
 
     num_inference_steps: int = Field(default=50, ge=1, le=1000)
@@ -177,9 +174,7 @@ class InstanceGenerate:
         alone = layout.instances if self._plan.joint_steps else ()
         groundings = [whole, *(whole.only(slot) for slot in range(len(alone)))]
         caption = layout.description or record.prompt
-        length, longest = self._text.num_tokens(caption), self._text.tokenizer.model_max_length
-        if length > longest:
-            logger.warning("record %r: its prompt has %d tokens, the model reads %d", record.id, length, longest)
+        remark_on_limits(self._context, record, caption, self._text)
         factor = latent_factor(self._pipe.vae)
         return _Scene(
             noise=make_noise(seed, (self._pipe.unet.config.in_channels, height // factor, width // factor)),

@@ -15,7 +15,7 @@ from llmgen.artifacts.io import (
     records_from_prompts,
     write_artifact,
 )
-from llmgen.errors import InputError
+from llmgen.errors import InputError, OutputError
 
 LAYOUT = {"width": 16, "height": 16, "background_prompt": "a meadow"}
 
@@ -95,7 +95,7 @@ REFUSED = {
     "nested": ("[" * 100_000 + "]" * 100_000, "nested too deeply"),
     "huge integer": ("[" + "9" * 10_000 + "]", "not JSON that can be read"),
     "blank prompt": ('["  "]', "the prompt is empty"),
-    "no prompt": ('[{"id": "a"}]', "/prompt: Field required"),
+    "no prompt": ('[{"id": "a"}]', "the prompt is empty; give one, or an `instruction` and the `source_image`"),
     "prompt of another type": ('[{"prompt": 3}]', "/prompt"),
     "misspelt": ('[{"prompt": "a", "sed": 3}]', "did you mean 'seed'"),
     "bad id": ('[{"prompt": "a", "id": "../../etc"}]', "/id"),
@@ -286,3 +286,24 @@ def test_the_field_that_an_object_has_twice_is_named_however_many_it_has() -> No
 def test_half_characters_are_refused_in_every_text_field() -> None:
     with pytest.raises(ValidationError, match="half of a character"):
         Record(id="a", prompt="b", type="\ud800")
+
+
+@pytest.mark.parametrize("name", ["a.json", "a.jsonl"])
+def test_nothing_is_written_that_no_stage_would_read(tmp_path, monkeypatch, name):
+    monkeypatch.setattr("llmgen.artifacts.io.MAX_INPUT_BYTES", 2**20)
+    records = [Record(id=f"r{i}", prompt="x" * 9000) for i in range(120)]
+    with pytest.raises(OutputError, match="no stage reads more than 1; split the input"):
+        write_artifact(tmp_path / name, "prompts", records)
+    assert not list(tmp_path.iterdir())
+    write_artifact(tmp_path / name, "prompts", records[:9])
+    assert len(read_records(tmp_path / name).records) == 9
+
+
+def test_an_instruction_and_a_picture_stand_for_a_prompt(tmp_path):
+    question = {"instruction": "What if it rains?", "source_image": "a.png"}
+    for form in (question, [question], {"kind": "prompts", "records": [{"prompt": "", **question}]}):
+        (record,) = read_records(written(tmp_path, form)).records
+        assert (record.prompt, record.instruction, record.error) == ("", "What if it rains?", None)
+    for lacking in ("instruction", "source_image"):
+        with pytest.raises(InputError, match="the prompt is empty"):
+            read_records(written(tmp_path, [{**question, lacking: None}]))

@@ -1,8 +1,13 @@
+import json
+from pathlib import Path
+
+import pytest
 import torch
+from diffusers import UNet2DConditionModel
 from tiny_models import tiny_unet
 from torch import Tensor
 
-from llmgen.diffusion.attention import Remembering, all_layers, capture_attention, guidance_layers
+from llmgen.diffusion.attention import Remembering, all_layers, capture_attention, guidance_layers, lowest_layers
 from llmgen.diffusion.sampling import GuidedUNet
 
 TEXT = torch.randn(2, 8, 32, generator=torch.Generator().manual_seed(1))
@@ -46,3 +51,20 @@ def test_nothing_is_remembered_of_a_picture_without_a_token() -> None:
 def test_all_layers_are_more_than_the_watched_ones() -> None:
     unet = tiny_unet()
     assert set(guidance_layers(unet)) < set(all_layers(unet))
+
+
+@pytest.mark.parametrize(
+    ("grid", "down", "up"), [(64, 0, 3), (63, 1, 2), (32, 1, 2), (31, 2, 1), (16, 2, 1), (8, 2, 1), (1, 2, 1)]
+)
+def test_the_grid_that_is_read_is_the_finest_up_to_the_one_asked_for(grid, down, up):
+    path = Path(__file__).parents[2] / "data" / "public_configs.json"
+    config = json.loads(path.read_text(encoding="utf-8"))["gligen_unet"]
+    with torch.device("meta"):
+        unet = UNet2DConditionModel.from_config(config)
+    assert unet.config.sample_size == 64
+    read = [name.split(".attentions")[0] for name in lowest_layers(unet, grid)]
+    assert list(dict.fromkeys(read)) == [f"down_blocks.{down}", f"up_blocks.{up}"]
+    steered = [name.split(".attentions")[0] for name in guidance_layers(unet, grid)]
+    assert list(dict.fromkeys(steered)) == ["mid_block", f"up_blocks.{up}"]
+    unet.register_to_config(sample_size=None)
+    assert lowest_layers(unet, grid) == lowest_layers(unet, 16) and lowest_layers(unet)[0].startswith("down_blocks.2")

@@ -231,7 +231,7 @@ class TestJournal:
 
     def test_times_are_in_the_journal_and_not_in_records(self, work, tmp_path):
         result, _ = work()
-        line = json.loads((tmp_path / "j.jsonl").read_text().splitlines()[0])
+        line = json.loads((tmp_path / "j.jsonl").read_text().splitlines()[1])["line"]
         assert line["seconds"] >= 0 and line["finished_at"].endswith("Z")
         assert "finished_at" not in result.records[0].model_dump_json()
         assert Journal(tmp_path / "j.jsonl").seconds() >= 0

@@ -116,13 +116,8 @@ def test_a_package_that_is_not_installed_is_named(there, monkeypatch):
 
 
 @pytest.mark.parametrize("name", preset_names())
-def test_the_free_memory_is_known_and_the_families_are(name):
-    status = examine([name])
-    assert status["system"]["free_gb"] > 0
-    from llmgen.diffusion.families import FAMILIES
-    from llmgen.pipeline.checkup import NEEDS
-
-    assert set(NEEDS) == set(FAMILIES)
+def test_the_free_memory_is_known(name):
+    assert examine([name])["system"]["free_gb"] > 0
 
 
 def test_doctor_prints_commands_that_can_be_copied(workplace, capsys):

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 import torch
 from diffusers import AutoencoderKL, UNet2DConditionModel
+from PIL import Image
 from transformers import (
     CLIPTextConfig,
     CLIPTextModel,
@@ -16,6 +17,8 @@ from transformers import (
     SamModel,
 )
 
+from llmgen.artifacts import Record
+from llmgen.artifacts.io import write_artifact
 from llmgen.cli import main
 from llmgen.diffusion.attention import guidance_layers
 from llmgen.diffusion.families import FAMILIES
@@ -23,9 +26,12 @@ from llmgen.diffusion.grounding import MAX_OBJECTS, Grounding, grounding_slots
 from llmgen.diffusion.latents import latent_factor
 from llmgen.diffusion.sources import import_class
 from llmgen.engine.config import build_config
-from llmgen.errors import InputError
+from llmgen.errors import InputError, PresetError
 from llmgen.presets import load_preset, preset_names
+from llmgen.presets.roles import FAMILIES as KNOWN_FAMILIES
+from llmgen.presets.roles import ROLES
 from llmgen.registry import STAGES, resolve
+from llmgen.vision.images import ImageStore
 
 CONFIGS = json.loads((Path(__file__).parents[2] / "data" / "public_configs.json").read_text(encoding="utf-8"))
 
@@ -161,7 +167,7 @@ def test_a_preset_of_ones_own_is_a_file(tmp_path: Path) -> None:
     own.write_text(load_preset("toybox").model_copy(update={"name": "own", "width": 64}).model_dump_json())
     assert load_preset(str(own)).width == 64
     own.write_text('{"name": "own"}')
-    with pytest.raises(InputError, match="not valid at /description"):
+    with pytest.raises(InputError, match="not valid: /description"):
         load_preset(str(own))
     with pytest.raises(InputError, match="cannot be read"):
         load_preset(str(tmp_path / "none.json"))
@@ -179,3 +185,71 @@ def test_a_model_folder_with_a_missing_file_is_named(tmp_path: Path, capsys: pyt
     code = main(["generate", str(tmp_path / "prompts.json"), "--preset", str(own), "-o", str(tmp_path / "images.json")])
     said = capsys.readouterr().err
     assert code == 4 and str(tmp_path) in said and "scheduler_config.json" in said
+
+
+def own_preset(tmp_path: Path, **changes: object) -> str:
+    """A preset of one's own: the toybox, with a role changed."""
+    values = json.loads(load_preset("toybox").model_dump_json())
+    values["roles"]["detector"].update(changes)
+    path = tmp_path / "own.json"
+    path.write_text(json.dumps(values))
+    return str(path)
+
+
+@pytest.mark.parametrize(
+    "name", ["unet:PositionedUNet2DConditionModel", "judge:ToyboxJudge", "unifusion:ToyboxUniFusion"]
+)
+def test_classes_are_found_where_older_presets_name_them(tmp_path: Path, name: str) -> None:
+    preset = load_preset(own_preset(tmp_path, classes={"model": f"llmgen.toybox.{name}"}))
+    path = preset.roles["detector"].classes["model"]
+    assert path == f"llmgen.toybox.models.{name}" and import_class(path)
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"classes": {"model": "somemodule:Name"}}, "'somemodule:Name' is not of llmgen, diffusers, transformers"),
+        ({"classes": {"model": "os:system"}}, "a preset takes no other code"),
+        ({"classes": {"model": "llmgenx.y:Z"}}, "is not of llmgen"),
+        ({"classes": {"model": "transformers"}}, "is not `module:Class`"),
+        ({"classes": {"model": "transformers:A.b"}}, "is not `module:Class`"),
+        ({"classes": {"model": "..llmgen:A"}}, "is not `module:Class`"),
+        ({"family": "owl"}, "no family of models 'owl'. Did you mean 'owlv2'?"),
+    ],
+)
+def test_mistakes_of_a_preset_are_said_before_any_work(tmp_path: Path, changes: dict[str, object], reason: str) -> None:
+    with pytest.raises(PresetError) as caught:
+        load_preset(own_preset(tmp_path, **changes))
+    assert reason in str(caught.value) and "\n" not in str(caught.value)
+
+
+def test_roles_and_stages_are_known_words_and_all_faults_are_named(tmp_path: Path) -> None:
+    values = json.loads(load_preset("toybox").model_dump_json())
+    values["roles"]["segmentor"] = values["roles"].pop("segmenter")
+    values["methods"]["generat"] = "sd"
+    path = tmp_path / "own.json"
+    path.write_text(json.dumps(values))
+    with pytest.raises(PresetError, match="Did you mean 'segmenter'.*Did you mean 'generate'"):
+        load_preset(str(path))
+    assert {"pose", "answerer", "inpaint", "edit", "detector_parts", "clip", "critic"} <= set(ROLES)
+
+
+def test_every_family_has_a_loader_and_its_packages() -> None:
+    assert set(KNOWN_FAMILIES) == set(FAMILIES)
+
+
+@pytest.mark.parametrize(
+    "path", ["llmgen.toybox.models.judge:NoSuchJudge", "llmgen.no_such:Judge", "llmgen.errors:InputError"]
+)
+def test_a_class_that_cannot_be_loaded_is_one_error_for_all_records(tmp_path: Path, path: str, capsys) -> None:
+    values = json.loads(load_preset("toybox").model_dump_json())
+    values["roles"]["judge"]["classes"] = {"model": path}
+    own = tmp_path / "own.json"
+    own.write_text(json.dumps(values))
+    picture = ImageStore(tmp_path).save("a", "generate", Image.new("RGB", (128, 128)))
+    records = [Record(kind="images", id=f"r{i}", prompt="a red ball", image=picture) for i in range(3)]
+    write_artifact(tmp_path / "images.json", "images", records)
+    arguments = ["evaluate", "lmd", str(tmp_path / "images.json"), "--judge", "--preset", str(own)]
+    assert main([*arguments, "-o", str(tmp_path / "scores.json")]) == 3
+    said = capsys.readouterr().err
+    assert said.count(path) == 1 and "'r0'" not in said and not (tmp_path / "scores.json").exists()

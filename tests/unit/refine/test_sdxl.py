@@ -98,6 +98,7 @@ def settings(preset: str = "toybox", **given: object) -> ImageToImageRefineConfi
 @pytest.mark.parametrize("preset", ["toybox", "sd15"])
 def test_a_profile_is_the_publication_whatever_the_preset(preset: str) -> None:
     sld = settings(preset, profile="sld")
+    assert settings(preset, profile="reference").model_copy(update={"profile": "sld"}) == sld
     assert (sld.num_inference_steps, sld.strength, sld.long_side_px, sld.aesthetic_score) == (50, 0.3, 1024, 7)
     assert (sld.whole_image, sld.negative_prompt, sld.layout_negative) == (True, "", False)
     lmd = settings(preset, profile="lmd")
@@ -125,7 +126,8 @@ def test_reference_on_the_command_line(workplace: Path, capsys: pytest.CaptureFi
         out = capsys.readouterr().out
         return code, json.loads(out)["config"] if code == 0 else {}
 
-    assert planned("--reference") == planned("--profile", "sld") == planned("--reference", "--steps", "50")
+    assert planned("--reference") == planned("--profile", "reference") == planned("--reference", "--steps", "50")
+    assert planned("--reference")[1] | {"profile": "sld"} == planned("--profile", "sld")[1]
     assert planned("--reference")[1]["whole_image"] is True
     assert planned("--reference", "--steps", "20")[0] == 3
     assert planned("--reference", "--profile", "lmd")[0] == 2

@@ -148,3 +148,14 @@ def test_success_stays_once_reached_and_skips_what_no_loop_saw(tmp_path: Path) -
 
 def test_percent_rounds_halves_up() -> None:
     assert [percent(v).split()[0] for v in (0.125, 0.005, 0.994, 0.29, 1.0)] == ["13", "1", "99", "29", "100"]
+
+
+def test_a_measure_that_is_no_share_has_no_place_on_the_strip_and_falls_when_it_should() -> None:
+    def distance(of: str, value: float) -> Score:
+        return Score(metric="reach", of=of, value=value, unit="px", better="lower", by="pose")  # type: ignore[arg-type]
+
+    (table,) = make_tables(score_tables([_scored(distance("initial", 12.0), distance("final", 4.5))]))
+    assert table.overall is not None and not table.shares
+    assert [cell.dot for cell in table.overall.cells if cell] == [None, None]
+    assert (table.overall.change, table.overall.trend) == ("−7.50", "up")
+    assert "in px, lower is better" in table.by

@@ -16,7 +16,7 @@ from llmgen.engine.local import Progress
 from llmgen.errors import InputError
 from llmgen.formats.foreign import read_any
 from llmgen.pipeline.checking import check_records
-from llmgen.pipeline.single import brought
+from llmgen.pipeline.incoming import brought
 from llmgen.vision.images import ImageStore, decode
 
 RED, BLUE = (255, 0, 0), (0, 0, 255)
@@ -174,7 +174,7 @@ def test_a_bad_path_fails_its_record_and_no_other(folder: Path) -> None:
     found, problems = check_records(json.loads((folder / "images.json").read_text()), "images.json", folder)
     assert found.startswith(f"{len(records)} records") and len(problems) == len(BAD_PATHS)
     (folder / "elsewhere").mkdir()
-    moved = brought(read, ImageStore(folder / "elsewhere"), "detect", Progress())
+    moved = brought(read, ImageStore(folder / "elsewhere"), "detect", Progress().problem)
     assert [record.error is None for record in moved] == [False] * len(BAD_PATHS) + [True]
 
 
@@ -195,7 +195,10 @@ def test_a_closed_folder_fails_its_record_and_no_other(folder: Path, monkeypatch
         Record(id="b", prompt="x", source_image="good.png"),
     )
     read = ReadArtifact("prompts", source, folder, "p.json")
-    assert [r.error is None for r in brought(read, ImageStore(folder / "out"), "layout", Progress())] == [False, True]
+    assert [r.error is None for r in brought(read, ImageStore(folder / "out"), "layout", Progress().problem)] == [
+        False,
+        True,
+    ]
     (folder / "data.json").write_text(json.dumps([{"input_fname": n, "prompt": "x"} for n in ("closed/a", "good")]))
     assert [r.error is None for r in read_any(folder / "data.json").records] == [False, True]
 
@@ -204,7 +207,7 @@ def test_the_copy_of_a_picture_with_the_longest_name_has_a_shorter_one(folder: P
     name = "ä" * 125 + ".png"
     corner().save(folder / name)
     read = ReadArtifact("prompts", (Record(id="a", prompt="x", source_image=name),), folder, "p.json")
-    (record,) = brought(read, ImageStore(folder / "out"), "layout", Progress())
+    (record,) = brought(read, ImageStore(folder / "out"), "layout", Progress().problem)
     assert record.source_image is not None and (folder / "out" / record.source_image).is_file()
 
 

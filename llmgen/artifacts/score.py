@@ -1,0 +1,47 @@
+"""One number about one picture."""
+
+from typing import Literal, Self
+
+from pydantic import Field, model_validator
+
+from llmgen.artifacts.base import ArtifactModel
+from llmgen.artifacts.detection import Detection
+
+SHARE = "share"
+"""Unit of scores between 0 and 1, verdicts among them."""
+
+Better = Literal["higher", "lower"]
+
+
+class Score(ArtifactModel):
+    """One number about one picture."""
+
+    metric: str
+    """For example `lmd` or `coco`."""
+    of: Literal["layout", "detections", "initial", "final"]
+    """What was scored: the plan, given detections, the first picture or the last one."""
+    value: float
+    """Any finite number; a `share` lies between 0 and 1."""
+    unit: str = Field(default=SHARE, min_length=1)
+    """What the value counts: `share`, `cosine`, `px`, `dB` ..."""
+    better: Better = "higher"
+    """Whether a higher or a lower value is the better one."""
+    type: str | None = None
+    """Group of the prompt: negation, numeracy, attribution, spatial, or the one given with the prompt."""
+    by: str
+    """Who looked: `judge`, `detector`, or `layout`."""
+    detail: str | None = None
+    """Why, for example `wanted 3 x ball, found 2`."""
+    seen: tuple[Detection, ...] | None = None
+    """What was seen while scoring, when a model looked."""
+
+    @model_validator(mode="after")
+    def _check_range(self) -> Self:
+        if self.unit == SHARE and not 0 <= self.value <= 1:
+            raise ValueError(f"a share lies between 0 and 1, got {self.value:g}; other values need their own `unit`")
+        return self
+
+
+def best_of(values: list[float], better: Better) -> float:
+    """The best of some values, at least one, of one metric."""
+    return max(values) if better == "higher" else min(values)

@@ -1,0 +1,70 @@
+"""What a preset can name: roles, families of models with what they are loaded with, and where classes may come from."""
+
+import re
+from collections.abc import Mapping
+
+#: Role to what its model does.
+ROLES: dict[str, str] = {
+    "text_to_image": "draws from text",
+    "layout_to_image": "draws from text and boxes",
+    "instances_to_image": "draws instances, each from its own phrase",
+    "refiner": "draws a picture anew at higher quality",
+    "inpaint": "draws inside a mask",
+    "edit": "edits a picture by an instruction",
+    "detector": "finds what a loop asks for",
+    "detector_parts": "finds parts of objects",
+    "segmenter": "turns boxes into masks",
+    "pose": "finds the keypoints of figures",
+    "answerer": "answers a question about a picture",
+    "critic": "chooses between pictures and says what is wrong with them",
+    "judge": "scores, and is asked in no loop",
+    "clip": "compares pictures with texts and pictures",
+}
+
+#: Family of models to the packages that it is loaded with; its loader has the same name in `diffusion/families.py`.
+FAMILIES: dict[str, tuple[str, ...]] = {
+    "stable-diffusion": ("torch", "diffusers", "transformers", "accelerate"),
+    "stable-diffusion-xl-refiner": ("torch", "diffusers", "transformers", "accelerate"),
+    "instancediffusion": ("torch", "torchvision", "diffusers", "transformers"),
+    "owlv2": ("torch", "transformers"),
+    "sam": ("torch", "transformers", "segment-anything"),
+    "clip": ("torch", "transformers"),
+    "phrase-detector": ("torch",),
+}
+
+CLASS_PACKAGES = ("llmgen", "diffusers", "transformers", "torchvision", "segment_anything")
+"""Packages that a preset may take classes from. A preset is a file that one may get from others: it names no other code."""
+#: Modules that presets of older versions name, to where their classes are now.
+_MOVED = {
+    f"llmgen.toybox.{name}": f"llmgen.toybox.models.{name}"
+    for name in ("judge", "positions", "tokenizer", "unet", "unifusion")
+}
+_CLASS = re.compile(r"([A-Za-z_]\w*)((?:\.[A-Za-z_]\w*)*):[A-Za-z_]\w*", re.ASCII)
+#: Entries of `classes` that are words and no classes.
+_WORDS = {"grounding": "gligen"}
+
+
+def checked_classes(classes: Mapping[str, str]) -> dict[str, str]:
+    """The classes of a role, where they are now.
+
+    Args:
+        classes: Component to `module:Class`.
+
+    Raises:
+        ValueError: If one is no class of `CLASS_PACKAGES`.
+    """
+    checked = {}
+    for component, path in classes.items():
+        if _WORDS.get(component) == path:
+            checked[component] = path
+            continue
+        found = _CLASS.fullmatch(path)
+        if found is None:
+            raise ValueError(f"{component}: {path!r} is not `module:Class`, such as `diffusers:AutoencoderTiny`")
+        if found[1] not in CLASS_PACKAGES:
+            raise ValueError(
+                f"{component}: {path!r} is not of {', '.join(CLASS_PACKAGES)}; a preset takes no other code"
+            )
+        module, _, name = path.partition(":")
+        checked[component] = f"{_MOVED.get(module, module)}:{name}"
+    return checked

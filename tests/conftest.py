@@ -19,7 +19,10 @@ LOCAL = ("127.0.0.1", "::1", "localhost")
 def _alone(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
     """Caches in a temporary folder, no keys, no debug switch, no connection beyond this machine."""
     monkeypatch.setenv("LLMGEN_CACHE_DIR", str(tmp_path_factory.getbasetemp() / "cache"))
-    for name in ("LLMGEN_DEBUG", "LLMGEN_OPENAI_MODEL", "OPENAI_API_KEY", "OPENAI_BASE_URL"):
+    for name in (
+        "LLMGEN_DEBUG", "LLMGEN_OPENAI_MODEL", "LLMGEN_OPENAI_TIMEOUT", "LLMGEN_OPENAI_MAX_TOKENS", "OPENAI_API_KEY",
+        "OPENAI_BASE_URL",
+    ):  # fmt: skip
         monkeypatch.delenv(name, raising=False)
     connect = socket.socket.connect
 

@@ -7,14 +7,18 @@ fills a free string until its context is full. Numbers have no bounds on such se
 from collections.abc import Mapping
 from typing import Any, Final
 
+from llmgen.errors import InputError
+from llmgen.llm.english.grammar import read_prompt
 from llmgen.llm.schemas import WireBox, WireModel
 
-MOST_LETTERS: Final = {"reasoning": 200, "description": 300, "background": 160, "phrase": 120}
+MOST_LETTERS: Final = {"reasoning": 200, "description": 300, "background": 160, "phrase": 120, "attributes": 24}
 """By the name of the key; of others `_LETTERS`."""
-MOST_ITEMS: Final = {"objects": 64, "instances": 64, "add": 32, "attributes": 6, "negative": 16}
+MOST_ITEMS: Final = {"attributes": 4, "negative": 12}
 """By the name of the key; of others `_ITEMS`."""
 _LETTERS: Final = 48
-_ITEMS: Final = 32
+_ITEMS: Final = 16
+_THINGS: Final = 16
+_MOST_THINGS: Final = 64
 BOUNDS: Final = ("maxLength", "maxItems", "minimum", "maximum")
 """The keywords that are added here."""
 
@@ -38,6 +42,18 @@ def bounded_schema(
             name: {"type": "integer", "minimum": least, "maximum": most} for name, (least, most) in sides.items()
         }
     return schema
+
+
+def most_things(text: str) -> int:
+    """How many things an answer about a text may list: room for twice those that the grammar counts, and never few.
+
+    A small model goes on listing until a schema ends it.
+    """
+    try:
+        counted = sum(wanted.count for wanted in read_prompt(text).objects)
+    except InputError:
+        counted = 0
+    return min(max(_THINGS, 2 * counted), _MOST_THINGS)
 
 
 def unbounded(schema: Any) -> Any:

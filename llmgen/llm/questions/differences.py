@@ -53,7 +53,7 @@ class DifferencesQuestion(Question[EditPlan]):
 
     def schema(self) -> dict[str, Any]:
         """Of a `LayoutUpdate`, for the ids that were found."""
-        return update_schema(self.detections, (self.width, self.height))
+        return update_schema(self.subject, self.detections, (self.width, self.height))
 
     def read(self, text: str) -> EditPlan:
         """JSON, or SLD's text."""

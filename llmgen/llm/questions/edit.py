@@ -52,7 +52,7 @@ class EditQuestion(Question[EditPlan]):
 
     def schema(self) -> dict[str, Any]:
         """Of a `LayoutUpdate`, for the ids that were found."""
-        return update_schema(self.detections, (self.width, self.height))
+        return update_schema(self.subject, self.detections, (self.width, self.height))
 
     def read(self, text: str) -> EditPlan:
         """JSON, or SLD's text."""

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 from llmgen.artifacts import Detection, EditPlan
-from llmgen.llm.questions.bounds import bounded_schema
+from llmgen.llm.questions.bounds import bounded_schema, most_things
 from llmgen.llm.replies.update_reply import read_update_reply
 from llmgen.llm.replies.wire import plan_of_update, wire_box
 from llmgen.llm.schemas import LayoutUpdate
@@ -35,15 +35,16 @@ def found_line(detections: Sequence[Detection]) -> str:
     return f"Found: {json.dumps(found, ensure_ascii=False)}"
 
 
-def update_schema(detections: Sequence[Detection], canvas: tuple[int, int]) -> dict[str, Any]:
+def update_schema(subject: str, detections: Sequence[Detection], canvas: tuple[int, int]) -> dict[str, Any]:
     """JSON Schema of an answer that says what becomes of each detection.
 
     Args:
+        subject: The prompt or the instruction; it says how many may be added.
         detections: What was found; no other ids can be named.
         canvas: Width and height of the picture in pixels.
     """
     count = max(1, len(detections))
-    items = {"keep": count, "delete": count, "move": count, "change": count}
+    items = {"keep": count, "delete": count, "move": count, "change": count, "add": most_things(subject)}
     schema = bounded_schema(LayoutUpdate, canvas=canvas, items=items)
     ids = list(dict.fromkeys(d.id for d in detections))
     if ids:

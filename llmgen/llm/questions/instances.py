@@ -14,7 +14,7 @@ from llmgen.llm.english.grammar import read_phrase, read_prompt
 from llmgen.llm.english.words import bare, pluralize
 from llmgen.llm.planning.layouts import plan_layout
 from llmgen.llm.planning.placement import Canvas
-from llmgen.llm.questions.bounds import bounded_schema
+from llmgen.llm.questions.bounds import bounded_schema, most_things
 from llmgen.llm.questions.question import Question, one_line
 from llmgen.llm.replies.bounds import (
     FARTHEST,
@@ -93,7 +93,8 @@ class InstancesQuestion(Question[Layout]):
 
     def schema(self) -> dict[str, Any]:
         """Of an `InstancesPlan`, boxes on the canvas."""
-        return bounded_schema(InstancesPlan, canvas=(self.width, self.height), items={"instances": self.most})
+        items = {"instances": min(self.most, most_things(self.subject))}
+        return bounded_schema(InstancesPlan, canvas=(self.width, self.height), items=items)
 
     def read(self, text: str) -> Layout:
         """JSON of the wanted form, or the extension's."""

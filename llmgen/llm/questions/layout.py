@@ -7,7 +7,7 @@ from llmgen.artifacts import Layout
 from llmgen.llm.english.grammar import read_prompt
 from llmgen.llm.planning.layouts import plan_layout
 from llmgen.llm.planning.placement import Canvas
-from llmgen.llm.questions.bounds import bounded_schema
+from llmgen.llm.questions.bounds import bounded_schema, most_things
 from llmgen.llm.questions.question import Question, one_line
 from llmgen.llm.replies.layout_reply import read_layout_reply
 from llmgen.llm.replies.wire import layout_of_plan, plan_of_layout
@@ -39,7 +39,8 @@ class LayoutQuestion(Question[Layout]):
 
     def schema(self) -> dict[str, Any]:
         """Of a `LayoutPlan`, boxes on the canvas."""
-        return bounded_schema(LayoutPlan, canvas=(self.width, self.height))
+        items = {"objects": most_things(self.subject)}
+        return bounded_schema(LayoutPlan, canvas=(self.width, self.height), items=items)
 
     def read(self, text: str) -> Layout:
         """JSON, or LMD's text."""

@@ -5,7 +5,7 @@ from typing import Any, ClassVar, Literal
 
 from llmgen.llm.english.grammar import read_prompt
 from llmgen.llm.english.instructions import parsed_from_instruction, read_instruction
-from llmgen.llm.questions.bounds import bounded_schema
+from llmgen.llm.questions.bounds import bounded_schema, most_things
 from llmgen.llm.questions.question import Question, one_line
 from llmgen.llm.replies.parse_reply import read_parse_reply
 from llmgen.llm.replies.wire import parsed_from_meaning
@@ -35,7 +35,7 @@ class ParseQuestion(Question[ParsedPrompt]):
 
     def schema(self) -> dict[str, Any]:
         """Of a `ParsedPrompt`."""
-        return bounded_schema(ParsedPrompt)
+        return bounded_schema(ParsedPrompt, items={"instances": most_things(self.subject)})
 
     def read(self, text: str) -> ParsedPrompt:
         """JSON, or SLD's text."""

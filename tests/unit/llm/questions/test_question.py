@@ -123,6 +123,14 @@ def test_everything_that_could_run_on_is_bounded(name: str) -> None:
     assert not any(f'"{word}"' in text for word in ("maxLength", "maxItems", "minimum", "maximum"))
 
 
+def test_lists_have_room_for_what_the_text_asks_for_and_an_end() -> None:
+    def most(prompt: str) -> int:
+        return int(LayoutQuestion(prompt, 64, 64, 0).schema()["properties"]["objects"]["maxItems"])
+
+    assert (most("a ball"), most("twenty balls and a car"), most("900 balls")) == (16, 42, 64)
+    assert InstancesQuestion("a ball", 64, 64, 0, 9).schema()["properties"]["instances"]["maxItems"] == 9
+
+
 def test_boxes_are_whole_pixels_of_the_canvas() -> None:
     schema = bounded_schema(LayoutPlan, canvas=(200, 100))
     box = schema["$defs"]["WireBox"]["properties"]

@@ -102,6 +102,17 @@ def test_colours_are_read_from_the_phrase_and_compared_on_the_crop(tmp_path: Pat
     assert pool.eye.asked == [[f"a {c} object" for c in COLORS]] * 2 + [["red ball"], ["green cup"]]
 
 
+def test_a_cosine_is_neither_clamped_nor_called_a_share(tmp_path: Path) -> None:
+    [scored] = method(tmp_path, Pool())([record(tmp_path, "a green ball", "a green cup")])
+    assert values(scored)["attributes.color.local"] == pytest.approx(-0.1)
+    units = {score.metric: score.unit for score in scored.scores or ()}
+    assert units == {
+        "attributes.color": "share",
+        "attributes.color.strict": "share",
+        "attributes.color.local": "cosine",
+    }
+
+
 def test_instances_without_a_colour_do_not_count(tmp_path: Path) -> None:
     pool = Pool()
     [scored, plain] = method(tmp_path, pool)([record(tmp_path, "a red ball", "a cup"), record(tmp_path, "a ball")])

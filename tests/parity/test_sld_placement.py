@@ -5,10 +5,13 @@ from typing import Any
 
 import torch
 from compared import check
+from parity.goldens import Case
 
 from llmgen.diffusion.box_energies import boxdiff_loss, smoothing_kernel
 from llmgen.diffusion.guidance import GuidedPhrase
 from llmgen.diffusion.placement import align_offset, center_box, compose_objects, enclosing_box, mass_center, shift
+
+FAMILY = "sld"
 
 
 def _rectangle(numbers: list[int], side: int) -> torch.Tensor:
@@ -74,8 +77,5 @@ CASES: dict[str, Callable[[Any], Any]] = {
 }
 
 
-def test_case(diffusion_case: dict[str, Any]) -> None:
-    prefix = max((p for p in CASES if diffusion_case["case"].startswith(p)), key=len)
-    compare = diffusion_case["compare"]
-    tolerance = float(compare.split()[1]) if compare.startswith("approx") else 0.0
-    check(CASES[prefix](diffusion_case["input"]), diffusion_case["expected"], tolerance)
+def test_case(case: Case) -> None:
+    check(CASES[case.group](case.input), case.expected, case.tolerance)

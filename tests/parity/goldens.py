@@ -1,7 +1,7 @@
 """The one loader of goldens: whatever a folder holds, by family, group and case.
 
-A *family* is how its files are called: `sld`, `instancediffusion`, `record`, `lgd`, `context`. Its cases lie in `<family>_cases*.json`, in one of
-two forms: a list of `{case, function, input, expected, compare}`, whose group is the longest known beginning of `case`; or an object whose
+A *family* is how its files are called: `sld`, `instancediffusion`, `record`, `lgd`, `context`. Its cases lie in `<family>_cases*.json`, in
+one of two forms: a list of `{case, function, input, expected, compare}`, whose group is the longest known beginning of `case`; or an object whose
 lists are the groups. Its tensors lie in `<family>_tiny*.safetensors` with a sidecar `.json` beside them. Groups, sizes, steps, indices and
 tolerances come from these files and from nowhere else.
 

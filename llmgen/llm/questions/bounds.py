@@ -17,6 +17,8 @@ MOST_ITEMS: Final = {"attributes": 4, "negative": 12}
 """By the name of the key; of others `_ITEMS`."""
 _LETTERS: Final = 48
 _ITEMS: Final = 16
+_CORNER: Final = 16
+"""A box begins at least this part of the canvas before its end."""
 _THINGS: Final = 16
 _MOST_THINGS: Final = 64
 BOUNDS: Final = ("maxLength", "maxItems", "minimum", "maximum")
@@ -36,7 +38,9 @@ def bounded_schema(
     schema: dict[str, Any] = _bounded(model.model_json_schema(), "", {**MOST_ITEMS, **(items or {})})
     if canvas is not None:
         width, height = canvas
-        sides = {"x": (0, width), "y": (0, height), "width": (1, width), "height": (1, height)}
+        # Small models like to write the largest number that they may: a box that begins there still shows a little of itself.
+        right, bottom = width - max(1, width // _CORNER), height - max(1, height // _CORNER)
+        sides = {"x": (0, right), "y": (0, bottom), "width": (1, width), "height": (1, height)}
         box = schema["$defs"][WireBox.__name__]
         box["properties"] = {
             name: {"type": "integer", "minimum": least, "maximum": most} for name, (least, most) in sides.items()

@@ -135,11 +135,18 @@ def test_boxes_are_whole_pixels_of_the_canvas() -> None:
     schema = bounded_schema(LayoutPlan, canvas=(200, 100))
     box = schema["$defs"]["WireBox"]["properties"]
     assert {k: (v["minimum"], v["maximum"]) for k, v in box.items()} == {
-        "x": (0, 200),
-        "y": (0, 100),
+        "x": (0, 188),
+        "y": (0, 94),
         "width": (1, 200),
         "height": (1, 100),
     }
+
+
+def test_a_model_that_writes_the_largest_numbers_still_has_its_box_on_the_canvas() -> None:
+    question = LayoutQuestion("a ball", 128, 128, 0)
+    box = {k: v["maximum"] for k, v in question.schema()["$defs"]["WireBox"]["properties"].items()}
+    plan = {"objects": [{"noun": "ball", "attributes": [], "box": box}] * 3, "background": "x"}
+    assert [i.box_xyxy for i in question.read(json.dumps(plan)).instances] == [(120, 120, 128, 128)] * 3
 
 
 def test_only_what_was_found_can_be_named() -> None:

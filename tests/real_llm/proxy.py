@@ -62,6 +62,7 @@ class CountingProxy:
                 server.request(method, self.path, body or None, {"Content-Type": "application/json"})
                 answer = server.getresponse()
                 data = answer.read()
+                server.close()
                 seen.status = answer.status
                 if method == "POST" and answer.status == 200:
                     seen.tokens = json.loads(data).get("usage", {}).get("completion_tokens", 0)

@@ -83,7 +83,7 @@ def find_answer(body: str, keys: Sequence[str], is_bare: Callable[[Any], bool]) 
 
 
 def find_json(text: str, keys: Sequence[str]) -> dict[str, Any] | None:
-    """The first complete object of a reply that has one of the keys, its keys plain, or None.
+    """The first object of a reply that has one of the keys, its keys plain; None where it does not come to its end.
 
     Args:
         text: A model's reply.
@@ -93,7 +93,7 @@ def find_json(text: str, keys: Sequence[str]) -> dict[str, Any] | None:
         ModelError: If the reply is too long, or holds half of a character.
     """
     found = find_answer(body_of(text), keys, _no_list)
-    return None if found is None else found.value
+    return found.value if found is not None and found.whole else None
 
 
 def unwrapped(value: Any, keys: Sequence[str], is_bare: Callable[[Any], bool], depth: int = 0) -> Any:

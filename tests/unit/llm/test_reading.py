@@ -11,6 +11,7 @@ from llmgen.llm.questions.differences import DifferencesQuestion
 from llmgen.llm.questions.instances import read_instances_reply
 from llmgen.llm.questions.layout import LayoutQuestion
 from llmgen.llm.questions.parse import ParseQuestion
+from llmgen.llm.replies.extract import find_json
 from llmgen.llm.replies.grounding_reply import read_grounding_reply
 from llmgen.llm.replies.layout_reply import read_layout_reply
 from llmgen.llm.replies.parse_reply import read_parse_reply
@@ -254,3 +255,8 @@ def test_replies_read_or_are_refused(text: str) -> None:
             read()
         except ModelError as error:
             assert str(error).isprintable() and len(str(error)) < 600
+
+
+def test_an_object_that_is_cut_is_no_complete_one() -> None:
+    assert find_json('thus {"objects": [], "background": "a park"} and so on', ("objects",)) is not None
+    assert find_json('{"objects": [{"noun": "ball", "box": [1, 2, 3', ("objects",)) is None

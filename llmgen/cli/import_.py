@@ -1,5 +1,6 @@
 """`llmgen import`: files of other programs to artifacts."""
 
+import os
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -50,9 +51,10 @@ def import_(
     from llmgen.pipeline.importing import Import, import_foreign
 
     out.configure(quiet=quiet, verbose=verbose)
-    target = None if output is None or str(output) == "-" else output
+    nowhere = str(output) == os.devnull
+    target = None if output is None or str(output) == "-" or nowhere else output
     done = import_foreign(Import(dialect, source, target, prompts, images_from, bbox_format, seed, force))
-    if target is None:
+    if target is None and not nowhere:
         for record in done.records:
             out.data(record_line(record))
     if done.notes:

@@ -1,5 +1,6 @@
 """What the six stage commands share: flags to a request, records to stdout, failures to an exit code."""
 
+import os
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -48,7 +49,8 @@ def run_stage_command(
     from llmgen.pipeline import RunOptions, SingleStage, plan_single, run_single
 
     out.configure(quiet=flags.quiet, verbose=flags.verbose)
-    to_stdout = flags.output is None or str(flags.output) == "-"
+    nowhere = str(flags.output) == os.devnull
+    to_stdout = flags.output is None or str(flags.output) == "-" or nowhere
     if flags.resume and (flags.force or to_stdout):
         raise typer.BadParameter("--resume completes the file of -o, and does not go with --force")
     given = {
@@ -82,7 +84,7 @@ def run_stage_command(
         return None
 
     def emit(records: "Sequence[Record]") -> None:
-        if request.output is None and records_to_stdout:
+        if request.output is None and records_to_stdout and not nowhere:
             for record in records:
                 out.data(record_line(record))
 

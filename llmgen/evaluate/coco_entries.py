@@ -6,7 +6,7 @@ handed on is safe for pycocotools, which writes wherever a mask tells it to.
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from typing import Any, Final, TypeGuard
 
 from llmgen.artifacts.run_lengths import read_runs
 
@@ -241,7 +241,7 @@ def _enclosed(polygon: Sequence[float]) -> float:
     )
 
 
-def _is_real(value: Any) -> bool:
+def _is_real(value: Any) -> TypeGuard[int | float]:
     """A number that a float can hold, finite or not."""
     if isinstance(value, bool) or not isinstance(value, int | float):
         return False

@@ -68,16 +68,16 @@ def evaluate_files(files: CocoFiles, method: str, **settings: Any) -> dict[str, 
     }
     if method == "coco":
         summary["bbox"] = coco_figures(both.dataset, both.results, "bbox")
-        reason = both.why_no_masks()
-        if reason is None:
+        why_not = both.why_no_masks()
+        if why_not is None:
             masked = both.with_masks()
             summary["segm"] = coco_figures(masked.dataset, masked.results, "segm")
         else:
-            summary["no_segm"] = reason
+            summary["no_segm"] = why_not
     else:
-        reason = both.why_no_masks()
-        if reason is not None:
-            raise InputError(f"points are looked for in masks: {reason}; results need `segmentation`")
+        why_not = both.why_no_masks()
+        if why_not is not None:
+            raise InputError(f"points are looked for in masks: {why_not}; results need `segmentation`")
         both = both.with_masks(MOST_PIXELS)
         summary["scores"] = pim_of_files(both, **settings)
     without = {} if "no_segm" in summary else both.without_mask

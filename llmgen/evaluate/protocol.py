@@ -58,8 +58,8 @@ def benchmark_records(
         InstanceDiffusion (Wang et al. 2024), evaluation on COCO val2017.
     """
     names = {category["id"]: category["name"] for category in files.dataset["categories"]}
-    images = {image["id"]: image for image in files.dataset["images"]}
-    of_image: dict[int, list[dict[str, Any]]] = {}
+    images: dict[Id, dict[str, Any]] = {image["id"]: image for image in files.dataset["images"]}
+    of_image: dict[Id, list[dict[str, Any]]] = {}
     for annotation in files.dataset["annotations"]:
         of_image.setdefault(annotation["image_id"], []).append(annotation)
     records: list[Record] = []

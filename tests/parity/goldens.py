@@ -1,9 +1,9 @@
 """The one loader of goldens: whatever a folder holds, by family, group and case.
 
-A *family* is how its files are called: `sld`, `instancediffusion`, `record`, `lgd`, `context`. Its cases lie in
-`<family>_cases*.json`, in one of two forms: a list of `{case, function, input, expected, compare}`, whose group is the longest
-known beginning of `case`; or an object whose lists are the groups. Its tensors lie in `<family>_tiny*.safetensors` with a sidecar
-`.json` beside them. Groups, sizes, steps, indices and tolerances come from these files and from nowhere else.
+A *family* is how its files are called: `sld`, `instancediffusion`, `record`, `lgd`, `context`. Its cases lie in `<family>_cases*.json`, in
+one of two forms: a list of `{case, function, input, expected, compare}`, whose group is the longest known beginning of `case`; or an object
+whose lists are the groups. Its tensors lie in `<family>_tiny*.safetensors` with a sidecar `.json` beside them. Groups, sizes, steps,
+indices and tolerances come from these files and from nowhere else.
 
 A folder that holds no file of a family leaves it to the shipped ones; one that lacks a group skips its test with a line. A tensor or a
 size that is asked for by name and is not there is a failure, so that a wrong name cannot pass for a missing golden.

@@ -3,8 +3,10 @@
 The cases lie in the files `sld_cases*.json` of the golden folder (`--goldens DIR`, default `tests/data`).
 """
 
+import ast
 import contextlib
 import json
+import operator
 import re
 from typing import Any
 
@@ -26,6 +28,7 @@ GROUPS = {
     "test_filter": ("filter_",),
     "test_wording": ("spec_",),
 }
+OPERATORS = {ast.Add: operator.add, ast.Sub: operator.sub, ast.Mult: operator.mul, ast.Div: operator.truediv}
 #: Words of JSON in the lists of replies.
 CONSTANTS = {"null": None, "none": None, "None": None, "true": True, "false": False}
 
@@ -42,15 +45,22 @@ def is_read_right(got: Any, text: str) -> None:
 
 
 def literal(text: str) -> Any:
-    """The longest list that a text begins with; None where there is none."""
-    for end in range(len(text), 1, -1):
-        if text[end - 1] == "]":
-            try:
-                found = eval(text[:end], {"__builtins__": {}}, CONSTANTS)
-            except (SyntaxError, NameError, TypeError, ZeroDivisionError):
-                continue
-            return plain(list(found) if isinstance(found, tuple) else found)
+    """The longest list that a text begins with, arithmetic done; None where there is none."""
+    for end in (end for end in range(len(text), 1, -1) if text[end - 1] == "]"):
+        with contextlib.suppress(SyntaxError, ValueError):
+            return plain(value_of(ast.parse(text[:end], mode="eval").body))
     return None
+
+
+def value_of(node: ast.expr) -> Any:
+    """What a list in a reply says."""
+    if isinstance(node, ast.List | ast.Tuple):
+        return [value_of(item) for item in node.elts]
+    if isinstance(node, ast.Name) and node.id in CONSTANTS:
+        return CONSTANTS[node.id]
+    if isinstance(node, ast.BinOp) and type(node.op) in OPERATORS:
+        return OPERATORS[type(node.op)](value_of(node.left), value_of(node.right))
+    return ast.literal_eval(node)
 
 
 def test_spot_replies(case: Case) -> None:

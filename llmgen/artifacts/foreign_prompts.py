@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any, Final
 
+from llmgen.artifacts.foreign_boxes import holds_boxes
 from llmgen.artifacts.manifest import PromptEntry
 from llmgen.artifacts.record import MOST_SEED
 from llmgen.errors import InputError
@@ -29,16 +30,6 @@ _RANDOM_SEED: Final = -1
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 _NOT_IN_NAMES: Final = re.compile(r"[^A-Za-z0-9._-]+")
 _DELIMITERS: Final = (",", "\t", ";")
-SIDES_XYWH: Final = (("x", "y", "width", "height"), ("x", "y", "w", "h"), ("left", "top", "width", "height"))
-SIDES_XYXY: Final = (
-    ("x0", "y0", "x1", "y1"),
-    ("x1", "y1", "x2", "y2"),
-    ("xmin", "ymin", "xmax", "ymax"),
-    ("x_min", "y_min", "x_max", "y_max"),
-    ("left", "top", "right", "bottom"),
-)
-"""What other programs call the four numbers of a box."""
-_MOST_DEPTH: Final = 4
 _MISSPELT: Final = 0.75
 """Likeness from which an unknown field is taken for one of ours."""
 _MOST_COMPARED: Final = 100
@@ -165,20 +156,6 @@ def say(name: str, notes: Iterable[str]) -> None:
     """Log what was changed in a file, a line each."""
     for note in notes:
         logger.warning("%s: %s", name, note)
-
-
-def holds_boxes(value: Any, depth: int = _MOST_DEPTH) -> bool:
-    """Whether a JSON value holds a list of four numbers, or such numbers under the names of sides."""
-    if isinstance(value, list):
-        if len(value) == 4 and all(isinstance(v, int | float) and not isinstance(v, bool) for v in value):
-            return True
-        return depth > 0 and any(holds_boxes(item, depth - 1) for item in value)
-    if isinstance(value, dict):
-        sides = {str(key).casefold() for key in value}
-        if any(sides.issuperset(names) for names in (*SIDES_XYWH, *SIDES_XYXY)):
-            return True
-        return depth > 0 and any(holds_boxes(item, depth - 1) for item in value.values())
-    return False
 
 
 def plain_id(value: Any) -> Any:

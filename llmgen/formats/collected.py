@@ -12,6 +12,7 @@ from llmgen.artifacts.base import has_surrogate
 from llmgen.artifacts.foreign_prompts import FreeNames
 from llmgen.artifacts.io import ReadArtifact
 from llmgen.errors import InputError
+from llmgen.printable import printable
 
 logger = logging.getLogger(__name__)
 
@@ -90,11 +91,6 @@ def record_id_of(value: Any) -> str | None:
     if isinstance(value, int) and abs(value) < 10**30:
         return str(value)
     return value if isinstance(value, str) and value else None
-
-
-def printable(line: str) -> str:
-    """A line that every file and terminal takes: half characters and control characters escaped."""
-    return "".join(mark if mark.isprintable() else repr(mark)[1:-1] for mark in line)
 
 
 def four_numbers(value: Any) -> tuple[float, float, float, float] | None:

@@ -14,12 +14,13 @@ from pydantic import ValidationError
 
 from llmgen.artifacts import Instance, Layout, Mask, Record
 from llmgen.artifacts.complaints import describe
-from llmgen.artifacts.foreign_prompts import holds_boxes
+from llmgen.artifacts.foreign_boxes import holds_boxes
 from llmgen.artifacts.io import parse_json, read_bytes
 from llmgen.artifacts.run_lengths import read_runs
 from llmgen.errors import InputError
 from llmgen.formats.collected import Collected, four_numbers
-from llmgen.formats.objects import unit_of
+from llmgen.llm.replies.raw_objects import Form, RawBox
+from llmgen.llm.replies.units import are_corners, unit_of
 from llmgen.vision.boxes import BoxTuple, xywh_to_xyxy, xyxy_to_xywh
 from llmgen.vision.masks import encode_mask, mask_bounds
 
@@ -32,7 +33,8 @@ _TOLERANCE_PX = 0.5
 _THIN_PX = 1e-7
 """Side of an empty box, of which one demo has an example: less than is written back, enough for a box."""
 
-_LEAST_CANVAS_PX = 2
+_LEAST_CANVAS_PX = 200
+"""Shorter side from which hundredths and thousandths can be told from pixels that leave the canvas."""
 _ENTRY = frozenset(("caption", "width", "height", "annos"))
 _ANNO = frozenset(("bbox", "mask", "category_name", "caption", "point", "scribble"))
 """The fields of an input and of its instances."""
@@ -163,9 +165,9 @@ def _layout(entry: dict[str, Any], record_id: str, bbox_format: BboxFormat, foun
     found.unused.update(set(entry) - _ENTRY)
     for k, anno in enumerate(annos):
         _check_fields(anno, f"annos[{k}]", found)
-    annos = _in_pixels(annos, width, height, record_id, found)
+    annos = _in_pixels(annos, width, height, "guess" if bbox_format == "auto" else bbox_format, record_id, found)
     boxes = [_bbox(anno, f"annos[{k}]") for k, anno in enumerate(annos)]
-    corners = _are_corners([box for box in boxes if box], width, height, bbox_format, record_id, found)
+    corners = _corners([box for box in boxes if box], width, height, bbox_format, record_id, found)
     instances, numbers = [], dict[str, int]()
     for k, (anno, box) in enumerate(zip(annos, boxes, strict=True)):
         if box is not None and not corners:
@@ -187,17 +189,18 @@ def _check_fields(anno: dict[str, Any], what: str, found: Collected) -> None:
 
 
 def _in_pixels(
-    annos: list[dict[str, Any]], width: int, height: int, record_id: str, found: Collected
+    annos: list[dict[str, Any]], width: int, height: int, form: Form, record_id: str, found: Collected
 ) -> list[dict[str, Any]]:
     """The instances of an input with boxes, points and scribbles in pixels, from the unit that all of them are in."""
-    boxes = [box for anno in annos if (box := four_numbers(anno.get("bbox"))) and any(box)]
-    points = [v for anno in annos for key in ("point", "scribble") for v in _flat(anno.get(key))]
-    numbers = [abs(v) for box in boxes for v in box] + [abs(v) for v in points]
-    unit, whole = unit_of(boxes, min(width, height), max(width, height))
-    if whole is None or max(numbers) > whole * 1.05 or min(width, height) <= _LEAST_CANVAS_PX:
+    boxes = [RawBox(box, form) for anno in annos if (box := four_numbers(anno.get("bbox"))) and any(box)]
+    for anno in annos:
+        flat = [v for key in ("point", "scribble") for v in _flat(anno.get(key))]
+        boxes += [RawBox((x, y, 0.0, 0.0), "xywh") for x, y in zip(flat[::2], flat[1::2], strict=False)]
+    unit = unit_of(boxes, width, height) if boxes else None
+    if unit is None or unit.whole is None or (unit.whole > 1 and min(width, height) < _LEAST_CANVAS_PX):
         return annos
-    found.warnings.append(f"{record_id}: boxes are in {unit} of the picture")
-    across, down = width / whole, height / whole
+    found.warnings.append(f"{record_id}: {unit.line}")
+    across, down = unit.pixels(width, height)
 
     def scaled(value: Any) -> Any:
         if isinstance(value, list) and all(map(_number, value)):
@@ -223,15 +226,13 @@ def _bbox(anno: dict[str, Any], what: str) -> BoxTuple | None:
     return box if any(box) else None
 
 
-def _are_corners(
+def _corners(
     boxes: Sequence[BoxTuple], width: int, height: int, bbox_format: BboxFormat, record_id: str, found: Collected
 ) -> bool:
     """Whether to read boxes as corners; says so where that was not asked for."""
-    leaving = sum(not _fits(xywh_to_xyxy(box), width, height) for box in boxes)
-    only_corners = leaving > 0 and all(
-        x0 < x1 and y0 < y1 and _fits((x0, y0, x1, y1), width, height) for x0, y0, x1, y1 in boxes
-    )
+    only_corners = are_corners(boxes, ["guess"] * len(boxes), width, height)
     if only_corners and bbox_format != "xyxy":
+        leaving = sum(not _fits(xywh_to_xyxy(box), width, height) for box in boxes)
         done = "read as corners (xyxy)" if bbox_format == "auto" else "are they corners? use --bbox-format xyxy"
         found.warnings.append(
             f"{record_id}: {leaving} of {len(boxes)} boxes leave the canvas as x, y, width, height, and all fit it as corners: "

@@ -12,7 +12,8 @@ from typing import Any
 from pydantic import ValidationError
 
 from llmgen.artifacts import Instance, Kind, Layout, Record, Reply
-from llmgen.artifacts.foreign_prompts import holds_boxes, plain_id
+from llmgen.artifacts.foreign_boxes import holds_boxes
+from llmgen.artifacts.foreign_prompts import plain_id
 from llmgen.errors import InputError, LlmgenError
 from llmgen.formats.collected import Collected, as_list, record_id_of, texts
 from llmgen.llm.english.grammar import read_phrase
@@ -22,21 +23,19 @@ from llmgen.llm.replies.extract import plain_key
 from llmgen.llm.replies.layout_reply import (
     BACKGROUND_KEYS,
     NEGATIVE_KEYS,
-    OBJECT_KEYS,
     RawLayout,
-    has_boxes,
     layout_of_fields,
     lmd_boxes,
     raw_layout,
 )
 from llmgen.llm.replies.lmd_boxes import LMD_CANVAS_PX
-from llmgen.llm.replies.raw_objects import listed
+from llmgen.llm.replies.object_fields import OBJECT_KEYS
+from llmgen.llm.replies.raw_objects import entries_of, listed, looks_like_object
 
-_FIELDS = frozenset(
-    ("prompt", "objects", "background_prompt", "negative_prompt", "index", "id", "type", "width", "height")
-    + ("queries", "ground_truth")
-)
-"""What LMD's layouts and prompts have."""
+_FIELDS = frozenset("prompt index id type queries ground_truth".split())
+"""What LMD's prompts have."""
+_NOT_USED = frozenset("image_id num_object relation rel_type sub_type triplet_caption".split())
+"""What NSR-1K says beside the layout; named once for a file."""
 _BACKGROUND = "background prompt"
 
 
@@ -96,10 +95,18 @@ def is_layouts(value: Any) -> bool:
     """Whether a JSON value is a list of LMD's layouts, or of layouts of another program: prompts with boxes in any field."""
     entries = value if isinstance(value, list) else [value] if isinstance(value, dict) and "prompt" in value else []
     return any(
-        isinstance(entry, dict)
-        and ("objects" in entry or ("prompt" in entry and any(map(holds_boxes, entry.values()))))
+        isinstance(entry, dict) and ("objects" in entry or ("prompt" in entry and any(map(_is_layout, entry.items()))))
         for entry in entries
     )
+
+
+def _is_layout(field: tuple[str, Any]) -> bool:
+    """Whether a field holds boxes: numbers, or texts of numbers in a field that is known."""
+    key, value = field
+    if holds_boxes(value):
+        return True
+    entries = entries_of(value) if plain_key(key) in OBJECT_KEYS else None
+    return isinstance(entries, list) and any(map(looks_like_object, entries))
 
 
 def layout_of_raw(raw: RawLayout, remark: Remark) -> Layout:
@@ -175,6 +182,7 @@ def _read_layouts(entries: list[Any], found: Collected) -> None:
         number = (
             index if isinstance(index, int) and not isinstance(index, bool) and 0 <= index < 10**6 else position - 1
         )
+        found.unused.update(key for key in entry if plain_key(key) in _NOT_USED)
         prompt, type_ = entry.get("prompt"), entry.get("type")
         asked = _Asked(
             record_id_of(entry.get("id")) or f"{number:03d}",
@@ -235,30 +243,20 @@ def _asked(value: Any, name: str) -> list[_Asked]:
     return found
 
 
-#: Fields of LMD's own files, and of NSR-1K's, that say nothing of the layout.
-_OWN_FIELDS = frozenset(
-    "index id type prompt queries image_id num_object rel_type obj1 obj2 relation triplet_caption sub_type".split()
-)
-
-
-def _holds_layout(entry: Any) -> bool:
-    """Whether an entry has objects, or boxes in any field."""
-    return isinstance(entry, dict) and any(plain_key(key) in OBJECT_KEYS or has_boxes(v) for key, v in entry.items())
-
-
 def _raw_of_entry(entry: dict[str, Any], remark: Remark) -> RawLayout:
     """The layout in an entry of a file.
 
     Raises:
-        ModelError: If it holds none, or its boxes are in a field that is not known.
+        InputError: If it holds none.
+        ModelError: If its boxes are in a field that is not known, or cannot be read.
     """
     data = {plain_key(key): value for key, value in entry.items()}
     for name, keys in (("background_prompt", BACKGROUND_KEYS), ("negative_prompt", NEGATIVE_KEYS)):
         value = next((data[key] for key in keys if data.get(key) is not None), "")
         if not isinstance(value, str | list) or (name == "background_prompt" and not isinstance(value, str)):
             raise InputError(f"{name} is no text")
-    wanted = {key: value for key, value in data.items() if key not in _OWN_FIELDS}
-    if not any(key in wanted for key in OBJECT_KEYS) and not any(map(has_boxes, wanted.values())):
+    wanted = {key: value for key, value in data.items() if key not in _FIELDS | _NOT_USED}
+    if not any(key in wanted for key in OBJECT_KEYS) and not any(map(holds_boxes, wanted.values())):
         raise InputError(f"there are no objects; the entry has the fields {listed(data)}")
     return replace(layout_of_fields(wanted, str(entry.get("prompt", ""))[:200], remark), lmd=True)
 

@@ -2,6 +2,7 @@
 
 import json
 
+import pytest
 from PIL import Image
 
 CACHE = {
@@ -157,3 +158,60 @@ def test_wrong_use_is_one_line(llmgen, workplace):
         done = llmgen(*arguments)
         assert done.code == 3, arguments
         assert words in done.err and len(done.err.strip().splitlines()) == 1
+
+
+def imported(llmgen, workplace, value):
+    (workplace / "in.json").write_text(json.dumps(value))
+    done = llmgen("import", "lmd", "in.json")
+    assert done.code == 0, done.err
+    return [json.loads(line) for line in done.out.splitlines()]
+
+
+def placed(record):
+    return [(i["noun"], pytest.approx(i["box_xyxy"], abs=1e-6)) for i in record["layout"]["instances"]]
+
+
+LAMPS = [("lamp", [51.2, 153.6, 153.6, 358.4]), ("lamp", [307.2, 153.6, 435.2, 358.4])]
+LAMP_BOXES = [[0.10, 0.30, 0.20, 0.40], [0.60, 0.30, 0.25, 0.40]]
+
+
+def test_a_cached_reply_ends_where_its_answer_does(llmgen, workplace):
+    farm = "[('a goat', [60, 200, 150, 180]), ('a well', [300, 190, 160, 200])]\nBackground prompt: A farm yard\nNegative prompt: \n"
+    tram = "\nCaption: A tram in the rain\nObjects: [('a tram', [100, 200, 300, 160])]\nBackground prompt: A rainy street\nNegative prompt: "
+    (record,) = imported(llmgen, workplace, {"a goat and a well": [farm + tram]})
+    assert placed(record) == [("goat", [60, 200, 210, 380]), ("well", [300, 190, 460, 390])]
+    assert record["layout"]["background_prompt"] == "A farm yard"
+
+
+def test_a_field_of_a_cached_reply_ends_with_its_line(llmgen, workplace):
+    stage = "[('a drum', [40, 200, 150, 180]), ('a harp', [300, 150, 160, 240])]\nBackground prompt: A stage\nNegative prompt:\n"
+    layouts = [
+        record["layout"]
+        for record in imported(
+            llmgen, workplace, {"a drum left of a harp": [stage + "Category: relation(left of)", stage + "dogs"]}
+        )
+    ]
+    assert [(one["negative_prompt"], one["absent"]) for one in layouts] == [("", []), ("dogs", ["dog"])]
+
+
+def test_lists_in_fractions_under_any_field_keep_their_boxes_and_ids(llmgen, workplace):
+    counting = {
+        "id": 12,
+        "image_id": 340,
+        "prompt": "two lamps in the picture",
+        "num_object": [["lamp", 2]],
+        "object_list": [["lamp", box] for box in LAMP_BOXES],
+        "type": "template",
+    }
+    shelf = {
+        "prompt": "two lamps on a shelf",
+        "background_prompt": "a shelf",
+        "negative_prompt": "",
+        "objects": [["a lamp", box] for box in LAMP_BOXES],
+    }
+    twelve, other = imported(llmgen, workplace, [counting, shelf])
+    assert (twelve["id"], twelve["layout"]["width"], twelve["layout"]["height"]) == ("12", 512, 512)
+    assert placed(twelve) == placed(other) == LAMPS
+    (workplace / "in.json").write_text(json.dumps([{**shelf, "objects": [["a lamp", [900, 900, 0, 40]]]}]))
+    lost = llmgen("import", "lmd", "in.json")
+    assert lost.code == 3 and "no box is inside" in lost.err

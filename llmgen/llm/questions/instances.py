@@ -18,7 +18,6 @@ from llmgen.llm.questions.bounds import bounded_schema, most_things
 from llmgen.llm.questions.question import Question, one_line
 from llmgen.llm.replies.bounds import (
     FARTHEST,
-    MOST_OBJECTS,
     MOST_TEXT_CHARS,
     Remark,
     check_length,
@@ -28,8 +27,9 @@ from llmgen.llm.replies.bounds import (
 )
 from llmgen.llm.replies.checks import noun_list, validated
 from llmgen.llm.replies.extract import body_of, find_answer
-from llmgen.llm.replies.layout_reply import BACKGROUND_KEYS, NEGATIVE_KEYS, OBJECT_KEYS, is_bare_layout
-from llmgen.llm.replies.raw_objects import RawBox, check_name, entries_of, listed, number_of, plain_entry
+from llmgen.llm.replies.layout_reply import BACKGROUND_KEYS, NEGATIVE_KEYS, is_bare_layout
+from llmgen.llm.replies.object_fields import OBJECT_KEYS, Size, object_fields
+from llmgen.llm.replies.raw_objects import RawBox, check_name, listed, plain_entry
 from llmgen.llm.replies.units import mend_boxes
 from llmgen.llm.replies.wire import clean_noun, wire_box, xyxy
 from llmgen.llm.schemas import WireBox, WireModel
@@ -130,11 +130,11 @@ def read_instances_reply(
         ModelError: If nothing usable is in it; the message says what is wrong, fit to be sent back.
     """
     say = once(remark)
-    found = find_answer(body_of(text), ("instances", *OBJECT_KEYS), is_bare_layout)
+    found = find_answer(body_of(text), OBJECT_KEYS, is_bare_layout)
     data = None if found is None else found.value if isinstance(found.value, dict) else {"instances": found.value}
     check_words(data, text)
-    plan, raw = _checked(data, width, height, text, say)
-    boxes = mend_boxes(raw, width, height, say)
+    plan, raw, canvas = _checked(data, text, say)
+    boxes = mend_boxes(raw, width, height, say, canvas)
     kept = []
     for k, (instance, box) in enumerate(zip(plan.instances, boxes, strict=True)):
         phrase = " ".join(check_name(instance.phrase, text).split()).rstrip(".")
@@ -204,19 +204,17 @@ def instances_of_layout(layout: Layout) -> InstancesPlan:
     )
 
 
-def _checked(
-    data: dict[str, Any] | None, width: int, height: int, text: str, remark: Remark
-) -> tuple[InstancesPlan, list[RawBox]]:
-    """The answer in the wire's form, and its boxes with what is known of them; the extension's canvas scaled to ours."""
+def _checked(data: dict[str, Any] | None, text: str, remark: Remark) -> tuple[InstancesPlan, list[RawBox], Size | None]:
+    """The answer in the wire's form, its boxes with what is known of them, and the canvas they were made for."""
     if data is None:
-        return validated(InstancesPlan, None, text), []
-    key = next((key for key in ("instances", *OBJECT_KEYS) if data.get(key) is not None), "instances")
-    entries = entries_of(data.get(key, [] if "instances" in data else None))
-    scale = _scale(data, width, height) if key == "annos" else (1.0, 1.0)
+        return validated(InstancesPlan, None, text), [], None
+    found = object_fields(data, text, remark, own="instances")
+    data, entries = found.data, found.entries
+    if entries is None and "instances" in data:
+        entries = []
     if isinstance(entries, list):
-        check_length("instances", len(entries), MOST_OBJECTS, text)
-        entries = [_wire_entry(plain_entry(entry, remark), scale) for entry in entries]
-    used = (key, "reasoning", "description", "caption", "width", "height", *BACKGROUND_KEYS, *NEGATIVE_KEYS)
+        entries = [_wire_entry(plain_entry(entry, remark)) for entry in entries]
+    used = (*found.used, "reasoning", "description", "caption", *BACKGROUND_KEYS, *NEGATIVE_KEYS)
     more = [name for name in data if name not in used and data[name] not in (None, [], {}, "")]
     if more:
         remark(f"ignored the fields {listed(more)}")
@@ -232,7 +230,7 @@ def _checked(
            for one, planned in zip(entries, plan.instances, strict=True)]  # fmt: skip
     if not all(abs(v) < FARTHEST for box in raw for v in box.numbers):
         raise unusable("a box holds a number beyond all bounds", text)
-    return plan, raw
+    return plan, raw, found.canvas
 
 
 #: Fields of text to the names they are given.
@@ -245,24 +243,12 @@ def _first(data: dict[str, Any], keys: tuple[str, ...], other: Any) -> Any:
     return next((data[key] for key in keys if data.get(key) is not None), other)
 
 
-def _scale(data: dict[str, Any], width: int, height: int) -> tuple[float, float]:
-    sides = (number_of(data.get("width")), number_of(data.get("height")))
-    across, down = (
-        mine / side if side and 1 <= side < FARTHEST else 1.0 for side, mine in zip(sides, (width, height), strict=True)
-    )
-    return across, down
-
-
-def _wire_entry(entry: Any, scale: tuple[float, float]) -> Any:
+def _wire_entry(entry: Any) -> Any:
     if not isinstance(entry, dict):
         return entry
     noun = entry.get("noun", "")
     phrase = entry.get("phrase", entry.get("name", noun or None))
-    box = entry.get("box")
-    if isinstance(box, RawBox):
-        a, b, c, d = box.numbers
-        box = RawBox((a * scale[0], b * scale[1], c * scale[0], d * scale[1]), box.form)
-    wire = {"phrase": phrase, "noun": noun, "box": box}
+    wire = {"phrase": phrase, "noun": noun, "box": entry.get("box")}
     return {key: value for key, value in wire.items() if value is not None}
 
 

@@ -18,12 +18,12 @@ from llmgen.llm.replies.bounds import (
 from llmgen.llm.replies.checks import clean_attributes, noun_list, nouns_of, validated
 from llmgen.llm.replies.extract import body_of, find_answer
 from llmgen.llm.replies.lmd_boxes import LMD_CANVAS_PX, LmdBoxes, place_lmd_boxes
+from llmgen.llm.replies.object_fields import OBJECT_KEYS, Size, object_fields
 from llmgen.llm.replies.raw_objects import (
     RawBox,
     attribute_list,
     check_attributes,
     check_name,
-    entries_of,
     listed,
     looks_like_object,
     plain_entry,
@@ -34,14 +34,10 @@ from llmgen.llm.replies.text_reply import is_named_boxes, read_text_answer
 from llmgen.llm.replies.units import inside, mend_boxes
 from llmgen.llm.schemas import LayoutPlan, PlannedObject, WireBox
 
-#: Fields of a layout to the names that models and files give them.
-OBJECT_KEYS: Final = (
-    "objects", "object_list", "instances", "layout", "boxes", "bboxes", "bounding_boxes", "items", "elements", "annotations", "annos",
-)  # fmt: skip
 BACKGROUND_KEYS: Final = ("background", "background_prompt", "bg_prompt")
 NEGATIVE_KEYS: Final = ("negative", "negative_prompt", "neg_prompt", "negation")
 _UNSAID: Final = (
-    "reasoning", "reason", "thought", "thoughts", "explanation", "description", "caption", "prompt", "width", "height", "canvas",
+    "reasoning", "reason", "thought", "thoughts", "explanation", "description", "caption", "prompt",
 )  # fmt: skip
 """Fields that nobody misses."""
 
@@ -69,6 +65,8 @@ class RawLayout:
     reasoning: str = ""
     lmd: bool = False
     """Whether the boxes are LMD's: pixels of its canvas, to be filtered by its rules."""
+    canvas: Size | None = None
+    """Width and height of the canvas the boxes were made for, where the layout says it."""
 
 
 def read_layout_reply(text: str, *, width: int, height: int, remark: Remark | None = None) -> LayoutPlan:
@@ -137,19 +135,11 @@ def layout_of_fields(data: dict[str, Any], reply: str, remark: Remark) -> RawLay
         ModelError: If a field holds something else than it should, or boxes are in a field that is not known.
     """
     check_words(data, reply)
-    key = next((key for key in OBJECT_KEYS if data.get(key) is not None), None)
-    entries = entries_of(data[key]) if key else None
-    if isinstance(entries, list) and key in ("boxes", "bboxes") and not any(map(looks_like_object, entries)):
-        named = _with_names(entries, data)
-        if named is None and entries:
-            raise unusable(f"the boxes in {key!r} have no names; write `objects`, a list of [name, box]", reply)
-        entries = named or entries
-    used = {key, *BACKGROUND_KEYS, *NEGATIVE_KEYS, *_UNSAID}
+    found = object_fields(data, reply, remark)
+    data, entries = found.data, found.entries
+    used = {*found.used, *BACKGROUND_KEYS, *NEGATIVE_KEYS, *_UNSAID}
     more = [name for name in data if name not in used and data[name] not in (None, [], {}, "")]
-    hidden = [name for name in more if entries is None and has_boxes(data[name])]
-    if hidden:
-        raise unusable(f"boxes are in {listed(hidden)}, which is not a field of a layout; write `objects`", reply)
-    if more and not (key in ("boxes", "bboxes") and set(more) <= set(_NAME_LISTS)):
+    if more:
         remark(f"ignored the fields {listed(more)}")
     background = _text(data, BACKGROUND_KEYS)
     negative: Any = next((data[k] for k in NEGATIVE_KEYS if data.get(k) is not None), [])
@@ -168,13 +158,13 @@ def layout_of_fields(data: dict[str, Any], reply: str, remark: Remark) -> RawLay
         check_name(noun, reply)
     nouns = tuple(noun.strip().lower() for noun in plan.negative if noun.strip())
     words = negative if isinstance(negative, str) else ", ".join(nouns)
-    return RawLayout(things, plan.background, nouns, words, plan.reasoning)
+    return RawLayout(things, plan.background, nouns, words, plan.reasoning, canvas=found.canvas)
 
 
 def place(raw: RawLayout, width: int, height: int, remark: Remark) -> list[WireBox | None]:
     """The boxes of a layout in pixels of a canvas, None for those of which nothing is left."""
     if not raw.lmd:
-        return mend_boxes([thing.box for thing in raw.things], width, height, remark)
+        return mend_boxes([thing.box for thing in raw.things], width, height, remark, raw.canvas)
     placed = lmd_boxes(raw, remark)
     across, down = width / LMD_CANVAS_PX, height / LMD_CANVAS_PX
     scaled: list[RawBox] = []
@@ -186,7 +176,7 @@ def place(raw: RawLayout, width: int, height: int, remark: Remark) -> list[WireB
 
 def lmd_boxes(raw: RawLayout, remark: Remark) -> LmdBoxes:
     """The boxes of a layout of LMD in pixels of its canvas, filtered by its rules."""
-    return place_lmd_boxes([(thing.name, thing.box) for thing in raw.things], remark)
+    return place_lmd_boxes([(thing.name, thing.box) for thing in raw.things], remark, raw.canvas)
 
 
 def is_bare_layout(value: Any) -> bool:
@@ -197,17 +187,6 @@ def is_bare_layout(value: Any) -> bool:
         and all(isinstance(entry, list | dict) for entry in value)
         and any(map(looks_like_object, value))
     )
-
-
-def has_boxes(value: Any) -> bool:
-    """Whether four numbers stand together anywhere in the first levels of a value."""
-    level = [value]
-    for _ in range(4):
-        if any(isinstance(one, list) and len(one) == 4 and all(type(v) in (int, float) for v in one) for one in level):
-            return True
-        level = [inner for one in level if isinstance(one, list | dict)
-                 for inner in (one.values() if isinstance(one, dict) else one)]  # fmt: skip
-    return False
 
 
 def _of_text(body: str, reply: str, remark: Remark) -> RawLayout:
@@ -268,17 +247,6 @@ def _wire_entry(entry: Any, remark: Remark) -> Any:
 
 def _numbers(box: WireBox) -> tuple[float, float, float, float]:
     return (box.x, box.y, box.width, box.height)
-
-
-_NAME_LISTS: Final = ("labels", "names", "phrases", "categories", "nouns", "classes", "captions")
-
-
-def _with_names(boxes: list[Any], data: dict[str, Any]) -> list[Any] | None:
-    """Boxes and their names that stand in two lists, put together."""
-    names = next((data[key] for key in _NAME_LISTS if isinstance(data.get(key), list)), None)
-    if names is None or len(names) != len(boxes):
-        return None
-    return [[name, box] for name, box in zip(names, boxes, strict=True)]
 
 
 def _text(data: dict[str, Any], keys: Sequence[str]) -> Any:

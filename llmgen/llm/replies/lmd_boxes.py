@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from llmgen.errors import InputError
 from llmgen.llm.replies.bounds import Remark
 from llmgen.llm.replies.raw_objects import Numbers, RawBox
 from llmgen.llm.replies.units import inside, pixel_boxes
@@ -28,14 +29,22 @@ class LmdBoxes:
     """Whether a box in pixels fills the canvas, which LMD takes for the background rather than for an object."""
 
 
-def place_lmd_boxes(named: Sequence[tuple[str, RawBox]], remark: Remark) -> LmdBoxes:
+def place_lmd_boxes(
+    named: Sequence[tuple[str, RawBox]], remark: Remark, canvas: tuple[float, float] | None = None
+) -> LmdBoxes:
     """Bring boxes into LMD's canvas.
 
     Args:
         named: Names and boxes; in pixels of the canvas, else in fractions, hundredths or thousandths of it.
         remark: Told what was mended and dropped.
+        canvas: Width and height of the canvas the boxes were made for; LMD's own by default.
+
+    Raises:
+        InputError: If they are in pixels of a canvas that is not square.
     """
-    pixels = pixel_boxes([box for _, box in named], LMD_CANVAS_PX, LMD_CANVAS_PX, remark)
+    pixels = pixel_boxes([box for _, box in named], LMD_CANVAS_PX, LMD_CANVAS_PX, remark, canvas)
+    if canvas is not None and canvas[0] != canvas[1] and pixels.were_pixels and named:
+        raise InputError(f"its canvas is {canvas[0]:g}x{canvas[1]:g} and LMD's is square; give the boxes in fractions")
     fills = tuple(_fills(box, LMD_CANVAS_PX) for box in pixels.xywh)
     if pixels.were_pixels:
         boxes = _by_its_rules(pixels.xywh, remark)

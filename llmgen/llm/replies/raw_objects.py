@@ -9,6 +9,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
+from llmgen.artifacts.foreign_boxes import SIDE_NAMES, sides_of
 from llmgen.llm.replies.bounds import MOST_ATTRIBUTES, MOST_NAME_CHARS, Remark, check_length, unusable
 from llmgen.llm.replies.extract import plain_key
 
@@ -29,13 +30,6 @@ BOX_KEYS: Final = (
 #: Boxes whose key says that they are corners.
 _CORNER_KEYS: Final = ("bbox_2d", "box_2d", "box_xyxy", "bbox_xyxy", "xyxy")
 _SIZE_KEYS: Final = ("box_xywh", "bbox_xywh", "xywh")
-#: Names of the four numbers of a box, and what they are.
-_SIDES: Final[tuple[tuple[Form, tuple[tuple[str, ...], ...]], ...]] = (
-    ("xywh", (("x", "left", "x0", "x1", "x_min", "xmin"), ("y", "top", "y0", "y1", "y_min", "ymin"),
-              ("width", "w"), ("height", "h"))),
-    ("xyxy", (("x0", "x_min", "xmin", "left", "x1"), ("y0", "y_min", "ymin", "top", "y1"),
-              ("x_max", "xmax", "right", "x2", "x1"), ("y_max", "ymax", "bottom", "y2", "y1"))),
-)  # fmt: skip
 _NUMBER = re.compile(r"\s*([+-]?\d{1,30}(?:\.\d{0,30})?(?:[eE][+-]?\d{1,3})?)\s*(px|pixels|%)?\s*")
 NO_WORDS: Final = frozenset({"", "none", "nothing", "n/a", "na", "no", "null", "nil", "-"})
 
@@ -94,18 +88,16 @@ def _named_box(named: dict[str, Any]) -> RawBox | None:
     for key in BOX_KEYS:
         if isinstance(named.get(key), dict | list) and not {"width", "w"} & named.keys():
             return raw_box(named[key], key)
-    for form, sides in _SIDES:
-        keys: list[str] = []
-        for names in sides:
-            keys += [next((name for name in names if name in named and name not in keys), "")]
-        if all(keys):
-            numbers = [number_of(named[key]) for key in keys]
-            if any(number is None for number in numbers):
-                return None
-            a, b, c, d = (number or 0.0 for number in numbers)
-            # Named sizes are what was asked for, and often corners all the same.
-            return RawBox((a, b, c, d), "guess" if form == "xywh" else form)
-    return None
+    sides = sides_of(named.keys())
+    if sides is None:
+        return None
+    form, keys = sides
+    numbers = [number_of(named[key]) for key in keys]
+    if any(number is None for number in numbers):
+        return None
+    a, b, c, d = (number or 0.0 for number in numbers)
+    # Named sizes are what was asked for, and often corners all the same.
+    return RawBox((a, b, c, d), "guess" if form == "xywh" else form)
 
 
 def box_in(entry: dict[str, Any]) -> tuple[str, Any]:
@@ -149,8 +141,16 @@ def plain_entry(entry: Any, remark: Remark) -> Any:
     single = [given[k] for k in _SINGLE_ATTRIBUTES if isinstance(given.get(k), str)]
     if single:
         found["attributes"] = [*attribute_list(found.get("attributes")), *single]
-    sides = {name for _, sides in _SIDES for names in sides for name in names}
-    known = {*NAME_KEYS, *PHRASE_KEYS, *ATTRIBUTE_KEYS, *_SINGLE_ATTRIBUTES, *BOX_KEYS, "instances", *sides, "size"}
+    known = {
+        *NAME_KEYS,
+        *PHRASE_KEYS,
+        *ATTRIBUTE_KEYS,
+        *_SINGLE_ATTRIBUTES,
+        *BOX_KEYS,
+        "instances",
+        *SIDE_NAMES,
+        "size",
+    }
     more = [name for name in given if name not in known and given[name] not in (None, [], "", {})]
     if more:
         remark(f"ignored the fields {listed(more)} of an object")
@@ -166,13 +166,24 @@ def _listed(entry: list[Any]) -> Any:
 
 
 def entries_of(value: Any) -> Any:
-    """A list of entries; an object from name to box, or from name to entry, as one."""
+    """A list of entries; an object from name to box, to boxes, or to entry, as one."""
     if isinstance(value, dict):
         if raw_box(value) is not None or any(key in value for key in ("noun", "name", "label")):
             return [value]
-        return [{"name": name, **item} if isinstance(item, dict) and raw_box(item) is None else [name, item]
-                for name, item in value.items()]  # fmt: skip
+        return [entry for name, item in value.items() for entry in _of_table(name, item)]
     return value
+
+
+def _of_table(name: str, item: Any) -> list[Any]:
+    """The entries that a table has under one name."""
+    several = isinstance(item, list) and bool(item) and raw_box(item) is None and all(
+        isinstance(one, dict) or raw_box(one) is not None for one in item
+    )  # fmt: skip
+    items = item if several else [item]
+    return [
+        [name, one] if not isinstance(one, dict) else one if one.keys() & {*NAME_KEYS} else {"name": name, **one}
+        for one in items
+    ]
 
 
 def looks_like_object(entry: Any) -> bool:

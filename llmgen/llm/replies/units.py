@@ -17,7 +17,8 @@ _LEAVES: Final = 1.02
 _FAR_OUT: Final = 1.3
 """Boxes that reach beyond this share of the side are in another unit, if one fits."""
 _SMALL: Final = 4.0
-"""Boxes of another unit's range on a picture this many times as large are in that unit, for else they would crowd one corner."""
+"""Boxes of another unit's range on a picture this many times as large are in that unit, for else they would crowd one corner;
+the picture's shorter side may be half as many times as large."""
 _REACH: Final = 0.4
 _FILLS: Final = 0.98
 _LEAST_PX: Final = 1.0
@@ -38,7 +39,27 @@ class PixelBoxes:
     """Whether they came in pixels, as sizes."""
 
 
-def mend_boxes(boxes: Sequence[RawBox], width: int, height: int, remark: Remark) -> list[WireBox | None]:
+@dataclass(frozen=True)
+class Unit:
+    """What the numbers of boxes count."""
+
+    whole: float | None
+    """How many of it a side of the picture has; None of pixels."""
+    name: str
+
+    @property
+    def line(self) -> str:
+        """What is remarked of it."""
+        return _IN.format(self.name)
+
+    def pixels(self, width: float, height: float) -> tuple[float, float]:
+        """Pixels per unit across and down a picture."""
+        return (1.0, 1.0) if self.whole is None else (width / self.whole, height / self.whole)
+
+
+def mend_boxes(
+    boxes: Sequence[RawBox], width: int, height: int, remark: Remark, canvas: tuple[float, float] | None = None
+) -> list[WireBox | None]:
     """Find the unit and form the boxes are in, swap inverted corners, cut at the border.
 
     Args:
@@ -46,20 +67,23 @@ def mend_boxes(boxes: Sequence[RawBox], width: int, height: int, remark: Remark)
         width: Width of the picture in pixels.
         height: Height of the picture in pixels.
         remark: Told what was done.
+        canvas: Width and height of the canvas the boxes were made for; the picture by default.
 
     Returns:
         Boxes in pixels inside the picture, None for those that are empty.
     """
-    return [inside(box, width, height, remark) for box in pixel_boxes(boxes, width, height, remark).xywh]
+    return [inside(box, width, height, remark) for box in pixel_boxes(boxes, width, height, remark, canvas).xywh]
 
 
-def are_fractions(boxes: Sequence[Sequence[float]], width: int, height: int) -> bool:
+def are_fractions(boxes: Sequence[Sequence[float]], width: float, height: float) -> bool:
     """Whether boxes, in any form, are in units of a picture and not in its pixels."""
     most = max((abs(v) for box in boxes for v in box), default=math.inf)
     return (most <= _FRACTION_MOST and max(width, height) > 2) or (most < _FRACTION_FAR and max(width, height) >= 32)
 
 
-def pixel_boxes(boxes: Sequence[RawBox], width: int, height: int, remark: Remark) -> PixelBoxes:
+def pixel_boxes(
+    boxes: Sequence[RawBox], width: float, height: float, remark: Remark, canvas: tuple[float, float] | None = None
+) -> PixelBoxes:
     """Bring boxes of one answer into pixels.
 
     Args:
@@ -67,22 +91,31 @@ def pixel_boxes(boxes: Sequence[RawBox], width: int, height: int, remark: Remark
         width: Width of the canvas in pixels.
         height: Height of the canvas in pixels.
         remark: Told which unit and form they were in, where it was not pixels and sizes.
+        canvas: Width and height of another canvas that the boxes were made for.
     """
     if not boxes:
         return PixelBoxes((), True)
-    across, down, unit = _unit(boxes, width, height)
-    if unit:
-        remark(_IN.format(unit))
+    if canvas is not None and canvas != (width, height):
+        own = pixel_boxes(boxes, *canvas, remark)
+        remark(f"boxes were scaled from a canvas of {canvas[0]:g}x{canvas[1]:g}")
+        across, down = width / canvas[0], height / canvas[1]
+        return PixelBoxes(
+            tuple((x * across, y * down, w * across, h * down) for x, y, w, h in own.xywh), own.were_pixels
+        )
+    unit = unit_of(boxes, width, height)
+    across, down = unit.pixels(width, height)
+    if unit.whole:
+        remark(unit.line)
     numbers = [(a * across, b * down, c * across, d * down) for a, b, c, d in (box.numbers for box in boxes)]
     forms = [box.form for box in boxes]
-    corners = _are_corners(numbers, forms, width, height)
+    corners = are_corners(numbers, forms, width, height)
     if corners:
         remark("boxes were corners")
     sizes = tuple(
         (a, b, c - a, d - b) if form == "xyxy" or (corners and form == "guess") else (a, b, c, d)
         for (a, b, c, d), form in zip(numbers, forms, strict=True)
     )
-    return PixelBoxes(sizes, not unit and sizes == tuple(numbers))
+    return PixelBoxes(sizes, unit.whole is None and sizes == tuple(numbers))
 
 
 def inside(box: Numbers, width: int, height: int, remark: Remark) -> WireBox | None:
@@ -107,19 +140,26 @@ def inside(box: Numbers, width: int, height: int, remark: Remark) -> WireBox | N
     return WireBox(x=x0, y=y0, width=x1 - x0, height=y1 - y0)
 
 
-def _unit(boxes: Sequence[RawBox], width: int, height: int) -> tuple[float, float, str]:
-    """Pixels per unit across and down, and the unit's name, empty for pixels."""
+def unit_of(boxes: Sequence[RawBox], width: float, height: float) -> Unit:
+    """The unit that all boxes of an answer are in.
+
+    Args:
+        boxes: As they were said; a point is a box of no size.
+        width: Width of the picture in pixels.
+        height: Height of the picture in pixels.
+    """
     side = max(width, height)
     if are_fractions([box.numbers for box in boxes], width, height):
-        return float(width), float(height), _PICTURE
+        return Unit(1.0, _PICTURE)
     fits_pixels = _fits(boxes, width, height, _FAR_OUT)
     for base, name in _BASES:
         if not _fits(boxes, base, base, _LEAVES):
             continue
-        crowds = min(width, height) >= _SMALL * base and _reach(boxes) >= _REACH * base and not _any_fills(boxes, base)
+        large = side >= _SMALL * base and min(width, height) >= _SMALL / 2 * base
+        crowds = large and _reach(boxes) >= _REACH * base and not _any_fills(boxes, base)
         if crowds or (side < base and not fits_pixels):
-            return width / base, height / base, name
-    return 1.0, 1.0, ""
+            return Unit(base, name)
+    return Unit(None, "pixels")
 
 
 def _fits(boxes: Sequence[RawBox], width: float, height: float, leave: float) -> bool:
@@ -147,7 +187,7 @@ def _any_fills(boxes: Sequence[RawBox], base: float) -> bool:
     return any(min(box.numbers[2:]) >= _FILLS * base for box in boxes)
 
 
-def _are_corners(numbers: Sequence[Numbers], forms: Sequence[Form], width: int, height: int) -> bool:
+def are_corners(numbers: Sequence[Numbers], forms: Sequence[Form], width: float, height: float) -> bool:
     """Whether boxes of unsaid form would leave the canvas as sizes and all fit it as corners."""
     free = [row for row, form in zip(numbers, forms, strict=True) if form == "guess"]
     leaves = any(x + w > _LEAVES * width or y + h > _LEAVES * height for x, y, w, h in free)

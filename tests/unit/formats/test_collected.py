@@ -1,6 +1,6 @@
 """Ids and lines of what is collected from a file."""
 
-from llmgen.formats.collected import Collected, printable, record_id_of
+from llmgen.formats.collected import Collected, record_id_of
 
 
 class Counted(set[str]):
@@ -20,4 +20,6 @@ def test_an_id_is_given_once() -> None:
 
 def test_ids_of_any_kind_and_lines_of_any_letters() -> None:
     assert [record_id_of(v) for v in (12, 7.0, "x", "", True, None, 1.5)] == ["12", "7", "x", None, None, None, None]
-    assert printable("a\x1b[31m\ud800\n") == "a\\x1b[31m\\ud800\\n"
+    found = Collected("data.json")
+    found.fail("layouts", "a", "a cat", 1, "a\x1b[31m\ud800\nb")
+    assert found.invalid == ["data.json: record 'a' (position 1): a\\x1b[31m\\ud800 b"]

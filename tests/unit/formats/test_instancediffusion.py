@@ -195,8 +195,8 @@ BIG = {"caption": "a ball and a car", "width": 512, "height": 256}
 @pytest.mark.parametrize(
     ("ball", "car", "unit"),
     [
-        ([0.25, 0.5, 0.25, 0.25], [0.75, 0.5, 0.25, 0.5], "fractions"),
-        ([25, 50, 25, 25], [75, 50, 25, 50], "percent"),
+        ([0.25, 0.5, 0.25, 0.25], [0.75, 0.5, 0.25, 0.5], "units"),
+        ([25, 50, 25, 25], [75, 50, 25, 50], "hundredths"),
         ([250, 500, 250, 250], [750, 500, 250, 500], "thousandths"),
     ],
 )
@@ -205,7 +205,7 @@ def test_boxes_and_points_in_another_unit_are_read_in_pixels_and_said(ball: Any,
     value = {**BIG, "annos": [{**BALL, "bbox": ball, "point": point}, {**CAR, "bbox": car}]}
     found = read_instancediffusion(value, "toys.json")
     (record,) = found.records
-    assert record.layout is not None and found.warnings == [f"toys: boxes are in {unit} of the picture"]
+    assert record.layout is not None and found.warnings == [f"toys: boxes were in {unit} of the picture"]
     one, other = record.layout.instances
     assert one.box_xyxy == pytest.approx((128, 128, 256, 192)) and other.box_xyxy == pytest.approx((384, 128, 512, 256))
     assert one.point_xy == pytest.approx((192, 160))

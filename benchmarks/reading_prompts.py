@@ -206,7 +206,7 @@ def same(meant: Link, read: Link) -> bool:
     """The relation read is the one meant; an optional one is right by whatever name."""
     straight = (meant.first, meant.second) == (read.first, read.second)
     turned = (meant.first, meant.second) == (read.second, read.first)
-    if meant.optional:
+    if meant.optional and meant.second is not None:
         return straight or turned
     return read.name in ENOUGH.get(meant.name, (meant.name,)) and (straight or (turned and meant.name in EITHER_WAY))
 
@@ -253,7 +253,7 @@ def fault(case: Case, meaning: PromptMeaning) -> str:
     return min(faults, key=bool)
 
 
-def read(case: Case) -> Reading:
+def read_case(case: Case) -> Reading:
     """Read one prompt and compare."""
     meaning = read_prompt(case.prompt)
     remarks = tuple(getattr(meaning, "remarks", ()))
@@ -389,8 +389,8 @@ def _said(groups: Sequence[Group], links: Sequence[Link], absent: Iterable[str],
     for group in groups:
         count = "some" if group.count is None else str(group.count)
         things.append(
-            f"{'(' if group.optional else ''}{count} {' '.join([*sorted(group.attributes), group.noun])}"
-            f"{')' if group.optional else ''}"
+            f"{count} {group.noun}"
+            f"{' [' + ' '.join(sorted(group.attributes)) + ']' if group.attributes else ''}{'?' if group.optional else ''}"
         )
     places = [f"{k.first} {k.name} {'' if k.second is None else k.second}".strip() for k in links if not k.optional]
     said = [", ".join(things) or "nothing", *places, *(f"no {noun}" for noun in sorted(absent))]
@@ -428,7 +428,7 @@ def read_geneval2(path: Path, listed: Callable[[str], None]) -> None:
             if not asked.startswith("how many "):
                 continue
             noun = asked.removeprefix("how many ").split(" are ")[0].split(" is ")[0]
-            count = NUMBERS.index(answer.lower()) if answer.lower() in NUMBERS else int(answer)
+            count = NUMBERS.index(answer.lower())
             if sum(g.count or 0 for g in groups if g.noun in singulars(noun)) != count:
                 missed.append(f"{count} {noun}")
         n += 1
@@ -471,7 +471,7 @@ def main() -> None:
         listed: Callable[[str], None] = print if wish else lambda _: None
         read_geneval2(args.geneval2, listed) if args.geneval2 else read_t2i(args.t2i, listed)
         return
-    readings = [read(case) for case in (geneval_cases(args.geneval) if args.geneval else own_cases())]
+    readings = [read_case(case) for case in (geneval_cases(args.geneval) if args.geneval else own_cases())]
     for reading in readings:
         if (wish == "wrong" and reading.fault) or (wish == "lines" and reading.remarks):
             show(reading)

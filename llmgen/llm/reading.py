@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from llmgen.artifacts import Detection
 from llmgen.errors import ModelError
 from llmgen.llm.english.grammar import head_noun, read_phrase
-from llmgen.llm.english.phrases import tokenize
+from llmgen.llm.english.tokens import tokenize
 from llmgen.llm.legacy import (
     LMD_CANVAS_PX,
     NamedBox,

@@ -1,14 +1,21 @@
 """A deterministic reader of ordinary English prompts: objects with counts and attributes, relations, absences, place.
 
-Made for prompts of the LMD benchmark's and the toybox's kind; any other text gets a best reading and never an error.
+Tokens, tags, phrases, then one pass that says what belongs to what. Any text gets a best reading and never an error; what was not read is in
+`PromptMeaning.remarks`.
 """
 
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from functools import lru_cache
 
 from llmgen.llm.english import lexicon as lex
+from llmgen.llm.english.foreign import is_foreign
 from llmgen.llm.english.meaning import DEFAULT_BACKGROUND, Ordering, PromptMeaning, Relation, RelationKind, WantedObject
-from llmgen.llm.english.phrases import NounPhrase, Token, read_adjectives, read_noun_phrase, starts_verb, tokenize
+from llmgen.llm.english.negation import read_negation
+from llmgen.llm.english.phrases import NounPhrase, kind_at, lower_at, read_adjectives, read_noun_phrase
+from llmgen.llm.english.scene import Groups, Scene
+from llmgen.llm.english.shares import read_shares
+from llmgen.llm.english.tagging import Word, tag
+from llmgen.llm.english.tokens import Token, tokenize_prompt
 from llmgen.llm.english.words import bare, is_plural, number_word, pluralize, singularize, with_article
 
 __all__ = [
@@ -29,17 +36,18 @@ __all__ = [
     "with_article",
 ]
 
-_BETWEEN: dict[str, RelationKind] = {"left": "left_of", "right": "right_of", "top": "above", "bottom": "below"}
-_ABSOLUTE: dict[str, RelationKind] = {"left": "on_left", "right": "on_right", "top": "on_top", "bottom": "on_bottom"}
-_VERTICAL: dict[str, str] = {
-    "above": "top", "over": "top", "atop": "top", "below": "bottom", "under": "bottom", "beneath": "bottom",
-    "underneath": "bottom",
-}  # fmt: skip
-_NEGATIONS = (
-    "with no", "with not any", "without any", "without", "but no", "and no", "no", "not any", "free of", "zero",
-    "does not contain", "do not include", "not including", "not containing", "does not have", "excluding", "no visible",
-    "with zero", "not a", "not an", "with none of",
-)  # fmt: skip
+MOST_WORDS = 2000
+"""So many words of a prompt are read."""
+_HOLD = frozenset("hold carry clutch grip grasp lift brandish cradle wield".split())
+_SAY = frozenset("say read spell".split())
+_FASTEN = frozenset("pin attach glue tape tie nail fix stick hook fasten clip".split())
+_AGENTS = {"hold": "holding", "carry": "holding", "wear": "wearing", "ride": "on"}
+"""What "A held by B" says of B and A."""
+_NEARBY = frozenset("sit stand lie lay park place rest wait sleep lean stop".split())
+_LEADS = frozenset(
+    "please generate draw create make paint imagine render want show give design produce sketch illustrate depict picture i i'd i'm "
+    "me us would like can could you need we let's try to let now add put hello hi".split()
+)
 
 
 @lru_cache(maxsize=1024)
@@ -52,7 +60,13 @@ def read_prompt(text: str) -> PromptMeaning:
     Returns:
         Its best reading. When no object, relation or absence is found, the whole text is the background.
     """
-    return _Reader(text).read()
+    tokens = tokenize_prompt(_unquoted(text))
+    if is_foreign(tokens):
+        return PromptMeaning(
+            background=text.strip(), remarks=(f"only English is read; nothing was read of {_short(text.strip())!r}",)
+        )
+    remarks = [f"only the first {MOST_WORDS} words were read"] if len(tokens) > MOST_WORDS else []
+    return _Reader(text, tokens[:MOST_WORDS], remarks).read()
 
 
 def read_phrase(phrase: str) -> tuple[str, tuple[str, ...]]:
@@ -64,11 +78,13 @@ def read_phrase(phrase: str) -> tuple[str, tuple[str, ...]]:
     Returns:
         For example `("palm tree", ("white", "small"))`; a phrase that cannot be read is its own noun.
     """
-    tokens = tokenize(phrase)
-    for start in range(len(tokens)):
-        found = read_noun_phrase(tokens, start)
+    words = tag(tokenize_prompt(phrase)[:MOST_WORDS])
+    index = 0
+    while index < len(words):
+        found = read_noun_phrase(words, index)
         if found is not None and found.noun and not found.pronoun:
             return found.noun, found.attributes
+        index = found.last if found is not None else index + 1
     return bare(phrase).lower() or phrase, ()
 
 
@@ -77,290 +93,533 @@ def head_noun(phrase: str) -> str:
     return read_phrase(phrase)[0]
 
 
-@dataclass
-class _Reader:
-    text: str
-    tokens: list[Token] = field(init=False)
-    objects: list[WantedObject] = field(default_factory=list)
-    relations: list[Relation] = field(default_factory=list)
-    absent: list[str] = field(default_factory=list)
-    style: str = ""
-    places: list[tuple[str, str]] = field(default_factory=list)
-    extras: list[str] = field(default_factory=list)
-    last: int | None = None
-    """Group that a following place or relation speaks of."""
-    open_between: tuple[tuple[str, ...], int | None] | None = None
-    """Sides and subject of a relation whose object has not come yet."""
-    open_sides: tuple[str, ...] = ()
-    """Sides of a place that was said before its object."""
-    pending: list[NounPhrase] = field(default_factory=list)
-    """Adjectives that wait for the noun of the next phrase."""
-    side_given: set[int] = field(default_factory=set)
+def _unquoted(text: str) -> str:
+    inner = text.strip()
+    whole = len(inner) > 2 and inner[0] in "\"“'" and inner[-1] in "\"”'" and not any(q in inner[1:-1] for q in "\"“”")
+    return inner[1:-1] if whole else text
 
-    def __post_init__(self) -> None:
-        self.tokens = tokenize(self.text)
+
+def _short(text: str) -> str:
+    return text if len(text) <= 80 else text[:77] + "..."
+
+
+class _Reader:
+    """One pass over the words of a prompt."""
+
+    def __init__(self, text: str, tokens: list[Token], remarks: list[str]) -> None:
+        self.text = _unquoted(text)
+        self.words = tag(tokens[_lead(tokens) :])
+        self.scene = Scene(remarks=remarks)
+        self.subject: Groups = ()
+        """What a relation that follows speaks of: the nearest group."""
+        self.clause: Groups = ()
+        """What the clause speaks of: the subject of its verb."""
+        self.role = "free"
+        """What the next noun phrase is: free, or with what it was led in."""
+        self.waiting: tuple[str, Groups] | None = None
+        """A relation, and of what, whose other group comes next."""
+        self.chain: tuple[str, Groups] | None = None
+        """The same for what "and" adds to that group."""
+        self.fronted: list[tuple[str, int]] = []
+        """Relations said before their subject: "beside him three gulls sit"."""
+        self.sides = ""
+        """Sides said before their group."""
+        self.elliptic: list[NounPhrase] = []
+        """Adjectives that wait for the noun of the next phrase."""
+        self.listed = self.predicate = False
+        self.nobody = ""
+        """What negates the verb that comes: "none of the pirates wears a hat"."""
 
     def read(self) -> PromptMeaning:
         index = 0
-        while index < len(self.tokens):
-            index = self._step(index)
-        self._flush()
-        if not self.objects and not self.absent and not self.places and not self.style:
-            return PromptMeaning(background=self.text.strip() or DEFAULT_BACKGROUND)
-        return PromptMeaning(
-            objects=tuple(self.objects),
-            relations=tuple(dict.fromkeys(self.relations)),
-            absent=tuple(dict.fromkeys(self.absent)),
-            background=self._background(),
+        while index < len(self.words):
+            after = self._step(index)
+            assert after > index
+            index = after
+        for phrase in self.elliptic:
+            self.scene.remark(f"did not find what {phrase.phrase.strip()!r} belongs to")
+        return self.scene.meaning(self.text)
+
+    def _step(self, i: int) -> int:
+        word = self.words[i]
+        match word.kind:
+            case "stop" | "break":
+                return self._end(i)
+            case "comma" | "colon" | "and" | "or" | "but":
+                return self._joint(i)
+            case "neg":
+                return self._negation(i)
+            case "side":
+                return self._side(i)
+            case "rel":
+                return self._relation(i)
+            case "with" | "prep":
+                return self._preposition(i)
+            case "verb":
+                return self._verb(i)
+            case "be":
+                self.predicate = True
+                self.subject = self.clause or self.subject
+            case "aux" | "there" | "mark" | "filler":
+                if word.kind == "there":
+                    self.clause = self.subject = ()
+            case "who":
+                self._who(word)
+            case "pron":
+                self._pronoun(word)
+            case "quote":
+                self.scene.remark(f"text to be written cannot be placed or checked: {_short(word.lower)}")
+            case "fraction":
+                self.scene.remark(f"parts of things are not read: {self._said(i, i + 3)!r}")
+            case "compare":
+                self.scene.remark(f"comparisons are not read: {self._said(max(0, i - 2), i + 3)!r}")
+                self.role, self.waiting, self.chain = "object", None, None
+            case "odd":
+                self.scene.remark(f"did not understand {word.lower!r}")
+            case "adj" if self._describes(i):
+                return self._adjectives(i)
+            case "det" | "num" | "adj" | "noun" | "adv":
+                phrase = read_noun_phrase(self.words, i)
+                if phrase is not None:
+                    return self._take(phrase)
+                if word.kind == "adj":
+                    return self._adjectives(i)
+        return i + 1
+
+    def _said(self, first: int, last: int) -> str:
+        """Words as they were written."""
+        some = self.words[first:last]
+        return self.text[some[0].start : some[-1].end] if some else ""
+
+    # Joints and ends ----------------------------------------------------------------------------------------------
+
+    def _end(self, i: int) -> int:
+        if self.words[i].kind == "stop" and self.scene.objects:
+            after = self._shares(i + 1)
+            if after is not None:
+                return after
+        self.subject = self.clause = ()
+        self.role, self.waiting, self.chain, self.sides, self.nobody = "free", None, None, "", ""
+        self.listed = self.predicate = False
+        return i + 1
+
+    def _joint(self, i: int) -> int:
+        kind = self.words[i].kind
+        if self.scene.objects and kind != "or":
+            after = self._shares(i + 1)
+            if after is not None:
+                return after
+        if kind == "or" and self.scene.objects and not self.scene.absent:
+            self.scene.remark(f"a choice is not read, both are planned: {self._said(max(0, i - 1), i + 3)!r}")
+        if kind != "and" or kind_at(self.words, i + 1) in ("rel", "side"):
+            self.chain = None
+        self.role, self.waiting = "free", None
+        self.predicate = False
+        return i + 1
+
+    def _shares(self, i: int) -> int | None:
+        recent = self.clause if len(self.clause) > 1 else self.subject
+        if recent and len(recent) == 1 and self.scene.objects[recent[0]].count == 1:
+            recent = tuple(g for g in self.scene.mentions[-4:] if self.scene.objects[g].count > 1)
+        if not recent and not any(self.scene.objects[g].count > 1 for g in self.scene.mentions[-4:]):
+            return None
+        start = i
+        while kind_at(self.words, start) in ("and", "comma"):
+            start += 1
+        shares, after = read_shares(self.words, start)
+        if not shares:
+            return None
+        groups = self.scene.share(shares, recent)
+        self.subject = self.clause = groups
+        self.listed, self.role = False, "free"
+        if kind_at(self.words, after) in ("with", "rel", "side", "prep") and shares[-1].attributes == ():
+            self.subject = groups[-1:]
+            return after
+        return after
+
+    # Negation -----------------------------------------------------------------------------------------------------
+
+    def _negation(self, i: int) -> int:
+        found = read_negation(self.words, i)
+        if found.of is not None:
+            self.subject = self.clause = (self.scene.add(found.of),)
+            self.nobody = self._said(i, found.last)
+            return found.last
+        self.scene.forbid(found.absent)
+        if found.beyond:
+            self.scene.remark(f"this negation is not read: {self._said(i, found.last)!r}")
+        if self.words[i].value == "person":
+            self.subject = self.clause = ()
+        if self.words[i].value == "no" and self.clause == ():
+            self.subject = ()
+        self.role, self.waiting, self.chain = "free", None, None
+        return found.last
+
+    # Sides, relations, prepositions -------------------------------------------------------------------------------
+
+    def _fresh(self, i: int) -> bool:
+        """Whether a place is said before what is there: at the beginning, or after a joint."""
+        return i == 0 or kind_at(self.words, i - 1) in ("comma", "and", "stop", "break", "but", "there", "colon")
+
+    def _side(self, i: int) -> int:
+        sides = self.words[i].value
+        free = tuple(g for g in self.subject if g not in self.scene.placed)
+        leads = self._fresh(i) and kind_at(self.words, i + 1) in ("det", "num", "be", "there", "adj", "noun", "comma")
+        if kind_at(self.words, i + 1) == "comma":
+            leads = self._fresh(i) and not free
+        if free and not (leads and kind_at(self.words, i + 1) != "comma"):
+            self.scene.put(sides, free)
+        else:
+            self.sides = sides
+        if kind_at(self.words, i + 1) == "comma" and self.sides:
+            return i + 2
+        return i + 1
+
+    def _relation(self, i: int) -> int:
+        kind = self.words[i].value
+        verb = self.words[i - 1] if i and self.words[i - 1].kind == "verb" else None
+        if verb is not None and self.words[i].lower == "by" and self._agent(verb, i):
+            return i + 1
+        other = i + 1
+        while kind_at(self.words, other) in ("adv", "filler"):
+            other += 1
+        if kind_at(self.words, other) == "pron":
+            group = self._referent(self.words[other].lower)
+            if group is None:
+                return other + 1
+            return self._relate_to(kind, group, i, other + 1)
+        if kind_at(self.words, other) == "neg":
+            return other
+        phrase = read_noun_phrase(self.words, other)
+        if phrase is None or not phrase.noun or phrase.pronoun:
+            if phrase is not None and phrase.pronoun and self.scene.mentions:
+                phrase = replace(phrase, noun=self.scene.objects[self.scene.mentions[-1]].noun)
+            elif phrase is not None and phrase.attributes:
+                self.waiting = (kind, self.subject)
+                return i + 1
+            else:
+                return max(other, i + 1)
+        if self._is_place(phrase, led=True):
+            self.role = self.words[i].lower
+            return self._take(phrase)
+        if phrase.head in lex.CLOTHES and kind == "in" and self.subject and self._being(self.subject[-1]):
+            kind = "wearing"
+        self.waiting = None if self._fronts(i, phrase.last) else (kind, self.subject)
+        self.role = "rel"
+        if self.waiting is None:
+            before = len(self.scene.mentions)
+            after = self._take(phrase)
+            if len(self.scene.mentions) > before:
+                self.fronted.append((kind, self.scene.mentions[-1]))
+                self.subject = ()
+            return after
+        return self._take(phrase)
+
+    def _fronts(self, i: int, after: int) -> bool:
+        """Whether a relation comes before its subject: "beside the car stands a boy"."""
+        while kind_at(self.words, after) in ("comma", "adv"):
+            after += 1
+        if not self._fresh(i):
+            return False
+        inverted = kind_at(self.words, after) in ("be", "there") or (
+            kind_at(self.words, after) == "verb" and kind_at(self.words, after + 1) in ("det", "num")
+        )
+        if not self.subject:
+            return inverted or kind_at(self.words, after) in ("det", "num", "noun", "adj")
+        direct = kind_at(self.words, after) in ("det", "num") and kind_at(self.words, after - 1) != "comma"
+        return inverted or direct
+
+    def _relate_to(self, kind: str, group: int, i: int, after: int) -> int:
+        if self._fronts(i, after):
+            self.fronted.append((kind, group))
+        else:
+            self.scene.relate(kind, tuple(g for g in self.subject if g != group), group)
+        return after
+
+    def _agent(self, verb: Word, i: int) -> bool:
+        """Whether "by" names who does it: "held by a clown"."""
+        if verb.value in _NEARBY or verb.lower.endswith("ing") or verb.lower == verb.value:
+            return False
+        self.role, self.waiting, self.chain = "object", None, None
+        if verb.value in _AGENTS:
+            self.waiting = (f"by {_AGENTS[verb.value]}", self.subject)
+        return True
+
+    def _preposition(self, i: int) -> int:
+        word = self.words[i]
+        if word.kind == "with":
+            self.role, self.waiting, self.chain = "with", None, None
+            return i + 1
+        before = self.words[i - 1] if i else None
+        verb = before.value if before is not None and before.kind == "verb" else ""
+        self.role, self.waiting, self.chain = word.lower, None, None
+        if word.lower == "of" and verb in ("make", "build", "carve"):
+            return self._material(i)
+        if word.lower == "from" and verb in ("make", "build", "carve"):
+            return self._material(i)
+        if word.lower == "from" and verb in ("hang", "dangle", "suspend"):
+            self.waiting = ("below", self.subject)
+        elif word.lower == "to" and verb in _FASTEN:
+            self.waiting = ("on", self.subject)
+        elif word.lower in ("like", "as") and self.scene.objects:
+            phrase = read_noun_phrase(self.words, i + 1)
+            if phrase is not None and phrase.noun:
+                self.scene.remark(f"likeness is not read: {self._said(i, phrase.last)!r}")
+                return phrase.last
+        return i + 1
+
+    def _material(self, i: int) -> int:
+        last, found = i + 1, list[str]()
+        while kind_at(self.words, last) in ("adj", "noun") and len(found) < 4:
+            found.append(self.words[last].lower)
+            last += 1
+        for group in self.clause if self.predicate else self.subject:
+            self.scene.describe(group, tuple(found))
+        return max(last, i + 1)
+
+    # Verbs --------------------------------------------------------------------------------------------------------
+
+    def _verb(self, i: int) -> int:
+        word = self.words[i]
+        finite = not word.lower.endswith("ing") and (word.lower != word.value + "ed" or self.predicate)
+        finite = finite or (self.predicate and bool(self.clause))
+        if word.lower.endswith("ing") and not self.predicate and self.subject and not self._being(self.subject[-1]):
+            # "a sailor on a pier holding a telescope": a pier holds nothing.
+            finite = bool(self.clause) and any(self._being(g) for g in self.clause)
+        subject = self.clause if finite and self.clause else self.subject
+        if word.value in _SAY and kind_at(self.words, i + 1) not in ("det", "num", "rel", "quote", "side", "pron"):
+            return self._writing(i)
+        if self.nobody:
+            self.nobody = ""
+            phrase = read_noun_phrase(self.words, i + 1)
+            if phrase is not None and phrase.noun:
+                self.scene.forbid((phrase.phrase,))
+                return phrase.last
+            self.scene.remark(f"this negation is not read: {self._said(i, i + 2)!r}")
+            return i + 1
+        if subject:
+            self.subject = subject
+        self.role, self.waiting, self.chain, self.listed = "object", None, None, False
+        if word.value in _HOLD:
+            self.waiting = self.chain = ("holding", subject)
+        elif word.value == "wear":
+            self.waiting = self.chain = ("wearing", subject)
+        elif word.value in ("ride", "mount", "straddle"):
+            self.waiting = ("on", subject)
+        self.predicate = False
+        return i + 1
+
+    def _writing(self, i: int) -> int:
+        """What a sign says, without quotation marks: to the end of the clause."""
+        last = i + 1
+        while last < len(self.words) and self.words[last].kind not in ("stop", "comma", "rel", "side"):
+            last += 1
+        if last > i + 1:
+            self.scene.remark(f"text to be written cannot be placed or checked: {self._said(i, last)!r}")
+        return last
+
+    def _who(self, word: Word) -> None:
+        if word.lower in ("who", "whom"):
+            people = [g for g in self.scene.mentions[-8:] if self.scene.objects[g].noun.rpartition(" ")[2] in lex.PEOPLE]
+            self.subject = tuple(people[-1:]) or self.subject
+        if word.lower == "where":
+            self.subject = self.clause = ()
+        else:
+            self.clause = self.subject
+        self.role = "free"
+
+    def _being(self, group: int) -> bool:
+        head = self.scene.objects[group].noun.rpartition(" ")[2]
+        return head in lex.PEOPLE or head in lex.ANIMALS or head.endswith(("man", "woman"))
+
+    def _pronoun(self, word: Word) -> None:
+        group = self._referent(word.lower)
+        if group is None:
+            return
+        if self.waiting is not None:
+            self.scene.relate(self.waiting[0], self.waiting[1], group)
+            self.waiting = None
+        elif self.role == "free":
+            self.subject = self.clause = (group,)
+
+    def _referent(self, pronoun: str) -> int | None:
+        recent = [g for g in reversed(self.scene.mentions[-12:])]
+        if pronoun in ("him", "he", "she", "her"):
+            people = [g for g in recent if self.scene.objects[g].noun.rpartition(" ")[2] in lex.PEOPLE or self._being(g)]
+            return people[0] if people else None
+        others = [g for g in recent if g not in self.subject] or recent
+        if pronoun in ("them", "they"):
+            several = [g for g in others if self.scene.objects[g].count > 1]
+            return (several or others or [None])[0]
+        single = [g for g in others if self.scene.objects[g].count == 1]
+        return (single or others or [None])[0]
+
+    # Adjectives and noun phrases ----------------------------------------------------------------------------------
+
+    def _describes(self, i: int) -> bool:
+        """Whether adjectives here are said of what was named: "is red", "half full", "both green"."""
+        adjectives, after = read_adjectives(self.words, i, alone=True)
+        return bool(adjectives) and kind_at(self.words, after) != "noun" and bool(self.subject) and (
+            self.predicate or kind_at(self.words, i - 1) in ("noun", "adv", "verb", "who")
         )
 
-    def _words(self, index: int, count: int) -> str:
-        return " ".join(t.lower for t in self.tokens[index : index + count])
+    def _adjectives(self, i: int) -> int:
+        adjectives, after = read_adjectives(self.words, i, alone=True)
+        targets = self.clause if self.predicate and self.clause else self.subject
+        said = tuple(a for a in adjectives if a not in lex.MUTE_ADJECTIVES)
+        if kind_at(self.words, after) == "compare" or not targets:
+            if not self.scene.objects and said:
+                self.scene.extras.append(", " + self._said(i, after) if self.scene.style or self.scene.places else "")
+            return max(after, i + 1)
+        if all(a in lex.STYLE_ADJECTIVES for a in said):
+            self.scene.extras.append(", " + self._said(i, after))
+            return max(after, i + 1)
+        for group in targets:
+            self.scene.describe(group, said)
+        return max(after, i + 1)
 
-    def _word(self, index: int) -> str:
-        return self.tokens[index].lower if 0 <= index < len(self.tokens) else ""
+    def _is_place(self, phrase: NounPhrase, *, led: bool = False) -> bool:
+        return phrase.head in lex.PLACES and phrase.count <= 1 + phrase.plural and not (
+            phrase.head in ("square", "shop", "station", "store", "hall", "studio", "room") and not led and self.role != "free"
+        )
 
-    def _step(self, index: int) -> int:
-        token = self.tokens[index]
-        for words in _NEGATIONS:
-            length = words.count(" ") + 1
-            if self._words(index, length) == words:
-                after = self._read_absent(index + length)
-                if after is not None:
-                    return after
-        if token.lower in (".", ";", "!", "?"):
-            self._flush()
-            self.last = None
-            return index + 1
-        if self._words(index, 4) == "in the style of" or (token.lower == "in" and self._word(index + 2) == "style"):
-            return self._read_style(index)
-        place = self._read_sides(index)
-        if place is not None:
-            return place
-        if token.lower in ("is", "are", "that", "which") and self.last is not None:
-            after, adjectives = read_adjectives(
-                self.tokens, index + (2 if self._word(index + 1) in ("is", "are") else 1)
-            )
-            if adjectives:
-                wanted = self.objects[self.last]
-                self.objects[self.last] = replace(
-                    wanted, attributes=tuple(dict.fromkeys((*wanted.attributes, *adjectives)))
-                )
-                return after
-        if token.lower in lex.PREPOSITIONS and not self._is_front_noun(index):
-            return self._read_after_preposition(index)
-        if self.last is not None and index and self.tokens[index - 1].is_word and starts_verb(token):
-            return index + 1
-        if token.lower.endswith("ly") and self._word(index + 1) in lex.PREPOSITIONS:
-            return index + 1
-        phrase = read_noun_phrase(self.tokens, index)
-        return self._take(phrase, "") if phrase is not None else index + 1
-
-    def _is_front_noun(self, index: int) -> bool:
-        return self._word(index) in ("top", "front") and self._word(index - 1) in lex.ARTICLES
-
-    # Absences -----------------------------------------------------------------------------------------------------
-
-    def _read_absent(self, index: int) -> int | None:
-        found: list[str] = []
-        while True:
-            phrase = read_noun_phrase(self.tokens, index)
-            if phrase is None or not phrase.noun or phrase.pronoun:
-                break
-            found.append(" ".join((*phrase.attributes, phrase.noun)))
-            index = phrase.last
-            joint = self._word(index)
-            after = index + 1
-            if joint == "," and self._word(after) in ("and", "or", "nor"):
-                after += 1
-            if joint not in (",", "or", "nor", "and"):
-                break
-            if self._word(after) in ("any", "no"):
-                index = after + (self._word(after) == "no")
-                continue
-            ahead = read_noun_phrase(self.tokens, after)
-            bare_plural = ahead is not None and ahead.core == after and is_plural(self._word(ahead.last - 1))
-            if joint in ("or", "nor") or (bare_plural and joint == "and"):
-                index = after
-                continue
-            break
-        if not found:
-            return None
-        self.absent += found
-        return index
-
-    # Places -------------------------------------------------------------------------------------------------------
-
-    def _read_sides(self, index: int) -> int | None:
-        start = index
-        if self._word(index) in ("on", "at", "in", "to", "from", "towards", "toward"):
-            index += 1
-            if self._word(index) in ("the", "its"):
-                index += 1
-        elif self._word(index) in _VERTICAL:
-            return self._between_or_side((_VERTICAL[self._word(index)],), index + 1, needs_object=False)
-        if self._word(index) in ("far", "very", "extreme"):
-            index += 1
-        sides: list[str] = []
-        while self._word(index) in lex.SIDES and len(sides) < 2:
-            sides.append(lex.SIDES[self._word(index)])
-            index += 1
-        while sides and self._word(index) in lex.SIDE_TAILS:
-            index += 1
-        if not sides:
-            return None
-        if self._word(index) == "of":
-            if self._frame_follows(index + 1):
-                after = read_noun_phrase(self.tokens, index + 1)
-                return self._side(tuple(sides), after.last if after else index + 1)
-            return self._between_or_side(tuple(sides), index + 1, needs_object=True)
-        if start == index - len(sides):
-            # A bare "left" without preposition says a place only right after an object ("a ball left, a car right").
-            if self.last is None or index - len(sides) == 0:
-                return None
-        return self._side(tuple(sides), index)
-
-    def _frame_follows(self, index: int) -> bool:
-        phrase = read_noun_phrase(self.tokens, index)
-        return phrase is not None and phrase.noun.rpartition(" ")[2] in lex.FRAME_NOUNS
-
-    def _between_or_side(self, sides: tuple[str, ...], index: int, *, needs_object: bool) -> int:
-        if self._word(index) in ("it", "them", "him", "her") and self.last:
-            self._relate(sides, self.last, self.last - 1)
-            return index + 1
-        phrase = read_noun_phrase(self.tokens, index)
-        if phrase is None or not phrase.noun:
-            return self._side(sides, index) if not needs_object else index
-        if self._is_place(phrase):
-            return self._take(phrase, self._word(index - 1))
-        self._flush()
-        self.open_between = (sides, self.last)
-        return self._take(phrase, "")
-
-    def _side(self, sides: tuple[str, ...], index: int) -> int:
-        if self.last is not None and self.last not in self.side_given:
-            self._flush()
-            self.relations += [Relation(_ABSOLUTE[side], self.last) for side in sides]
-            self.side_given.add(self.last)
-        else:
-            self.open_sides = sides
-        return index
-
-    def _read_after_preposition(self, index: int) -> int:
-        phrase = read_noun_phrase(self.tokens, index + 1)
-        if phrase is None:
-            return index + 1
-        return self._take(phrase, self._word(index))
-
-    def _read_style(self, index: int) -> int:
-        end = index
-        while end < len(self.tokens) and self.tokens[end].is_word and not (end > index and self._word(end) == "with"):
-            end += 1
-        self.extras.append(" " + self._span(index, end))
-        return end
-
-    # Noun phrases -------------------------------------------------------------------------------------------------
-
-    def _is_place(self, phrase: NounPhrase) -> bool:
-        return phrase.noun in lex.PLACE_NOUNS or phrase.noun.rpartition(" ")[2] in lex.PLACE_NOUNS
-
-    def _span(self, first: int, last: int) -> str:
-        if first >= last:
-            return ""
-        return self.text[self.tokens[first].start : self.tokens[last - 1].end]
-
-    def _take(self, phrase: NounPhrase, preposition: str) -> int:
-        head = phrase.noun.rpartition(" ")[2]
-        if not phrase.noun or (phrase.noun in lex.SIDE_TAILS and phrase.definite):
-            if not phrase.noun and phrase.attributes:
-                self.pending.append(phrase)
+    def _take(self, phrase: NounPhrase) -> int:
+        role, self.role = self.role, "free"
+        if not phrase.noun:
+            self.elliptic.append(phrase)
             return phrase.last
-        if head in lex.IMAGE_HEADS and not self.objects and not self.places:
-            return self._take_style(phrase)
-        if head in lex.IMAGE_HEADS and phrase.core == phrase.first:
-            self.extras.append(", " + self._span(phrase.first, phrase.last))
+        if self._is_style(phrase, role):
+            return self._style(phrase)
+        if self._is_written(phrase):
             return phrase.last
-        if self._is_place(phrase) and phrase.count <= 1 + is_plural(self._word(phrase.last - 1)):
-            self.places.append((preposition, self._span(phrase.first, phrase.last)))
+        if phrase.head in lex.STYLE_HEADS and phrase.article == "" and role == "free" and self.scene.objects and not phrase.plural:
+            self.scene.extras.append(", " + self._said(phrase.first, phrase.last))
             return phrase.last
-        if phrase.noun in ("middle", "center", "centre", "front", "back", "foreground", "distance", "style"):
-            after = phrase.last
-            return after + 1 if self._word(after) == "of" else after
-        if phrase.noun in ("object", "thing", "item") and not phrase.attributes:
+        if self._is_place(phrase, led=role not in ("free", "object")) and role not in ("object",):
+            if not (role == "free" and self.listed and phrase.article in ("a", "an") and kind_at(self.words, phrase.first - 1) == "and"):
+                self.scene.places.append((role if role not in ("free", "rel", "object") else "", self._said(phrase.first, phrase.last)))
+                self.waiting = None
+                return phrase.last
+        if phrase.noun in ("foreground", "background", "front", "back", "style", "side", "way", "center", "middle", "distance"):
+            return self._after_of(phrase.last)
+        if phrase.noun in ("object", "thing", "item", "word") and not phrase.attributes:
             return phrase.last
         if phrase.pronoun:
-            if not self.objects:
+            if not self.scene.objects:
                 return phrase.last
-            phrase = replace(phrase, noun=self.objects[-1].noun)
-        self._add(phrase)
-        after = phrase.last
-        if self._word(after) == "of":  # "a cup of coffee": the content is no object of its own
-            content = read_noun_phrase(self.tokens, after + 1)
-            return content.last if content is not None else after + 1
-        return after
+            phrase = replace(phrase, noun=self.scene.objects[(self.subject or (-1,))[-1]].noun, definite=False)
+        if kind_at(self.words, phrase.last) == "prep" and lower_at(self.words, phrase.last) == "of" and role != "of":
+            whole = read_noun_phrase(self.words, phrase.last + 1)
+            if phrase.head in lex.PARTS and whole is not None and whole.noun and whole.article:
+                self.role = role
+                return self._take(whole)
+        self._place(phrase, role)
+        return self._content(phrase)
 
-    def _take_style(self, phrase: NounPhrase) -> int:
-        after = phrase.last
-        said = self._span(phrase.first, phrase.last)
-        if self._word(after) in ("of", "showing", "depicting", "featuring"):
-            self.style = said + " of"
+    def _after_of(self, index: int) -> int:
+        return index + 1 if lower_at(self.words, index) == "of" else index
+
+    def _content(self, phrase: NounPhrase) -> int:
+        """What a thing is of: the tea of "a cup of tea" is no object, the pirate of "the hat of a pirate" is one."""
+        if lower_at(self.words, phrase.last) != "of":
+            return phrase.last
+        content = read_noun_phrase(self.words, phrase.last + 1)
+        if content is None:
+            return phrase.last + 1
+        if content.article == "" or phrase.head in lex.DEPICTING:
+            return content.last
+        self.role = "of"
+        return phrase.last + 1
+
+    def _place(self, phrase: NounPhrase, role: str) -> None:
+        for waiting in self.elliptic:
+            one = replace(waiting, noun=phrase.noun, definite=False)
+            self._related(self.scene.add(one), role, one)
+        self.elliptic = []
+        self._related(self.scene.add(phrase), role, phrase)
+
+    def _related(self, group: int, role: str, phrase: NounPhrase) -> None:
+        """Give a group that was just named its place in the sentence."""
+        scene = self.scene
+        if self.sides:
+            scene.put(self.sides, (group,))
+            self.sides = ""
+        if self.waiting is not None:
+            kind, subjects = self.waiting
+            self.waiting = None
+            if kind.startswith("by "):
+                for subject in subjects:
+                    scene.relate(kind[3:], (group,), subject)
+            else:
+                scene.relate(kind, subjects, group)
+                if kind == "between" and scene.objects[group].count == 1:
+                    self.chain = (kind, subjects)
+            self.subject, self.listed = (group,), False
+            return
+        if self.chain is not None and role == "free" and not self._acts_next(phrase):
+            kind, subjects = self.chain
+            scene.relate(kind, subjects, group)
+            self.chain = self.chain if kind != "between" else None
+            self.subject = (group,)
+            return
+        self.chain = None
+        for kind, other in self.fronted if role in ("free", "object") else ():
+            scene.relate(kind, (group,), other)
+        if role in ("free", "object"):
+            self.fronted = []
+        self.subject = (group,)
+        if role == "free":
+            self.clause = (*self.clause, group) if self.listed else (group,)
+            self.listed = True
+        else:
+            self.listed = False
+
+    def _acts_next(self, phrase: NounPhrase) -> bool:
+        """Whether a noun phrase after "and" begins a clause of its own."""
+        after = kind_at(self.words, phrase.last)
+        return after in ("verb", "be", "who", "with") or phrase.head in lex.PEOPLE
+
+    # Pictures, style, writing -------------------------------------------------------------------------------------
+
+    def _is_style(self, phrase: NounPhrase, role: str) -> bool:
+        if phrase.head not in lex.IMAGE_HEADS or phrase.plural or role not in ("free", "object"):
+            return False
+        if self.scene.objects or self.scene.places or self.scene.style or "num" in {w.kind for w in self.words[: phrase.first + 1]}:
+            return False
+        after = self.words[phrase.last] if phrase.last < len(self.words) else None
+        if after is None:
+            return phrase.article in ("a", "an", "the", "")
+        return after.lower in ("of", "showing", "shows", "depicting", "with", "featuring", "in", "without", "no", "where", "without any") or (
+            after.kind in ("who", "neg", "colon", "verb", "comma") and phrase.head not in ("poster", "drawing")
+        ) or after.lower == "from"
+
+    def _style(self, phrase: NounPhrase) -> int:
+        after, said = phrase.last, self._said(phrase.first, phrase.last)
+        if lower_at(self.words, after) in ("of", "showing", "shows", "depicting", "featuring"):
+            self.scene.style = said + " of"
             return after + 1
-        self.style = said
+        if lower_at(self.words, after) == "in" and lower_at(self.words, after + 1) == "the" and (
+            lower_at(self.words, after + 2) == "style"
+        ):
+            last = after
+            while last < len(self.words) and self.words[last].kind not in ("with", "comma", "stop"):
+                last += 1
+            self.scene.style = self._said(phrase.first, last)
+            return last
+        self.scene.style = said
         return after
 
-    def _add(self, phrase: NounPhrase) -> None:
-        for waiting in self.pending:
-            self._append(replace(waiting, noun=phrase.noun, definite=False))
-        self.pending = []
-        group = self._known(phrase) if phrase.definite else None
-        if group is None:
-            group = self._append(phrase)
-        if self.open_sides:
-            self.relations += [Relation(_ABSOLUTE[side], group) for side in self.open_sides]
-            self.side_given.add(group)
-            self.open_sides = ()
-        if self.open_between is not None:
-            sides, subject = self.open_between
-            if subject is None:
-                # "to the left of the car is a ball": the subject is still to come.
-                self.open_between = (sides, -1 - group)
-            elif subject < 0:
-                self._relate(sides, group, -1 - subject)
-                self.open_between = None
-            else:
-                self._relate(sides, subject, group)
-                self.open_between = None
-        self.last = group
+    def _is_written(self, phrase: NounPhrase) -> bool:
+        return phrase.head in lex.PRINTED and kind_at(self.words, phrase.last) == "quote"
 
-    def _relate(self, sides: tuple[str, ...], subject: int, other: int) -> None:
-        if subject != other:
-            self.relations += [Relation(_BETWEEN[side], subject, other) for side in sides]
 
-    def _append(self, phrase: NounPhrase) -> int:
-        self.objects.append(WantedObject(phrase.noun, phrase.attributes, phrase.count, phrase.exact))
-        return len(self.objects) - 1
-
-    def _known(self, phrase: NounPhrase) -> int | None:
-        for group, wanted in enumerate(self.objects):
-            if wanted.noun == phrase.noun and set(phrase.attributes) <= set(wanted.attributes):
-                return group
-        return None
-
-    def _flush(self) -> None:
-        self.pending = []
-
-    def _background(self) -> str:
-        text = ""
-        for preposition, words in self.places:
-            if not text:
-                text = words if self.style.endswith(" of") else lex.SCENE_FORMS.get(bare(words).lower(), words)
-            else:
-                text += f" {preposition} {words}" if preposition and preposition != "with" else f", {words}"
-        if self.style:
-            if self.style.endswith(" of"):
-                text = f"{self.style} {text or 'a scene'}"
-            elif text:
-                text = f"{self.style} of {text}"
-            else:
-                text = self.style
-        return (text or DEFAULT_BACKGROUND) + "".join(self.extras)
+def _lead(tokens: list[Token]) -> int:
+    """How many tokens ask for the picture rather than say what it shows: "please draw me"."""
+    index = 0
+    while index < min(len(tokens), 12) and tokens[index].lower in _LEADS:
+        index += 1
+    begins = index < len(tokens) and (
+        tokens[index].lower in lex.ARTICLES or tokens[index].lower in lex.NUMBERS or is_plural(tokens[index].lower)
+        or tokens[index].lower in lex.IMAGE_HEADS or tokens[index].text.isdigit()
+    )  # fmt: skip
+    return index if begins else 0

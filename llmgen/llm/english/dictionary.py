@@ -19,7 +19,8 @@ _REPAIRS: Final[dict[str, str]] = {
     # What the table lacks or has as rare uses only; part of speech and lemma, as there.
     "teddy": "noun,teddy", "emoji": "noun,emoji", "ox": "noun,ox", "oxen": "noun,ox", "t-shirt": "noun,t-shirt",
     "sunken": "adj,sunken", "torn": "adj,torn;verb,tear", "nearby": "adv,nearby", "people": "noun,person",
-    "third": "adj,third", "wool": "noun,wool", "neon": "noun,neon",
+    "third": "adj,third",
+    **{word: f"noun,{word};verb,{word}" for word in "bar dam log lounge pan pip stud tin top tote hang pelt".split()},
 }  # fmt: skip
 
 

@@ -131,6 +131,9 @@ class _Reader:
         """What negates the verb that comes: "none of the pirates wears a hat"."""
 
     def read(self) -> PromptMeaning:
+        for word in self.words:
+            if word.misspelt:
+                self.scene.remark(f"{word.value!r} is read as {word.lower!r}")
         index = 0
         while index < len(self.words):
             after = self._step(index)

@@ -26,7 +26,7 @@ from llmgen.llm.english.commands import (
     Shift,
     Swap,
 )
-from llmgen.llm.english.phrases import tokenize
+from llmgen.llm.english.tokens import tokenize
 from llmgen.llm.english.selections import Selection, read_description, read_selection
 from llmgen.llm.schemas import ParsedInstance, ParsedObject, ParsedPrompt
 

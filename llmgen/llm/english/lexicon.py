@@ -47,7 +47,7 @@ AUXILIARIES: Final = _words(
 BREAKS: Final = _words("while when as because since although though then if until")
 """Conjunctions that begin a clause of their own."""
 ADVERBS: Final = _words(
-    "there here together apart away now still always ever never again already yet else too well out back forward "
+    "there here together apart away now still always ever never again already yet else too out "
     "indoors outdoors upright sideways respectively tightly upside please maybe perhaps overhead aloft ahead"
 )
 
@@ -68,7 +68,7 @@ GROWN: Final = _words(
     "lemonade tomato milk chip cookie muffin reef"
 )
 """What fruit, flowers and metals make compounds with: an orange tree is no tree that is orange."""
-SIZES: Final = _words("small large big little tiny huge giant tall short long thin thick wide narrow old young new")
+SIZES: Final = _words("small large big little tiny huge tall short long thin thick wide narrow old young new")
 MATERIALS: Final = _words(
     "wood metal glass stone plastic rubber marble bamboo velvet fabric brick leather bronze brass iron wicker steel cotton "
     "wool silk paper cardboard clay ceramic concrete copper tin gold silver straw lace denim cork crystal diamond jade "

@@ -4,7 +4,8 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 from llmgen.llm.english import lexicon as lex
-from llmgen.llm.english.phrases import Token, read_noun_phrase
+from llmgen.llm.english.phrases import read_noun_phrase
+from llmgen.llm.english.tokens import Token
 from llmgen.llm.english.words import is_plural, singularize
 
 Which = Literal["left", "right", "top", "bottom", "middle", "largest", "smallest"]

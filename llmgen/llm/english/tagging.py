@@ -3,7 +3,8 @@
 A word that can be several things is read by its place: after an article or adjective it names something, after a complete noun phrase it does not.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from difflib import get_close_matches
 from typing import Final, Literal
 
 from llmgen.llm.english import lexicon as lex
@@ -27,6 +28,9 @@ _POSTURES: Final = frozenset(
     "nestle dangle drink eat graze talk smile laugh pose read work fight cook tower loom shine glow burn".split()
 )
 """Verbs that are verbs where a preposition follows, though they are nouns as well."""
+_IRREGULAR_NOUNS: Final = frozenset("saw ground rose bit felt shot cut found bound wound set spread".split())
+"""Things whose names are also past tenses."""
+_SPELLED: Final = sorted((lex.COLORS - lex.FRUIT_COLORS) | lex.SIZES)
 _ADJECTIVE_ENDINGS: Final = ("ed", "ing", "ish", "ous", "ful", "less", "shaped", "like", "sized", "eyed", "ic", "al", "able")
 
 
@@ -39,10 +43,11 @@ class Word:
         lower: Its text in lower case.
         start: Where it begins in the text.
         end: Where it ends.
-        value: Kind of relation or negation, sides, the verb's base form, "plural" of a noun.
+        value: Kind of relation or negation, sides, the verb's base form, "plural" of a noun, an adjective as it was written.
         count: A number's value.
         exact: Whether a number is said in figures or words rather than as "several".
         paired: Whether a number counts pairs.
+        misspelt: Whether it is not spelled as a known attribute, but almost.
     """
 
     kind: Kind
@@ -53,6 +58,7 @@ class Word:
     count: int | None = None
     exact: bool = False
     paired: bool = False
+    misspelt: bool = False
 
 
 def tag(tokens: list[Token]) -> list[Word]:
@@ -188,7 +194,7 @@ class _Tagger:
 
     def _number(self, i: int) -> tuple[Word, int] | None:
         word, after = self.lower[i], self.at(i + 1)
-        if self.words and self.words[-1].kind == "adj" and word in ("one", "ones"):
+        if self.words and word in ("one", "ones") and (self.words[-1].kind == "adj" or self.words[-1].lower == "other"):
             return self._word("noun", i, i + 1, "one")
         if word == "both":
             if after in ("a", "an", "the") and "and" in self.lower[i + 2 : i + 7]:
@@ -273,8 +279,8 @@ class _Tagger:
         if not sides or "middle" in sides and (len(sides) > 1 or not led):
             return None
         if self.at(i) == "of":
-            frame = i + 2 if self.at(i + 1) in lex.ARTICLES else i + 1
-            if self.at(frame) in lex.FRAME_NOUNS:
+            frame = i + 2 if self.at(i + 1) in lex.POINTING else i + 1
+            if self.at(frame) in lex.FRAME_NOUNS and self.at(i + 1) not in ("a", "an"):
                 return self._word("side", start, frame + 1, " ".join(sides))
             if "middle" in sides:
                 return self._word("rel", start, i + 1, "in")
@@ -359,7 +365,9 @@ class _Tagger:
             return False
         if not entry.noun and not entry.adjective:
             form = verb_form(word, entry.verb)
-            return self._regular_plural(word) or (form in ("ing", "past") and word.endswith(("ing", "ed", "en")) and self._nominal(i + 1))
+            if form in ("ing", "past"):
+                return word.endswith(("ing", "ed", "en")) and self._nominal(i + 1)
+            return form == "base" or not self.single
         if entry.adjective and not entry.noun and word not in lex.COLORS:
             return self._nominal(i + 1)
         if self.single and entry.verb and singularize(word) != word and not self._nominal(i + 1):
@@ -368,8 +376,8 @@ class _Tagger:
         return True
 
     def _regular_plural(self, word: str) -> bool:
-        """Whether a word that is listed as a verb only is a plural by rule: "loafs", "knifes"."""
-        return word.endswith("s") and singularize(word) != word
+        """Whether a word that is listed as a verb only is a noun's plural by rule: "loafs", "knifes"."""
+        return word.endswith("s") and singularize(word) != word and (self.phrase == "opened" or look_up(singularize(word)).noun)
 
     def _open(self, i: int) -> tuple[Word, int]:
         entry = look_up(self.lower[i])
@@ -388,6 +396,10 @@ class _Tagger:
             return self._word("adv", i, i + 1, word)
         if self.phrase == "none" and self._is_verb(i, entry, follows):
             return self._verb(i, entry)
+        if self.phrase == "opened" and word in lex.SIDES and (follows or self.at(i + 1) in ("one", "ones")):
+            return self._word("adj", i, i + 1, word)
+        if not entry.known and (near := self._misspelt(word)):
+            return replace(self._word("adj", i, i + 1, word)[0], lower=near, misspelt=True), i + 1
         participle = bool(entry.verb) and verb_form(word, entry.verb) in ("ing", "past") and not self._regular_plural(word)
         adjective = (
             entry.adjective or word in lex.COLORS or (word in lex.MATERIALS and follows) or (participle and not entry.noun)
@@ -396,13 +408,14 @@ class _Tagger:
             or word in lex.SIZES
         )  # fmt: skip
         noun = entry.noun or not entry.known or self._regular_plural(word)
+        noun = noun or (self.phrase == "opened" and bool(entry.verb) and not participle and not entry.adjective)
         if not follows:
-            plain = (word in lex.COLORS and word not in lex.FRUIT_COLORS) or word in lex.SIZES and not entry.noun
+            plain = (word in lex.COLORS and word not in lex.FRUIT_COLORS) or word in lex.SIZES
             if plain or not noun and adjective or word in lex.FRUIT_COLORS and self._color_goes_on(i):
                 return self._word("adj", i, i + 1, word)
             if self.after_be and adjective and self.phrase == "none" and (word in lex.SIZES or entry.adjective):
                 return self._word("adj", i, i + 1, word)
-            if adjective and word in lex.SIZES and self._another_size(i):
+            if adjective and self._color_goes_on(i):
                 return self._word("adj", i, i + 1, word)
             if noun:
                 return self._noun(i)
@@ -414,7 +427,7 @@ class _Tagger:
             grown = word in lex.FRUIT_COLORS and second in lex.GROWN and word not in ("gold", "silver", "orange")
             grown = grown or (word in ("orange", "gold", "silver") and second in lex.GROWN - {"fish", "bear", "field", "bar", "bag"})
             return self._noun(i) if grown else self._word("adj", i, i + 1, word)
-        if participle and word.endswith("ing") and second in lex.GERUND_HEADS and word not in lex.ING_NOUNS:
+        if participle and word.endswith("ing") and second in lex.GERUND_HEADS:
             return self._noun(i)
         if adjective and (not entry.noun or entry.adjective or word in lex.SIZES or word.endswith("ing")):
             return self._word("adj", i, i + 1, word)
@@ -422,13 +435,18 @@ class _Tagger:
             return self._noun(i)
         return self._word("adj", i, i + 1, word)
 
-    def _color_goes_on(self, i: int) -> bool:
-        """Whether a fruit's name is a colour in "an orange and white fox"."""
-        j = i + 2 if self.at(i + 1) == "," and self.at(i + 2) == "and" else i + 1
-        return self.at(j) in ("and", ",", "or") and self.at(j + 1) in lex.COLORS and self._nominal(j + 2)
+    def _misspelt(self, word: str) -> str:
+        """The colour or size that a word must be meant for."""
+        near = get_close_matches(word, _SPELLED, 1, 0.82) if len(word) > 3 else []
+        return near[0] if near else ""
 
-    def _another_size(self, i: int) -> bool:
-        return self.at(i + 1) in ("and", ",") and any(w in lex.SIZES or w in lex.COLORS for w in self.lower[i + 2 : i + 4])
+    def _color_goes_on(self, i: int) -> bool:
+        """Whether a word is an attribute because another is joined to it: "an orange and white fox", "a dark and stormy sea"."""
+        j = i + 2 if self.at(i + 1) == "," and self.at(i + 2) == "and" else i + 1
+        if self.at(j) not in ("and", ",") or self.at(j + 1) in CLOSED or not self._nominal(j + 2):
+            return False
+        entry = look_up(self.at(j + 1))
+        return self.at(j + 1) in lex.COLORS or (entry.adjective and (not entry.noun or self.at(j + 1) in lex.SIZES))
 
     def _is_verb(self, i: int, entry: Entry, follows: bool) -> bool:
         """Whether a word that begins no noun phrase says what something does."""
@@ -437,9 +455,14 @@ class _Tagger:
             return False
         form, after = verb_form(word, entry.verb), self.at(i + 1)
         opens = after in lex.ARTICLES or after in lex.NUMBERS or after in lex.PRONOUNS
+        if self._quoted(i + 1) and self.named:
+            return True
         if self.after_be:
             state = entry.adjective and (not after or not after[0].isalnum() or after in ("and", "or"))
             return form in ("ing", "past") and not state
+        if form in ("ing", "past") and word.endswith(("ing", "ed", "en")) and not follows and word not in lex.ING_NOUNS:
+            if self.named and (after in PATTERNS or after in PREPOSITIONS):
+                return True
         if not entry.noun and not entry.adjective:
             return not (follows and form in ("ing", "past")) and not self._regular_plural(word)
         if form == "ing" and (opens or after in PATTERNS) and word not in lex.ING_NOUNS:
@@ -448,6 +471,10 @@ class _Tagger:
             return False
         return opens or (entry.verb in _POSTURES and after in PATTERNS and form != "base")
 
+    def coordinated_before(self) -> bool:
+        """Whether the noun phrase before is the last of a list, so that a verb in the plural may follow."""
+        return any(w.kind == "and" for w in self.words[-4:])
+
     def _after_noun(self, i: int, entry: Entry) -> tuple[Word, int]:
         word, last = self.lower[i], self.words[-1].lower if self.words else ""
         if not entry.known:
@@ -455,6 +482,9 @@ class _Tagger:
         if not entry.noun:
             if self._regular_plural(word) and self.numbered and not self.plural and entry.verb not in _POSTURES:
                 return self._noun(i)
+            base = bool(entry.verb) and verb_form(word, entry.verb) == "base" and not entry.adjective
+            if base and self.single and not self.coordinated_before():
+                return self._noun(i)  # "a candy bar" does not bar
             if entry.verb and not (entry.adjective and not self._past_or_ing(word, entry)):
                 return self._verb(i, entry)
             return self._word("adj" if entry.adjective else "adv", i, i + 1, word)
@@ -485,6 +515,8 @@ class _Tagger:
             return False
         form = verb_form(word, entry.verb)
         opens = after in lex.ARTICLES or after in lex.PRONOUNS or (after in lex.NUMBERS and after != "one")
+        if self._quoted(i + 1):
+            return True
         if (last, singularize(word)) in lex.COMPOUNDS:
             return False
         if form == "ing":
@@ -502,8 +534,8 @@ class _Tagger:
         if form == "base":
             if self.plural and last not in lex.PLURAL_MODIFIERS:
                 return opens or entry.verb in _POSTURES or after in PATTERNS or not after
-            return opens and not self.single or (opens and self._after_coordination())
-        return opens or (form == "past" and entry.verb in _POSTURES and after in PATTERNS)
+            return opens and (not self.single or self.coordinated_before())
+        return opens or (word not in _IRREGULAR_NOUNS and (after in PATTERNS or after in lex.ADVERBS or not after))
 
-    def _after_coordination(self) -> bool:
-        return any(w.kind == "and" for w in self.words[-4:])
+    def _quoted(self, i: int) -> bool:
+        return 0 <= i < len(self.tokens) and self.tokens[i].is_quote

@@ -11,7 +11,7 @@ PAIRED: Final = frozenset(
 )
 """Plurals that are one thing; a pair of them is one."""
 _SAME: Final = PAIRED | frozenset(
-    "series species fish sheep deer aircraft shrimp squid moose bison cattle salmon trout swine offspring".split()
+    "series species fish sheep deer aircraft shrimp squid moose bison cattle salmon trout swine offspring graffiti confetti spaghetti data media".split()
 )
 _PLURALS: Final[dict[str, str]] = {
     "man": "men", "woman": "women", "child": "children", "person": "people", "mouse": "mice", "louse": "lice", "goose": "geese",
@@ -66,6 +66,8 @@ def _singular(word: str) -> str:
         return word if word in entry.nouns else entry.nouns[0]
     if not word.endswith("s") or word.endswith("ss"):
         return word
+    if entry.verb and word in (f"{entry.verb}s", f"{entry.verb}es") and not look_up(entry.verb).adjective:
+        return entry.verb  # a noun that the table lacks, or has as a verb only: "logs", "loafs"
     for ending, singular in _ENDINGS:
         stem = word.removesuffix(ending)
         if stem != word and look_up(stem + singular).noun:

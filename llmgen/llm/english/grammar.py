@@ -161,7 +161,7 @@ class _Reader:
             case "verb":
                 return self._verb(i)
             case "be":
-                self.predicate = True
+                self.predicate, self.listed = True, False
                 self.subject = self.clause or self.subject
             case "aux" | "there" | "mark" | "filler":
                 if word.kind == "there":
@@ -280,6 +280,8 @@ class _Reader:
 
     def _relation(self, i: int) -> int:
         kind = self.words[i].value
+        if self.words[i].lower == "in" and "style" in (lower_at(self.words, k) for k in range(i + 1, i + 5)):
+            return self._manner(i)
         verb = self.words[i - 1] if i and self.words[i - 1].kind == "verb" else None
         if verb is not None and self.words[i].lower == "by" and self._agent(verb, i):
             return i + 1
@@ -587,7 +589,8 @@ class _Reader:
     def _is_style(self, phrase: NounPhrase, role: str) -> bool:
         if phrase.head not in lex.IMAGE_HEADS or phrase.plural or role not in ("free", "object"):
             return False
-        if self.scene.objects or self.scene.places or self.scene.style or "num" in {w.kind for w in self.words[: phrase.first + 1]}:
+        nested = self.scene.style.endswith(" of") and lower_at(self.words, phrase.last) in ("of", "with")
+        if self.scene.objects or self.scene.places or (self.scene.style and not nested) or "num" in {w.kind for w in self.words[: phrase.first + 1]}:
             return False
         after = self.words[phrase.last] if phrase.last < len(self.words) else None
         if after is None:
@@ -601,16 +604,16 @@ class _Reader:
         if lower_at(self.words, after) in ("of", "showing", "shows", "depicting", "featuring"):
             self.scene.style = said + " of"
             return after + 1
-        if lower_at(self.words, after) == "in" and lower_at(self.words, after + 1) == "the" and (
-            lower_at(self.words, after + 2) == "style"
-        ):
-            last = after
-            while last < len(self.words) and self.words[last].kind not in ("with", "comma", "stop"):
-                last += 1
-            self.scene.style = self._said(phrase.first, last)
-            return last
         self.scene.style = said
         return after
+
+    def _manner(self, i: int) -> int:
+        """ "in the style of ..." is how, not what."""
+        last = i
+        while last < len(self.words) and self.words[last].kind not in ("with", "comma", "stop"):
+            last += 1
+        self.scene.extras.append(" " + self._said(i, last))
+        return last
 
     def _is_written(self, phrase: NounPhrase) -> bool:
         return phrase.head in lex.PRINTED and kind_at(self.words, phrase.last) == "quote"
@@ -619,7 +622,7 @@ class _Reader:
 def _lead(tokens: list[Token]) -> int:
     """How many tokens ask for the picture rather than say what it shows: "please draw me"."""
     index = 0
-    while index < min(len(tokens), 12) and tokens[index].lower in _LEADS:
+    while index < min(len(tokens), 12) and tokens[index].lower in _LEADS and (index or tokens[0].lower != "to"):
         index += 1
     begins = index < len(tokens) and (
         tokens[index].lower in lex.ARTICLES or tokens[index].lower in lex.NUMBERS or is_plural(tokens[index].lower)

@@ -84,15 +84,15 @@ PLURAL_MODIFIERS: Final = _words("sports glasses arms sales goods savings news c
 COMPOUNDS: Final = frozenset(
     tuple(pair.split())
     for pair in (
-        "teddy bear|polar bear|hot dog|hot tub|hot air|potted plant|stuffed animal|bald eagle|golden retriever|light bulb|"
-        "light house|light switch|light pole|light fixture|light saber|paper plane|paper clip|paper towel|paper bag|"
-        "candy cane|rubber duck|rubber band|flying saucer|glass eye|wine glass|live stock|electric guitar|electric eel|"
-        "stained glass|double bass|french fry|french horn|ice cream|grizzly bear|side table|right hand|left hand|"
-        "green house|black board|white board|tin can|straw hat|tape measure|open book|silver ware|square root|"
-        "guinea pig|mobile phone|cell phone|mobile home|cotton candy|cotton ball|straw berry|stone age|clay pigeon|"
-        "brick layer|cork screw|wood pecker|metal detector|glass blower|round about|high chair|high heel|big ben|"
-        "soft drink|soft toy|sweet potato|sweet corn|spring roll|fountain pen|bell pepper|cherry tomato|flat screen|"
-        "remote control|musical instrument|solar panel|human being|wild boar|sea lion|jack o'lantern|olive oil"
+        "teddy bear|polar bear|grizzly bear|hot dog|hot tub|hot air|potted plant|stuffed animal|bald eagle|golden retriever|"
+        "light bulb|light switch|light pole|light fixture|light saber|paper plane|paper clip|paper towel|paper bag|"
+        "candy cane|rubber duck|rubber band|flying saucer|glass eye|electric guitar|electric eel|stained glass|double bass|"
+        "french fry|french horn|ice cream|side table|tin can|straw hat|guinea pig|mobile phone|cell phone|mobile home|"
+        "cotton candy|cotton ball|metal detector|high chair|high heel|soft drink|soft toy|sweet potato|spring roll|"
+        "bell pepper|cherry tomato|flat screen|remote control|musical instrument|solar panel|human being|wild boar|"
+        "sea lion|orange juice|orange peel|orange slice|golden gate|gold medal|silver medal|gold bar|gold mine|silver mine|"
+        "chocolate bar|chocolate chip|chocolate cake|chocolate cookie|lime juice|coral reef|dry dock|brass band|steel drum|"
+        "iron man|wax museum|crystal ball"
     ).split("|")
 )
 """Names of several words whose first word looks like an adjective, a colour or a material."""

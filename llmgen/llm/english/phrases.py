@@ -112,7 +112,7 @@ def read_adjectives(words: Sequence[Word], first: int, *, alone: bool = False) -
     found, index = list[str](), first
     while True:
         kind = kind_at(words, index)
-        if kind == "adj" or (alone and kind == "noun" and _describes(words[index].lower)):
+        if kind == "adj" or (alone and kind == "noun" and describes(words[index].lower)):
             found.append(words[index].lower)
             index += 1
         elif kind == "adv" and words[index].lower not in lex.ADVERBS and _adjective_follows(words, index + 1, alone=alone):
@@ -130,7 +130,7 @@ def _joined(words: Sequence[Word], index: int, *, alone: bool) -> int:
     while kind_at(words, after) == "adv":
         after += 1
     if kind_at(words, after) != "adj":
-        describes = alone and kind_at(words, after) == "noun" and _describes(words[after].lower)
+        describes = alone and kind_at(words, after) == "noun" and describes(words[after].lower)
         return after if describes and words[index].kind == "and" else 0
     if alone:
         return after if words[index].kind == "and" and kind_at(words, after + 1) != "noun" else 0
@@ -140,9 +140,9 @@ def _joined(words: Sequence[Word], index: int, *, alone: bool) -> int:
     return after if kind_at(words, ahead) == "noun" else 0
 
 
-def _describes(word: str) -> bool:
+def describes(word: str) -> bool:
     """Whether a word that stands where a noun may can be an attribute: "one orange", "one square"."""
-    return word in lex.COLORS or word in lex.MATERIALS or look_up(word).adjective
+    return word in lex.COLORS or word in lex.MATERIALS or word in lex.SIZES or look_up(word).adjective
 
 
 def _goes_on(words: Sequence[Word], index: int) -> bool:

@@ -425,7 +425,6 @@ class _Tagger:
             return self._noun(i)
         if word in lex.COLORS or word in lex.MATERIALS:
             grown = word in lex.FRUIT_COLORS and second in lex.GROWN and word not in ("gold", "silver", "orange")
-            grown = grown or (word in ("orange", "gold", "silver") and second in lex.GROWN - {"fish", "bear", "field", "bar", "bag"})
             return self._noun(i) if grown else self._word("adj", i, i + 1, word)
         if participle and word.endswith("ing") and second in lex.GERUND_HEADS:
             return self._noun(i)

@@ -18,7 +18,8 @@ _RELATIONS: Final[dict[str, str]] = {
         "next to|beside|besides|beside of|near|near to|nearby|by|by the side of|alongside|alongside of|close to|close by|"
         "right next to|nearest to|adjacent to|next door to|on side of|on the side of|at the side of|to the side of|at side of|"
         "side by side with|around|against|opposite|opposite of|opposite to|across from|outside|outside of|towards|toward|past|"
-        "along|not far from|at|in the vicinity of|in the corner of"
+        "along|not far from|at|in the vicinity of|in the corner of|on either side of|on both sides of|on each side of|at either side of|"
+        "on either end of|at each end of|at both ends of"
     ),
     "between": "between|in between|in the middle between|among|amongst|amid|amidst|in the midst of",
 }
@@ -41,7 +42,7 @@ _OTHERS: Final[dict[str, str]] = {
     "filler": "both of|not only|nothing but|but also|only|just|merely|either|nothing else|no more|else|each other|one another|"
     "in a row|in a line|in a circle|on display|in bloom|in motion|on sale|in flight|next to each other|side by side|"
     "next to one another|beside each other|at work|in total|of the|as usual|such as|in color|in colour|in black and white|"
-    "around it|at all|of all",
+    "around it|at all|of all|on each side|on either side|on both sides|one on each side",
 }
 PREPOSITIONS: Final = frozenset("of for from to as like about off down up across during after via per".split())
 

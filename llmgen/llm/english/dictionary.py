@@ -19,7 +19,7 @@ _REPAIRS: Final[dict[str, str]] = {
     # What the table lacks or has as rare uses only; part of speech and lemma, as there.
     "teddy": "noun,teddy", "emoji": "noun,emoji", "ox": "noun,ox", "oxen": "noun,ox", "t-shirt": "noun,t-shirt",
     "sunken": "adj,sunken", "torn": "adj,torn;verb,tear", "nearby": "adv,nearby", "people": "noun,person",
-    "third": "adj,third",
+    "third": "adj,third", "remote": "adj,remote;noun,remote",
     **{word: f"noun,{word};verb,{word}" for word in "bar dam log lounge pan pip stud tin top tote hang pelt".split()},
 }  # fmt: skip
 

@@ -35,7 +35,7 @@ def is_foreign(tokens: Sequence[Token]) -> bool:
     Args:
         tokens: The text.
     """
-    words = [t.lower for t in tokens if t.is_word and not t.is_quote]
+    words = [t.lower for t in tokens if t.is_word and not t.is_quote and not t.text[0].isdigit()]
     if not words:
         return False
     letters = [ch for word in words for ch in word if ch.isalpha()]

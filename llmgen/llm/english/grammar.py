@@ -40,7 +40,7 @@ MOST_WORDS = 2000
 """So many words of a prompt are read."""
 _HOLD = frozenset("hold carry clutch grip grasp lift brandish cradle wield".split())
 _SAY = frozenset("say read spell".split())
-_FASTEN = frozenset("pin attach glue tape tie nail fix stick hook fasten clip".split())
+_FASTEN = frozenset("pin attach glue tape tie nail fix stick hook fasten clip lock chain bind moor anchor sew screw bolt strap".split())
 _AGENTS = {"hold": "holding", "carry": "holding", "wear": "wearing", "ride": "on"}
 """What "A held by B" says of B and A."""
 _NEARBY = frozenset("sit stand lie lay park place rest wait sleep lean stop".split())
@@ -126,7 +126,7 @@ class _Reader:
         """Sides said before their group."""
         self.elliptic: list[NounPhrase] = []
         """Adjectives that wait for the noun of the next phrase."""
-        self.listed = self.predicate = False
+        self.listed = self.predicate = self.compared = False
         self.nobody = ""
         """What negates the verb that comes: "none of the pirates wears a hat"."""
 
@@ -175,7 +175,9 @@ class _Reader:
             case "fraction":
                 self.scene.remark(f"parts of things are not read: {self._said(i, i + 3)!r}")
             case "compare":
-                self.scene.remark(f"comparisons are not read: {self._said(max(0, i - 2), i + 3)!r}")
+                if not self.compared:
+                    self.scene.remark(f"comparisons and open numbers are not read: {self._said(max(0, i - 2), i + 3)!r}")
+                self.compared = True
                 self.role, self.waiting, self.chain = "object", None, None
             case "odd":
                 self.scene.remark(f"did not understand {word.lower!r}")
@@ -203,7 +205,7 @@ class _Reader:
                 return after
         self.subject = self.clause = ()
         self.role, self.waiting, self.chain, self.sides, self.nobody = "free", None, None, "", ""
-        self.listed = self.predicate = False
+        self.listed = self.predicate = self.compared = False
         return i + 1
 
     def _joint(self, i: int) -> int:
@@ -243,6 +245,8 @@ class _Reader:
     # Negation -----------------------------------------------------------------------------------------------------
 
     def _negation(self, i: int) -> int:
+        if self.words[i].lower.startswith("except") and self.scene.absent:
+            return i + 1  # "no animals except a deer": the deer is there
         found = read_negation(self.words, i)
         if found.of is not None:
             self.subject = self.clause = (self.scene.add(found.of),)
@@ -368,6 +372,8 @@ class _Reader:
             self.waiting = ("on", self.subject)
         elif word.lower in ("like", "as") and self.scene.objects:
             phrase = read_noun_phrase(self.words, i + 1)
+            if word.lower == "as" and phrase is not None and kind_at(self.words, phrase.last) in ("verb", "be"):
+                return self._end(i)
             if phrase is not None and phrase.noun:
                 self.scene.remark(f"likeness is not read: {self._said(i, phrase.last)!r}")
                 return phrase.last
@@ -497,6 +503,9 @@ class _Reader:
             return self._style(phrase)
         if self._is_written(phrase):
             return phrase.last
+        if phrase.noun.partition(" ")[0] in lex.SPELLED and " " in phrase.noun and self.scene.objects:
+            self.scene.remark(f"text to be written cannot be placed or checked: {self._said(phrase.first, phrase.last)!r}")
+            return phrase.last
         if phrase.head in lex.STYLE_HEADS and phrase.article == "" and role == "free" and self.scene.objects and not phrase.plural:
             self.scene.extras.append(", " + self._said(phrase.first, phrase.last))
             return phrase.last
@@ -518,6 +527,9 @@ class _Reader:
             if phrase.head in lex.PARTS and whole is not None and whole.noun and whole.article:
                 self.role = role
                 return self._take(whole)
+        if phrase.article == "" and any(ch.isdigit() for ch in phrase.head) and self.scene.objects:
+            self.scene.remark(f"did not understand {self._said(phrase.first, phrase.last)!r}")
+            return phrase.last
         self._place(phrase, role)
         return self._content(phrase)
 
@@ -589,6 +601,8 @@ class _Reader:
     def _is_style(self, phrase: NounPhrase, role: str) -> bool:
         if phrase.head not in lex.IMAGE_HEADS or phrase.plural or role not in ("free", "object"):
             return False
+        if lower_at(self.words, phrase.last) == "of" and self._hangs(phrase.last + 1):
+            return False
         nested = self.scene.style.endswith(" of") and lower_at(self.words, phrase.last) in ("of", "with")
         if self.scene.objects or self.scene.places or (self.scene.style and not nested) or "num" in {w.kind for w in self.words[: phrase.first + 1]}:
             return False
@@ -598,6 +612,12 @@ class _Reader:
         return after.lower in ("of", "showing", "shows", "depicting", "with", "featuring", "in", "without", "no", "where", "without any") or (
             after.kind in ("who", "neg", "colon", "verb", "comma") and phrase.head not in ("poster", "drawing")
         ) or after.lower == "from"
+
+    def _hangs(self, i: int) -> bool:
+        """Whether a picture of something is itself a thing: "a painting of a horse hanging above a sofa"."""
+        content = read_noun_phrase(self.words, i)
+        after = self.words[content.last] if content is not None and content.last < len(self.words) else None
+        return after is not None and after.kind == "verb" and after.value in ("hang", "mount", "frame", "prop", "display")
 
     def _style(self, phrase: NounPhrase) -> int:
         after, said = phrase.last, self._said(phrase.first, phrase.last)

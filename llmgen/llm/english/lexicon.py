@@ -44,7 +44,7 @@ BE: Final = _words("is are was were be been being am 're 'm")
 AUXILIARIES: Final = _words(
     "has have had having do does did can could should would will must may might shall let get gets got 's"
 )
-BREAKS: Final = _words("while when as because since although though then if until")
+BREAKS: Final = _words("while when because since although though then if until")
 """Conjunctions that begin a clause of their own."""
 ADVERBS: Final = _words(
     "there here together apart away now still always ever never again already yet else too out "
@@ -130,10 +130,10 @@ SCENE_FORMS: Final[dict[str, str]] = {
 """Times and weathers as a scene that can stand alone."""
 IMAGE_HEADS: Final = _words(
     "photo photograph picture image drawing painting illustration sketch rendering render depiction portrait shot "
-    "close-up closeup cartoon artwork poster photography watercolor watercolour snapshot clipart view"
+    "close-up closeup cartoon artwork poster photography watercolor watercolour snapshot clipart view art"
 )
 """Nouns that name the picture itself, at its beginning."""
-STYLE_HEADS: Final = IMAGE_HEADS | _words("art style lighting focus detail quality resolution bokeh render 4k 8k hd uhd")
+STYLE_HEADS: Final = IMAGE_HEADS | _words("style lighting focus detail quality resolution bokeh masterpiece artstation 4k 8k hd uhd")
 FRAME_NOUNS: Final = IMAGE_HEADS | _words("scene canvas frame screen page view")
 STYLE_ADJECTIVES: Final = _words("detailed photorealistic hyperrealistic realistic cinematic minimalist masterpiece 8k 4k hd")
 
@@ -149,7 +149,7 @@ PARTS: Final = _words(
     "lid roof top bottom branch trunk mouth beak paw"
 )
 """Parts whose "of" names what the prompt speaks of."""
-DEPICTING: Final = _words("statue figurine painting picture photo photograph drawing sketch portrait poster image bust mural")
+DEPICTING: Final = _words("sculpture sticker logo figure statue figurine painting picture photo photograph drawing sketch portrait poster image bust mural")
 PEOPLE: Final = _words(
     "person man woman boy girl child kid baby toddler teenager adult guy lady gentleman king queen prince princess knight "
     "pirate clown waiter waitress chef cook baker sailor soldier surgeon doctor nurse teacher student farmer fisherman "
@@ -169,6 +169,8 @@ CLOTHES: Final = _words(
     "suit dress coat jacket shirt t-shirt sweater uniform hat cap skirt jeans trousers pants robe costume gown kimono "
     "apron hoodie vest tuxedo swimsuit bikini raincoat pyjamas tie scarf armor armour helmet"
 )
+SPELLED: Final = _words("word words text slogan inscription caption phrase lettering letters")
+"""Nouns whose words are to be written."""
 PRINTED: Final = _words(
     "words word text letters letter caption title sentence inscription message phrase slogan label writing lettering"
 )

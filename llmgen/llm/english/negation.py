@@ -100,6 +100,8 @@ def _next_of_list(words: Sequence[Word], phrase: NounPhrase) -> int | None:
         joint, after = kind_at(words, after), after + 1
     if joint not in ("comma", "or", "and"):
         return None
+    if lower_at(words, after).startswith("except"):
+        return None
     if kind_at(words, after) == "neg" and words[after].value in ("no", "not", "neither"):
         return after + 1
     if lower_at(words, after) == "any" or joint == "or":

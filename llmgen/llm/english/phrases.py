@@ -27,6 +27,7 @@ class NounPhrase:
         article: Its determiners and number, "" where it has none.
         plural: Whether its noun is a plural.
         pronoun: Whether the noun is "one" or "ones".
+        side: The side that tells it from others: "the left door".
     """
 
     noun: str
@@ -39,6 +40,7 @@ class NounPhrase:
     article: str = ""
     plural: bool = False
     pronoun: bool = False
+    side: str = ""
 
     @property
     def head(self) -> str:
@@ -95,6 +97,7 @@ def read_noun_phrase(words: Sequence[Word], first: int) -> NounPhrase | None:
         article=" ".join(before),
         plural=plural,
         pronoun=pronoun,
+        side=" ".join(lex.SIDES[a] for a in attributes if a in lex.SIDES),
     )
 
 

@@ -40,13 +40,15 @@ class Scene:
             self.objects.append(WantedObject(phrase.noun, phrase.attributes, phrase.count, phrase.exact))
             group = len(self.objects) - 1
             self.by_noun.setdefault(phrase.noun, []).append(group)
+            self.put(phrase.side, (group,))
         self.mentions.append(group)
         return group
 
     def known(self, phrase: NounPhrase) -> int | None:
         """The group that a definite phrase points at."""
         for group in self.by_noun.get(phrase.noun, ()):
-            if set(phrase.attributes) <= set(self.objects[group].attributes):
+            sided = not phrase.side or Relation(_IN_PICTURE[phrase.side.split()[0]], group) in self.relations
+            if sided and set(phrase.attributes) <= set(self.objects[group].attributes):
                 return group
         return None
 
@@ -64,7 +66,7 @@ class Scene:
 
     def put(self, sides: str, groups: Groups) -> None:
         """Put groups on a side of the picture."""
-        for group in groups:
+        for group in groups if sides else ():
             self.relations += [Relation(_IN_PICTURE[side], group) for side in sides.split()]
             self.placed.add(group)
 

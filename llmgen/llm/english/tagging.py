@@ -11,7 +11,7 @@ from llmgen.llm.english import lexicon as lex
 from llmgen.llm.english.closed import CLOSED, PATTERNS, PREPOSITIONS
 from llmgen.llm.english.dictionary import Entry, look_up, verb_form
 from llmgen.llm.english.tokens import Token
-from llmgen.llm.english.words import singularize
+from llmgen.llm.english.words import INVARIANT, singularize
 
 Kind = Literal[
     "det", "num", "adj", "noun", "verb", "adv", "pron", "who", "be", "aux", "there", "rel", "side", "prep", "with", "and", "or",
@@ -28,8 +28,11 @@ _POSTURES: Final = frozenset(
     "nestle dangle drink eat graze talk smile laugh pose read work fight cook tower loom shine glow burn".split()
 )
 """Verbs that are verbs where a preposition follows, though they are nouns as well."""
-_IRREGULAR_NOUNS: Final = frozenset("saw ground rose bit felt shot cut found bound wound set spread".split())
+_IRREGULAR_NOUNS: Final = frozenset("saw ground rose bit felt shot found bound wound set spread".split())
 """Things whose names are also past tenses."""
+_OPEN_NUMBERS: Final = (
+    ("up", "to"), ("at", "most"), ("no", "more", "than"), ("not", "more", "than"), ("no", "fewer", "than"), ("between",), ("from",),
+)  # fmt: skip
 _SPELLED: Final = sorted((lex.COLORS - lex.FRUIT_COLORS) | lex.SIZES)
 _ADJECTIVE_ENDINGS: Final = ("ed", "ing", "ish", "ous", "ful", "less", "shaped", "like", "sized", "eyed", "ic", "al", "able")
 
@@ -73,6 +76,11 @@ def tag(tokens: list[Token]) -> list[Word]:
     return _Tagger(tokens).tag()
 
 
+def after_words(lower: list[str], i: int, *said: str) -> bool:
+    """Whether one of some pairs of words stands at a place."""
+    return " ".join(lower[i : i + 2]) in said
+
+
 class _Tagger:
     """Goes through the tokens once, with a bounded look ahead."""
 
@@ -114,7 +122,8 @@ class _Tagger:
             if self.phrase == "none":
                 self.single = self.numbered = False
             self.phrase = "named"
-            self.named, self.plural = True, word.value == "plural"
+            uncounted = word.lower in INVARIANT and not self.single
+            self.named, self.plural = True, word.value == "plural" or uncounted
         elif kind not in ("adv", "mark", "quote", "odd"):
             self.coordinated = kind == "and" and self.phrase == "named"
             self.phrase = "none"
@@ -150,13 +159,18 @@ class _Tagger:
         if "%" in word or "/" in word and word[0].isdigit():
             return self._word("fraction", i, i + 2 if after == "of" else i + 1)
         if word == "half" and after not in ("dozen", "of", "") and self.lower[i + 1 : i + 3] != ["a", "dozen"]:
-            if after in ("a", "an", "the") or look_up(after).adjective or self.phrase == "none":
+            if after in ("a", "an", "the") or look_up(after).adjective or self._participle(i + 1) or self.phrase == "none":
                 return self._word("fraction", i, i + 1)
         counted = word in lex.NUMBERS or word in ("a", "the") or word.isdigit()
         if counted and self.lower[i + 1 : i + 4] == ["and", "a", "half"]:
             return self._word("fraction", i, i + 4)
-        if counted and after in lex.FRACTIONS and self.at(i + 2) in ("of", "a", "an", "the"):
+        if counted and after == "percent" and self.at(i + 2) == "of":
+            return self._word("fraction", i, i + 3)
+        state = look_up(self.at(i + 2)).adjective or self._participle(i + 2)
+        if counted and after in lex.FRACTIONS and (self.at(i + 2) in ("of", "a", "an", "the") or state):
             return self._word("fraction", i, i + 3 if self.at(i + 2) == "of" else i + 2)
+        if word in lex.FRACTIONS and word.endswith("s") and self.at(i - 1) == "into":
+            return self._word("fraction", i, i + 1)
         if word == "half" and after == "of":
             return self._word("fraction", i, i + 2)
         return None
@@ -168,10 +182,27 @@ class _Tagger:
             if word == "more":
                 return self._word("num", i, i + 3, count=count + 1, exact=False)
             return self._word("compare", i, i + 2)
-        if word == "as" and "as" in self.lower[i + 2 : i + 4]:
+        for lead in _OPEN_NUMBERS:
+            if tuple(self.lower[i : i + len(lead)]) == lead and self._digits(self.at(i + len(lead))) is not None:
+                span = i + len(lead) + 1
+                if lead in (("between",), ("from",)):
+                    if self.at(span) not in ("and", "to") or self._digits(self.at(span + 1)) is None:
+                        continue
+                    span += 2
+                return self._word("compare", i, span)
+        partly = word in ("some", "most", "many", "few", "several", "each", "any") or self._digits(word) is not None
+        if partly and after_words(self.lower, i + 1, "of the", "of these", "of those", "of his", "of her", "of their"):
+            return self._word("compare", i, i + 3)
+        if self._digits(word) is not None and self.at(i + 1) in ("or", "to", "-", "–") and self._digits(self.at(i + 2)) is not None:
+            return self._word("compare", i, i + 3)
+        if word == "as" and ("as" in self.lower[i + 2 : i + 4] or "as" in self.lower[max(0, i - 4) : i - 1]):
+            if "as" in self.lower[max(0, i - 4) : i - 1]:
+                return self._word("compare", i, i + 1)
             return self._word("compare", i, i + 2)
         if word == "than" or (word in ("more", "fewer", "less", "most") and "than" in self.lower[i : i + 8]):
             return self._word("compare", i, i + 1)
+        if word in ("equal", "equals") and self.at(i + 1) in ("number", "numbers", "amounts", "amount"):
+            return self._word("compare", i, i + 3 if self.at(i + 2) == "of" else i + 2)
         if word == "same" and self.at(i + 1) in ("number", "amount", "size", "height", "length", "width"):
             return self._word("compare", i, i + 3 if self.at(i + 2) in ("of", "as") else i + 2)
         if word in ("twice", "thrice") or (word == "times" and self._digits(self.at(i - 1)) is not None):
@@ -298,7 +329,7 @@ class _Tagger:
 
     def _verbal(self, word: str) -> bool:
         entry = look_up(word)
-        return bool(entry.verb) and not entry.noun
+        return (bool(entry.verb) and not entry.noun) or word in ("be", "not", *lex.PRONOUNS)
 
     def _pattern(self, i: int) -> tuple[Word, int] | None:
         for words, kind, value in PATTERNS.get(self.lower[i], ()):
@@ -312,6 +343,8 @@ class _Tagger:
             if kind in ("with", "there") and value in ("has", "have", "had") and self._participle(end):
                 continue
             if value in ("above", "below") and len(words) == 1 and not self._thing_follows(end):
+                if words[0] not in ("above", "below"):
+                    return self._word("adv", i, end)
                 return self._word("side", i, end, "top" if value == "above" else "bottom")
             return self._word(kind, i, end, value)  # type: ignore[arg-type]
         return None
@@ -337,8 +370,10 @@ class _Tagger:
             return self._word("pron", i, i + 1)
         if word == "up" and self.phrase == "opened":
             return None
-        if word == "can" and self.phrase == "opened":
+        if word == "can" and (self.phrase == "opened" or (self.phrase == "named" and not self._verbal(self.at(i + 1)))):
             return None
+        if word in ("right", "just") and self.at(i + 1) in PATTERNS and self.phrase != "opened":
+            return self._word("adv", i, i + 1, word)
         for kind, members in kinds:
             if word in members:
                 return self._word(kind, i, i + 1, word)
@@ -370,6 +405,8 @@ class _Tagger:
             return form == "base" or not self.single
         if entry.adjective and not entry.noun and word not in lex.COLORS:
             return self._nominal(i + 1)
+        if entry.verb and word not in lex.ING_NOUNS and verb_form(word, entry.verb) == "ing" and not self._nominal(i + 1):
+            return False
         if self.single and entry.verb and singularize(word) != word and not self._nominal(i + 1):
             # "a lemon falls", "an orange stands": what follows "a" is no plural.
             return False
@@ -396,6 +433,8 @@ class _Tagger:
             return self._word("adv", i, i + 1, word)
         if self.phrase == "none" and self._is_verb(i, entry, follows):
             return self._verb(i, entry)
+        if entry.adjective and self.words and self.words[-1].kind == "fraction" and not follows:
+            return self._word("adj", i, i + 1, word)
         if self.phrase == "opened" and word in lex.SIDES and (follows or self.at(i + 1) in ("one", "ones")):
             return self._word("adj", i, i + 1, word)
         if not entry.known and (near := self._misspelt(word)):
@@ -456,6 +495,8 @@ class _Tagger:
         opens = after in lex.ARTICLES or after in lex.NUMBERS or after in lex.PRONOUNS
         if self._quoted(i + 1) and self.named:
             return True
+        if self._after_who() and (form in ("s", "past") or not entry.adjective and not follows or opens):
+            return True
         if self.after_be:
             state = entry.adjective and (not after or not after[0].isalnum() or after in ("and", "or"))
             return form in ("ing", "past") and not state
@@ -463,7 +504,8 @@ class _Tagger:
             if self.named and (after in PATTERNS or after in PREPOSITIONS):
                 return True
         if not entry.noun and not entry.adjective:
-            return not (follows and form in ("ing", "past")) and not self._regular_plural(word)
+            acts = self.named and (opens or after in PATTERNS)
+            return not (follows and form in ("ing", "past")) and (acts or not self._regular_plural(word))
         if form == "ing" and (opens or after in PATTERNS) and word not in lex.ING_NOUNS:
             return True
         if not self.named:
@@ -473,6 +515,13 @@ class _Tagger:
     def coordinated_before(self) -> bool:
         """Whether the noun phrase before is the last of a list, so that a verb in the plural may follow."""
         return any(w.kind == "and" for w in self.words[-4:])
+
+    def _after_who(self) -> bool:
+        """Whether a verb must follow: after "who", "does", "does not"."""
+        before = next((w for w in reversed(self.words[-3:]) if w.kind != "adv"), None)
+        return before is not None and (before.kind == "aux" or (before.kind == "who" and before.lower != "whose") or (
+            before.kind == "neg" and before.value == "not" and len(self.words) > 1 and self.words[-2].kind == "aux"
+        ))
 
     def _after_noun(self, i: int, entry: Entry) -> tuple[Word, int]:
         word, last = self.lower[i], self.words[-1].lower if self.words else ""
@@ -487,8 +536,12 @@ class _Tagger:
             if entry.verb and not (entry.adjective and not self._past_or_ing(word, entry)):
                 return self._verb(i, entry)
             return self._word("adj" if entry.adjective else "adv", i, i + 1, word)
+        if self.at(i + 1) == "than":
+            return self._word("adj", i, i + 1, word)
         if self._acts(i, entry, last):
             return self._verb(i, entry)
+        if word in lex.COLORS - lex.FRUIT_COLORS - lex.MATERIALS and not self._nominal(i + 1):
+            return self._word("adj", i, i + 1, word)
         if self.plural and last not in lex.PLURAL_MODIFIERS and entry.adjective and not self._nominal(i + 1):
             return self._word("adj", i, i + 1, word)
         return self._noun(i)
@@ -510,7 +563,7 @@ class _Tagger:
     def _acts(self, i: int, entry: Entry, last: str) -> bool:
         """Whether a word that is noun and verb says what the noun before it does."""
         word, after = self.lower[i], self.at(i + 1)
-        if not entry.verb:
+        if not entry.verb or word in lex.COLORS:
             return False
         form = verb_form(word, entry.verb)
         opens = after in lex.ARTICLES or after in lex.PRONOUNS or (after in lex.NUMBERS and after != "one")
@@ -527,14 +580,20 @@ class _Tagger:
                 return True
             if self.numbered and not self.plural:
                 return False
-            if self.plural:
-                return opens
-            return opens or (entry.verb in _POSTURES and (after in PATTERNS or after in CLOSED))
+            if self.plural or (self._nominal(i + 1) and word not in lex.PLURAL_MODIFIERS):
+                return opens or not self.plural
+            leads = after in PREPOSITIONS and after != "of"
+            return opens or leads or (entry.verb in _POSTURES and (after in PATTERNS or after in CLOSED))
         if form == "base":
+            if after in ("into", "through") and entry.verb not in lex.ING_NOUNS:
+                return True
             if self.plural and last not in lex.PLURAL_MODIFIERS:
                 return opens or entry.verb in _POSTURES or after in PATTERNS or not after
-            return opens and (not self.single or self.coordinated_before())
-        return opens or (word not in _IRREGULAR_NOUNS and (after in PATTERNS or after in lex.ADVERBS or not after))
+            return (opens and not self.single) or (
+                self.coordinated_before() and (opens or (entry.verb in _POSTURES and after in PATTERNS))
+            )
+        leads = after in PATTERNS or after in lex.ADVERBS or (after in PREPOSITIONS and after != "of") or not after
+        return opens or (word not in _IRREGULAR_NOUNS and leads)
 
     def _quoted(self, i: int) -> bool:
         return 0 <= i < len(self.tokens) and self.tokens[i].is_quote

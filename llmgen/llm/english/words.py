@@ -10,9 +10,10 @@ PAIRED: Final = frozenset(
     "pyjamas pajamas tights leggings overalls clippers tweezers shears scales knickers".split()
 )
 """Plurals that are one thing; a pair of them is one."""
-_SAME: Final = PAIRED | frozenset(
+INVARIANT: Final = PAIRED | frozenset(
     "series species fish sheep deer aircraft shrimp squid moose bison cattle salmon trout swine offspring graffiti confetti spaghetti data media".split()
 )
+"""Nouns whose plural is like their singular."""
 _PLURALS: Final[dict[str, str]] = {
     "man": "men", "woman": "women", "child": "children", "person": "people", "mouse": "mice", "louse": "lice", "goose": "geese",
     "foot": "feet", "tooth": "teeth", "ox": "oxen", "die": "dice", "leaf": "leaves", "loaf": "loaves", "wolf": "wolves",
@@ -55,7 +56,7 @@ def singularize(noun: str) -> str:
 def _singular(word: str) -> str:
     if word in _SINGULARS:
         return _SINGULARS[word]
-    if word in _SAME or len(word) < 3 or not word.replace("-", "").isalpha() or not word.isascii():
+    if word in INVARIANT or len(word) < 3 or not word.replace("-", "").isalpha() or not word.isascii():
         return word
     entry = look_up(word)
     if entry.noun:
@@ -91,7 +92,7 @@ def pluralize(noun: str, count: int = 2) -> str:
         For example "palm trees", "fish".
     """
     head, space, word = noun.rpartition(" ")
-    if count == 1 or not word or not word[-1].isalpha() or word in _SAME or _singular(word) != word:
+    if count == 1 or not word or not word[-1].isalpha() or word in INVARIANT or _singular(word) != word:
         return noun
     return head + space + _plural(word)
 

@@ -1,6 +1,7 @@
 """The planner without a model: reads the prompt by grammar, places boxes by search. Deterministic in prompt and seed."""
 
 import hashlib
+import logging
 import random
 from collections.abc import Sequence
 
@@ -10,15 +11,31 @@ from llmgen.llm.english.grammar import PromptMeaning, read_prompt
 from llmgen.llm.english.instructions import parsed_from_instruction, read_instruction
 from llmgen.llm.english.words import pluralize, with_article
 from llmgen.llm.instances import instances_of_layout
+from llmgen.llm.planning.contact import arrange
 from llmgen.llm.planning.corrections import correct
 from llmgen.llm.planning.editing import plan_edits
-from llmgen.llm.planning.placement import MOST, Canvas, Demand, Rules, place, place_on_grid, wished_size
+from llmgen.llm.planning.placement import (
+    MOST,
+    BoxXyxy,
+    Canvas,
+    Demand,
+    Rules,
+    clearly_ordered,
+    place,
+    place_on_grid,
+)
+from llmgen.llm.planning.sizes import wished_size
 from llmgen.llm.planning.wanted import wanted_objects
 from llmgen.llm.replies import parsed_from_meaning, plan_of_layout, update_of_plan
 from llmgen.llm.schemas import ParsedPrompt
 
 _FEW = 4
 """Up to so many boxes are strewn; more go on a grid."""
+_CLEAR_TRIES = 40
+"""So often are boxes placed anew until every order is clear; the first places are good enough where none is."""
+
+
+logger = logging.getLogger(__name__)
 
 
 class RulesPlanner:
@@ -110,10 +127,7 @@ def plan_layout(meaning: PromptMeaning, prompt: str, canvas: Canvas, seed: int) 
     for want in wanted:
         wish = wished_size(want.noun, want.attributes, len(wanted), canvas, rng)
         demands.append(Demand(wish.width, wish.height, want.group))
-    boxes = None
-    if len(wanted) <= _FEW:
-        boxes = place([], demands, rules, canvas, rng)
-    boxes = boxes or place_on_grid(demands, rules, canvas, rng) or place([], demands, rules, canvas, rng)
+    boxes = _boxes(demands, [want.noun for want in wanted], meaning, rules, canvas, rng)
     if boxes is None:
         last = wanted[-1]
         raise InputError(
@@ -143,6 +157,28 @@ def plan_layout(meaning: PromptMeaning, prompt: str, canvas: Canvas, seed: int) 
     )
 
 
+def _boxes(
+    demands: Sequence[Demand],
+    nouns: Sequence[str],
+    meaning: PromptMeaning,
+    rules: Rules,
+    canvas: Canvas,
+    rng: random.Random,
+) -> list[BoxXyxy] | None:
+    if any(r.object is not None and r.kind not in ("left_of", "right_of", "above", "below") for r in meaning.relations):
+        return arrange(demands, nouns, meaning.relations, rules, canvas, rng)
+    # "A on the left and B on the right" is a matter of halves; "A left of B" must be seen from A to B.
+    said = Rules(PromptMeaning(relations=tuple(r for r in meaning.relations if r.object is not None)).orderings())
+    first: list[BoxXyxy] | None = None
+    for _ in range(_CLEAR_TRIES):
+        boxes = place([], demands, rules, canvas, rng) if len(demands) <= _FEW else None
+        boxes = boxes or place_on_grid(demands, rules, canvas, rng) or place([], demands, rules, canvas, rng)
+        if boxes is None or clearly_ordered([(d.group, b) for d, b in zip(demands, boxes, strict=True)], said):
+            return boxes or first
+        first = first or boxes
+    return first
+
+
 def _planned(meaning: PromptMeaning, prompt: str, canvas: Canvas, seed: int) -> Layout | None:
     # Without a layout the corrector makes its own, as a source of places; what does not fit is said later.
     try:
@@ -154,7 +190,10 @@ def _planned(meaning: PromptMeaning, prompt: str, canvas: Canvas, seed: int) -> 
 def _read(prompt: str) -> PromptMeaning:
     if not prompt.strip():
         raise InputError("the prompt is empty; say what the picture should show")
-    return read_prompt(prompt)
+    meaning = read_prompt(prompt)
+    for remark in meaning.remarks:
+        logger.warning("prompt %r: %s", prompt if len(prompt) <= 60 else prompt[:57] + "...", remark)
+    return meaning
 
 
 def _refuse_contradiction(meaning: PromptMeaning, prompt: str) -> None:

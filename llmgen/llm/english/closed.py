@@ -63,9 +63,13 @@ def _index() -> dict[str, tuple[Pattern, ...]]:
 
 PATTERNS: Final = _index()
 """Patterns by their first word, the longest first."""
+_OPEN: Final = frozenset(
+    "high full contain covered hidden concealed obscured blocked bare empty free feature features absent opposite".split()
+)
+"""First words of expressions that are words of their own as well."""
 CLOSED: Final = (
     frozenset(PATTERNS) | PREPOSITIONS | lex.ARTICLES | lex.PRONOUNS | lex.RELATIVES | lex.BE | lex.AUXILIARIES
     | lex.BREAKS | lex.ADVERBS | lex.HEDGES | lex.DEGREES | lex.NUMBERS.keys() | lex.VAGUE_NUMBERS.keys()
     | frozenset("more fewer less most least than same both all half twice such".split())
-) - frozenset("high full contain covered hidden concealed obscured blocked bare empty free feature features absent opposite".split())  # fmt: skip
+) - _OPEN  # fmt: skip
 """Words that begin no noun phrase's noun and are none of its adjectives."""

@@ -1,7 +1,7 @@
 """Which parts of speech a word can be: the table of LemmInflect, 80,000 forms of the SPECIALIST lexicon.
 
-The table is read as the text that it is. The package's own reader would make 80,000 Python objects of it (0.2 s), import NumPy (and spaCy, where
-that is installed), and keeps models for unknown words as pickles; none of it is needed to look up a few words.
+The table is read as the text that it is. The package's own reader would make 80,000 Python objects of it (0.2 s), import NumPy (and
+spaCy, where that is installed), and keeps models for unknown words as pickles; none of it is needed to look up a few words.
 """
 
 import gzip

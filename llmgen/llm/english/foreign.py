@@ -41,7 +41,9 @@ def is_foreign(tokens: Sequence[Token]) -> bool:
     letters = [ch for word in words for ch in word if ch.isalpha()]
     if sum(ch > "ɏ" for ch in letters) * 3 > len(letters):
         return True
-    known = [word in CLOSED or look_up(word).known or look_up(singularize(word)).known or word.isdigit() for word in words]
+    known = [
+        word in CLOSED or look_up(word).known or look_up(singularize(word)).known or word.isdigit() for word in words
+    ]
     english = sum(word in _ENGLISH or word in ("a", "an") for word in words)
     foreign = sum(word in _FUNCTION_WORDS or word[:2] in ("l'", "d'") for word in words)
     strange = len(words) - sum(known)

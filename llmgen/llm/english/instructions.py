@@ -5,12 +5,14 @@ that are named by noun, attributes and place ("the left tree"); `llmgen.llm.plan
 """
 
 import re
+from dataclasses import replace
 from typing import Final
 
 from llmgen.errors import InputError
 from llmgen.llm.english import lexicon as lex
 from llmgen.llm.english.amounts import Measure, take_measures
 from llmgen.llm.english.clauses import Clause, split_clauses
+from llmgen.llm.english.closed import CLOSED
 from llmgen.llm.english.commands import (
     Add,
     Change,
@@ -56,10 +58,10 @@ _RELATIONS: Final[tuple[tuple[str, Place], ...]] = (
     ("to the left of", "left_of"), ("on the left of", "left_of"), ("on the left side of", "left_of"),
     ("to the left side of", "left_of"), ("left of", "left_of"), ("to the right of", "right_of"),
     ("on the right of", "right_of"), ("on the right side of", "right_of"), ("to the right side of", "right_of"),
-    ("right of", "right_of"), ("on top of", "above"), ("above", "above"), ("over", "above"), ("onto", "above"),
+    ("right of", "right_of"), ("on top of", "on"), ("above", "above"), ("over", "above"), ("onto", "on"),
     ("below", "below"), ("under", "below"), ("underneath", "below"), ("beneath", "below"), ("next to", "near"),
     ("close to", "near"), ("beside", "near"), ("besides", "near"), ("near", "near"), ("by", "near"),
-    ("in front of", "near"), ("behind", "near"), ("alongside", "near"), ("between", "between"), ("on", "above"),
+    ("in front of", "near"), ("behind", "near"), ("alongside", "near"), ("between", "between"), ("on", "on"), ("in", "on"), ("into", "on"),
     ("towards", "towards"), ("toward", "towards"), ("closer to", "towards"), ("nearer to", "towards"),
     ("away from", "away_from"),
 )  # fmt: skip
@@ -116,8 +118,11 @@ def parsed_from_instruction(instruction: Instruction) -> ParsedPrompt:
     wanted: dict[str, list[ParsedInstance]] = {}
     negative: list[str] = []
     for command in instruction.commands:
-        if isinstance(command, Remove) and command.what.every and not command.what.attributes and not (
-            command.what.besides or command.what.anchor or command.what.count or command.what.which
+        if (
+            isinstance(command, Remove)
+            and command.what.every
+            and not command.what.attributes
+            and not (command.what.besides or command.what.anchor or command.what.count or command.what.which)
         ):
             negative.append(command.what.noun)
         for selection in _selections(command):
@@ -177,6 +182,8 @@ class _ClauseReader:
         self.tokens, self.measures = take_measures(clause.tokens)
         self.amount, self.pixels = 1.0, False
         self.factor: float | None = None
+        self.also: list[Selection] = []
+        """What the clause names before its last selection."""
 
     def read(self) -> list[Command]:
         """The commands, none when the clause is not understood."""
@@ -187,6 +194,9 @@ class _ClauseReader:
             if step is None:
                 return []
             command, index = step
+            # "make the cat and the dog red": what is said of the last is said of all.
+            found += [replace(command, what=one) for one in self.also]  # type: ignore[type-var, misc]
+            self.also = []
             found.append(command)
             self.last = _spoken_of(command) or self.last
             while self._word(index) in (",", "and", "as", "well", "then", ".", "too", "also", "please", "so", "that"):
@@ -333,6 +343,12 @@ class _ClauseReader:
         return None
 
     def _change(self, what: Selection, index: int) -> tuple[Command, int] | None:
+        while self._word(index) in ("and", ","):
+            other = read_selection(self.tokens, index + 1, self.last, changes=True)
+            if other is None or not other[0].definite:
+                break
+            self.also.append(what)
+            what, index = other
         while self._word(index) in ("into", "to", "be", "look", "become", "appear", "as"):
             index += 1
         size = self._size(index)
@@ -361,6 +377,8 @@ class _ClauseReader:
                 if word in ("very", "really", "more", "in"):
                     pass
                 elif describes(word) or (not found and self.tokens[index].is_word):
+                    if word in ("and", "or", "but") or word in CLOSED - lex.ARTICLES:
+                        break
                     if word not in lex.ARTICLES and word not in _SHADES:
                         found.append(word)
                 elif word not in _SHADES:

@@ -1,6 +1,6 @@
 """The closed classes of English, and the few classes of meaning that a picture needs.
 
-Nouns, verbs, adjectives and adverbs are open; `dictionary` knows them. Here stand determiners, numbers, pronouns, prepositions, conjunctions and
+Nouns, verbs, adjectives and adverbs are open; `dictionary` knows them. Here stand determiners, numbers, pronouns, conjunctions and
 auxiliaries, which are few, and words whose meaning matters: colours, materials, places, pictures, beings.
 """
 
@@ -32,9 +32,13 @@ COLLECTIVES: Final[dict[str, int | None]] = {
     "total": None, "piece": 1, "slice": 1, "kind": None, "type": None, "sort": None,
 }  # fmt: skip
 """Nouns that count what follows their "of"; None where they do not say how many."""
-FRACTIONS: Final = _words("half halves third thirds quarter quarters fifth fifths sixth sixths eighth eighths tenth tenths")
+FRACTIONS: Final = _words(
+    "half halves third thirds quarter quarters fifth fifths sixth sixths eighth eighths tenth tenths"
+)
 
-ARTICLES: Final = _words("a an the some another this that these those my your his her its their our each every other any")
+ARTICLES: Final = _words(
+    "a an the some another this that these those my your his her its their our each every other any"
+)
 POINTING: Final = _words("the this that these those his her its their my your our")
 HEDGES: Final = _words("exactly just only precisely about around roughly also single approximately nearly almost even")
 DEGREES: Final = _words("very really quite so too rather extremely fairly slightly")
@@ -76,7 +80,9 @@ MATERIALS: Final = _words(
 )
 MUTE_ADJECTIVES: Final = _words("colored coloured color colour same different visible own certain single other")
 """Adjectives that ask nothing of the picture by themselves."""
-MODIFIERS: Final = _words("toy baby pet robot model cartoon miniature mini giant plush origami wizard pirate santa lego")
+MODIFIERS: Final = _words(
+    "toy baby pet robot model cartoon miniature mini giant plush origami wizard pirate santa lego"
+)
 """Nouns that go before any other noun, a word that is not known included."""
 PLURAL_MODIFIERS: Final = _words("sports glasses arms sales goods savings news clothes games monkeys monkey's")
 """Plurals that are the first part of a compound."""
@@ -108,7 +114,9 @@ ING_NOUNS: Final = _words(
     "awning crossing landing engraving carving housing wrapping bedding rigging plating lettering covering seedling "
     "sapling yearling darling sibling ceilings offering parking bowling"
 )
-NOT_SUPERLATIVE: Final = _words("forest nest chest west guest vest harvest crest pest priest test request breast arrest contest rest best")
+NOT_SUPERLATIVE: Final = _words(
+    "forest nest chest west guest vest harvest crest pest priest test request breast arrest contest rest best"
+)
 
 PLACES: Final = _words(
     "meadow beach night snow field forest sky sea ocean street park garden room kitchen bedroom bathroom office desert "
@@ -133,9 +141,13 @@ IMAGE_HEADS: Final = _words(
     "close-up closeup cartoon artwork poster photography watercolor watercolour snapshot clipart view art"
 )
 """Nouns that name the picture itself, at its beginning."""
-STYLE_HEADS: Final = IMAGE_HEADS | _words("style lighting focus detail quality resolution bokeh masterpiece artstation 4k 8k hd uhd")
+STYLE_HEADS: Final = IMAGE_HEADS | _words(
+    "style lighting focus detail quality resolution bokeh masterpiece artstation 4k 8k hd uhd"
+)
 FRAME_NOUNS: Final = IMAGE_HEADS | _words("scene canvas frame screen page view")
-STYLE_ADJECTIVES: Final = _words("detailed photorealistic hyperrealistic realistic cinematic minimalist masterpiece 8k 4k hd")
+STYLE_ADJECTIVES: Final = _words(
+    "detailed photorealistic hyperrealistic realistic cinematic minimalist masterpiece 8k 4k hd"
+)
 
 SIDES: Final[dict[str, str]] = {
     "left": "left", "left-hand": "left", "leftmost": "left", "right": "right", "right-hand": "right",
@@ -149,7 +161,9 @@ PARTS: Final = _words(
     "lid roof top bottom branch trunk mouth beak paw"
 )
 """Parts whose "of" names what the prompt speaks of."""
-DEPICTING: Final = _words("sculpture sticker logo figure statue figurine painting picture photo photograph drawing sketch portrait poster image bust mural")
+DEPICTING: Final = _words(
+    "sculpture sticker logo figure statue figurine painting picture photo photograph drawing sketch portrait poster image bust mural"
+)
 PEOPLE: Final = _words(
     "person man woman boy girl child kid baby toddler teenager adult guy lady gentleman king queen prince princess knight "
     "pirate clown waiter waitress chef cook baker sailor soldier surgeon doctor nurse teacher student farmer fisherman "

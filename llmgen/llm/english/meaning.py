@@ -75,7 +75,7 @@ class PromptMeaning:
     background: str = DEFAULT_BACKGROUND
     """The scene without its objects."""
     remarks: tuple[str, ...] = ()
-    """A line for each thing that was not read, or that boxes cannot show, with its words. Where there is one, the rest is not all that is asked."""
+    """A line with its words for each thing that was not read, or that boxes cannot show. Where there is one, the rest is not all."""
 
     def orderings(self) -> tuple[Ordering, ...]:
         """The relations between groups, said outright or by opposite sides ("A on the left and B on the right")."""
@@ -86,7 +86,13 @@ class PromptMeaning:
                 pair = (relation.subject, relation.object)
                 first, second = pair if relation.kind in ("left_of", "above") else pair[::-1]
                 found.append(Ordering(axis, first, second))
-        for axis, low, high in ((0, "on_left", "on_right"), (1, "on_top", "on_bottom")):
+        pairs = (
+            (0, "on_left", "on_right"),
+            (1, "on_top", "on_bottom"),
+            (0, "on_left", "in_middle"),
+            (0, "in_middle", "on_right"),
+        )
+        for axis, low, high in pairs:
             firsts = [r.subject for r in self.relations if r.kind == low]
             seconds = [r.subject for r in self.relations if r.kind == high]
             found += [Ordering(axis, a, b) for a in firsts for b in seconds if a != b]

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from llmgen.llm.english.phrases import NounPhrase, kind_at, lower_at, read_noun_phrase
-from llmgen.llm.english.tagging import Word
+from llmgen.llm.english.tagged import Word
 
 
 @dataclass(frozen=True, slots=True)

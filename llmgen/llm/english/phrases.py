@@ -3,10 +3,11 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from llmgen.inflection import PAIRED
 from llmgen.llm.english import lexicon as lex
 from llmgen.llm.english.dictionary import look_up
-from llmgen.llm.english.tagging import Word
-from llmgen.llm.english.words import PAIRED, singularize
+from llmgen.llm.english.tagged import Word
+from llmgen.llm.english.words import singularize
 
 _AHEAD = 8
 """So far is looked for the noun that coordinated adjectives belong to."""
@@ -64,7 +65,9 @@ def read_noun_phrase(words: Sequence[Word], first: int) -> NounPhrase | None:
         The phrase, or None when none begins there.
     """
     index, count, exact, paired, definite, before = first, None, False, False, False, list[str]()
-    while kind_at(words, index) in ("det", "num") or (kind_at(words, index) in ("adv", "filler") and _goes_on(words, index + 1)):
+    while kind_at(words, index) in ("det", "num") or (
+        kind_at(words, index) in ("adv", "filler") and _goes_on(words, index + 1)
+    ):
         word = words[index]
         if word.kind == "num":
             count, exact, paired = word.count, word.exact, word.paired
@@ -118,7 +121,11 @@ def read_adjectives(words: Sequence[Word], first: int, *, alone: bool = False) -
         if kind == "adj" or (alone and kind == "noun" and describes(words[index].lower)):
             found.append(words[index].lower)
             index += 1
-        elif kind == "adv" and words[index].lower not in lex.ADVERBS and _adjective_follows(words, index + 1, alone=alone):
+        elif (
+            kind == "adv"
+            and words[index].lower not in lex.ADVERBS
+            and _adjective_follows(words, index + 1, alone=alone)
+        ):
             index += 1
         elif found and kind in ("and", "comma", "but") and (after := _joined(words, index, alone=alone)):
             index = after
@@ -133,8 +140,8 @@ def _joined(words: Sequence[Word], index: int, *, alone: bool) -> int:
     while kind_at(words, after) == "adv":
         after += 1
     if kind_at(words, after) != "adj":
-        describes = alone and kind_at(words, after) == "noun" and describes(words[after].lower)
-        return after if describes and words[index].kind == "and" else 0
+        said = alone and kind_at(words, after) == "noun" and describes(words[after].lower)
+        return after if said and words[index].kind == "and" else 0
     if alone:
         return after if words[index].kind == "and" and kind_at(words, after + 1) != "noun" else 0
     ahead = after

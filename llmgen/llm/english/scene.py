@@ -8,7 +8,13 @@ from llmgen.llm.english.phrases import NounPhrase
 from llmgen.llm.english.shares import Share
 from llmgen.llm.english.words import bare
 
-_BETWEEN: dict[str, RelationKind] = {"left": "left_of", "right": "right_of", "top": "above", "bottom": "below", "middle": "in"}
+_BETWEEN: dict[str, RelationKind] = {
+    "left": "left_of",
+    "right": "right_of",
+    "top": "above",
+    "bottom": "below",
+    "middle": "in",
+}
 _IN_PICTURE: dict[str, RelationKind] = {
     "left": "on_left", "right": "on_right", "top": "on_top", "bottom": "on_bottom", "middle": "in_middle",
 }  # fmt: skip
@@ -107,7 +113,9 @@ class Scene:
     def _split(self, group: int, shares: list[Share], counts: list[int]) -> Groups:
         wanted, groups = self.objects[group], [group]
         for share, count in zip(shares, counts, strict=True):
-            part = replace(wanted, count=count, attributes=tuple(dict.fromkeys((*wanted.attributes, *share.attributes))))
+            part = replace(
+                wanted, count=count, attributes=tuple(dict.fromkeys((*wanted.attributes, *share.attributes)))
+            )
             part = replace(part, exact=wanted.exact or count > 1)
             if share is shares[0]:
                 self.objects[group] = part
@@ -160,7 +168,9 @@ class Scene:
             if not text:
                 text = words if self.style.endswith(" of") else lex.SCENE_FORMS.get(bare(words).lower(), words)
             else:
-                text += f" {preposition} {words}" if preposition and preposition not in ("with", "and") else f", {words}"
+                text += (
+                    f" {preposition} {words}" if preposition and preposition not in ("with", "and") else f", {words}"
+                )
         if self.style:
             if self.style.endswith(" of"):
                 text = f"{self.style} {text or 'a scene'}"

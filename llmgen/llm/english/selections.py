@@ -30,7 +30,18 @@ _ORDINALS: Final[dict[str, int]] = {
 _PRONOUNS: Final = frozenset("it them this that these those they".split())
 _EVERY: Final = frozenset("all every each any".split())
 _DEFINITE: Final = frozenset("the this that these those my your his her its their other only".split())
-_EXCEPT: Final = ("except for", "except", "but", "other than", "apart from", "besides", "excluding", "save for", "aside from", "but not")
+_EXCEPT: Final = (
+    "except for",
+    "except",
+    "but",
+    "other than",
+    "apart from",
+    "besides",
+    "excluding",
+    "save for",
+    "aside from",
+    "but not",
+)
 _WHERE: Final[tuple[tuple[str, Where], ...]] = (
     ("to the left of", "left_of"), ("on the left of", "left_of"), ("on the left side of", "left_of"), ("left of", "left_of"),
     ("to the right of", "right_of"), ("on the right of", "right_of"), ("on the right side of", "right_of"),
@@ -113,7 +124,8 @@ def read_selection(
     """
     word = _at(tokens, start)
     if word in ("everything", "everyone", "everybody") or (word == "all" and _except(tokens, start + 1)):
-        noun = ("person" if word != "everything" else ANYTHING) if word != "all" or last is None else last.noun
+        noun = "person" if word in ("everyone", "everybody") else ANYTHING
+        noun = last.noun if word == "all" and last is not None else noun
         return _with_exceptions(tokens, Selection(noun, every=True), start + 1)
     if word in _PRONOUNS and not _nominal(tokens, start + 1):
         return None if last is None else (last, start + 1)
@@ -127,8 +139,11 @@ def read_selection(
             every = definite = True
         elif word == "both":
             every, definite, count = True, True, 2
-        elif _count(word) is not None and count is None and _at(tokens, index - 1) not in _WHICH and (
-            word != "one" or _nominal(tokens, index + 1) or _at(tokens, index + 1) == "of"
+        elif (
+            _count(word) is not None
+            and count is None
+            and _at(tokens, index - 1) not in _WHICH
+            and (word != "one" or _nominal(tokens, index + 1) or _at(tokens, index + 1) == "of")
         ):
             count = _count(word)
         elif word in _DEFINITE:
@@ -142,14 +157,15 @@ def read_selection(
         elif word not in ("a", "an", "of", "most", "some"):
             break
         index += 1
-    noun = _read_noun(tokens, index, changes=changes)
+    bare = _at(tokens, index) in ("one", "ones") and index > start
+    noun = ("one", (), _at(tokens, index) == "ones", index + 1) if bare else _read_noun(tokens, index, changes=changes)
     if noun is None:
         return None
     name, attributes, plural, index = noun
     if name in ("one", "ones"):
         if last is None:
             return None
-        plural, name = name == "ones", last.noun
+        plural, name = name == "ones" or plural, last.noun
     # "keep all bananas", "remove shadows": a bare plural speaks of what is there.
     definite = definite or plural or which is not None
     many = (every or plural or (count or 1) > 1) and order is None
@@ -157,7 +173,9 @@ def read_selection(
     return _restricted(tokens, found, index, on_side=on_side)
 
 
-def _restricted(tokens: Sequence[Token], found: Selection, index: int, *, on_side: bool) -> tuple[Selection, int] | None:
+def _restricted(
+    tokens: Sequence[Token], found: Selection, index: int, *, on_side: bool
+) -> tuple[Selection, int] | None:
     """What follows the noun and says which: a side, a neighbour, exceptions."""
     while on_side or found.order is not None or found.where is not None:
         side = _side_after(tokens, index, found.order is not None)
@@ -235,7 +253,12 @@ def _read_noun(
     last = phrase.last
     name, attributes = phrase.noun, phrase.attributes
     first, _, state = name.rpartition(" ")
-    if changes and first and len(words) == last and (state in lex.COLORS or state in lex.MATERIALS or look_up(state).adjective):
+    if (
+        changes
+        and first
+        and len(words) == last
+        and (state in lex.COLORS or state in lex.MATERIALS or look_up(state).adjective)
+    ):
         # "paint the ball gold": the last word is what it becomes.
         name, last = singularize(first), last - 1
     end = _token_after(tokens, start, words[last - 1].end)
@@ -282,7 +305,10 @@ def _where_after(tokens: Sequence[Token], index: int, found: Selection) -> tuple
             if not _ahead(tokens, index, relative + said):
                 continue
             read = read_selection(tokens, index + (relative + said).count(" ") + 1, None, on_side=False)
-            if read is not None and read[0].noun.rpartition(" ")[2] not in lex.FRAME_NOUNS | {"background", "foreground"}:
+            if read is not None and read[0].noun.rpartition(" ")[2] not in lex.FRAME_NOUNS | {
+                "background",
+                "foreground",
+            }:
                 return where, read[0], read[1]
     return None
 

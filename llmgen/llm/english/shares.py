@@ -6,9 +6,17 @@ from typing import Final, Literal
 
 from llmgen.llm.english import lexicon as lex
 from llmgen.llm.english.phrases import kind_at, lower_at, read_adjectives
-from llmgen.llm.english.tagging import Word
+from llmgen.llm.english.tagged import Word
 
-_ORDINALS: Final[dict[str, int]] = {"first": 0, "former": 0, "second": 1, "latter": 1, "third": 2, "fourth": 3, "last": -1}
+_ORDINALS: Final[dict[str, int]] = {
+    "first": 0,
+    "former": 0,
+    "second": 1,
+    "latter": 1,
+    "third": 2,
+    "fourth": 3,
+    "last": -1,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +100,9 @@ def _share(words: Sequence[Word], first: int) -> tuple[Share, int] | None:
         return _called_one(words, index + 1)
     if share is None:
         return None
-    while lower_at(words, index) in ("of", "them", "which", "these", "those", "ones", "one", "of the") and index < len(words):
+    while lower_at(words, index) in ("of", "them", "which", "these", "those", "ones", "one", "of the") and index < len(
+        words
+    ):
         index += 1
     said = index
     while kind_at(words, index) == "be" or lower_at(words, index) in ("colored", "coloured", "painted", "in"):

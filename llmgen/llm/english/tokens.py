@@ -42,3 +42,8 @@ def tokenize_prompt(text: str) -> list[Token]:
     return [
         Token(m.group(), m.group().lower().replace("’", "'"), m.start(), m.end()) for m in _PROMPT_TOKEN.finditer(text)
     ]
+
+
+def short(text: str) -> str:
+    """A text for a message, cut where it is long."""
+    return text if len(text) <= 80 else text[:77] + "..."

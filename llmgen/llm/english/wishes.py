@@ -3,9 +3,13 @@
 import re
 from typing import Final
 
-_A: Final = r"(?=(?:a|an|the|some|several|many|more|another|one|two|three|four|five|\d+|any|no|all|both|every|his|her|its|their|my|your)\b|\w+s\b)"
+_SOME: Final = r"(?:a|an|the|some|several|many|more|another|one|two|three|four|five|\d+|any|no|all|both|every|his|her|its|their|my|your)"
+_THOSE: Final = r"(?:have |let |get )?((?:the|all|every|both|each|this|that|these|those|its|his|her|their|my|it|they)\b.*?) (?:to )?"
+_PLACED: Final = r"(?:on|in|at|to|under|above|below|next|near|behind|beside|between|over)"
 _BE: Final = r"(?:was|were|is|are|be|became|become|becomes|turned|looked|would be|should be|could be|must be|had been)"
-_GONE: Final = r"(?:gone|removed|deleted|missing|absent|away|not there|not (?:in|on) the (?:picture|image|photo|scene)|erased)"
+_GONE: Final = (
+    r"(?:gone|removed|deleted|missing|absent|away|not there|not (?:in|on) the (?:picture|image|photo|scene)|erased)"
+)
 _LEAD: Final = (
     r"^\s*(?:please[, ]+)?(?:what if|how about(?: if)?|what about(?: if)?|imagine(?: if| that)?|suppose(?: that)?|i wish|"
     r"i(?:'d| would) (?:like|want|prefer|love)(?: it if| to see| that)?|i want(?: that)?|i need|can (?:you|we)|could (?:you|we)|"
@@ -18,6 +22,7 @@ _FORMS: Final[tuple[tuple[str, str], ...]] = (
     (r"^(?:have|let|make|get) (?:there|it) (?:to )?be (.+)$", r"add \1"),
     (r"^there (?:was|were|is|are|be|should be|could be|must be|would be|needs to be) (?:also )?(.+)$", r"add \1"),
     (r"^(?:we|you|i|they|it) (?:had|have|has|got) (?:also )?(.+)$", r"add \1"),
+    (r"^(?:have|get|see) ((?:a|an|some|another|one|two|three|four|five|\d+)\b.+)$", r"add \1"),
     (r"^(?:we|you|i) (?:removed|remove) (.+)$", r"remove \1"),
     (r"^(?:we|you|i) (?:added|add) (.+)$", r"add \1"),
     (r"^(?:we|you|i) (?:moved|move) (.+)$", r"move \1"),
@@ -27,10 +32,10 @@ _FORMS: Final[tuple[tuple[str, str], ...]] = (
     (r"^(?:we|you|i) (?:turned|turn) (.+)$", r"turn \1"),
     (r"^(?:we|you|i) (?:put|placed|place) (.+)$", r"put \1"),
     (r"^(?:we|you|i) (?:painted|paint) (.+)$", r"paint \1"),
-    (rf"^(?:have |let |get )?((?:the|all|every|both|each|this|that|these|those|its|his|her|their|my|it|they)\b.*?) (?:to )?{_BE} {_GONE}$", r"remove \1"),
-    (rf"^(?:have |let |get )?((?:the|all|every|both|each|this|that|these|those|its|his|her|their|my|it|they)\b.*?) (?:to )?{_BE} (moved|shifted|pushed) (.+)$", r"move \1 \3"),
-    (rf"^(?:have |let |get )?((?:the|all|every|both|each|this|that|these|those|its|his|her|their|my)\b.*?) (?:to )?{_BE} (?=(?:on|in|at|to|under|above|below|next|near|behind|beside|between|over)\b)(.+)$", r"move \1 \2"),
-    (rf"^(?:have |let |get )?((?:the|all|every|both|each|this|that|these|those|its|his|her|their|my|it|they)\b.*?) (?:to )?{_BE} (.+)$", r"make \1 \2"),
+    (rf"^{_THOSE}{_BE} {_GONE}$", r"remove \1"),
+    (rf"^{_THOSE}{_BE} (moved|shifted|pushed) (.+)$", r"move \1 \3"),
+    (rf"^{_THOSE}{_BE} (?={_PLACED}\b)(.+)$", r"move \1 \2"),
+    (rf"^{_THOSE}{_BE} (.+)$", r"make \1 \2"),
 )  # fmt: skip
 
 
@@ -43,11 +48,15 @@ def as_command(text: str) -> str:
     wish = re.sub(_LEAD, "", text.strip(), count=1, flags=re.IGNORECASE)
     body = wish.rstrip(" ?!.")
     asked = wish != text.strip()
-    if not asked and not re.match(r"(?:have|let|get|make) |there |the |all |it ", body, re.IGNORECASE):
+    if not asked and not re.match(r"(?:have|let|get) |make (?:there|it) be |there |the |all |it ", body, re.IGNORECASE):
         return text
     for pattern, command in _FORMS:
         if re.match(pattern, body, re.IGNORECASE):
             return re.sub(pattern, command, body, count=1, flags=re.IGNORECASE)
-    if asked and re.match(_A, body, re.IGNORECASE) and re.match(r"\s*(?:what|how) about|\s*i", text, re.IGNORECASE):
+    if (
+        asked
+        and re.match(rf"{_SOME}\b|\w+s\b", body, re.IGNORECASE)
+        and re.match(r"\s*(?:what|how) about|\s*i", text, re.IGNORECASE)
+    ):
         return f"add {body}"
     return body if asked else text

@@ -5,7 +5,8 @@ by the centres of the best hits, contact by how near their boxes are, and nothin
 the case of one clause.
 """
 
-from collections.abc import Sequence
+import itertools
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from llmgen.artifacts import Detection, Layout
@@ -15,6 +16,8 @@ from llmgen.llm.planning.contact import UNSEEN, holds, is_between
 from llmgen.llm.planning.placement import MIDDLE
 from llmgen.vision.boxes import BoxTuple, center
 
+MOST_EQUAL = 5
+"""Up to so many boxes of one name are tried in every order."""
 PROMPT_TYPES = ("negation", "numeracy", "attribution", "spatial")
 
 
@@ -128,9 +131,36 @@ def judge_found(meaning: PromptMeaning, found: Found, size: tuple[int, int]) -> 
         if boxes:
             return Verdict(False, f"wanted no {noun}, found {len(boxes)}")
     for wanted, boxes in zip(meaning.objects, found.objects, strict=True):
-        if len(boxes) < wanted.count or (wanted.exact and len(boxes) > wanted.count):
-            least = "" if wanted.exact else "at least "
-            return Verdict(False, f"wanted {least}{wanted.count} x {wanted.phrase}, found {len(boxes)}")
+        # "A red ball and two balls": the red one is a ball as well.
+        alike = [o for o in meaning.objects if o.noun == wanted.noun and set(o.attributes) >= set(wanted.attributes)]
+        count, exact = sum(o.count for o in alike), all(o.exact for o in alike)
+        if len(boxes) < count or (exact and len(boxes) > count):
+            return Verdict(False, f"wanted {'' if exact else 'at least '}{count} x {wanted.phrase}, found {len(boxes)}")
+    verdicts = (_judge_places(meaning, one, size) for one in _distributions(meaning, found))
+    first = next(verdicts)
+    return first if first.ok else next((verdict for verdict in verdicts if verdict.ok), first)
+
+
+def _distributions(meaning: PromptMeaning, found: Found) -> Iterator[Found]:
+    """The ways in which equal boxes may serve groups of one name: "two birds, one on the left and one on the right"."""
+    groups: dict[str, list[int]] = {}
+    for group, wanted in enumerate(meaning.objects):
+        groups.setdefault(wanted.phrase, []).append(group)
+    shared = [some for some in groups.values() if len(some) > 1]
+    if not shared or any(len(found.objects[some[0]]) > MOST_EQUAL for some in shared):
+        yield found
+        return
+    for orders in itertools.product(*(itertools.permutations(found.objects[some[0]]) for some in shared)):
+        objects = list(found.objects)
+        for some, order in zip(shared, orders, strict=True):
+            start = 0
+            for group in some:
+                objects[group] = order[start : start + meaning.objects[group].count]
+                start += meaning.objects[group].count
+        yield Found(tuple(objects), found.absent)
+
+
+def _judge_places(meaning: PromptMeaning, found: Found, size: tuple[int, int]) -> Verdict:
     for order in meaning.orderings():
         if not _in_order(order, meaning, found):
             first, second = (_several(meaning.objects[i]) for i in (order.first, order.second))

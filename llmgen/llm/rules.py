@@ -165,6 +165,8 @@ def _boxes(
     canvas: Canvas,
     rng: random.Random,
 ) -> list[BoxXyxy] | None:
+    if not demands:
+        return []
     if any(r.object is not None and r.kind not in ("left_of", "right_of", "above", "below") for r in meaning.relations):
         return arrange(demands, nouns, meaning.relations, rules, canvas, rng)
     # "A on the left and B on the right" is a matter of halves; "A left of B" must be seen from A to B.

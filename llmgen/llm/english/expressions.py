@@ -34,7 +34,7 @@ class Expressions(Sentence):
             return self._word("fraction", i, i + 4)
         if counted and after == "percent" and self.at(i + 2) == "of":
             return self._word("fraction", i, i + 3)
-        state = look_up(self.at(i + 2)).adjective or self._participle(i + 2)
+        state = word != "the" and (look_up(self.at(i + 2)).adjective or self._participle(i + 2))
         if counted and after in lex.FRACTIONS and (self.at(i + 2) in ("of", "a", "an", "the") or state):
             return self._word("fraction", i, i + 3 if self.at(i + 2) == "of" else i + 2)
         if word in lex.FRACTIONS and word.endswith("s") and self.at(i - 1) == "into":

@@ -126,7 +126,7 @@ PLACES: Final = _words(
     "harbor yard backyard playground stadium classroom library museum restaurant cafe market airport highway sidewalk "
     "pavement hall garage underwater weather season air horizon surface environment setting area world nature sunlight "
     "moonlight darkness shade pond swamp canyon cliff cave prairie savanna savannah plains tundra glacier ceiling alley "
-    "square shop store station studio mud outdoors outside distance waterhole lighting daylight twilight"
+    "square shop store station studio mud outdoors outside distance waterhole lighting daylight twilight skyline"
 )
 """Nouns that name where a picture plays; in a place phrase they are background, not objects."""
 SCENE_FORMS: Final[dict[str, str]] = {

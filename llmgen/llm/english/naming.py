@@ -37,6 +37,8 @@ class Namer:
         """Whether "is" came before: adjectives are said of the subject."""
         self.compared = False
         """Whether the clause was said to compare."""
+        self.rest: int | None = None
+        """What is left of a group of which a part was spoken of."""
         self.nobody = ""
         """What negates the verb that comes: "none of the pirates wears a hat"."""
 

@@ -151,8 +151,9 @@ def _joined(words: Sequence[Word], index: int, *, alone: bool) -> int:
 
 
 def describes(word: str) -> bool:
-    """Whether a word that stands where a noun may can be an attribute: "one orange", "one square"."""
-    return word in lex.COLORS or word in lex.MATERIALS or word in lex.SIZES or look_up(word).adjective
+    """Whether a word that stands where a noun may can be an attribute: "one orange", "one square"; an unknown one can."""
+    entry = look_up(word)
+    return word in lex.COLORS or word in lex.MATERIALS or word in lex.SIZES or entry.adjective or not entry.known
 
 
 def _goes_on(words: Sequence[Word], index: int) -> bool:

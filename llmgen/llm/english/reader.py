@@ -5,7 +5,7 @@ from llmgen.llm.english.meaning import PromptMeaning
 from llmgen.llm.english.negation import read_negation
 from llmgen.llm.english.phrases import kind_at, read_adjectives, read_noun_phrase
 from llmgen.llm.english.relating import Relater
-from llmgen.llm.english.shares import read_shares
+from llmgen.llm.english.shares import read_open_share, read_shares
 from llmgen.llm.english.tagged import Word
 from llmgen.llm.english.tokens import short
 
@@ -108,20 +108,44 @@ class Reader(Relater):
         recent = self.clause if len(self.clause) > 1 else self.subject
         if recent and len(recent) == 1 and self.scene.objects[recent[0]].count == 1:
             recent = tuple(g for g in self.scene.mentions[-4:] if self.scene.objects[g].count > 1)
-        if not recent and not any(self.scene.objects[g].count > 1 for g in self.scene.mentions[-4:]):
+        if not recent and self.rest is None and not any(self.scene.objects[g].count > 1 for g in self.scene.mentions[-4:]):
             return None
         start = i
         while kind_at(self.words, start) in ("and", "comma"):
             start += 1
         shares, after = read_shares(self.words, start)
         if not shares:
-            return None
+            return self._open_share(start)
+        if len(shares) == 1 and shares[0].part != "all":
+            sure = kind_at(self.words, i - 1) in ("comma", "colon") and kind_at(self.words, after - 1) == "adj"
+            if not sure or not self._exceeds(shares[0].count):
+                return None
         groups = self.scene.share(shares, recent)
         self.subject = self.clause = groups
         self.listed, self.role = False, "free"
-        if kind_at(self.words, after) in ("with", "rel", "side", "prep") and shares[-1].attributes == ():
-            self.subject = groups[-1:]
-            return after
+        return after
+
+    def _exceeds(self, count: int) -> bool:
+        """Whether a group that was just spoken of is larger than one part of it."""
+        return any(self.scene.objects[g].exact and self.scene.objects[g].count > count for g in self.scene.mentions[-2:])
+
+    def _open_share(self, i: int) -> int | None:
+        """Part of a group that has a place, or something with it, of its own: "two birds, one on the left and one on the right"."""
+        read = read_open_share(self.words, i)
+        if read is None:
+            return None
+        share, after = read
+        if self.rest is None:
+            several = [g for g in self.scene.mentions[-4:] if self.scene.objects[g].exact and self.scene.objects[g].count > share.count]
+            if not several or share.part == "rest":
+                return None
+            group, self.rest = self.scene.part(several[-1], share.count)
+        elif share.part == "rest" or share.count >= self.scene.objects[self.rest].count:
+            group, self.rest = self.rest, None
+        else:
+            group, self.rest = self.scene.part(self.rest, share.count)
+        self.subject = self.clause = (group,)
+        self.listed, self.role = False, "free"
         return after
 
     def _negation(self, i: int) -> int:

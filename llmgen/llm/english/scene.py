@@ -103,6 +103,13 @@ class Scene:
             shares, counts = [*shares, Share("number")], [*counts, wanted.count - sum(counts)]
         return self._split(group, shares, counts)
 
+    def part(self, group: int, count: int) -> tuple[int, int]:
+        """Split a group in two; its first part and the rest."""
+        rest = self.objects[group].count - count
+        first, second = self._split(group, [Share("number"), Share("rest")], [count, rest])
+        self.mentions += [second, first]
+        return first, second
+
     def _shared(self, shares: list[Share], recent: Groups) -> int:
         said = sum(share.count for share in shares)
         several = [g for g in reversed(recent or tuple(self.mentions)) if self.objects[g].count > 1]

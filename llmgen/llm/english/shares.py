@@ -57,11 +57,21 @@ def read_shares(words: Sequence[Word], first: int) -> tuple[list[Share], int]:
         if read is None:
             break
         share, index = read
+        if not share.attributes:
+            break
         found.append(share)
     if not found and (respective := _respective(words, first)):
         return respective
-    alone = len(found) == 1 and found[0].part == "number"
-    return ([], first) if alone else (found, index)
+    return found, index
+
+
+def read_open_share(words: Sequence[Word], first: int) -> tuple[Share, int] | None:
+    """A share that goes on with a place or "with": "one on the left", "the other with a kite"; the index where that begins."""
+    index = first
+    while kind_at(words, index) in ("comma", "and", "stop", "but", "break"):
+        index += 1
+    read = _share(words, index)
+    return read if read is not None and not read[0].attributes and read[0].part in ("number", "rest") else None
 
 
 def _respective(words: Sequence[Word], first: int) -> tuple[list[Share], int] | None:

@@ -149,12 +149,12 @@ class _Tagger(Expressions):
             bool(entry.verb) and verb_form(word, entry.verb) in ("ing", "past") and not self._regular_plural(word)
         )
         adjective = (
-            entry.adjective or word in lex.COLORS or (word in lex.MATERIALS and follows) or (participle and not entry.noun)
+            entry.adjective or word in lex.COLORS or (word in lex.MATERIALS and follows) or (participle and not entry.noun and (follows or word not in lex.ING_NOUNS))
             or (participle and word.endswith("ing") and word not in lex.ING_NOUNS)
             or (not entry.known and (word.endswith(_ADJECTIVE_ENDINGS) or word.endswith("y") and follows))
             or word in lex.SIZES
         )  # fmt: skip
-        noun = entry.noun or not entry.known or self._regular_plural(word)
+        noun = entry.noun or not entry.known or self._regular_plural(word) or word in lex.ING_NOUNS
         noun = noun or (self.phrase == "opened" and bool(entry.verb) and not participle and not entry.adjective)
         if not follows:
             plain = (word in lex.COLORS and word not in lex.FRUIT_COLORS) or word in lex.SIZES
@@ -168,6 +168,8 @@ class _Tagger(Expressions):
                 return self._noun(i)
             return self._verb(i, entry) if entry.verb else self._word("adj", i, i + 1, word)
         second = singularize(self.lower[i + 1])
+        if second in lex.COLORS - lex.FRUIT_COLORS and self._nominal(i + 2):
+            return self._word("adj", i, i + 1, word)  # "a sky blue dress"
         if (word, second) in lex.COMPOUNDS:
             return self._noun(i)
         if word in lex.COLORS or word in lex.MATERIALS:
@@ -203,6 +205,8 @@ class _Tagger(Expressions):
         opens = after in lex.ARTICLES or after in lex.NUMBERS or after in lex.PRONOUNS
         if self._quoted(i + 1) and self.named:
             return True
+        if word in lex.ING_NOUNS and not opens and not self.after_be:
+            return False
         if self._after_who() and (form in ("s", "past") or not entry.adjective and not follows or opens):
             return True
         if self.after_be:
@@ -282,7 +286,7 @@ class _Tagger(Expressions):
         if (last, singularize(word)) in lex.COMPOUNDS:
             return False
         if form == "ing":
-            return word not in lex.ING_NOUNS or opens
+            return word not in lex.ING_NOUNS or opens or last in lex.PEOPLE or last in lex.ANIMALS
         if word.endswith("ed") and form == "past":
             return True
         if form == "s" and singularize(word) != word:

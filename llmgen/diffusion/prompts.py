@@ -2,7 +2,9 @@
 
 import functools
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from llmgen.inflection import number_word, plural_of
 
 if TYPE_CHECKING:
     from llmgen.diffusion.text import TextEncoder
@@ -76,14 +78,7 @@ def without_article(phrase: str) -> str:
     return rest if rest and first.lower() in ("a", "an", "the", "one") else phrase
 
 
-@functools.cache
-def _inflection() -> Any:
-    import inflect
-
-    return inflect.engine()
-
-
 @functools.lru_cache(maxsize=1024)
 def _several(phrase: str, count: int) -> str:
     bare = without_article(phrase)
-    return f"{_inflection().number_to_words(count)} {_inflection().plural_noun(bare, count) or bare}"
+    return f"{number_word(count)} {bare if count == 1 else plural_of(bare)}"

@@ -1,5 +1,6 @@
 """The LMD benchmark's score: does every clause of the prompt hold."""
 
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, Literal
@@ -31,6 +32,9 @@ if TYPE_CHECKING:
     from PIL import Image
 
     from llmgen.engine.context import StageContext
+
+
+logger = logging.getLogger(__name__)
 
 
 class LmdEvaluateConfig(StageConfig):
@@ -68,7 +72,7 @@ class LmdEvaluate:
     """Scores 1 when the prompt holds, else 0.
 
     The first picture is scored beside the last one when a record went through correction or refinement. A prompt that asks for nothing
-    that boxes can show gets no score.
+    that boxes can show gets no score, nor does one of which something was not read.
 
     Source:
         LMD (Lian et al. 2024) and SLD (Wu et al. 2024). Thresholds are those of SLD; LMD's own figures were made with 0.15 for everything
@@ -104,6 +108,12 @@ class LmdEvaluate:
         new: list[list[Score]] = [[] for _ in records]
         pictures: list[tuple[int, Literal["initial", "final"], ImageRef]] = []
         for i, (record, meaning) in enumerate(zip(records, meanings, strict=True)):
+            if meaning.remarks:
+                logger.warning(
+                    "record %r is not scored, as its prompt is not read wholly: %s",
+                    record.id,
+                    "; ".join(meaning.remarks),
+                )
             if not is_checkable(meaning):
                 continue
             what = self._what(record)

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 from llmgen.llm.english import lexicon as lex
-from llmgen.llm.english.phrases import Token
+from llmgen.llm.english.tokens import Token
 
 _AMOUNTS: Final[dict[str, float]] = {
     "slightly": 0.5, "a bit": 0.5, "a little bit": 0.5, "a little": 0.5, "somewhat": 0.5, "a lot": 1.75, "far": 1.75,

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Final
 
-from llmgen.llm.english.phrases import Token
+from llmgen.llm.english.tokens import Token
 
 _VERBS: Final[dict[str, str]] = {
     **dict.fromkeys("remove delete erase eliminate drop clear hide".split(), "remove"),

@@ -5,7 +5,7 @@ from typing import Literal
 
 from llmgen.llm.english.selections import Described, Selection
 
-Place = Literal["left_of", "right_of", "above", "below", "near", "between", "towards", "away_from", "side"]
+Place = Literal["left_of", "right_of", "above", "on", "below", "near", "between", "towards", "away_from", "side"]
 
 
 @dataclass(frozen=True, slots=True)

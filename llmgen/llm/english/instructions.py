@@ -5,12 +5,14 @@ that are named by noun, attributes and place ("the left tree"); `llmgen.llm.plan
 """
 
 import re
+from dataclasses import replace
 from typing import Final
 
 from llmgen.errors import InputError
 from llmgen.llm.english import lexicon as lex
 from llmgen.llm.english.amounts import Measure, take_measures
 from llmgen.llm.english.clauses import Clause, split_clauses
+from llmgen.llm.english.closed import CLOSED
 from llmgen.llm.english.commands import (
     Add,
     Change,
@@ -26,11 +28,14 @@ from llmgen.llm.english.commands import (
     Shift,
     Swap,
 )
-from llmgen.llm.english.phrases import tokenize
-from llmgen.llm.english.selections import Selection, read_description, read_selection
+from llmgen.llm.english.phrases import describes
+from llmgen.llm.english.selections import ANYTHING, Selection, read_description, read_selection
+from llmgen.llm.english.tokens import tokenize
+from llmgen.llm.english.wishes import as_command
 from llmgen.llm.schemas import ParsedInstance, ParsedObject, ParsedPrompt
 
 DEFAULT_BACKGROUND: Final = "A realistic image"
+MOST_CHARACTERS: Final = 2000
 GROWTH: Final = 1.3
 """How much larger "make it larger" is."""
 
@@ -53,16 +58,22 @@ _RELATIONS: Final[tuple[tuple[str, Place], ...]] = (
     ("to the left of", "left_of"), ("on the left of", "left_of"), ("on the left side of", "left_of"),
     ("to the left side of", "left_of"), ("left of", "left_of"), ("to the right of", "right_of"),
     ("on the right of", "right_of"), ("on the right side of", "right_of"), ("to the right side of", "right_of"),
-    ("right of", "right_of"), ("on top of", "above"), ("above", "above"), ("over", "above"), ("onto", "above"),
+    ("right of", "right_of"), ("on top of", "on"), ("above", "above"), ("over", "above"), ("onto", "on"),
     ("below", "below"), ("under", "below"), ("underneath", "below"), ("beneath", "below"), ("next to", "near"),
     ("close to", "near"), ("beside", "near"), ("besides", "near"), ("near", "near"), ("by", "near"),
-    ("in front of", "near"), ("behind", "near"), ("alongside", "near"), ("between", "between"), ("on", "above"),
+    ("in front of", "near"), ("behind", "near"), ("alongside", "near"), ("between", "between"), ("on", "on"), ("in", "on"), ("into", "on"),
     ("towards", "towards"), ("toward", "towards"), ("closer to", "towards"), ("nearer to", "towards"),
     ("away from", "away_from"),
 )  # fmt: skip
 _SIDE_LEADS: Final = ("in the", "on the", "at the", "to the", "into the", "in", "at", "to")
 _SIDE_WORDS: Final[dict[str, str]] = {**lex.SIDES, "middle": "middle", "center": "middle", "centre": "middle"}
 _SHADES: Final = frozenset("color colour colored coloured".split())
+_CLOSINGS: Final = frozenset(
+    "from in of on at the this that picture image photo photograph painting scene illustration drawing frame canvas please too also "
+    "altogether completely entirely totally fully away now there as well unchanged untouched alone same way they are is it its "
+    "their original place again intact be were before exactly instead".split()
+)
+"""Words after a command that say nothing of their own."""
 
 
 def read_instruction(text: str) -> Instruction:
@@ -78,7 +89,9 @@ def read_instruction(text: str) -> Instruction:
     scene = _SCENE.search(text)
     if scene is not None and re.search(r"\s(?:of|at|in)\s", scene[1]):
         background = scene[1].strip()
-    plain = _UNTIL.sub(" all the way", _MEASURE.sub("", _OF_MEASURE.sub("", _SCENE.sub("", text))))
+    if len(text) > MOST_CHARACTERS:
+        raise InputError(f"the instruction has {len(text)} characters; at most {MOST_CHARACTERS} are read")
+    plain = _UNTIL.sub(" all the way", _MEASURE.sub("", _OF_MEASURE.sub("", _SCENE.sub("", as_command(text)))))
     clauses = split_clauses(tokenize(plain))
     if not clauses:
         raise InputError(
@@ -89,7 +102,9 @@ def read_instruction(text: str) -> Instruction:
     for clause in clauses:
         found = _ClauseReader(clause, last).read()
         if not found:
-            raise InputError(f"cannot read {clause.text[:80]!r} in the instruction {text[:80]!r}; say it more simply")
+            raise InputError(
+                f"cannot read all of {clause.text[:80]!r} in the instruction {text[:80]!r}; say it more simply"
+            )
         commands += found
         last = _spoken_of(found[-1]) or last
     return Instruction(tuple(commands), background)
@@ -103,7 +118,12 @@ def parsed_from_instruction(instruction: Instruction) -> ParsedPrompt:
     wanted: dict[str, list[ParsedInstance]] = {}
     negative: list[str] = []
     for command in instruction.commands:
-        if isinstance(command, Remove) and command.what.every and not command.what.attributes:
+        if (
+            isinstance(command, Remove)
+            and command.what.every
+            and not command.what.attributes
+            and not (command.what.besides or command.what.anchor or command.what.count or command.what.which)
+        ):
             negative.append(command.what.noun)
         for selection in _selections(command):
             one = ParsedInstance(attributes=list(selection.attributes))
@@ -123,6 +143,14 @@ def parsed_from_instruction(instruction: Instruction) -> ParsedPrompt:
 
 
 def _selections(command: Command) -> tuple[Selection, ...]:
+    """The selections of a command, with what they lie by and what they leave out; "everything" names nothing to look for."""
+    found = list(_direct_selections(command))
+    for one in found:
+        found += [*one.besides, *((one.anchor,) if one.anchor is not None else ())]
+    return tuple(one for one in found if one.noun != ANYTHING)
+
+
+def _direct_selections(command: Command) -> tuple[Selection, ...]:
     match command:
         case Swap(first, second):
             return (first, second)
@@ -154,6 +182,8 @@ class _ClauseReader:
         self.tokens, self.measures = take_measures(clause.tokens)
         self.amount, self.pixels = 1.0, False
         self.factor: float | None = None
+        self.also: list[Selection] = []
+        """What the clause names before its last selection."""
 
     def read(self) -> list[Command]:
         """The commands, none when the clause is not understood."""
@@ -164,9 +194,12 @@ class _ClauseReader:
             if step is None:
                 return []
             command, index = step
+            # "make the cat and the dog red": what is said of the last is said of all.
+            found += [replace(command, what=one) for one in self.also]  # type: ignore[type-var, misc]
+            self.also = []
             found.append(command)
             self.last = _spoken_of(command) or self.last
-            while self._word(index) in (",", "and", "as", "well", "then", ".", "too", "also", "please"):
+            while self._word(index) in (",", "and", "as", "well", "then", ".", "too", "also", "please", "so", "that"):
                 index += 1
             if index >= len(self.tokens):
                 return found
@@ -190,7 +223,9 @@ class _ClauseReader:
             return self._add(index)
         if self.verb == "keep" and self._word(index) in ("its", "their", "his", "her"):
             return Keep(None), len(self.tokens)
-        picked = read_selection(self.tokens, index, self.last, on_side=self.verb not in ("move", "put"))
+        picked = read_selection(
+            self.tokens, index, self.last, on_side=self.verb not in ("move", "put"), changes=self.verb == "change"
+        )
         if picked is None and self.verb == "keep":
             return Keep(None), len(self.tokens)
         if picked is None:
@@ -206,7 +241,7 @@ class _ClauseReader:
             case "replace":
                 return self._replace(what, index)
             case "enlarge" | "shrink":
-                return Resize(what, self._growth(larger=self.verb == "enlarge")), len(self.tokens)
+                return Resize(what, self._growth(larger=self.verb == "enlarge")), self._skip_place(index)
             case "put" if not what.definite:
                 return self._add(0)
             case "move" | "put":
@@ -225,13 +260,13 @@ class _ClauseReader:
         return factor if larger == (factor > 1) else 1 / factor
 
     def _skip_place(self, index: int) -> int:
-        # "remove the ball from the picture", "remove the shadows in the scene": what is left says nothing new.
-        while index < len(self.tokens) and self._word(index) not in (",", "and", "."):
+        """Index after what says nothing new: "from the picture"; other words stay, and are an error."""
+        while index < len(self.tokens) and (self._word(index) in _CLOSINGS or self._word(index) in ("size", "bit")):
             index += 1
         return index
 
     def _end_of_keep(self, index: int) -> int:
-        while index < len(self.tokens) and self._word(index) not in (",", "and"):
+        while index < len(self.tokens) and (self._word(index) in _CLOSINGS or describes(self._word(index))):
             index += 1
         return index
 
@@ -308,6 +343,12 @@ class _ClauseReader:
         return None
 
     def _change(self, what: Selection, index: int) -> tuple[Command, int] | None:
+        while self._word(index) in ("and", ","):
+            other = read_selection(self.tokens, index + 1, self.last, changes=True)
+            if other is None or not other[0].definite:
+                break
+            self.also.append(what)
+            what, index = other
         while self._word(index) in ("into", "to", "be", "look", "become", "appear", "as"):
             index += 1
         size = self._size(index)
@@ -331,11 +372,13 @@ class _ClauseReader:
         found: list[str] = []
         while index < len(self.tokens):
             word, after = self._word(index), self._word(index + 1)
-            joint = word in ("and", ",") and found and after in lex.ADJECTIVES
+            joint = word in ("and", ",") and found and describes(after)
             if not (joint and self._alone(index + 1)):
                 if word in ("very", "really", "more", "in"):
                     pass
-                elif word in lex.ADJECTIVES or (not found and self.tokens[index].is_word):
+                elif describes(word) or (not found and self.tokens[index].is_word):
+                    if word in ("and", "or", "but") or word in CLOSED - lex.ARTICLES:
+                        break
                     if word not in lex.ARTICLES and word not in _SHADES:
                         found.append(word)
                 elif word not in _SHADES:
@@ -346,7 +389,7 @@ class _ClauseReader:
     def _alone(self, index: int) -> bool:
         # "blue and the car green" goes on with another object, "red and shiny" does not.
         after = self._word(index + 1)
-        return not after or after in (",", "and", ".") or after in lex.ADJECTIVES
+        return not after or after in (",", "and", ".") or describes(after)
 
     def _size(self, index: int) -> tuple[float, int] | None:
         while self._word(index) in ("as", "be", "look", "the", "its", "their"):

@@ -1,7 +1,7 @@
-"""The words the prompt reader knows: counts, adjectives, places, and the little words between them.
+"""The closed classes of English, and the few classes of meaning that a picture needs.
 
-Nouns are open: whatever stands where a noun must stand is one. These lists only say where a noun phrase ends, which
-of its words are attributes, and which nouns name a place rather than a thing.
+Nouns, verbs, adjectives and adverbs are open; `dictionary` knows them. Here stand determiners, numbers, pronouns, conjunctions and
+auxiliaries, which are few, and words whose meaning matters: colours, materials, places, pictures, beings.
 """
 
 from typing import Final
@@ -20,130 +20,171 @@ NUMBERS: Final[dict[str, int]] = (
     | _TENS
     | {f"{tens}-{one}": value + k for tens, value in _TENS.items() for k, one in enumerate(_ONES[:9], start=1)}
 )
-#: Words that multiply the number before them, or stand for one of it.
-MULTIPLES: Final[dict[str, int]] = {"dozen": 12, "hundred": 100, "thousand": 1000}
-VAGUE_NUMBERS: Final[dict[str, int]] = {"several": 3, "few": 3, "multiple": 3, "various": 3, "many": 5, "numerous": 5}
+MULTIPLES: Final[dict[str, int]] = {"dozen": 12, "hundred": 100, "thousand": 1000, "million": 1_000_000}
+VAGUE_NUMBERS: Final[dict[str, int]] = {
+    "several": 3, "few": 3, "multiple": 3, "various": 3, "many": 5, "numerous": 5, "countless": 5,
+}  # fmt: skip
 COLLECTIVES: Final[dict[str, int | None]] = {
-    "pair": 2, "couple": 2, "duo": 2, "trio": 3, "quartet": 4, **MULTIPLES, "group": None, "set": None, "bunch": None,
-    "row": None, "herd": None, "flock": None, "collection": None, "number": None, "lot": None, "lots": None,
-    "total": None,
+    "pair": 2, "couple": 2, "duo": 2, "trio": 3, "quartet": 4, "group": None, "set": None, "bunch": None, "row": None,
+    "herd": None, "flock": None, "collection": None, "number": None, "lot": None, "pile": None, "stack": None,
+    "swarm": None, "crowd": None, "pack": None, "school": None, "line": None, "cluster": None, "heap": None,
+    "bouquet": None, "plenty": None, "handful": None, "variety": None, "assortment": None, "series": None,
+    "total": None, "piece": 1, "slice": 1, "kind": None, "type": None, "sort": None,
 }  # fmt: skip
 """Nouns that count what follows their "of"; None where they do not say how many."""
+FRACTIONS: Final = _words(
+    "half halves third thirds quarter quarters fifth fifths sixth sixths eighth eighths tenth tenths"
+)
 
 ARTICLES: Final = _words(
     "a an the some another this that these those my your his her its their our each every other any"
 )
-HEDGES: Final = _words("exactly just only precisely about around roughly also single visible at-least very really")
+POINTING: Final = _words("the this that these those his her its their my your our")
+HEDGES: Final = _words("exactly just only precisely about around roughly also single approximately nearly almost even")
+DEGREES: Final = _words("very really quite so too rather extremely fairly slightly")
+PRONOUNS: Final = _words("it they he she i we you me us them him himself herself itself themselves everyone everybody")
+RELATIVES: Final = _words("that which who whom whose where")
+BE: Final = _words("is are was were be been being am 're 'm")
+AUXILIARIES: Final = _words(
+    "has have had having do does did can could should would will must may might shall let get gets got 's"
+)
+BREAKS: Final = _words("while when because since although though then if until")
+"""Conjunctions that begin a clause of their own."""
+ADVERBS: Final = _words(
+    "there here together apart away now still always ever never again already yet else too out "
+    "indoors outdoors upright sideways respectively tightly upside please maybe perhaps overhead aloft ahead"
+)
+
 COLORS: Final = _words(
     "red orange yellow green blue purple pink brown black white gray grey violet indigo cyan magenta turquoise teal "
-    "beige maroon navy olive golden gold silver crimson scarlet tan lavender"
+    "beige maroon navy olive golden gold silver crimson scarlet tan lavender cream ivory peach plum salmon rose lime "
+    "lemon apricot chestnut coral mustard charcoal burgundy khaki mauve amber emerald ruby sapphire cherry mint rust "
+    "chocolate lilac aqua azure fuchsia ochre raspberry tangerine mahogany"
 )
-FRUIT_COLORS: Final = _words("orange olive gold silver lavender tan rose")
-"""Colour words that are nouns where no noun follows."""
-
-ADJECTIVES: Final = COLORS | _words(
-    "small large big little tiny huge giant tall short long thin thick fat wide narrow round square flat tiny mini "
-    "old young new ancient modern antique vintage broken clean dirty shiny dark light bright pale deep colorful "
-    "colourful colored coloured multicolored plain striped spotted dotted checkered happy sad angry cute beautiful "
-    "pretty ugly cool hot cold warm wet dry empty full open closed wooden metal metallic plastic golden "
-    "woolen leather "
-    "ceramic stone brick paper cotton silk "
-    "realistic photorealistic digital quiet calm busy lonely wild fresh ripe "
-    "quick slow lazy famous sleeping running flying robotic mechanical electric soft hard heavy fluffy furry "
-    "hairy smooth rough sharp blunt "
-    "transparent opaque royal rustic snowy sandy grassy sunny rainy cloudy foggy stormy rocky misty green "
-    "tropical urban rural medieval futuristic magical mysterious abstract aerial simple detailed minimal minimalist "
-    "triangular rectangular circular oval american chinese japanese french english african asian european "
-    "sculptural stylish fancy elegant lovely gentle fierce brave strong weak sweet sour same different male female"
+FRUIT_COLORS: Final = _words(
+    "orange olive gold silver lavender tan rose cream ivory peach plum salmon lime lemon apricot chestnut coral mustard "
+    "charcoal amber emerald ruby sapphire cherry mint rust chocolate lilac violet fuchsia raspberry tangerine mahogany"
 )
-MUTE_ADJECTIVES: Final = _words("colored coloured color colour same different visible")
+"""Colour words that are things where no noun follows."""
+GROWN: Final = _words(
+    "tree juice pie cake jam tart orchard garden blossom bush oil seed sauce tea candy peel slice petal bouquet grove "
+    "leaf pudding bar ice-cream sorbet ice ring medal mine bear fish fillet branch flower field syrup cheese soda "
+    "lemonade tomato milk chip cookie muffin reef"
+)
+"""What fruit, flowers and metals make compounds with: an orange tree is no tree that is orange."""
+SIZES: Final = _words("small large big little tiny huge tall short long thin thick wide narrow old young new")
+MATERIALS: Final = _words(
+    "wood metal glass stone plastic rubber marble bamboo velvet fabric brick leather bronze brass iron wicker steel cotton "
+    "wool silk paper cardboard clay ceramic concrete copper tin gold silver straw lace denim cork crystal diamond jade "
+    "ivory oak pine linen felt foam porcelain granite aluminium aluminum wax satin suede nylon chrome pewter terracotta"
+)
+MUTE_ADJECTIVES: Final = _words("colored coloured color colour same different visible own certain single other")
 """Adjectives that ask nothing of the picture by themselves."""
+MODIFIERS: Final = _words(
+    "toy baby pet robot model cartoon miniature mini giant plush origami wizard pirate santa lego"
+)
+"""Nouns that go before any other noun, a word that is not known included."""
+PLURAL_MODIFIERS: Final = _words("sports glasses arms sales goods savings news clothes games monkeys monkey's")
+"""Plurals that are the first part of a compound."""
 
 COMPOUNDS: Final = frozenset(
     tuple(pair.split())
     for pair in (
-        "teddy bear|polar bear|hot dog|dining table|parking meter|swimming pool|living room|potted plant|toy car|"
-        "stuffed animal|fishing rod|shopping cart|washing machine|frying pan|rocking chair|hot air balloon|"
-        "orange juice|golden retriever|bald eagle|black bear|brown bear|light bulb|paper plane|baby carriage|"
-        "wedding cake|wedding dress|birthday cake|christmas tree|candy cane|stone bridge|leather jacket|"
-        "city bus|monkey bars|rubber duck|sunny side|flying saucer|sleeping bag|running shoe|light house"
+        "teddy bear|polar bear|grizzly bear|hot dog|hot tub|hot air|potted plant|stuffed animal|bald eagle|golden retriever|"
+        "light bulb|light switch|light pole|light fixture|light saber|paper plane|paper clip|paper towel|paper bag|"
+        "candy cane|rubber duck|rubber band|flying saucer|glass eye|electric guitar|electric eel|stained glass|double bass|"
+        "french fry|french horn|ice cream|side table|tin can|straw hat|guinea pig|mobile phone|cell phone|mobile home|"
+        "cotton candy|cotton ball|metal detector|high chair|high heel|soft drink|soft toy|sweet potato|spring roll|"
+        "bell pepper|cherry tomato|flat screen|remote control|musical instrument|solar panel|human being|wild boar|"
+        "sea lion|orange juice|orange peel|orange slice|golden gate|gold medal|silver medal|gold bar|gold mine|silver mine|"
+        "chocolate bar|chocolate chip|chocolate cake|chocolate cookie|lime juice|coral reef|dry dock|brass band|steel drum|"
+        "iron man|wax museum|crystal ball"
     ).split("|")
-)  # fmt: skip
-"""Nouns of several words whose first word looks like an adjective."""
-
-NOT_ADJECTIVES: Final = _words(
-    "toy city baby teddy candy cherry key monkey country birthday military hockey trolley jelly party body family "
-    "library luxury lady berry strawberry raspberry blueberry boy day bay donkey turkey honey money story "
-    "puppy kitty "
-    "bunny pony fly daisy lily ivy cowboy valley chimney alley jersey jockey ferry cemetery bakery bed seed "
-    "sled reed "
-    "shed weed red building ring king painting wing ceiling string earring swing thing spring morning evening "
-    "clothing "
-    "pudding dumpling duckling lightning drawing railing stocking bowling wedding fish dish radish goldfish "
-    "jellyfish starfish "
-    "butterfly dragonfly firefly cosmos octopus walrus nobody everybody somebody anybody"
 )
-"""Nouns that end as adjectives or participles do."""
-
-PREPOSITIONS: Final = _words(
-    "with on in at of to under over above below near beside behind by next between from against along inside during "
-    "around across through into onto within among beneath underneath atop towards toward off down up like as about "
-    "before after beyond upon outside for front top"
+"""Names of several words whose first word looks like an adjective, a colour or a material."""
+GERUND_HEADS: Final = _words(
+    "machine meter pool table pan rod cart bag board pin cup needle room wheel can glove desk lamp suit cap gear kit "
+    "tool station knife stick net hook paper shoe track rink alley aid gum ring cake dress fork saucer mat post line "
+    "boot helmet jacket ball bat pole block chair lot ticket vest trunk trolley hall area ship boat bottle shed"
 )
-CONJUNCTIONS: Final = _words("and or but plus then while where which that who whose so nor both either neither yet")
-VERBS: Final = _words(
-    "is are was were be been being am has have had having contain contains containing include includes including "
-    "feature features featuring show shows showing shown depict depicts depicting there here it they he she i we you "
-    "me us them sit sits sat stand stands stood lie lies lay lays located placed positioned arranged seen appear "
-    "appears made hold holds ride rides wear wears eat eats play plays jump jumps run runs walk walks fly flies swim "
-    "swims sleep sleeps drive drives read reads float floats hang hangs rest rests look looks kick kicks draw "
-    "generate create make paint imagine render want please can could should would will must do does did not let give "
-    "add put place chase chases watch watches follow follows carry carries face faces surround surrounds fill fills "
-    "nothing everything something anything else together apart"
+"""What is named by its use: a sewing machine does not sew just now."""
+ING_NOUNS: Final = _words(
+    "painting drawing building ceiling railing wedding earring clothing ring king wing string thing swing spring sling "
+    "pudding dumpling duckling gosling lightning stocking evening morning herring topping filling frosting icing siding "
+    "awning crossing landing engraving carving housing wrapping bedding rigging plating lettering covering seedling "
+    "sapling yearling darling sibling ceilings offering parking bowling"
+)
+NOT_SUPERLATIVE: Final = _words(
+    "forest nest chest west guest vest harvest crest pest priest test request breast arrest contest rest best"
 )
 
-IMAGE_HEADS: Final = _words(
-    "photo photograph picture image drawing painting illustration sketch rendering render depiction portrait shot "
-    "close-up closeup cartoon artwork poster photography watercolor watercolour snapshot clipart"
-)
-"""Nouns that name the picture itself."""
-
-PLACE_NOUNS: Final = _words(
-    "meadow beach night snow field forest sky sea ocean street park garden room kitchen bedroom bathroom "
-    "office desert "
+PLACES: Final = _words(
+    "meadow beach night snow field forest sky sea ocean street park garden room kitchen bedroom bathroom office desert "
     "mountain hill city road grass river lake wall floor ground space background sunset sunrise day daytime morning "
-    "evening afternoon noon midnight dawn dusk rain storm fog mist scene scenery landscape seascape cityscape view "
-    "water lawn sand winter summer autumn spring countryside town village farm jungle wood woods valley shore coast "
-    "seaside island harbour harbor port yard backyard playground stadium classroom library museum restaurant cafe "
-    "market store shop station airport highway sidewalk pavement parking-lot studio hall garage studio underwater "
-    "weather season air horizon surface environment setting area world nature sunlight moonlight darkness shade "
-    "pond swamp canyon cliff cave prairie savanna savannah plain plains tundra glacier"
+    "evening afternoon noon midnight dawn dusk rain storm fog mist scene scenery landscape seascape cityscape water lawn "
+    "sand winter summer autumn countryside town village farm jungle woods valley shore coast seaside island harbour "
+    "harbor yard backyard playground stadium classroom library museum restaurant cafe market airport highway sidewalk "
+    "pavement hall garage underwater weather season air horizon surface environment setting area world nature sunlight "
+    "moonlight darkness shade pond swamp canyon cliff cave prairie savanna savannah plains tundra glacier ceiling alley "
+    "square shop store station studio mud outdoors outside distance waterhole lighting daylight twilight skyline"
 )
 """Nouns that name where a picture plays; in a place phrase they are background, not objects."""
-
 SCENE_FORMS: Final[dict[str, str]] = {
-    "night": "a night scene",
-    "midnight": "a night scene",
-    "snow": "a snowy scene",
-    "rain": "a rainy scene",
-    "fog": "a foggy scene",
-    "mist": "a misty scene",
-    "day": "a daytime scene",
-    "daytime": "a daytime scene",
-    "sunset": "a sunset scene",
-    "sunrise": "a sunrise scene",
-    "dawn": "a scene at dawn",
-    "dusk": "a scene at dusk",
-    "winter": "a winter scene",
-    "summer": "a summer scene",
-    "autumn": "an autumn scene",
-    "spring": "a spring scene",
-}
+    "night": "a night scene", "midnight": "a night scene", "snow": "a snowy scene", "rain": "a rainy scene",
+    "fog": "a foggy scene", "mist": "a misty scene", "day": "a daytime scene", "daytime": "a daytime scene",
+    "sunset": "a sunset scene", "sunrise": "a sunrise scene", "dawn": "a scene at dawn", "dusk": "a scene at dusk",
+    "winter": "a winter scene", "summer": "a summer scene", "autumn": "an autumn scene", "spring": "a spring scene",
+}  # fmt: skip
 """Times and weathers as a scene that can stand alone."""
+IMAGE_HEADS: Final = _words(
+    "photo photograph picture image drawing painting illustration sketch rendering render depiction portrait shot "
+    "close-up closeup cartoon artwork poster photography watercolor watercolour snapshot clipart view art"
+)
+"""Nouns that name the picture itself, at its beginning."""
+STYLE_HEADS: Final = IMAGE_HEADS | _words(
+    "style lighting focus detail quality resolution bokeh masterpiece artstation 4k 8k hd uhd"
+)
+FRAME_NOUNS: Final = IMAGE_HEADS | _words("scene canvas frame screen page view")
+STYLE_ADJECTIVES: Final = _words(
+    "detailed photorealistic hyperrealistic realistic cinematic minimalist masterpiece 8k 4k hd"
+)
 
 SIDES: Final[dict[str, str]] = {
     "left": "left", "left-hand": "left", "leftmost": "left", "right": "right", "right-hand": "right",
     "rightmost": "right", "top": "top", "upper": "top", "bottom": "bottom", "lower": "bottom",
+    "middle": "middle", "center": "middle", "centre": "middle",
 }  # fmt: skip
 SIDE_TAILS: Final = _words("side half part edge corner area portion section hand third")
-FRAME_NOUNS: Final = IMAGE_HEADS | _words("scene canvas frame screen page view")
+
+PARTS: Final = _words(
+    "shoulder head back arm hand lap nose leg foot tail knee neck face surface edge corner middle center centre tip end rim "
+    "lid roof top bottom branch trunk mouth beak paw"
+)
+"""Parts whose "of" names what the prompt speaks of."""
+DEPICTING: Final = _words(
+    "sculpture sticker logo figure statue figurine painting picture photo photograph drawing sketch portrait poster image bust mural"
+)
+PEOPLE: Final = _words(
+    "person man woman boy girl child kid baby toddler teenager adult guy lady gentleman king queen prince princess knight "
+    "pirate clown waiter waitress chef cook baker sailor soldier surgeon doctor nurse teacher student farmer fisherman "
+    "policeman officer firefighter judge guard tourist customer painter juggler dancer singer musician violinist player "
+    "rider skier surfer diver astronaut cowboy wizard witch angel elf dwarf giant mother father brother sister grandmother "
+    "grandfather bride groom monk nun beekeeper hunter carpenter worker robot snowman alien ninja samurai friend couple "
+    "human people friend uncle aunt son daughter neighbour neighbor mermaid ghost vampire zombie skeleton"
+)
+ANIMALS: Final = _words(
+    "animal dog cat puppy kitten bird horse pony cow bull calf goat sheep lamb pig rabbit hare fox wolf bear panda lion tiger "
+    "leopard elephant giraffe zebra monkey ape gorilla camel llama donkey deer moose squirrel mouse rat hamster beaver otter "
+    "badger hedgehog penguin owl eagle parrot pigeon crow duck goose swan chicken hen rooster turkey flamingo peacock frog "
+    "toad turtle tortoise snake lizard crocodile alligator dinosaur dragon unicorn fish shark whale dolphin octopus squid crab "
+    "spider bee butterfly ant beetle snail kangaroo koala raccoon walrus seal heron gull seagull sparrow teddy mascot"
+)
+CLOTHES: Final = _words(
+    "suit dress coat jacket shirt t-shirt sweater uniform hat cap skirt jeans trousers pants robe costume gown kimono "
+    "apron hoodie vest tuxedo swimsuit bikini raincoat pyjamas tie scarf armor armour helmet"
+)
+SPELLED: Final = _words("word words text slogan inscription caption phrase lettering letters")
+"""Nouns whose words are to be written."""
+PRINTED: Final = _words(
+    "words word text letters letter caption title sentence inscription message phrase slogan label writing lettering"
+)

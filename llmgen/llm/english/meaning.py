@@ -3,7 +3,10 @@
 from dataclasses import dataclass
 from typing import Literal
 
-RelationKind = Literal["left_of", "right_of", "above", "below", "on_left", "on_right", "on_top", "on_bottom"]
+OrderKind = Literal["left_of", "right_of", "above", "below"]
+ContactKind = Literal["on", "in", "behind", "in_front_of", "next_to", "between", "holding", "wearing"]
+SideKind = Literal["on_left", "on_right", "on_top", "on_bottom", "in_middle"]
+RelationKind = OrderKind | ContactKind | SideKind
 DEFAULT_BACKGROUND = "a realistic photo of a scene"
 
 
@@ -34,10 +37,11 @@ class Relation:
     """Where objects are.
 
     Attributes:
-        kind: `left_of`, `right_of`, `above`, `below` relate two groups; `on_left`, `on_right`, `on_top`, `on_bottom`
-            place one group in the picture.
+        kind: `left_of`, `right_of`, `above`, `below` order two groups by their centres; `on`, `in`, `behind`, `in_front_of`, `next_to`,
+            `between`, `holding`, `wearing` say how they touch or lie near each other; `on_left`, `on_right`, `on_top`, `on_bottom`,
+            `in_middle` place one group in the picture.
         subject: Index into `PromptMeaning.objects`.
-        object: Index of the other group, None for the `on_` kinds.
+        object: Index of the other group, None for the kinds that speak of the picture. A group between two has two relations.
     """
 
     kind: RelationKind
@@ -70,17 +74,25 @@ class PromptMeaning:
     """Singular nouns that must not be there."""
     background: str = DEFAULT_BACKGROUND
     """The scene without its objects."""
+    remarks: tuple[str, ...] = ()
+    """A line with its words for each thing that was not read, or that boxes cannot show. Where there is one, the rest is not all."""
 
     def orderings(self) -> tuple[Ordering, ...]:
         """The relations between groups, said outright or by opposite sides ("A on the left and B on the right")."""
         found: list[Ordering] = []
         for relation in self.relations:
-            if relation.object is not None:
+            if relation.object is not None and relation.kind in ("left_of", "right_of", "above", "below"):
                 axis = 0 if relation.kind in ("left_of", "right_of") else 1
                 pair = (relation.subject, relation.object)
                 first, second = pair if relation.kind in ("left_of", "above") else pair[::-1]
                 found.append(Ordering(axis, first, second))
-        for axis, low, high in ((0, "on_left", "on_right"), (1, "on_top", "on_bottom")):
+        pairs = (
+            (0, "on_left", "on_right"),
+            (1, "on_top", "on_bottom"),
+            (0, "on_left", "in_middle"),
+            (0, "in_middle", "on_right"),
+        )
+        for axis, low, high in pairs:
             firsts = [r.subject for r in self.relations if r.kind == low]
             seconds = [r.subject for r in self.relations if r.kind == high]
             found += [Ordering(axis, a, b) for a in firsts for b in seconds if a != b]

@@ -1,34 +1,57 @@
-"""Which objects an instruction speaks of: "the left tree", "all cars", "the two red balls", "it"."""
+"""Which objects an instruction speaks of: "the left tree", "all cars except the red one", "the lamp closest to the door", "it"."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Final, Literal
 
 from llmgen.llm.english import lexicon as lex
-from llmgen.llm.english.phrases import Token, read_noun_phrase
+from llmgen.llm.english.dictionary import look_up
+from llmgen.llm.english.phrases import read_noun_phrase
+from llmgen.llm.english.tagging import tag
+from llmgen.llm.english.tokens import Token
 from llmgen.llm.english.words import is_plural, singularize
 
 Which = Literal["left", "right", "top", "bottom", "middle", "largest", "smallest"]
+Where = Literal["left_of", "right_of", "above", "below", "near", "far"]
 
+ANYTHING: Final = "thing"
+"""The noun of a selection that speaks of whatever there is ("everything except the dog")."""
 _WHICH: Final[dict[str, Which]] = {
-    "left": "left", "leftmost": "left", "left-most": "left", "left-hand": "left", "first": "left", "right": "right",
-    "rightmost": "right", "right-most": "right", "right-hand": "right", "last": "right", "top": "top", "upper": "top",
-    "topmost": "top", "highest": "top", "bottom": "bottom", "lower": "bottom", "lowest": "bottom",
-    "bottommost": "bottom", "middle": "middle", "central": "middle", "center": "middle", "centre": "middle",
-    "largest": "largest", "biggest": "largest", "larger": "largest", "bigger": "largest", "smallest": "smallest",
-    "smaller": "smallest",
+    "left": "left", "leftmost": "left", "left-most": "left", "left-hand": "left", "right": "right", "rightmost": "right",
+    "right-most": "right", "right-hand": "right", "top": "top", "upper": "top", "topmost": "top", "highest": "top",
+    "uppermost": "top", "bottom": "bottom", "lower": "bottom", "lowest": "bottom", "bottommost": "bottom",
+    "middle": "middle", "central": "middle", "center": "middle", "centre": "middle", "largest": "largest",
+    "biggest": "largest", "tallest": "largest", "larger": "largest", "bigger": "largest", "smallest": "smallest",
+    "smaller": "smallest", "tiniest": "smallest", "shortest": "smallest",
+}  # fmt: skip
+_ORDINALS: Final[dict[str, int]] = {
+    "first": 1, "second": 2, "third": 3, "fourth": 4, "fifth": 5, "sixth": 6, "last": -1, "1st": 1, "2nd": 2, "3rd": 3, "4th": 4,
 }  # fmt: skip
 _PRONOUNS: Final = frozenset("it them this that these those they".split())
 _EVERY: Final = frozenset("all every each any".split())
-_DEFINITE: Final = frozenset("the this that these those my your his her its their other".split())
-_ENDS: Final = (
-    lex.PREPOSITIONS | lex.CONJUNCTIONS | lex.VERBS | lex.ARTICLES | lex.SIDES.keys() | lex.NUMBERS.keys()
-    | frozenset(
-        "larger bigger smaller taller shorter wider narrower thinner longer greater higher lower into up upward "
-        "upwards down downward downwards leftward leftwards rightward rightwards away closer nearer further unchanged "
-        "twice double half times without unchanged untouched alone completely entirely".split()
-    )
+_DEFINITE: Final = frozenset("the this that these those my your his her its their other only".split())
+_EXCEPT: Final = (
+    "except for",
+    "except",
+    "but",
+    "other than",
+    "apart from",
+    "besides",
+    "excluding",
+    "save for",
+    "aside from",
+    "but not",
+)
+_WHERE: Final[tuple[tuple[str, Where], ...]] = (
+    ("to the left of", "left_of"), ("on the left of", "left_of"), ("on the left side of", "left_of"), ("left of", "left_of"),
+    ("to the right of", "right_of"), ("on the right of", "right_of"), ("on the right side of", "right_of"),
+    ("right of", "right_of"), ("on top of", "above"), ("above", "above"), ("over", "above"), ("on", "above"),
+    ("below", "below"), ("under", "below"), ("underneath", "below"), ("beneath", "below"), ("next to", "near"),
+    ("close to", "near"), ("beside", "near"), ("near", "near"), ("by", "near"), ("behind", "near"), ("in front of", "near"),
+    ("closest to", "near"), ("nearest to", "near"), ("nearest", "near"), ("nearer to", "near"), ("closer to", "near"),
+    ("farthest from", "far"), ("furthest from", "far"), ("in", "near"), ("inside", "near"),
 )  # fmt: skip
-_OPEN_ADJECTIVES: Final = ("ing", "ed", "ful", "ous", "ish", "less", "y")
+_CLOSEST: Final[dict[str, Where]] = {"closest": "near", "nearest": "near", "farthest": "far", "furthest": "far"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,9 +62,13 @@ class Selection:
         noun: Singular, lower case.
         attributes: Those that were said.
         which: The one of several, by place or size.
+        order: The how-manieth from that side (from the left, where no side was said); -1 is the last.
         every: Whether all are meant (a plural, "all", "both").
         count: How many, when it was said.
         definite: Whether it speaks of something that is there ("the ball", "all balls") rather than of a new thing.
+        besides: Which of them are not meant.
+        where: How they lie to `anchor`.
+        anchor: What they lie by.
     """
 
     noun: str
@@ -50,6 +77,10 @@ class Selection:
     every: bool = False
     count: int | None = None
     definite: bool = True
+    order: int | None = None
+    besides: tuple["Selection", ...] = ()
+    where: Where | None = None
+    anchor: "Selection | None" = None
 
     @property
     def phrase(self) -> str:
@@ -77,147 +108,213 @@ class Described:
 
 
 def read_selection(
-    tokens: list[Token], start: int, last: Selection | None, *, on_side: bool = True
+    tokens: Sequence[Token], start: int, last: Selection | None, *, on_side: bool = True, changes: bool = False
 ) -> tuple[Selection, int] | None:
     """Read a selection.
 
     Args:
         tokens: A clause.
         start: Where it begins.
-        last: What "it" means.
+        last: What "it" and "one" mean.
         on_side: Whether "the ball on the left" selects; not where a place to go may follow.
+        changes: Whether what it should become follows ("the ball gold").
 
     Returns:
         The selection and the index after it, or None when none begins there.
     """
     word = _at(tokens, start)
-    if word in _PRONOUNS and not _is_noun(tokens, start + 1):
+    if word in ("everything", "everyone", "everybody") or (word == "all" and _except(tokens, start + 1)):
+        noun = "person" if word in ("everyone", "everybody") else ANYTHING
+        noun = last.noun if word == "all" and last is not None else noun
+        return _with_exceptions(tokens, Selection(noun, every=True), start + 1)
+    if word in _PRONOUNS and not _nominal(tokens, start + 1):
         return None if last is None else (last, start + 1)
-    index, definite, every, count = start, False, False, None
+    index, definite, every, count, order = start, False, False, None, None
     which: Which | None = None
+    where: Where | None = None
     while True:
         word = _at(tokens, index)
+        goes_on = _nominal(tokens, index + 1) or _at(tokens, index + 1) in (*_WHICH, *_ORDINALS)
         if word in _EVERY:
             every = definite = True
         elif word == "both":
             every, definite, count = True, True, 2
-        elif _count(word) is not None and count is None:
+        elif (
+            _count(word) is not None
+            and count is None
+            and _at(tokens, index - 1) not in _WHICH
+            and (word != "one" or _nominal(tokens, index + 1) or _at(tokens, index + 1) == "of")
+        ):
             count = _count(word)
         elif word in _DEFINITE:
             definite = True
-        elif (
-            word in _WHICH
-            and which is None
-            and (_is_noun(tokens, index + 1) or _at(tokens, index + 1) in lex.ADJECTIVES)
-        ):
+        elif word in _WHICH and which is None and goes_on:
             which = _WHICH[word]
+        elif word in _ORDINALS and order is None and goes_on:
+            order = _ORDINALS[word]
+        elif word in _CLOSEST and goes_on:
+            where = _CLOSEST[word]
         elif word not in ("a", "an", "of", "most", "some"):
             break
         index += 1
-    noun = _read_noun(tokens, index)
+    bare = _at(tokens, index) in ("one", "ones") and index > start
+    noun = ("one", (), _at(tokens, index) == "ones", index + 1) if bare else _read_noun(tokens, index, changes=changes)
     if noun is None:
         return None
     name, attributes, plural, index = noun
-    after = _side_after(tokens, index) if on_side else None
-    if after is not None and which is None:
-        which, index = after
+    if name in ("one", "ones"):
+        if last is None:
+            return None
+        plural, name = name == "ones" or plural, last.noun
     # "keep all bananas", "remove shadows": a bare plural speaks of what is there.
     definite = definite or plural or which is not None
-    many = every or plural or (count or 1) > 1
-    return Selection(name, attributes, which, many, count if count != 1 else None, definite), index
+    many = (every or plural or (count or 1) > 1) and order is None
+    found = Selection(name, attributes, which, many, count if count != 1 else None, definite, order, (), where)
+    return _restricted(tokens, found, index, on_side=on_side)
 
 
-def read_description(tokens: list[Token], start: int) -> tuple[Described, int] | None:
+def _restricted(
+    tokens: Sequence[Token], found: Selection, index: int, *, on_side: bool
+) -> tuple[Selection, int] | None:
+    """What follows the noun and says which: a side, a neighbour, exceptions."""
+    while on_side or found.order is not None or found.where is not None:
+        side = _side_after(tokens, index, found.order is not None)
+        if side is not None and found.which is None:
+            found, index = replace(found, which=side[0]), side[1]
+            continue
+        if found.where is not None and found.anchor is None:
+            lead = "to" if found.where == "near" else "from"
+            anchor = read_selection(tokens, index + 1, found, on_side=False) if _at(tokens, index) == lead else None
+            if anchor is None:
+                return None
+            found, index = replace(found, anchor=anchor[0]), anchor[1]
+            continue
+        near = _where_after(tokens, index, found) if on_side and found.where is None else None
+        if near is None:
+            break
+        found, index = replace(found, where=near[0], anchor=near[1]), near[2]
+    return _with_exceptions(tokens, found, index)
+
+
+def _with_exceptions(tokens: Sequence[Token], found: Selection, index: int) -> tuple[Selection, int] | None:
+    after = _except(tokens, index)
+    if not after:
+        return found, index
+    besides: list[Selection] = []
+    while after:
+        read = read_selection(tokens, after, found)
+        if read is None:
+            return None
+        besides.append(read[0])
+        index = read[1]
+        joint = _at(tokens, index) in ("and", "or", ",")
+        after = index + 1 if joint and _at(tokens, index + 1) in ("the", "for") else 0
+    return replace(found, besides=tuple(besides), every=True), index
+
+
+def _except(tokens: Sequence[Token], index: int) -> int:
+    """Index after a word that makes an exception, 0 where there is none."""
+    while _at(tokens, index) == ",":
+        index += 1
+    for said in _EXCEPT:
+        if _ahead(tokens, index, said) and _at(tokens, index + said.count(" ") + 1):
+            return index + said.count(" ") + 1
+    return 0
+
+
+def read_description(tokens: Sequence[Token], start: int) -> tuple[Described, int] | None:
     """Read new objects: "a yellow star", "two round apples", "green" gives None.
 
     Args:
         tokens: A clause.
         start: Where it begins.
     """
-    index, count, article = start, 1, False
-    while _at(tokens, index) in lex.ARTICLES or _count(_at(tokens, index)) is not None:
-        article = True
-        count = _count(_at(tokens, index)) or count
-        index += 1
-    noun = _read_noun(tokens, index)
-    if noun is None:
+    words = tag(list(tokens[start : start + 24]))
+    phrase = read_noun_phrase(words, 0)
+    if phrase is None or not phrase.noun:
         return None
-    name, attributes, plural, index = noun
-    return Described(name, attributes, max(count, 2 if plural and count == 1 else 1), article, plural), index
+    end = _token_after(tokens, start, words[phrase.last - 1].end)
+    bare_color = not phrase.article and phrase.noun in lex.COLORS and not phrase.plural
+    if bare_color and not phrase.attributes:
+        return None
+    return Described(phrase.noun, phrase.attributes, phrase.count, bool(phrase.article), phrase.plural), end
 
 
-def _read_noun(tokens: list[Token], start: int) -> tuple[str, tuple[str, ...], bool, int] | None:
+def _read_noun(
+    tokens: Sequence[Token], start: int, *, changes: bool = False
+) -> tuple[str, tuple[str, ...], bool, int] | None:
     """Noun in the singular, attributes, whether it was a plural, index after it."""
-    end, named = start, False
-    while end < len(tokens) and tokens[end].is_word:
-        word = tokens[end].lower
-        if named and (word in lex.ADJECTIVES or word in _ENDS or _is_state(tokens, end)):
-            break
-        if not named and (word in lex.ADJECTIVES or word in lex.HEDGES):
-            # "white and small dog": the joint belongs to the adjectives.
-            if (
-                _at(tokens, end + 1) in ("and", ",")
-                and _at(tokens, end + 2) in lex.ADJECTIVES
-                and _is_noun(tokens, end + 3)
-            ):
-                end += 1
-            end += 1
-            continue
-        if word in ("one", "ones") and end > start:  # "a green one"
-            end += 1
-            break
-        if word in _ENDS:
-            break
-        named = named or not _is_open_adjective(tokens, end)
-        end += 1
-    if end == start:
+    if start >= len(tokens):
         return None
-    found = read_noun_phrase([*_the(), *tokens[start:end]], 0) if named else None
-    if found is not None and found.noun and not found.pronoun:
-        return found.noun, found.attributes, is_plural(tokens[end - 1].lower), end
-    words = [t.lower for t in tokens[start:end] if t.is_word and t.lower != "and"]
-    if not named and words[-1] not in lex.FRUIT_COLORS and words[-1] not in ("one", "ones"):
+    words = tag([Token("the", "the", -4, -1), *tokens[start : start + 24]])
+    phrase = read_noun_phrase(words, 0)
+    if phrase is None or not phrase.noun or phrase.last < 2:
         return None
-    return singularize(words[-1]), tuple(words[:-1]), is_plural(words[-1]), end
+    last = phrase.last
+    name, attributes = phrase.noun, phrase.attributes
+    first, _, state = name.rpartition(" ")
+    if (
+        changes
+        and first
+        and len(words) == last
+        and (state in lex.COLORS or state in lex.MATERIALS or look_up(state).adjective)
+    ):
+        # "paint the ball gold": the last word is what it becomes.
+        name, last = singularize(first), last - 1
+    end = _token_after(tokens, start, words[last - 1].end)
+    return name, attributes, is_plural(words[last - 1].lower), end
 
 
-def _the() -> list[Token]:
-    return [Token("the", "the", 0, 0)]
+def _token_after(tokens: Sequence[Token], start: int, end: int) -> int:
+    index = start
+    while index < len(tokens) and tokens[index].start < end:
+        index += 1
+    return index
 
 
-def _is_noun(tokens: list[Token], index: int) -> bool:
-    word = _at(tokens, index)
-    return bool(word) and tokens[index].is_word and word not in _ENDS and word not in ("side", "half", "edge", "corner")
+def _nominal(tokens: Sequence[Token], index: int) -> bool:
+    """Whether a noun phrase goes on at a place."""
+    if index >= len(tokens) or not tokens[index].is_word:
+        return False
+    if _at(tokens, index) in ("one", "ones"):
+        return True
+    words = tag([Token("the", "the", -4, -1), *tokens[index : index + 6]])
+    phrase = read_noun_phrase(words, 0)
+    return phrase is not None and bool(phrase.noun) and words[1].kind in ("noun", "adj")
 
 
-def _is_state(tokens: list[Token], index: int) -> bool:
-    # "make the dog hungry": a word like an adjective after the noun, at the end of the clause or before a joint.
-    word = _at(tokens, index)
-    ends = _at(tokens, index + 1) in ("", "and", ",", ".")
-    return ends and len(word) > 4 and word.endswith(_OPEN_ADJECTIVES) and word not in lex.NOT_ADJECTIVES
-
-
-def _is_open_adjective(tokens: list[Token], index: int) -> bool:
-    word = _at(tokens, index)
-    return (
-        len(word) > 4
-        and word.endswith(_OPEN_ADJECTIVES)
-        and word not in lex.NOT_ADJECTIVES
-        and _is_noun(tokens, index + 1)
-        and _at(tokens, index + 1) not in lex.ADJECTIVES
-    )
-
-
-def _side_after(tokens: list[Token], index: int) -> tuple[Which, int] | None:
-    if _at(tokens, index) not in ("on", "at", "in") or _at(tokens, index + 1) != "the":
+def _side_after(tokens: Sequence[Token], index: int, ordered: bool) -> tuple[Which, int] | None:
+    if _at(tokens, index) not in ("on", "at", "in", *(("from",) if ordered else ())) or _at(tokens, index + 1) != "the":
         return None
-    which = _WHICH.get(_at(tokens, index + 2))
-    if which is None or _at(tokens, index + 3) == "of" or which in ("largest", "smallest"):
+    place = index + 2 + (_at(tokens, index + 2) == "far")
+    which = _WHICH.get(_at(tokens, place))
+    if which is None or which in ("largest", "smallest"):
         return None
-    after = index + 3
+    after = place + 1
     while _at(tokens, after) in lex.SIDE_TAILS:
         after += 1
-    return (which, after) if _at(tokens, after) != "of" else None
+    if _at(tokens, after) == "of":
+        frame = after + 1 + (_at(tokens, after + 1) in lex.POINTING)
+        return (which, frame + 1) if _at(tokens, frame) in lex.FRAME_NOUNS else None
+    return which, after
+
+
+def _where_after(tokens: Sequence[Token], index: int, found: Selection) -> tuple[Where, Selection, int] | None:
+    for relative in ("that is ", "that are ", "which is ", "which are ", ""):
+        for said, where in _WHERE:
+            if not _ahead(tokens, index, relative + said):
+                continue
+            read = read_selection(tokens, index + (relative + said).count(" ") + 1, None, on_side=False)
+            if read is not None and read[0].noun.rpartition(" ")[2] not in lex.FRAME_NOUNS | {
+                "background",
+                "foreground",
+            }:
+                return where, read[0], read[1]
+    return None
+
+
+def _ahead(tokens: Sequence[Token], index: int, words: str) -> bool:
+    return " ".join(t.lower for t in tokens[index : index + words.count(" ") + 1]) == words
 
 
 def _count(word: str) -> int | None:
@@ -226,5 +323,5 @@ def _count(word: str) -> int | None:
     return int(word) if word.isascii() and word.isdigit() and len(word) < 3 and int(word) > 0 else None
 
 
-def _at(tokens: list[Token], index: int) -> str:
+def _at(tokens: Sequence[Token], index: int) -> str:
     return tokens[index].lower if 0 <= index < len(tokens) else ""

@@ -1,32 +1,20 @@
-"""English inflection: articles, plurals, head nouns. Rests on the inflect package, with its slips guarded."""
+"""English inflection: articles, plurals, number words."""
 
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import Final
 
-if TYPE_CHECKING:
-    from inflect import engine as Engine
+from llmgen.inflection import INVARIANT, PAIRED, PLURALS, article, number_word, plural_of
+from llmgen.llm.english.dictionary import look_up
 
-_SAME = frozenset(
-    "scissors pants jeans shorts trousers sunglasses headphones binoculars series species fish sheep deer aircraft "
-    "goggles tongs pliers pyjamas pajamas".split()
-)
-_PLURAL_TO_SINGULAR = {
-    "glasses": "glass", "buses": "bus", "wolves": "wolf", "knives": "knife", "leaves": "leaf", "loaves": "loaf",
-    "shelves": "shelf", "scarves": "scarf", "dice": "die", "octopuses": "octopus", "cacti": "cactus", "movies": "movie",
-    "cookies": "cookie", "zombies": "zombie", "shoes": "shoe", "canoes": "canoe", "horses": "horse", "houses": "house",
-    "vases": "vase", "roses": "rose", "noses": "nose", "purses": "purse", "lenses": "lens", "walruses": "walrus",
+__all__ = ["bare", "is_plural", "number_word", "pluralize", "singularize", "with_article"]
+
+_SINGULARS: Final[dict[str, str]] = {plural: singular for singular, plural in PLURALS.items() if singular != "axis"} | {
+    "axes": "axe", "teddies": "teddy", "movies": "movie", "cookies": "cookie", "zombies": "zombie", "brownies": "brownie",
+    "bus": "bus", "gas": "gas", "lens": "lens", "glasses": "glass", "stairs": "stair", "pants": "pants",
 }  # fmt: skip
+_ENDINGS: Final = (("men", "man"), ("ves", "f"), ("ves", "fe"), ("ies", "y"), ("ies", "ie"), ("es", ""), ("s", ""))
 
 
-@lru_cache(maxsize=1)
-def _engine() -> "Engine":
-    # Imported late: the package takes longer to import than everything else here together.
-    import inflect
-
-    return inflect.engine()
-
-
-@lru_cache(maxsize=4096)
 def singularize(noun: str) -> str:
     """The singular of a noun, the noun itself when it is singular already.
 
@@ -37,17 +25,38 @@ def singularize(noun: str) -> str:
         For example "palm tree" for "palm trees", "fish" for "fish".
     """
     head, space, word = noun.rpartition(" ")
-    if word in _PLURAL_TO_SINGULAR:
-        return head + space + _PLURAL_TO_SINGULAR[word]
-    if word in _SAME or len(word) < 3 or not word.isascii() or not word.isalpha() or word.endswith(("ss", "us", "is")):
-        return noun
-    singular = _call("singular_noun", word)
-    if not singular or _call("plural_noun", singular) != word:
-        return noun
-    return head + space + singular
+    return head + space + _singular(word)
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=8192)
+def _singular(word: str) -> str:
+    if word in _SINGULARS:
+        return _SINGULARS[word]
+    if word in INVARIANT or len(word) < 3 or not word.replace("-", "").isalpha() or not word.isascii():
+        return word
+    entry = look_up(word)
+    if entry.noun:
+        # "taxis" is listed as a plural and, rarely, as a singular; "dress" as a singular only.
+        shorter = [lemma for lemma in entry.nouns if lemma != word and word in (f"{lemma}s", f"{lemma}es")]
+        if shorter:
+            return min(shorter, key=len)
+        return word if word in entry.nouns else entry.nouns[0]
+    if not word.endswith("s") or word.endswith("ss"):
+        return word
+    if entry.verb and word in (f"{entry.verb}s", f"{entry.verb}es") and not look_up(entry.verb).adjective:
+        return entry.verb  # a noun that the table lacks, or has as a verb only: "logs", "loafs"
+    for ending, singular in _ENDINGS:
+        stem = word.removesuffix(ending)
+        if stem != word and look_up(stem + singular).noun:
+            return stem + singular
+    if entry.known or word.endswith(("us", "ous")):
+        return word
+    if word.endswith("ies") and len(word) > 4:
+        return word[:-3] + "y"
+    return word[:-2] if word.endswith(("xes", "zes", "ches", "shes", "sses")) else word[:-1]
+
+
+@lru_cache(maxsize=8192)
 def pluralize(noun: str, count: int = 2) -> str:
     """The plural of a noun.
 
@@ -58,10 +67,9 @@ def pluralize(noun: str, count: int = 2) -> str:
     Returns:
         For example "palm trees", "fish".
     """
-    head, space, word = noun.rpartition(" ")
-    if count == 1 or not word or word in _SAME:
+    if count == 1 or is_plural(noun):
         return noun
-    return head + space + (_call("plural_noun", word) or word)
+    return plural_of(noun)
 
 
 def is_plural(noun: str) -> bool:
@@ -69,7 +77,7 @@ def is_plural(noun: str) -> bool:
     return singularize(noun) != noun
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=8192)
 def with_article(phrase: str) -> str:
     """Put "a" or "an" before a phrase; a plural stays bare.
 
@@ -79,26 +87,12 @@ def with_article(phrase: str) -> str:
     Returns:
         For example "an orange ball", "scissors".
     """
-    if not phrase.strip() or is_plural(phrase):
+    if not phrase.strip() or is_plural(phrase) or phrase.rpartition(" ")[2] in PAIRED:
         return phrase
-    return _call("a", phrase) or phrase
-
-
-def number_word(count: int) -> str:
-    """A count in words, for example "three"."""
-    return _call("number_to_words", str(count)) or str(count)
+    return f"{article(phrase)} {phrase}"
 
 
 def bare(phrase: str) -> str:
     """A phrase without its article, for example "panda bear" for "a panda bear"."""
     first, space, rest = phrase.strip().partition(" ")
     return rest.strip() if space and first.lower() in ("a", "an", "the") else phrase.strip()
-
-
-def _call(name: str, word: str) -> str:
-    # inflect raises on odd strings and answers False for "none"; both mean that it has nothing to say.
-    try:
-        answer: Any = getattr(_engine(), name)(word)
-    except Exception:  # inflect parses with typeguard and regular expressions; any slip of it must not end a run
-        return ""
-    return str(answer) if answer else ""

@@ -21,8 +21,8 @@ from llmgen.llm.planning.placement import (
     place,
     place_on_grid,
     violations,
-    wished_size,
 )
+from llmgen.llm.planning.sizes import wished_size
 from llmgen.llm.planning.wanted import Wanted, assign, lacks, relation_slack
 
 SAME_OBJECT = 0.6

@@ -23,15 +23,17 @@ from llmgen.llm.english.commands import (
 )
 from llmgen.llm.english.meaning import Ordering, Relation, RelationKind
 from llmgen.llm.english.selections import Described, Selection
-from llmgen.llm.english.words import singularize, with_article
+from llmgen.llm.english.words import with_article
 from llmgen.llm.planning.board import LEAST_MOVE_PX, Board, Thing, plan_of_board
-from llmgen.llm.planning.placement import GAP, BoxXyxy, Canvas, Demand, Rules, center, place, wished_size
+from llmgen.llm.planning.picking import pick
+from llmgen.llm.planning.placement import GAP, BoxXyxy, Canvas, Demand, Rules, center, place
+from llmgen.llm.planning.sizes import wished_size
 
 STEP: Final = 0.2
 """How far "move it up" goes, in units of the picture's side."""
 _SIZES: Final = frozenset("small little tiny large big huge giant".split())
 _RELATIONS: Final[dict[str, tuple[int, bool]]] = {
-    "left_of": (0, True), "right_of": (0, False), "above": (1, True), "below": (1, False),
+    "left_of": (0, True), "right_of": (0, False), "above": (1, True), "on": (1, True), "below": (1, False),
 }  # fmt: skip
 _SIDES: Final[dict[str, RelationKind]] = {
     "left": "on_left", "right": "on_right", "top": "on_top", "bottom": "on_bottom",
@@ -59,23 +61,23 @@ def plan_edits(
     for command in instruction.commands:
         match command:
             case Remove(what):
-                for thing in _pick(board, what):
+                for thing in pick(board, what):
                     thing.gone = True
             case Change(what, attributes):
-                for thing in _pick(board, what):
+                for thing in pick(board, what):
                     thing.attributes = changed_attributes(thing.attributes, attributes)
             case Replace(what, by):
-                _replace(board, _pick(board, what), by)
+                _replace(board, pick(board, what), by)
             case Swap(first, second):
                 _swap(board, first, second)
             case Shift():
-                for thing in _pick(board, command.what):
+                for thing in pick(board, command.what):
                     thing.box = _shifted(board, thing, command)
             case Move(what, to, amount):
-                for thing in _pick(board, what):
+                for thing in pick(board, what):
                     thing.box = _moved(board, thing, to, amount)
             case Resize(what, factor):
-                for thing in _pick(board, what):
+                for thing in pick(board, what):
                     thing.box = _resized(board, thing, factor)
             case Add(what, to):
                 _add(board, what, to)
@@ -105,63 +107,8 @@ def changed_attributes(old: Sequence[str], new: Sequence[str]) -> tuple[str, ...
     return tuple(dict.fromkeys((*sizes, *kept, *(a for a in new if a not in sizes))))
 
 
-def _pick(board: Board, what: Selection) -> list[Thing]:
-    """The objects that a selection means, best first.
-
-    Raises:
-        InputError: If there is none, unless "all" of them are meant.
-    """
-    known = [t for t in board.meant.get(id(what), []) if not t.gone]
-    if not known:
-        known = board.meant[id(what)] = _find(board, what)
-    return known
-
-
-def _find(board: Board, what: Selection) -> list[Thing]:
-    said = {a.lower() for a in what.attributes}
-    named = [t for t in board.there() if _same_noun(what.noun, t.noun)]
-    fit = [t for t in named if said <= {a.lower() for a in t.attributes}]
-    # "make the red ball blue and move the red ball up" speaks of what was red at first.
-    fit = fit or [t for t in named if t.seen is not None and said <= {a.lower() for a in t.seen.attributes}]
-    if not fit and what.attributes:
-        # The detector did not confirm what was said; it is meant all the same if nothing speaks against it.
-        fit = [t for t in named if not _contradicts(what.attributes, t.attributes)]
-    if not fit:
-        if what.every and what.count is None:
-            return []
-        found = ", ".join(t.seen.id if t.seen else t.phrase for t in board.there()[:8]) or "nothing"
-        raise InputError(f"nothing in the picture matches {what.phrase!r}; found {found}")
-    fit.sort(key=lambda t: -(t.seen.score if t.seen else 2.0))
-    if what.which is not None:
-        fit.sort(key=lambda t: _rank(what.which or "", t.box, board.canvas))
-    if what.every:
-        return fit[: what.count] if what.count is not None else fit
-    return fit[:1]
-
-
-def _same_noun(said: str, seen: str) -> bool:
-    said, seen = singularize(said.lower()), singularize(seen.lower())
-    # "the tree" may mean a palm tree, and "the palm tree" what a detector calls a tree.
-    return said == seen or seen.endswith(f" {said}") or said.endswith(f" {seen}")
-
-
-def _contradicts(said: Iterable[str], seen: Iterable[str]) -> bool:
-    colors = {a for a in said if a in lex.COLORS}, {a for a in seen if a in lex.COLORS}
-    return bool(colors[0] and colors[1] and colors[0] != colors[1])
-
-
-def _rank(which: str, box: BoxXyxy, canvas: Canvas) -> float:
-    size = (box[2] - box[0]) * (box[3] - box[1])
-    middle = abs(center(box, 0) - canvas.width / 2) + abs(center(box, 1) - canvas.height / 2)
-    ranks = {
-        "left": center(box, 0), "right": -center(box, 0), "top": center(box, 1), "bottom": -center(box, 1),
-        "largest": -size, "smallest": size, "middle": middle,
-    }  # fmt: skip
-    return ranks[which]
-
-
 def _swap(board: Board, first: Selection, second: Selection) -> None:
-    a, b = _pick(board, first), _pick(board, second)
+    a, b = pick(board, first), pick(board, second)
     if first is second:
         if len(a) != 2:
             raise InputError(f"nothing to swap: {first.phrase!r} matches {len(a)} objects, not two")
@@ -293,7 +240,7 @@ def _add(board: Board, what: Described, to: Location | None) -> None:
 def _anchors(board: Board, to: Location, thing: Thing | None) -> list[Thing]:
     found: list[Thing] = []
     for selection in to.anchors:
-        picked = [t for t in _pick(board, selection) if t is not thing]
+        picked = [t for t in pick(board, selection) if t is not thing]
         if not picked:
             raise InputError(f"nothing in the picture matches {selection.phrase!r} to go by")
         found += picked[: 2 if selection.every else 1]
@@ -320,9 +267,18 @@ def _located(
         rules = Rules(sides=sides)
     if to is not None:
         wish = _wish(demand, to, [a.box for a in anchors], canvas)
-    return next(
-        iter(place(fixed, [replace(demand, prefer_xyxy=wish)], rules, canvas, board.rng, scales=scales) or ()), None
-    )
+    found = place(fixed, [replace(demand, prefer_xyxy=wish)], rules, canvas, board.rng, scales=scales)
+    if found is None and to is not None and to.kind == "on":
+        return _perched(demand, anchors[0], others, canvas)
+    return found[0] if found else None
+
+
+def _perched(demand: Demand, anchor: Thing, others: Sequence[Thing], canvas: Canvas) -> BoxXyxy | None:
+    """A place on a thing that overlaps it, where there is no room above: a hat on a head."""
+    width, height = min(demand.width, canvas.width), min(demand.height, canvas.height)
+    x, top = center(anchor.box, 0), anchor.box[1]
+    box = _at((0, 0, width, height), (x, top + 0.25 * min(height, anchor.box[3] - top) - height / 2), canvas)
+    return box if _crowd(box, [t for t in others if t is not anchor]) < 0.2 else None
 
 
 def _wish(demand: Demand, to: Location, anchors: Sequence[BoxXyxy], canvas: Canvas) -> BoxXyxy:
@@ -344,7 +300,7 @@ def _wish(demand: Demand, to: Location, anchors: Sequence[BoxXyxy], canvas: Canv
             x = box[0] - gap - w / 2
         elif to.kind == "right_of" or beside:
             x = box[2] + gap + w / 2
-        elif to.kind == "above":
+        elif to.kind in ("above", "on"):
             y = box[1] - gap - h / 2
         else:
             y = box[3] + gap + h / 2

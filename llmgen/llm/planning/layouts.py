@@ -2,16 +2,30 @@
 
 import hashlib
 import random
+from collections.abc import Sequence
 
 from llmgen.artifacts import Instance, Layout
 from llmgen.errors import InputError
 from llmgen.llm.english.grammar import PromptMeaning
 from llmgen.llm.english.words import pluralize, with_article
-from llmgen.llm.planning.placement import MOST, Canvas, Demand, Rules, place, place_on_grid, wished_size
+from llmgen.llm.planning.contact import arrange
+from llmgen.llm.planning.placement import (
+    MOST,
+    BoxXyxy,
+    Canvas,
+    Demand,
+    Rules,
+    clearly_ordered,
+    place,
+    place_on_grid,
+)
+from llmgen.llm.planning.sizes import wished_size
 from llmgen.llm.planning.wanted import wanted_objects
 
 _FEW = 4
 """Up to so many boxes are strewn; more go on a grid."""
+_CLEAR_TRIES = 40
+"""So often are boxes placed anew until every order is clear; the first places are good enough where none is."""
 
 
 def plan_layout(meaning: PromptMeaning, prompt: str, canvas: Canvas, seed: int) -> Layout:
@@ -39,10 +53,7 @@ def plan_layout(meaning: PromptMeaning, prompt: str, canvas: Canvas, seed: int) 
     for want in wanted:
         wish = wished_size(want.noun, want.attributes, len(wanted), canvas, rng)
         demands.append(Demand(wish.width, wish.height, want.group))
-    boxes = None
-    if len(wanted) <= _FEW:
-        boxes = place([], demands, rules, canvas, rng)
-    boxes = boxes or place_on_grid(demands, rules, canvas, rng) or place([], demands, rules, canvas, rng)
+    boxes = _boxes(demands, [want.noun for want in wanted], meaning, rules, canvas, rng)
     if boxes is None:
         last = wanted[-1]
         raise InputError(
@@ -70,6 +81,30 @@ def plan_layout(meaning: PromptMeaning, prompt: str, canvas: Canvas, seed: int) 
         absent=meaning.absent,
         instances=tuple(instances),
     )
+
+
+def _boxes(
+    demands: Sequence[Demand],
+    nouns: Sequence[str],
+    meaning: PromptMeaning,
+    rules: Rules,
+    canvas: Canvas,
+    rng: random.Random,
+) -> list[BoxXyxy] | None:
+    if not demands:
+        return []
+    if any(r.object is not None and r.kind not in ("left_of", "right_of", "above", "below") for r in meaning.relations):
+        return arrange(demands, nouns, meaning.relations, rules, canvas, rng)
+    # "A on the left and B on the right" is a matter of halves; "A left of B" must be seen from A to B.
+    said = Rules(PromptMeaning(relations=tuple(r for r in meaning.relations if r.object is not None)).orderings())
+    first: list[BoxXyxy] | None = None
+    for _ in range(_CLEAR_TRIES):
+        boxes = place([], demands, rules, canvas, rng) if len(demands) <= _FEW else None
+        boxes = boxes or place_on_grid(demands, rules, canvas, rng) or place([], demands, rules, canvas, rng)
+        if boxes is None or clearly_ordered([(d.group, b) for d, b in zip(demands, boxes, strict=True)], said):
+            return boxes or first
+        first = first or boxes
+    return first
 
 
 def refuse_contradiction(meaning: PromptMeaning, prompt: str) -> None:

@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 from pydantic import ValidationError
 
 from llmgen.llm.english.grammar import head_noun
-from llmgen.llm.english.phrases import tokenize
+from llmgen.llm.english.tokens import tokenize
 from llmgen.llm.replies.bounds import unusable
 from llmgen.llm.replies.extract import why_no_value
 from llmgen.llm.replies.raw_objects import NO_WORDS

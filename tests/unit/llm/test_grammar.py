@@ -108,7 +108,7 @@ def test_numbers_are_exact_and_articles_are_not() -> None:
         ("a dog on top of a car", [("above", 0, 1)]),
         ("a fish under a heart", [("below", 0, 1)]),
         ("to the left of the car is a ball", [("left_of", 1, 0)]),
-        ("a cat next to a dog", []),
+        ("a cat next to a dog", [("next_to", 0, 1)]),
         ("on the left a red ball and on the right a blue car", [("on_left", 0, None), ("on_right", 1, None)]),
         ("a ball above and a car below", [("on_top", 0, None), ("on_bottom", 1, None)]),
         ("a ball in the upper left corner", [("on_top", 0, None), ("on_left", 0, None)]),

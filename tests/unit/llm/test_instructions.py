@@ -141,7 +141,7 @@ def test_what_moves_and_changes_is_drawn_anew() -> None:
         ("make the picture nicer", "matches|cannot read"),
         ("hello world", "begin with a verb"),
         ("", "the instruction is empty"),
-        ("make the ball", "cannot read 'make the ball'"),
+        ("make the ball", "cannot read all of 'make the ball'"),
     ],
 )
 def test_what_cannot_be_done_is_said(said: str, words: str) -> None:

@@ -1,0 +1,253 @@
+"""What a prompt names: noun phrases become groups, places, style or words to be written."""
+
+from dataclasses import replace
+
+from llmgen.llm.english import lexicon as lex
+from llmgen.llm.english.phrases import NounPhrase, kind_at, lower_at, read_noun_phrase
+from llmgen.llm.english.scene import Groups, Scene
+from llmgen.llm.english.tagged import Word
+
+
+class Namer:
+    """The words of a prompt, what was found in them, and what the next noun phrase is."""
+
+    def __init__(self, text: str, words: list[Word], remarks: list[str]) -> None:
+        self.text = text
+        self.words = words
+        self.scene = Scene(remarks=remarks)
+        self.subject: Groups = ()
+        """What a relation that follows speaks of: the nearest group."""
+        self.clause: Groups = ()
+        """What the clause speaks of: the subject of its verb."""
+        self.role = "free"
+        """What the next noun phrase is: free, or with what it was led in."""
+        self.waiting: tuple[str, Groups] | None = None
+        """A relation, and of what, whose other group comes next."""
+        self.chain: tuple[str, Groups] | None = None
+        """The same for what "and" adds to that group."""
+        self.fronted: list[tuple[str, int]] = []
+        """Relations said before their subject: "beside him three gulls sit"."""
+        self.sides = ""
+        """Sides said before their group."""
+        self.elliptic: list[NounPhrase] = []
+        """Adjectives that wait for the noun of the next phrase."""
+        self.listed = False
+        """Whether only "and" and commas stand between the subject of the clause and here."""
+        self.predicate = False
+        """Whether "is" came before: adjectives are said of the subject."""
+        self.compared = False
+        """Whether the clause was said to compare."""
+        self.rest: int | None = None
+        """What is left of a group of which a part was spoken of."""
+        self.nobody = ""
+        """What negates the verb that comes: "none of the pirates wears a hat"."""
+
+    def _said(self, first: int, last: int) -> str:
+        """Words as they were written."""
+        some = self.words[first:last]
+        return self.text[some[0].start : some[-1].end] if some else ""
+
+    def _being(self, group: int) -> bool:
+        head = self.scene.objects[group].noun.rpartition(" ")[2]
+        return head in lex.PEOPLE or head in lex.ANIMALS or head.endswith(("man", "woman"))
+
+    def _is_place(self, phrase: NounPhrase, *, led: bool = False) -> bool:
+        return (
+            phrase.head in lex.PLACES
+            and phrase.count <= 1 + phrase.plural
+            and not (
+                phrase.head in ("square", "shop", "station", "store", "hall", "studio", "room")
+                and not led
+                and self.role != "free"
+            )
+        )
+
+    def _take(self, phrase: NounPhrase) -> int:
+        role, self.role = self.role, "free"
+        if not phrase.noun:
+            self.elliptic.append(phrase)
+            return phrase.last
+        if self._is_style(phrase, role):
+            return self._style(phrase)
+        if self._is_written(phrase):
+            return phrase.last
+        if phrase.noun.partition(" ")[0] in lex.SPELLED and " " in phrase.noun and self.scene.objects:
+            self.scene.remark(
+                f"text to be written cannot be placed or checked: {self._said(phrase.first, phrase.last)!r}"
+            )
+            return phrase.last
+        if (
+            phrase.head in lex.STYLE_HEADS
+            and phrase.article == ""
+            and role == "free"
+            and self.scene.objects
+            and not phrase.plural
+        ):
+            self.scene.extras.append(", " + self._said(phrase.first, phrase.last))
+            return phrase.last
+        if self._is_place(phrase, led=role not in ("free", "object")) and role not in ("object",):
+            if not (
+                role == "free"
+                and self.listed
+                and phrase.article in ("a", "an")
+                and kind_at(self.words, phrase.first - 1) == "and"
+            ):
+                self.scene.places.append(
+                    (role if role not in ("free", "rel", "object") else "", self._said(phrase.first, phrase.last))
+                )
+                self.waiting = None
+                return phrase.last
+        if phrase.noun in (
+            "foreground",
+            "background",
+            "front",
+            "back",
+            "style",
+            "side",
+            "way",
+            "center",
+            "middle",
+            "distance",
+        ):
+            return self._after_of(phrase.last)
+        if phrase.noun in ("object", "thing", "item", "word") and not phrase.attributes:
+            return phrase.last
+        if phrase.pronoun:
+            if not self.scene.objects:
+                return phrase.last
+            phrase = replace(phrase, noun=self.scene.objects[(self.subject or (-1,))[-1]].noun, definite=False)
+        if kind_at(self.words, phrase.last) == "prep" and lower_at(self.words, phrase.last) == "of" and role != "of":
+            whole = read_noun_phrase(self.words, phrase.last + 1)
+            if phrase.head in lex.PARTS and whole is not None and whole.noun and whole.article:
+                self.role = role
+                return self._take(whole)
+        if phrase.article == "" and any(ch.isdigit() for ch in phrase.head) and self.scene.objects:
+            self.scene.remark(f"did not understand {self._said(phrase.first, phrase.last)!r}")
+            return phrase.last
+        self._place(phrase, role)
+        return self._content(phrase)
+
+    def _after_of(self, index: int) -> int:
+        return index + 1 if lower_at(self.words, index) == "of" else index
+
+    def _content(self, phrase: NounPhrase) -> int:
+        """What a thing is of: the tea of "a cup of tea" is no object, the pirate of "the hat of a pirate" is one."""
+        if lower_at(self.words, phrase.last) != "of":
+            return phrase.last
+        content = read_noun_phrase(self.words, phrase.last + 1)
+        if content is None:
+            return phrase.last + 1
+        if content.article == "" or phrase.head in lex.DEPICTING:
+            return content.last
+        self.role = "of"
+        return phrase.last + 1
+
+    def _place(self, phrase: NounPhrase, role: str) -> None:
+        for waiting in self.elliptic:
+            one = replace(waiting, noun=phrase.noun, definite=False)
+            self._related(self.scene.add(one), role, one)
+        self.elliptic = []
+        self._related(self.scene.add(phrase), role, phrase)
+
+    def _related(self, group: int, role: str, phrase: NounPhrase) -> None:
+        """Give a group that was just named its place in the sentence."""
+        scene = self.scene
+        if self.sides:
+            scene.put(self.sides, (group,))
+            self.sides = ""
+        if self.waiting is not None:
+            kind, subjects = self.waiting
+            self.waiting = None
+            if kind.startswith("by "):
+                for subject in subjects:
+                    scene.relate(kind[3:], (group,), subject)
+            else:
+                scene.relate(kind, subjects, group)
+                if kind == "between" and scene.objects[group].count == 1:
+                    self.chain = (kind, subjects)
+            self.subject, self.listed = (group,), False
+            return
+        if self.chain is not None and role == "free" and not self._acts_next(phrase):
+            kind, subjects = self.chain
+            scene.relate(kind, subjects, group)
+            self.chain = self.chain if kind != "between" else None
+            self.subject = (group,)
+            return
+        self.chain = None
+        for kind, other in self.fronted if role in ("free", "object") else ():
+            scene.relate(kind, (group,), other)
+        if role in ("free", "object"):
+            self.fronted = []
+        self.subject = (group,)
+        if role == "free":
+            self.clause = (*self.clause, group) if self.listed else (group,)
+            self.listed = True
+        else:
+            self.listed = False
+
+    def _acts_next(self, phrase: NounPhrase) -> bool:
+        """Whether a noun phrase after "and" begins a clause of its own."""
+        after = kind_at(self.words, phrase.last)
+        return after in ("verb", "be", "who", "with") or phrase.head in lex.PEOPLE
+
+    def _is_style(self, phrase: NounPhrase, role: str) -> bool:
+        if phrase.head not in lex.IMAGE_HEADS or phrase.plural or role not in ("free", "object"):
+            return False
+        if lower_at(self.words, phrase.last) == "of" and self._hangs(phrase.last + 1):
+            return False
+        nested = self.scene.style.endswith(" of") and lower_at(self.words, phrase.last) in ("of", "with")
+        if (
+            self.scene.objects
+            or self.scene.places
+            or (self.scene.style and not nested)
+            or "num" in {w.kind for w in self.words[: phrase.first + 1]}
+        ):
+            return False
+        after = self.words[phrase.last] if phrase.last < len(self.words) else None
+        if after is None:
+            return phrase.article in ("a", "an", "the", "")
+        return (
+            after.lower
+            in (
+                "of",
+                "showing",
+                "shows",
+                "depicting",
+                "with",
+                "featuring",
+                "in",
+                "without",
+                "no",
+                "where",
+                "without any",
+            )
+            or (after.kind in ("who", "neg", "colon", "verb", "comma") and phrase.head not in ("poster", "drawing"))
+            or after.lower == "from"
+        )
+
+    def _hangs(self, i: int) -> bool:
+        """Whether a picture of something is itself a thing: "a painting of a horse hanging above a sofa"."""
+        content = read_noun_phrase(self.words, i)
+        after = self.words[content.last] if content is not None and content.last < len(self.words) else None
+        return (
+            after is not None and after.kind == "verb" and after.value in ("hang", "mount", "frame", "prop", "display")
+        )
+
+    def _style(self, phrase: NounPhrase) -> int:
+        after, said = phrase.last, self._said(phrase.first, phrase.last)
+        if lower_at(self.words, after) in ("of", "showing", "shows", "depicting", "featuring"):
+            self.scene.style = said + " of"
+            return after + 1
+        self.scene.style = said
+        return after
+
+    def _manner(self, i: int) -> int:
+        """How, not what: "in the style of ..."."""
+        last = i
+        while last < len(self.words) and self.words[last].kind not in ("with", "comma", "stop"):
+            last += 1
+        self.scene.extras.append(" " + self._said(i, last))
+        return last
+
+    def _is_written(self, phrase: NounPhrase) -> bool:
+        return phrase.head in lex.PRINTED and kind_at(self.words, phrase.last) == "quote"

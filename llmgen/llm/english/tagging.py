@@ -1,0 +1,313 @@
+"""From tokens to tagged words: closed classes by their expressions, open ones by the dictionary and what stands around them.
+
+A word that can be several things is read by its place: after an article or adjective it names something, after a complete noun
+phrase it does not.
+"""
+
+from dataclasses import replace
+from difflib import get_close_matches
+from typing import Final
+
+from llmgen.llm.english import lexicon as lex
+from llmgen.llm.english.closed import CLOSED, PATTERNS, PREPOSITIONS
+from llmgen.llm.english.dictionary import Entry, look_up, verb_form
+from llmgen.llm.english.expressions import Expressions
+from llmgen.llm.english.tagged import Kind, Word
+from llmgen.llm.english.tokens import Token
+from llmgen.llm.english.words import singularize
+
+_MARKS: Final[dict[str, Kind]] = {
+    ",": "comma", "(": "comma", ")": "comma", "[": "comma", "]": "comma", "–": "comma", "—": "comma", "-": "comma", "/": "comma",
+    "。": "stop", ":": "colon", ".": "stop", ";": "stop", "!": "stop", "?": "stop", "|": "stop", "\n": "stop", "…": "stop",
+}  # fmt: skip
+_POSTURES: Final = frozenset(
+    "sit stand lie lay lean rest hang perch crouch kneel sleep nap wait park float swim fly soar drift hover glide walk run jump "
+    "leap climb crawl dance sing play ride drive sail race gallop grow stack pile look stare gaze swing slide roll bounce balance "
+    "nestle dangle drink eat graze talk smile laugh pose read work fight cook tower loom shine glow burn".split()
+)
+"""Verbs that are verbs where a preposition follows, though they are nouns as well."""
+_IRREGULAR_NOUNS: Final = frozenset("saw ground rose bit felt shot found bound wound set spread".split())
+"""Things whose names are also past tenses."""
+_SPELLED: Final = sorted((lex.COLORS - lex.FRUIT_COLORS) | lex.SIZES)
+_ADJECTIVE_ENDINGS: Final = (
+    "ed",
+    "ing",
+    "ish",
+    "ous",
+    "ful",
+    "less",
+    "shaped",
+    "like",
+    "sized",
+    "eyed",
+    "ic",
+    "al",
+    "able",
+)
+
+
+def tag(tokens: list[Token]) -> list[Word]:
+    """Say of each word what it is here.
+
+    Args:
+        tokens: The text.
+
+    Returns:
+        Words in the order of the text; an expression of several words is one.
+    """
+    return _Tagger(tokens).tag()
+
+
+class _Tagger(Expressions):
+    """Goes through the tokens once, with a bounded look ahead."""
+
+    def tag(self) -> list[Word]:
+        index = 0
+        while index < len(self.tokens):
+            word, index = self._next(index)
+            self.words.append(word)
+            self._step(word)
+        return self.words
+
+    def _next(self, i: int) -> tuple[Word, int]:
+        token, word = self.tokens[i], self.lower[i]
+        if token.is_quote:
+            return self._word("quote", i, i + 1)
+        if word in _MARKS:
+            return self._word(_MARKS[word], i, i + 1)
+        for read in (self._fraction, self._comparison, self._number, self._sides, self._pattern, self._single):
+            found = read(i)
+            if found is not None:
+                return found
+        if not token.is_word:
+            return self._word("mark", i, i + 1)
+        return self._open(i)
+
+    # Open classes -------------------------------------------------------------------------------------------------
+
+    def _nominal(self, i: int) -> bool:
+        """Whether the word at a place can go on a noun phrase that has begun."""
+        word = self.at(i)
+        if not word or not word[0].isalnum() or word in CLOSED or word in lex.SIDES and word not in ("top",):
+            return False
+        entry = look_up(word)
+        if not entry.known:
+            return True
+        if entry.adverb and not entry.noun and not entry.adjective:
+            return False
+        if not entry.noun and not entry.adjective:
+            form = verb_form(word, entry.verb)
+            if form in ("ing", "past"):
+                return word.endswith(("ing", "ed", "en")) and self._nominal(i + 1)
+            return form == "base" or not self.single
+        if entry.adjective and not entry.noun and word not in lex.COLORS:
+            return self._nominal(i + 1)
+        if (
+            entry.verb
+            and word not in lex.ING_NOUNS
+            and verb_form(word, entry.verb) == "ing"
+            and not self._nominal(i + 1)
+        ):
+            return False
+        if self.single and entry.verb and singularize(word) != word and not self._nominal(i + 1):
+            # "a lemon falls", "an orange stands": what follows "a" is no plural.
+            return False
+        return True
+
+    def _regular_plural(self, word: str) -> bool:
+        """Whether a word that is listed as a verb only is a noun's plural by rule: "loafs", "knifes"."""
+        return (
+            word.endswith("s")
+            and singularize(word) != word
+            and (self.phrase == "opened" or look_up(singularize(word)).noun)
+        )
+
+    def _open(self, i: int) -> tuple[Word, int]:
+        entry = look_up(self.lower[i])
+        return self._after_noun(i, entry) if self.phrase == "named" else self._before_noun(i, entry)
+
+    def _noun(self, i: int) -> tuple[Word, int]:
+        word = self.lower[i]
+        return self._word("noun", i, i + 1, "plural" if singularize(word) != word else "")
+
+    def _verb(self, i: int, entry: Entry) -> tuple[Word, int]:
+        return self._word("verb", i, i + 1, entry.verb or self.lower[i])
+
+    def _before_noun(self, i: int, entry: Entry) -> tuple[Word, int]:
+        word, follows = self.lower[i], self._nominal(i + 1)
+        if entry.adverb and not entry.noun and not entry.adjective:
+            return self._word("adv", i, i + 1, word)
+        if self.phrase == "none" and self._is_verb(i, entry, follows):
+            return self._verb(i, entry)
+        if entry.adjective and self.words and self.words[-1].kind == "fraction" and not follows:
+            return self._word("adj", i, i + 1, word)
+        if self.phrase == "opened" and word in lex.SIDES and (follows or self.at(i + 1) in ("one", "ones")):
+            return self._word("adj", i, i + 1, word)
+        if not entry.known and (near := self._misspelt(word)):
+            return replace(self._word("adj", i, i + 1, word)[0], lower=near, misspelt=True), i + 1
+        participle = (
+            bool(entry.verb) and verb_form(word, entry.verb) in ("ing", "past") and not self._regular_plural(word)
+        )
+        adjective = (
+            entry.adjective or word in lex.COLORS or (word in lex.MATERIALS and follows) or (participle and not entry.noun and (follows or word not in lex.ING_NOUNS))
+            or (participle and word.endswith("ing") and word not in lex.ING_NOUNS)
+            or (not entry.known and (word.endswith(_ADJECTIVE_ENDINGS) or word.endswith("y") and follows))
+            or word in lex.SIZES
+        )  # fmt: skip
+        noun = entry.noun or not entry.known or self._regular_plural(word) or word in lex.ING_NOUNS
+        noun = noun or (self.phrase == "opened" and bool(entry.verb) and not participle and not entry.adjective)
+        if not follows:
+            plain = (word in lex.COLORS and word not in lex.FRUIT_COLORS) or word in lex.SIZES
+            if plain or not noun and adjective or word in lex.FRUIT_COLORS and self._color_goes_on(i):
+                return self._word("adj", i, i + 1, word)
+            if self.after_be and adjective and self.phrase == "none" and (word in lex.SIZES or entry.adjective):
+                return self._word("adj", i, i + 1, word)
+            if adjective and self._color_goes_on(i):
+                return self._word("adj", i, i + 1, word)
+            if noun:
+                return self._noun(i)
+            return self._verb(i, entry) if entry.verb else self._word("adj", i, i + 1, word)
+        second = singularize(self.lower[i + 1])
+        if second in lex.COLORS - lex.FRUIT_COLORS and self._nominal(i + 2):
+            return self._word("adj", i, i + 1, word)  # "a sky blue dress"
+        if (word, second) in lex.COMPOUNDS:
+            return self._noun(i)
+        if word in lex.COLORS or word in lex.MATERIALS:
+            grown = word in lex.FRUIT_COLORS and second in lex.GROWN and word not in ("gold", "silver", "orange")
+            return self._noun(i) if grown else self._word("adj", i, i + 1, word)
+        if participle and word.endswith("ing") and second in lex.GERUND_HEADS:
+            return self._noun(i)
+        if adjective and (not entry.noun or entry.adjective or word in lex.SIZES or word.endswith("ing")):
+            return self._word("adj", i, i + 1, word)
+        if noun:
+            return self._noun(i)
+        return self._word("adj", i, i + 1, word)
+
+    def _misspelt(self, word: str) -> str:
+        """The colour or size that a word must be meant for."""
+        near = get_close_matches(word, _SPELLED, 1, 0.82) if len(word) > 3 else []
+        return near[0] if near else ""
+
+    def _color_goes_on(self, i: int) -> bool:
+        """Whether a word is an attribute because another is joined to it: "an orange and white fox", "a dark and stormy sea"."""
+        j = i + 2 if self.at(i + 1) == "," and self.at(i + 2) == "and" else i + 1
+        if self.at(j) not in ("and", ",") or self.at(j + 1) in CLOSED or not self._nominal(j + 2):
+            return False
+        entry = look_up(self.at(j + 1))
+        return self.at(j + 1) in lex.COLORS or (entry.adjective and (not entry.noun or self.at(j + 1) in lex.SIZES))
+
+    def _is_verb(self, i: int, entry: Entry, follows: bool) -> bool:
+        """Whether a word that begins no noun phrase says what something does."""
+        word = self.lower[i]
+        if not entry.verb or word in lex.COLORS:
+            return False
+        form, after = verb_form(word, entry.verb), self.at(i + 1)
+        opens = after in lex.ARTICLES or after in lex.NUMBERS or after in lex.PRONOUNS
+        if self._quoted(i + 1) and self.named:
+            return True
+        if word in lex.ING_NOUNS and not opens and not self.after_be:
+            return False
+        if self._after_who() and (form in ("s", "past") or not entry.adjective and not follows or opens):
+            return True
+        if self.after_be:
+            state = entry.adjective and (not after or not after[0].isalnum() or after in ("and", "or"))
+            return form in ("ing", "past") and not state
+        if form in ("ing", "past") and word.endswith(("ing", "ed", "en")) and not follows and word not in lex.ING_NOUNS:
+            if self.named and (after in PATTERNS or after in PREPOSITIONS):
+                return True
+        if not entry.noun and not entry.adjective:
+            acts = self.named and (opens or after in PATTERNS)
+            return not (follows and form in ("ing", "past")) and (acts or not self._regular_plural(word))
+        if form == "ing" and (opens or after in PATTERNS) and word not in lex.ING_NOUNS:
+            return True
+        if not self.named:
+            return False
+        return opens or (entry.verb in _POSTURES and after in PATTERNS and form != "base")
+
+    def coordinated_before(self) -> bool:
+        """Whether the noun phrase before is the last of a list, so that a verb in the plural may follow."""
+        return any(w.kind == "and" for w in self.words[-4:])
+
+    def _after_who(self) -> bool:
+        """Whether a verb must follow: after "who", "does", "does not"."""
+        before = next((w for w in reversed(self.words[-3:]) if w.kind != "adv"), None)
+        return before is not None and (
+            before.kind == "aux"
+            or (before.kind == "who" and before.lower != "whose")
+            or (before.kind == "neg" and before.value == "not" and len(self.words) > 1 and self.words[-2].kind == "aux")
+        )
+
+    def _after_noun(self, i: int, entry: Entry) -> tuple[Word, int]:
+        word, last = self.lower[i], self.words[-1].lower if self.words else ""
+        if not entry.known:
+            return self._unknown_after_noun(i, entry, last)
+        if not entry.noun:
+            if self._regular_plural(word) and self.numbered and not self.plural and entry.verb not in _POSTURES:
+                return self._noun(i)
+            base = bool(entry.verb) and verb_form(word, entry.verb) == "base" and not entry.adjective
+            if base and self.single and not self.coordinated_before():
+                return self._noun(i)  # "a candy bar" does not bar
+            if entry.verb and not (entry.adjective and not self._past_or_ing(word, entry)):
+                return self._verb(i, entry)
+            return self._word("adj" if entry.adjective else "adv", i, i + 1, word)
+        if self.at(i + 1) == "than":
+            return self._word("adj", i, i + 1, word)
+        if self._acts(i, entry, last):
+            return self._verb(i, entry)
+        if word in lex.COLORS - lex.FRUIT_COLORS - lex.MATERIALS and not self._nominal(i + 1):
+            return self._word("adj", i, i + 1, word)
+        if self.plural and last not in lex.PLURAL_MODIFIERS and entry.adjective and not self._nominal(i + 1):
+            return self._word("adj", i, i + 1, word)
+        return self._noun(i)
+
+    def _past_or_ing(self, word: str, entry: Entry) -> bool:
+        return verb_form(word, entry.verb) in ("past", "ing")
+
+    def _unknown_after_noun(self, i: int, entry: Entry, last: str) -> tuple[Word, int]:
+        word = self.lower[i]
+        if word.endswith(("ed", "ing")) and len(word) > 4:
+            return self._word("verb", i, i + 1, word)
+        if word.isdigit() or any(ch.isdigit() for ch in word):
+            return self._noun(i)
+        waits = self.numbered and not self.plural and word.endswith("s")
+        if last in lex.MODIFIERS or waits:
+            return self._noun(i)
+        return self._word("odd", i, i + 1, word)
+
+    def _acts(self, i: int, entry: Entry, last: str) -> bool:
+        """Whether a word that is noun and verb says what the noun before it does."""
+        word, after = self.lower[i], self.at(i + 1)
+        if not entry.verb or word in lex.COLORS:
+            return False
+        form = verb_form(word, entry.verb)
+        opens = after in lex.ARTICLES or after in lex.PRONOUNS or (after in lex.NUMBERS and after != "one")
+        if self._quoted(i + 1):
+            return True
+        if (last, singularize(word)) in lex.COMPOUNDS:
+            return False
+        if form == "ing":
+            return word not in lex.ING_NOUNS or opens or last in lex.PEOPLE or last in lex.ANIMALS
+        if word.endswith("ed") and form == "past":
+            return True
+        if form == "s" and singularize(word) != word:
+            if self.single:
+                return True
+            if self.numbered and not self.plural:
+                return False
+            if self.plural or (self._nominal(i + 1) and word not in lex.PLURAL_MODIFIERS):
+                return opens or not self.plural
+            leads = after in PREPOSITIONS and after != "of"
+            return opens or leads or (entry.verb in _POSTURES and (after in PATTERNS or after in CLOSED))
+        if form == "base":
+            if after in ("into", "through") and entry.verb not in lex.ING_NOUNS:
+                return True
+            if self.plural and last not in lex.PLURAL_MODIFIERS:
+                return opens or entry.verb in _POSTURES or after in PATTERNS or not after
+            return (opens and not self.single) or (
+                self.coordinated_before() and (opens or (entry.verb in _POSTURES and after in PATTERNS))
+            )
+        leads = after in PATTERNS or after in lex.ADVERBS or (after in PREPOSITIONS and after != "of") or not after
+        return opens or (word not in _IRREGULAR_NOUNS and leads)
+
+    def _quoted(self, i: int) -> bool:
+        return 0 <= i < len(self.tokens) and self.tokens[i].is_quote

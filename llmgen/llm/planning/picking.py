@@ -1,0 +1,116 @@
+"""Which things of a picture a selection means."""
+
+from collections.abc import Iterable
+from typing import Final
+
+from llmgen.errors import InputError
+from llmgen.llm.english import lexicon as lex
+from llmgen.llm.english.selections import ANYTHING, Selection
+from llmgen.llm.english.words import singularize
+from llmgen.llm.planning.board import Board, Thing
+from llmgen.llm.planning.placement import BoxXyxy, Canvas, center
+
+_ORDERS: Final[dict[str, tuple[int, bool]]] = {
+    "left_of": (0, True), "right_of": (0, False), "above": (1, True), "below": (1, False),
+}  # fmt: skip
+
+
+def pick(board: Board, what: Selection) -> list[Thing]:
+    """The objects that a selection means, best first.
+
+    Raises:
+        InputError: If there is none, unless "all" of them are meant.
+    """
+    known = [t for t in board.meant.get(id(what), []) if not t.gone]
+    if not known:
+        known = board.meant[id(what)] = _find(board, what)
+    return known
+
+
+def _find(board: Board, what: Selection) -> list[Thing]:
+    named = [t for t in board.there() if what.noun == ANYTHING or _same_noun(what.noun, t.noun)]
+    fit = _fitting(what, named)
+    if not fit:
+        if what.every and what.count is None:
+            return []
+        found = ", ".join(t.seen.id if t.seen else t.phrase for t in board.there()[:8]) or "nothing"
+        raise InputError(f"nothing in the picture matches {what.phrase!r}; found {found}")
+    fit.sort(key=lambda t: -(t.seen.score if t.seen else 2.0))
+    if what.anchor is not None:
+        fit = _by_anchor(board, what, fit)
+    if what.which is not None or what.order is not None:
+        fit.sort(key=lambda t: _rank(what.which or "left", t.box, board.canvas))
+    if what.order is not None:
+        if abs(what.order) > len(fit):
+            raise InputError(f"there is no such {what.phrase!r}: only {len(fit)} match")
+        return [fit[what.order - 1 if what.order > 0 else -1]]
+    if what.besides:
+        kept = [thing for one in what.besides for thing in pick(board, one)]
+        return [t for t in fit if not any(t is one for one in kept)]
+    if (
+        what.every
+        and what.which is not None
+        and what.count is None
+        and what.which in ("left", "right", "top", "bottom")
+    ):
+        return _in_half(what.which, fit, board.canvas)
+    if what.every:
+        return fit[: what.count] if what.count is not None else fit
+    return fit[:1]
+
+
+def _fitting(what: Selection, named: list[Thing]) -> list[Thing]:
+    said = {a.lower() for a in what.attributes}
+    fit = [t for t in named if said <= {a.lower() for a in t.attributes}]
+    # "make the red ball blue and move the red ball up" speaks of what was red at first.
+    fit = fit or [t for t in named if t.seen is not None and said <= {a.lower() for a in t.seen.attributes}]
+    if not fit and what.attributes:
+        # The detector did not confirm what was said; it is meant all the same if nothing speaks against it.
+        fit = [t for t in named if not _contradicts(what.attributes, t.attributes)]
+    return fit
+
+
+def _by_anchor(board: Board, what: Selection, fit: list[Thing]) -> list[Thing]:
+    """Those that lie as said to something else, nearest first; what lies far, farthest first."""
+    assert what.anchor is not None
+    anchors = [t for t in pick(board, what.anchor) if len(fit) > 1 or t not in fit]
+    if not anchors:
+        raise InputError(f"nothing in the picture matches {what.anchor.phrase!r} to go by")
+    anchor = anchors[0]
+    others = [t for t in fit if t is not anchor]
+    if what.where in _ORDERS:
+        axis, first = _ORDERS[what.where]
+        sign = 1 if first else -1
+        others = [t for t in others if sign * (center(anchor.box, axis) - center(t.box, axis)) > 0]
+    if not others:
+        raise InputError(f"nothing in the picture matches {what.phrase!r} there")
+    far = -1 if what.where == "far" else 1
+    others.sort(key=lambda t: far * sum((center(t.box, k) - center(anchor.box, k)) ** 2 for k in (0, 1)))
+    return others
+
+
+def _in_half(side: str, fit: list[Thing], canvas: Canvas) -> list[Thing]:
+    axis, size = (0, canvas.width) if side in ("left", "right") else (1, canvas.height)
+    low = side in ("left", "top")
+    return [t for t in fit if (center(t.box, axis) < size / 2) == low]
+
+
+def _same_noun(said: str, seen: str) -> bool:
+    said, seen = singularize(said.lower()), singularize(seen.lower())
+    # "the tree" may mean a palm tree, and "the palm tree" what a detector calls a tree.
+    return said == seen or seen.endswith(f" {said}") or said.endswith(f" {seen}")
+
+
+def _contradicts(said: Iterable[str], seen: Iterable[str]) -> bool:
+    colors = {a for a in said if a in lex.COLORS}, {a for a in seen if a in lex.COLORS}
+    return bool(colors[0] and colors[1] and colors[0] != colors[1])
+
+
+def _rank(which: str, box: BoxXyxy, canvas: Canvas) -> float:
+    size = (box[2] - box[0]) * (box[3] - box[1])
+    middle = abs(center(box, 0) - canvas.width / 2) + abs(center(box, 1) - canvas.height / 2)
+    ranks = {
+        "left": center(box, 0), "right": -center(box, 0), "top": center(box, 1), "bottom": -center(box, 1),
+        "largest": -size, "smallest": size, "middle": middle,
+    }  # fmt: skip
+    return ranks[which]

@@ -53,7 +53,7 @@ class ImageEditing(SelfCorrection):
         assert record.image is not None
         image, said = record.image, record.instruction or record.prompt
         planner = self._planner(record)
-        read = planner.ask(ParseQuestion(said, instruction=True))
+        read = self._context.heard(record.id, planner.ask(ParseQuestion(said, instruction=True)))
         parsed = read.value
         detections = record.detections if record.detections is not None else self._look(record, parsed, planner)
         history = list(record.history) or [HistoryEntry(stage="generate", round=0, image=image)]
@@ -62,6 +62,7 @@ class ImageEditing(SelfCorrection):
         if plan is None:
             seed = derive_seed(record.seed or 0, "edit", len(history))
             answer = planner.ask(EditQuestion(said, detections, image.width, image.height, seed))
+            self._context.heard(record.id, answer)
             plan = answer.value
             replies.append(answer.reply)
         goal = self._goal_of_instruction(record, plan, detections, parsed)

@@ -187,6 +187,7 @@ class SelfCorrection:
         if layout is not None:
             return layout.background_prompt, layout.negative_prompt
         answer = self._planner(loop.record).ask(ParseQuestion(loop.record.prompt))
+        self._context.heard(loop.record.id, answer)
         loop.add_reply(answer.reply)
         return answer.value.background, ", ".join(answer.value.negative)
 
@@ -197,6 +198,7 @@ class SelfCorrection:
         seed = derive_seed(record.seed or 0, "differences", len(loop.history))
         question = DifferencesQuestion(record.prompt, tuple(detections), image.width, image.height, record.layout, seed)
         answer = Recorded(self._waiting(record), lambda: self._context.critic).ask(question)
+        self._context.heard(record.id, answer)
         loop.add_reply(answer.reply)
         return answer.value
 

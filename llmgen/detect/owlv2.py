@@ -118,7 +118,7 @@ class Owlv2Detect:
         if not record.prompt.strip():
             raise InputError(f"record {record.id!r} has neither layout nor prompt that says what to look for")
         if record.prompt not in self._parsed:
-            answer = self.context.planner.ask(ParseQuestion(record.prompt))
+            answer = self.context.heard(record.id, self.context.planner.ask(ParseQuestion(record.prompt)))
             self._parsed[record.prompt] = demands_of_parsed_prompt(answer.value), answer.reply
         demands, reply = self._parsed[record.prompt]
         return demands, (reply,)

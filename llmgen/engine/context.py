@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, ClassVar, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, TypeVar
 
 from llmgen.artifacts import Kind, ModelUse, Record, Stage
 from llmgen.engine.config import build_config
@@ -14,9 +14,11 @@ from llmgen.vision.images import ImageStore
 
 if TYPE_CHECKING:
     from llmgen.diffusion.loading import ModelPool
-    from llmgen.llm.providers.provider import Provider
+    from llmgen.llm.providers.provider import Answer, Provider
 
 logger = logging.getLogger(__name__)
+
+T = TypeVar("T")
 
 
 class StageMethod(Protocol):
@@ -109,6 +111,12 @@ class StageContext:
 
             self._critic = load_provider(self.critic_name, role="critic")
         return self._critic
+
+    def heard(self, record_id: str, answer: "Answer[T]") -> "Answer[T]":
+        """An answer about a record; what was mended in it or not understood is remarked on the record."""
+        for line in answer.remarks:
+            self.remark_on(record_id, line)
+        return answer
 
     def config_for(self, stage: str, method: str, given: Mapping[str, Any] | None = None) -> Any:
         """The settings of a method by its name; see `settings_of`.

@@ -46,7 +46,8 @@ class EditLayout(PlannedLayout):
         if instruction is None:
             raise InputError(f"record {record.id!r} has no instruction; give one with --set instruction=TEXT")
         found = tuple(_as_found(instance) for instance in layout.instances)
-        answer = self.planner.ask(EditQuestion(instruction, found, layout.width, layout.height, seed))
+        asked = EditQuestion(instruction, found, layout.width, layout.height, seed)
+        answer = self.context.heard(record.id, self.planner.ask(asked))
         before = {instance.id: instance for instance in layout.instances}
         after: dict[str, Instance] = {}
         for target in answer.value.target:

@@ -55,9 +55,9 @@ class PlannedLayout:
         """The record with its layout and the planner's reply."""
         raise NotImplementedError
 
-    @staticmethod
-    def grown(record: Record, answer: Answer[Layout]) -> Record:
+    def grown(self, record: Record, answer: Answer[Layout]) -> Record:
         """The record with a layout that was planned anew, and the reply that it was read from."""
+        self.context.heard(record.id, answer)
         return record.grown(layout=answer.value, replies=(*record.replies, answer.reply))
 
     @property

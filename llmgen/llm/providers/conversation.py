@@ -6,7 +6,7 @@ short, and in the third request always: a small model repeats what it sees. Word
 
 import logging
 from dataclasses import dataclass, replace
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
 from llmgen.errors import ModelError
 from llmgen.llm.providers.cache import CachedReply
@@ -17,7 +17,6 @@ from llmgen.llm.replies.bounds import shown
 from llmgen.llm.replies.extract import find_json
 
 logger = logging.getLogger(__name__)
-T = TypeVar("T")
 
 REQUESTS: Final = 3
 """For one question."""
@@ -56,7 +55,7 @@ class Conversation:
         self._short = False
         """Whether the context has no room for examples; once seen, for all questions that follow."""
 
-    def hold(self, question: Question[T]) -> tuple[T, CachedReply]:
+    def hold(self, question: Question[Any]) -> CachedReply:
         """Ask until an answer reads.
 
         Raises:
@@ -79,7 +78,8 @@ class Conversation:
                 logger.info("asking otherwise: %s", refused)
                 continue
             try:
-                return self._read(question, said), CachedReply(said.text, number + 1, said.model)
+                self._check(question, said)
+                return CachedReply(said.text, number + 1, said.model)
             except _Cut as error:
                 last, fault = error, _Fault("it was longer than allowed and was cut.")
             except ModelError as error:
@@ -90,14 +90,14 @@ class Conversation:
             f"{'; LLMGEN_OPENAI_MAX_TOKENS allows longer ones' if isinstance(last, _Cut) else ''}"
         ) from last
 
-    def _read(self, question: Question[T], said: Said) -> T:
+    def _check(self, question: Question[Any], said: Said) -> None:
         # What a model goes on to say after a complete answer does no harm.
         if said.finish == "length" and find_json(said.text, _keys(question)) is None:
             raise _Cut(
                 f"the answer was cut before it was complete (finish_reason 'length'; {self._tokens} tokens were allowed): "
                 f"{shown(said.text)}"
             )
-        return question.read(said.text)
+        question.read(said.text)
 
     @property
     def _tokens(self) -> int:

@@ -99,12 +99,12 @@ class OpenAI:
         cached = self._cache.get(key)
         if cached is not None:
             try:
-                return Answer(question.read(cached.text), self._reply(question, cached))
+                return Answer.read_from(question, self._reply(question, cached))
             except ModelError:
                 logger.info("a cached reply no longer reads; asking again")
-        value, reply = self._begun().hold(question)
+        reply = self._begun().hold(question)
         self._cache.put(key, reply)
-        return Answer(value, self._reply(question, reply))
+        return Answer.read_from(question, self._reply(question, reply))
 
     def _reply(self, question: Question[Any], reply: CachedReply) -> Reply:
         return Reply(

@@ -20,6 +20,18 @@ class Answer(Generic[T]):
     """The reply as the question reads it."""
     reply: Reply
     """The reply itself, verbatim."""
+    remarks: tuple[str, ...] = ()
+    """What was mended, cut, ignored or not understood, a line each."""
+
+    @classmethod
+    def read_from(cls, question: Question[T], reply: Reply) -> "Answer[T]":
+        """Read a reply.
+
+        Raises:
+            ModelError: If nothing usable is in it.
+        """
+        remarks: list[str] = []
+        return cls(question.read(reply.text, remarks.append), reply, tuple(dict.fromkeys(remarks)))
 
 
 class Provider(Protocol):

@@ -55,5 +55,5 @@ class Recorded:
         for name in (question.name, *question.like):
             for reply in self._replies:
                 if reply.call == name:
-                    return Answer(question.read(reply.text), reply)
+                    return Answer.read_from(question, reply)
         return self._other().ask(question)

@@ -75,7 +75,7 @@ class Replay:
             index %= len(known)
         entry = known[index]
         reply = Reply(call=name, provider=self.provider, model=entry.model, text=entry.text)
-        return Answer(question.read(entry.text), reply)
+        return Answer.read_from(question, reply)
 
     def _known(self, question: Question[Any]) -> tuple[str, list[_Entry]]:
         subject = _key(question.subject)

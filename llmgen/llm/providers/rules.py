@@ -17,5 +17,6 @@ class Rules:
 
     def ask(self, question: Question[T]) -> Answer[T]:
         """See `Provider.ask`."""
-        value, text = question.by_rules()
-        return Answer(value, Reply(call=question.name, provider=self.provider, text=text))
+        remarks: list[str] = []
+        value, text = question.by_rules(remarks.append)
+        return Answer(value, Reply(call=question.name, provider=self.provider, text=text), tuple(remarks))

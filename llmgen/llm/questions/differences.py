@@ -6,14 +6,15 @@ from typing import Any, ClassVar
 
 from llmgen.artifacts import Detection, EditPlan, Instance, Layout
 from llmgen.errors import InputError
-from llmgen.llm.english.grammar import PromptMeaning, read_prompt
+from llmgen.llm.english.grammar import PromptMeaning
 from llmgen.llm.english.words import with_article
 from llmgen.llm.planning.corrections import correct
 from llmgen.llm.planning.layouts import plan_layout, refuse_contradiction, seeded_random
 from llmgen.llm.planning.placement import Canvas, Rules
 from llmgen.llm.planning.wanted import wanted_objects
 from llmgen.llm.questions.found import found_line, read_plan, update_schema, whole_box
-from llmgen.llm.questions.question import Question, one_line
+from llmgen.llm.questions.question import Question, one_line, understood
+from llmgen.llm.replies.bounds import Remark, log_remark
 from llmgen.llm.replies.wire import update_of_plan
 
 
@@ -55,13 +56,13 @@ class DifferencesQuestion(Question[EditPlan]):
         """Of a `LayoutUpdate`, for the ids that were found."""
         return update_schema(self.subject, self.detections, (self.width, self.height))
 
-    def read(self, text: str) -> EditPlan:
+    def read(self, text: str, remark: Remark = log_remark) -> EditPlan:
         """JSON, or SLD's text."""
-        return read_plan(text, self.detections, width=self.width, height=self.height)
+        return read_plan(text, self.detections, width=self.width, height=self.height, remark=remark)
 
-    def by_rules(self) -> tuple[EditPlan, str]:
+    def by_rules(self, remark: Remark = log_remark) -> tuple[EditPlan, str]:
         """By grammar and search. Objects that neither prompt nor layout names are deleted if any are named."""
-        meaning, canvas, layout = read_prompt(self.subject), Canvas(self.width, self.height), self.layout
+        meaning, canvas, layout = understood(self.subject, remark), Canvas(self.width, self.height), self.layout
         refuse_contradiction(meaning, self.subject)
         planned = layout if layout is not None and layout.instances else self._planned(meaning, canvas)
         wanted = wanted_objects(meaning, planned)

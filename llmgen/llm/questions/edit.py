@@ -10,6 +10,7 @@ from llmgen.llm.planning.layouts import seeded_random
 from llmgen.llm.planning.placement import Canvas
 from llmgen.llm.questions.found import found_line, read_plan, update_schema
 from llmgen.llm.questions.question import Question, one_line
+from llmgen.llm.replies.bounds import Remark, log_remark
 from llmgen.llm.replies.wire import update_of_plan
 
 
@@ -54,11 +55,11 @@ class EditQuestion(Question[EditPlan]):
         """Of a `LayoutUpdate`, for the ids that were found."""
         return update_schema(self.subject, self.detections, (self.width, self.height))
 
-    def read(self, text: str) -> EditPlan:
+    def read(self, text: str, remark: Remark = log_remark) -> EditPlan:
         """JSON, or SLD's text."""
-        return read_plan(text, self.detections, width=self.width, height=self.height)
+        return read_plan(text, self.detections, width=self.width, height=self.height, remark=remark)
 
-    def by_rules(self) -> tuple[EditPlan, str]:
+    def by_rules(self, remark: Remark = log_remark) -> tuple[EditPlan, str]:
         """By grammar and search."""
         rng = seeded_random(self.subject, self.seed, self.name)
         canvas = Canvas(self.width, self.height)

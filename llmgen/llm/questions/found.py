@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from llmgen.artifacts import Detection, EditPlan
 from llmgen.llm.questions.bounds import bounded_schema, most_things
+from llmgen.llm.replies.bounds import Remark
 from llmgen.llm.replies.update_reply import read_update_reply
 from llmgen.llm.replies.wire import plan_of_update, wire_box
 from llmgen.llm.schemas import LayoutUpdate
@@ -57,7 +58,7 @@ def update_schema(subject: str, detections: Sequence[Detection], canvas: tuple[i
     return schema
 
 
-def read_plan(text: str, detections: Sequence[Detection], *, width: int, height: int) -> EditPlan:
+def read_plan(text: str, detections: Sequence[Detection], *, width: int, height: int, remark: Remark) -> EditPlan:
     """A reply that says what becomes of each detection, as a plan.
 
     Args:
@@ -65,9 +66,10 @@ def read_plan(text: str, detections: Sequence[Detection], *, width: int, height:
         detections: What was found, boxes in pixels.
         width: Width of the picture in pixels.
         height: Height of the picture in pixels.
+        remark: Told of all that was mended, cut or ignored.
 
     Raises:
         ModelError: If nothing usable is in it.
     """
-    update = read_update_reply(text, detections, width=width, height=height)
+    update = read_update_reply(text, detections, width=width, height=height, remark=remark)
     return plan_of_update(update, detections)

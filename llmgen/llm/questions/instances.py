@@ -10,18 +10,19 @@ from typing import Any, ClassVar, Final
 
 from llmgen.artifacts import Instance, Layout
 from llmgen.errors import InputError
-from llmgen.llm.english.grammar import read_phrase, read_prompt
+from llmgen.llm.english.grammar import read_phrase
 from llmgen.llm.english.words import bare, pluralize
 from llmgen.llm.planning.layouts import plan_layout
 from llmgen.llm.planning.placement import Canvas
 from llmgen.llm.questions.bounds import bounded_schema, most_things
-from llmgen.llm.questions.question import Question, one_line
+from llmgen.llm.questions.question import Question, one_line, understood
 from llmgen.llm.replies.bounds import (
     FARTHEST,
     MOST_TEXT_CHARS,
     Remark,
     check_length,
     check_words,
+    log_remark,
     once,
     unusable,
 )
@@ -96,14 +97,14 @@ class InstancesQuestion(Question[Layout]):
         items = {"instances": min(self.most, most_things(self.subject))}
         return bounded_schema(InstancesPlan, canvas=(self.width, self.height), items=items)
 
-    def read(self, text: str) -> Layout:
+    def read(self, text: str, remark: Remark = log_remark) -> Layout:
         """JSON of the wanted form, or the extension's."""
-        plan = read_instances_reply(text, width=self.width, height=self.height, most=self.most)
+        plan = read_instances_reply(text, width=self.width, height=self.height, most=self.most, remark=remark)
         return layout_of_instances(plan, width=self.width, height=self.height)
 
-    def by_rules(self) -> tuple[Layout, str]:
+    def by_rules(self, remark: Remark = log_remark) -> tuple[Layout, str]:
         """By grammar and search. The prompt itself is the description."""
-        layout = plan_layout(read_prompt(self.subject), self.subject, Canvas(self.width, self.height), self.seed)
+        layout = plan_layout(understood(self.subject, remark), self.subject, Canvas(self.width, self.height), self.seed)
         if len(layout.instances) > self.most:
             raise InputError(
                 f"{self.subject[:80]!r} asks for {len(layout.instances)} instances, at most {self.most} can be drawn"

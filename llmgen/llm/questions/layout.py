@@ -4,11 +4,11 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from llmgen.artifacts import Layout
-from llmgen.llm.english.grammar import read_prompt
 from llmgen.llm.planning.layouts import plan_layout
 from llmgen.llm.planning.placement import Canvas
 from llmgen.llm.questions.bounds import bounded_schema, most_things
-from llmgen.llm.questions.question import Question, one_line
+from llmgen.llm.questions.question import Question, one_line, understood
+from llmgen.llm.replies.bounds import Remark, log_remark
 from llmgen.llm.replies.layout_reply import read_layout_reply
 from llmgen.llm.replies.wire import layout_of_plan, plan_of_layout
 from llmgen.llm.schemas import LayoutPlan
@@ -42,12 +42,12 @@ class LayoutQuestion(Question[Layout]):
         items = {"objects": most_things(self.subject)}
         return bounded_schema(LayoutPlan, canvas=(self.width, self.height), items=items)
 
-    def read(self, text: str) -> Layout:
+    def read(self, text: str, remark: Remark = log_remark) -> Layout:
         """JSON, or LMD's text."""
-        plan = read_layout_reply(text, width=self.width, height=self.height)
+        plan = read_layout_reply(text, width=self.width, height=self.height, remark=remark)
         return layout_of_plan(plan, width=self.width, height=self.height)
 
-    def by_rules(self) -> tuple[Layout, str]:
+    def by_rules(self, remark: Remark = log_remark) -> tuple[Layout, str]:
         """By grammar and search."""
-        layout = plan_layout(read_prompt(self.subject), self.subject, Canvas(self.width, self.height), self.seed)
+        layout = plan_layout(understood(self.subject, remark), self.subject, Canvas(self.width, self.height), self.seed)
         return layout, plan_of_layout(layout).model_dump_json()

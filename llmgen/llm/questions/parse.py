@@ -3,10 +3,10 @@
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal
 
-from llmgen.llm.english.grammar import read_prompt
 from llmgen.llm.english.instructions import parsed_from_instruction, read_instruction
 from llmgen.llm.questions.bounds import bounded_schema, most_things
-from llmgen.llm.questions.question import Question, one_line
+from llmgen.llm.questions.question import Question, one_line, understood
+from llmgen.llm.replies.bounds import Remark, log_remark
 from llmgen.llm.replies.parse_reply import read_parse_reply
 from llmgen.llm.replies.wire import parsed_from_meaning
 from llmgen.llm.schemas import ParsedPrompt
@@ -37,14 +37,14 @@ class ParseQuestion(Question[ParsedPrompt]):
         """Of a `ParsedPrompt`."""
         return bounded_schema(ParsedPrompt, items={"instances": most_things(self.subject)})
 
-    def read(self, text: str) -> ParsedPrompt:
+    def read(self, text: str, remark: Remark = log_remark) -> ParsedPrompt:
         """JSON, or SLD's text."""
-        return read_parse_reply(text)
+        return read_parse_reply(text, remark=remark)
 
-    def by_rules(self) -> tuple[ParsedPrompt, str]:
+    def by_rules(self, remark: Remark = log_remark) -> tuple[ParsedPrompt, str]:
         """By grammar."""
         if self.instruction:
             parsed = parsed_from_instruction(read_instruction(self.subject))
         else:
-            parsed = parsed_from_meaning(read_prompt(self.subject))
+            parsed = parsed_from_meaning(understood(self.subject, remark))
         return parsed, parsed.model_dump_json()

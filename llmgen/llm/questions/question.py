@@ -13,7 +13,9 @@ from importlib.resources import files
 from typing import Any, ClassVar, Final, Generic, Literal, TypeVar
 
 from llmgen.errors import InputError, MissingRequirementError
+from llmgen.llm.english.grammar import PromptMeaning, read_prompt
 from llmgen.llm.questions.pictures import Picture
+from llmgen.llm.replies.bounds import Remark, log_remark
 
 T = TypeVar("T")
 MOST_PICTURES: Final = 8
@@ -61,18 +63,22 @@ class Question(ABC, Generic[T]):
         """JSON Schema of the answer, fit for constrained decoding: every key required, nothing unknown."""
 
     @abstractmethod
-    def read(self, text: str) -> T:
+    def read(self, text: str, remark: Remark = log_remark) -> T:
         """Read and check a reply.
 
         Args:
             text: The reply, verbatim.
+            remark: Told of all that was mended, cut or ignored, a line each.
 
         Raises:
             ModelError: If nothing usable is in it; the message says what is wrong, fit to be sent back.
         """
 
-    def by_rules(self) -> tuple[T, str]:
+    def by_rules(self, remark: Remark = log_remark) -> tuple[T, str]:
         """The answer without a model, and the reply that says it in the question's own form.
+
+        Args:
+            remark: Told of all that was not understood, a line each.
 
         Raises:
             InputError: If it is beyond the rules.
@@ -122,3 +128,11 @@ def package_prompt(name: str) -> Prompt:
 def one_line(text: str) -> str:
     """A text of the user's in one line."""
     return " ".join(text.split())
+
+
+def understood(prompt: str, remark: Remark) -> PromptMeaning:
+    """What a prompt means to the grammar; what it does not understand it says to `remark`."""
+    meaning = read_prompt(prompt)
+    for line in meaning.remarks:
+        remark(line)
+    return meaning

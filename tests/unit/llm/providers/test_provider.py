@@ -18,6 +18,7 @@ from llmgen.llm.providers.rules import Rules
 from llmgen.llm.questions.layout import LayoutQuestion
 from llmgen.llm.questions.pictures import Picture
 from llmgen.llm.questions.question import Prompt, Question
+from llmgen.llm.replies.bounds import Remark, log_remark
 
 
 @dataclass(frozen=True)
@@ -46,13 +47,13 @@ class MoodQuestion(Question[str]):
             "additionalProperties": False,
         }
 
-    def read(self, text: str) -> str:
+    def read(self, text: str, remark: Remark = log_remark) -> str:
         try:
             return str(json.loads(text)["mood"])
         except (ValueError, KeyError, TypeError) as error:
             raise ModelError("there is no mood in it") from error
 
-    def by_rules(self) -> tuple[str, str]:
+    def by_rules(self, remark: Remark = log_remark) -> tuple[str, str]:
         mood = "sad" if "rain" in self.subject else "happy"
         return mood, json.dumps({"mood": mood})
 

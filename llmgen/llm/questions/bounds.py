@@ -19,7 +19,7 @@ _LETTERS: Final = 48
 _ITEMS: Final = 16
 _CORNER: Final = 16
 """A box begins at least this part of the canvas before its end."""
-_THINGS: Final = 16
+_THINGS: Final = 12
 _MOST_THINGS: Final = 64
 BOUNDS: Final = ("maxLength", "maxItems", "minimum", "maximum")
 """The keywords that are added here."""

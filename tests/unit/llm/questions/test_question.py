@@ -127,7 +127,7 @@ def test_lists_have_room_for_what_the_text_asks_for_and_an_end() -> None:
     def most(prompt: str) -> int:
         return int(LayoutQuestion(prompt, 64, 64, 0).schema()["properties"]["objects"]["maxItems"])
 
-    assert (most("a ball"), most("twenty balls and a car"), most("900 balls")) == (16, 42, 64)
+    assert (most("a ball"), most("twenty balls and a car"), most("900 balls")) == (12, 42, 64)
     assert InstancesQuestion("a ball", 64, 64, 0, 9).schema()["properties"]["instances"]["maxItems"] == 9
 
 

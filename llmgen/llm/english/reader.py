@@ -108,7 +108,11 @@ class Reader(Relater):
         recent = self.clause if len(self.clause) > 1 else self.subject
         if recent and len(recent) == 1 and self.scene.objects[recent[0]].count == 1:
             recent = tuple(g for g in self.scene.mentions[-4:] if self.scene.objects[g].count > 1)
-        if not recent and self.rest is None and not any(self.scene.objects[g].count > 1 for g in self.scene.mentions[-4:]):
+        if (
+            not recent
+            and self.rest is None
+            and not any(self.scene.objects[g].count > 1 for g in self.scene.mentions[-4:])
+        ):
             return None
         start = i
         while kind_at(self.words, start) in ("and", "comma"):
@@ -127,7 +131,9 @@ class Reader(Relater):
 
     def _exceeds(self, count: int) -> bool:
         """Whether a group that was just spoken of is larger than one part of it."""
-        return any(self.scene.objects[g].exact and self.scene.objects[g].count > count for g in self.scene.mentions[-2:])
+        return any(
+            self.scene.objects[g].exact and self.scene.objects[g].count > count for g in self.scene.mentions[-2:]
+        )
 
     def _open_share(self, i: int) -> int | None:
         """Part of a group that has a place, or something with it, of its own: "two birds, one on the left and one on the right"."""
@@ -136,7 +142,11 @@ class Reader(Relater):
             return None
         share, after = read
         if self.rest is None:
-            several = [g for g in self.scene.mentions[-4:] if self.scene.objects[g].exact and self.scene.objects[g].count > share.count]
+            several = [
+                g
+                for g in self.scene.mentions[-4:]
+                if self.scene.objects[g].exact and self.scene.objects[g].count > share.count
+            ]
             if not several or share.part == "rest":
                 return None
             group, self.rest = self.scene.part(several[-1], share.count)

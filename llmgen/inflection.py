@@ -4,7 +4,7 @@ from typing import Final
 
 PAIRED: Final = frozenset(
     "scissors pants jeans shorts trousers sunglasses eyeglasses headphones earphones binoculars goggles tongs pliers "
-    "pyjamas pajamas tights leggings overalls clippers tweezers shears scales knickers".split()
+    "pyjamas pajamas tights leggings overalls clippers tweezers shears knickers".split()
 )
 """Plurals that are one thing; a pair of them is one."""
 INVARIANT: Final = PAIRED | frozenset(

@@ -177,7 +177,9 @@ LAMP_BOXES = [[0.10, 0.30, 0.20, 0.40], [0.60, 0.30, 0.25, 0.40]]
 
 def test_a_cached_reply_ends_where_its_answer_does(llmgen, workplace):
     farm = "[('a goat', [60, 200, 150, 180]), ('a well', [300, 190, 160, 200])]\nBackground prompt: A farm yard\nNegative prompt: \n"
-    tram = "\nCaption: A tram in the rain\nObjects: [('a tram', [100, 200, 300, 160])]\nBackground prompt: A rainy street\nNegative prompt: "
+    tram = (
+        "\nCaption: A tram in the rain\nObjects: [('a tram', [100, 200, 300, 160])]\nBackground prompt: A rainy street"
+    )
     (record,) = imported(llmgen, workplace, {"a goat and a well": [farm + tram]})
     assert placed(record) == [("goat", [60, 200, 210, 380]), ("well", [300, 190, 460, 390])]
     assert record["layout"]["background_prompt"] == "A farm yard"

@@ -13,7 +13,9 @@ from llmgen.toybox.world.truth import Truth
 
 WORDS = st.sampled_from(
     "a an the two 3 no without with and or , . ; : | on in of to left right above below top is are one red blue small "
-    "dog cars fish orange pair group photo meadow beach night it them between any of 999 zero style".split()
+    "dog cars fish orange pair group photo meadow beach night it them between any of 999 zero style half third more than as "
+    "neither nor nobody not isn't wearing holding next one other both rest first respectively who whose which except has "
+    "by shoulder face left-hand saw hung xyzzy ½ 1/2 50% “no ” ' \" - / { behind middle dozen least same".split()
 )
 
 

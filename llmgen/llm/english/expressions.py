@@ -218,15 +218,20 @@ class Expressions(Sentence):
             ):
                 return None if not self._verbal(follows) else self._word("side", start, i, " ".join(sides))
             return self._word("side", start, i, " ".join(sides))
-        bare = self.phrase == "named" and self.at(i) not in (
-            "on",
-            "in",
-            "at",
-            "under",
-            "behind",
-            "by",
-            "beside",
-            "near",
+        bare = (
+            self.phrase == "named"
+            and sides[-1] in ("left", "right")
+            and self.at(i)
+            not in (
+                "on",
+                "in",
+                "at",
+                "under",
+                "behind",
+                "by",
+                "beside",
+                "near",
+            )
         )
         return self._word("side", start, i, " ".join(sides)) if bare else None
 

@@ -51,8 +51,8 @@ AUXILIARIES: Final = _words(
 BREAKS: Final = _words("while when because since although though then if until")
 """Conjunctions that begin a clause of their own."""
 ADVERBS: Final = _words(
-    "there here together apart away now still always ever never again already yet else too out "
-    "indoors outdoors upright sideways respectively tightly upside please maybe perhaps overhead aloft ahead"
+    "there here together apart away now still always ever never again already yet else too out indoors outdoors "
+    "upright sideways respectively tightly upside please maybe perhaps overhead aloft ahead"
 )
 
 COLORS: Final = _words(
@@ -62,8 +62,9 @@ COLORS: Final = _words(
     "chocolate lilac aqua azure fuchsia ochre raspberry tangerine mahogany"
 )
 FRUIT_COLORS: Final = _words(
-    "orange olive gold silver lavender tan rose cream ivory peach plum salmon lime lemon apricot chestnut coral mustard "
-    "charcoal amber emerald ruby sapphire cherry mint rust chocolate lilac violet fuchsia raspberry tangerine mahogany"
+    "orange olive gold silver lavender tan rose cream ivory peach plum salmon lime lemon apricot chestnut coral "
+    "mustard charcoal amber emerald ruby sapphire cherry mint rust chocolate lilac violet fuchsia raspberry tangerine "
+    "mahogany"
 )
 """Colour words that are things where no noun follows."""
 GROWN: Final = _words(
@@ -74,12 +75,49 @@ GROWN: Final = _words(
 """What fruit, flowers and metals make compounds with: an orange tree is no tree that is orange."""
 SIZES: Final = _words("small large big little tiny huge tall short long thin thick wide narrow old young new")
 MATERIALS: Final = _words(
-    "wood metal glass stone plastic rubber marble bamboo velvet fabric brick leather bronze brass iron wicker steel cotton "
-    "wool silk paper cardboard clay ceramic concrete copper tin gold silver straw lace denim cork crystal diamond jade "
-    "ivory oak pine linen felt foam porcelain granite aluminium aluminum wax satin suede nylon chrome pewter terracotta"
+    "wood metal glass stone plastic rubber marble bamboo velvet fabric brick leather bronze brass iron wicker steel "
+    "cotton wool silk paper cardboard clay ceramic concrete copper tin gold silver straw lace denim cork crystal "
+    "diamond jade ivory oak pine linen felt foam porcelain granite aluminium aluminum wax satin suede nylon chrome "
+    "pewter terracotta"
 )
 MUTE_ADJECTIVES: Final = _words("colored coloured color colour same different visible own certain single other")
 """Adjectives that ask nothing of the picture by themselves."""
+TRUE_ADJECTIVES: Final = _words(
+    "plastic square oval oblong antique vintage human female male giant plain solid liquid twin double triple wild "
+    "blond blonde brunette patchwork plaid neon pastel magic teenage infant western eastern northern southern adult "
+    "open front upper lower round half left right light dark woollen woolen golden silent ceramic classic metallic "
+    "elastic electric"
+)
+"""Adjectives that are nouns as well, but before another noun adjectives all the same."""
+ADJECTIVE_NOUNS: Final = _words(
+    "animal general pedestrian civilian music comic medal record crystal elephant plant restaurant baby family party "
+    "body city toy country factory battery luxury army piggy cavalry pottery jewellery dairy bakery library fairy "
+    "berry cherry library seed weed bed sled root motor shot home dress tank pickup"
+)
+"""Nouns that are listed as adjectives, or end like one."""
+ADJECTIVE_SUFFIXES: Final = (
+    "an",
+    "ese",
+    "ish",
+    "ic",
+    "al",
+    "ive",
+    "ous",
+    "ful",
+    "ent",
+    "ant",
+    "ary",
+    "ed",
+    "less",
+    "y",
+    "ing",
+)
+NOUN_SUFFIXES: Final = (
+    "or", "er", "ist", "phone", "scope", "ette", "ware", "board", "ment", "ness", "ism", "let", "cycle", "ella", "tron", "copter",
+    "ka", "gue",
+)  # fmt: skip
+"""Ends of unknown words that are nouns."""
+TREES: Final = _words("oak pine bamboo cork cotton")
 MODIFIERS: Final = _words(
     "toy baby pet robot model cartoon miniature mini giant plush origami wizard pirate santa lego"
 )
@@ -90,7 +128,8 @@ PLURAL_MODIFIERS: Final = _words("sports glasses arms sales goods savings news c
 COMPOUNDS: Final = frozenset(
     tuple(pair.split())
     for pair in (
-        "teddy bear|polar bear|grizzly bear|hot dog|hot tub|hot air|potted plant|stuffed animal|bald eagle|golden retriever|"
+        "teddy bear|polar bear|grizzly bear|giant panda|red panda|hot dog|hot tub|hot air|potted plant|"
+        "stuffed animal|bald eagle|golden retriever|"
         "light bulb|light switch|light pole|light fixture|light saber|paper plane|paper clip|paper towel|paper bag|"
         "candy cane|rubber duck|rubber band|flying saucer|glass eye|electric guitar|electric eel|stained glass|double bass|"
         "french fry|french horn|ice cream|side table|tin can|straw hat|guinea pig|mobile phone|cell phone|mobile home|"
@@ -105,28 +144,30 @@ COMPOUNDS: Final = frozenset(
 GERUND_HEADS: Final = _words(
     "machine meter pool table pan rod cart bag board pin cup needle room wheel can glove desk lamp suit cap gear kit "
     "tool station knife stick net hook paper shoe track rink alley aid gum ring cake dress fork saucer mat post line "
-    "boot helmet jacket ball bat pole block chair lot ticket vest trunk trolley hall area ship boat bottle shed"
+    "boot cream brush iron cane material utensil powder oil tray rack spoon agent helmet jacket ball bat pole block "
+    "chair lot ticket vest trunk trolley hall area ship boat bottle shed"
 )
 """What is named by its use: a sewing machine does not sew just now."""
 ING_NOUNS: Final = _words(
-    "painting drawing building ceiling railing wedding earring clothing ring king wing string thing swing spring sling "
-    "pudding dumpling duckling gosling lightning stocking evening morning herring topping filling frosting icing siding "
-    "awning crossing landing engraving carving housing wrapping bedding rigging plating lettering covering seedling "
-    "sapling yearling darling sibling ceilings offering parking bowling"
+    "painting drawing building ceiling railing wedding earring clothing ring king wing string thing swing spring "
+    "sling pudding dumpling duckling gosling lightning stocking evening morning herring topping filling frosting "
+    "icing siding awning crossing landing engraving carving housing wrapping bedding rigging plating lettering "
+    "covering seedling sapling yearling darling sibling ceilings offering parking bowling"
 )
 NOT_SUPERLATIVE: Final = _words(
     "forest nest chest west guest vest harvest crest pest priest test request breast arrest contest rest best"
 )
 
 PLACES: Final = _words(
-    "meadow beach night snow field forest sky sea ocean street park garden room kitchen bedroom bathroom office desert "
-    "mountain hill city road grass river lake wall floor ground space background sunset sunrise day daytime morning "
-    "evening afternoon noon midnight dawn dusk rain storm fog mist scene scenery landscape seascape cityscape water lawn "
-    "sand winter summer autumn countryside town village farm jungle woods valley shore coast seaside island harbour "
-    "harbor yard backyard playground stadium classroom library museum restaurant cafe market airport highway sidewalk "
-    "pavement hall garage underwater weather season air horizon surface environment setting area world nature sunlight "
-    "moonlight darkness shade pond swamp canyon cliff cave prairie savanna savannah plains tundra glacier ceiling alley "
-    "square shop store station studio mud outdoors outside distance waterhole lighting daylight twilight skyline"
+    "meadow beach night snow field forest sky sea ocean street park garden room kitchen bedroom bathroom office "
+    "desert mountain hill city road grass river lake wall floor ground space background sunset sunrise day daytime "
+    "morning evening afternoon noon midnight dawn dusk rain storm fog mist scene scenery landscape seascape cityscape "
+    "water lawn sand winter summer autumn countryside town village farm jungle woods valley shore coast seaside "
+    "island harbour harbor yard backyard playground stadium classroom library museum restaurant cafe market airport "
+    "highway sidewalk pavement hall garage underwater weather season air horizon surface environment setting area "
+    "world nature sunlight moonlight darkness shade pond swamp canyon cliff cave prairie savanna savannah plains "
+    "tundra glacier ceiling alley square shop store station studio mud outdoors outside distance waterhole lighting "
+    "daylight twilight skyline"
 )
 """Nouns that name where a picture plays; in a place phrase they are background, not objects."""
 SCENE_FORMS: Final[dict[str, str]] = {
@@ -157,27 +198,30 @@ SIDES: Final[dict[str, str]] = {
 SIDE_TAILS: Final = _words("side half part edge corner area portion section hand third")
 
 PARTS: Final = _words(
-    "shoulder head back arm hand lap nose leg foot tail knee neck face surface edge corner middle center centre tip end rim "
-    "lid roof top bottom branch trunk mouth beak paw"
+    "shoulder head back arm hand lap nose leg foot tail knee neck face surface edge corner middle center centre tip "
+    "end rim lid roof top bottom branch trunk mouth beak paw"
 )
 """Parts whose "of" names what the prompt speaks of."""
 DEPICTING: Final = _words(
-    "sculpture sticker logo figure statue figurine painting picture photo photograph drawing sketch portrait poster image bust mural"
+    "sculpture sticker logo figure statue figurine painting picture photo photograph drawing sketch portrait poster "
+    "image bust mural"
 )
 PEOPLE: Final = _words(
-    "person man woman boy girl child kid baby toddler teenager adult guy lady gentleman king queen prince princess knight "
-    "pirate clown waiter waitress chef cook baker sailor soldier surgeon doctor nurse teacher student farmer fisherman "
-    "policeman officer firefighter judge guard tourist customer painter juggler dancer singer musician violinist player "
-    "rider skier surfer diver astronaut cowboy wizard witch angel elf dwarf giant mother father brother sister grandmother "
-    "grandfather bride groom monk nun beekeeper hunter carpenter worker robot snowman alien ninja samurai friend couple "
-    "human people friend uncle aunt son daughter neighbour neighbor mermaid ghost vampire zombie skeleton"
+    "person man woman boy girl child kid baby toddler teenager adult guy lady gentleman king queen prince princess "
+    "knight pirate clown waiter waitress chef cook baker sailor soldier surgeon doctor nurse teacher student farmer "
+    "fisherman policeman officer firefighter judge guard tourist customer painter juggler dancer singer musician "
+    "violinist player rider skier surfer diver astronaut cowboy wizard witch angel elf dwarf giant mother father "
+    "brother sister grandmother grandfather bride groom monk nun beekeeper hunter carpenter worker robot snowman "
+    "alien ninja samurai friend couple human people friend uncle aunt son daughter neighbour neighbor mermaid ghost "
+    "vampire zombie skeleton"
 )
 ANIMALS: Final = _words(
-    "animal dog cat puppy kitten bird horse pony cow bull calf goat sheep lamb pig rabbit hare fox wolf bear panda lion tiger "
-    "leopard elephant giraffe zebra monkey ape gorilla camel llama donkey deer moose squirrel mouse rat hamster beaver otter "
-    "badger hedgehog penguin owl eagle parrot pigeon crow duck goose swan chicken hen rooster turkey flamingo peacock frog "
-    "toad turtle tortoise snake lizard crocodile alligator dinosaur dragon unicorn fish shark whale dolphin octopus squid crab "
-    "spider bee butterfly ant beetle snail kangaroo koala raccoon walrus seal heron gull seagull sparrow teddy mascot"
+    "animal dog cat puppy kitten bird horse pony cow bull calf goat sheep lamb pig rabbit hare fox wolf bear panda "
+    "lion tiger leopard elephant giraffe zebra monkey ape gorilla camel llama donkey deer moose squirrel mouse rat "
+    "hamster beaver otter badger hedgehog penguin owl eagle parrot pigeon crow duck goose swan chicken hen rooster "
+    "turkey flamingo peacock frog toad turtle tortoise snake lizard crocodile alligator dinosaur dragon unicorn fish "
+    "shark whale dolphin octopus squid crab spider bee butterfly ant beetle snail kangaroo koala raccoon walrus seal "
+    "heron gull seagull sparrow teddy mascot"
 )
 CLOTHES: Final = _words(
     "suit dress coat jacket shirt t-shirt sweater uniform hat cap skirt jeans trousers pants robe costume gown kimono "

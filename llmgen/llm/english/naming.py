@@ -19,6 +19,8 @@ class Namer:
         """What a relation that follows speaks of: the nearest group."""
         self.clause: Groups = ()
         """What the clause speaks of: the subject of its verb."""
+        self.related: Groups = ()
+        """What the last relation spoke of."""
         self.role = "free"
         """What the next noun phrase is: free, or with what it was led in."""
         self.waiting: tuple[str, Groups] | None = None
@@ -64,6 +66,8 @@ class Namer:
 
     def _take(self, phrase: NounPhrase) -> int:
         role, self.role = self.role, "free"
+        while (whole := self._whole(phrase)) is not None:
+            phrase = whole
         if not phrase.noun:
             self.elliptic.append(phrase)
             return phrase.last
@@ -116,16 +120,18 @@ class Namer:
             if not self.scene.objects:
                 return phrase.last
             phrase = replace(phrase, noun=self.scene.objects[(self.subject or (-1,))[-1]].noun, definite=False)
-        if kind_at(self.words, phrase.last) == "prep" and lower_at(self.words, phrase.last) == "of" and role != "of":
-            whole = read_noun_phrase(self.words, phrase.last + 1)
-            if phrase.head in lex.PARTS and whole is not None and whole.noun and whole.article:
-                self.role = role
-                return self._take(whole)
         if phrase.article == "" and any(ch.isdigit() for ch in phrase.head) and self.scene.objects:
             self.scene.remark(f"did not understand {self._said(phrase.first, phrase.last)!r}")
             return phrase.last
         self._place(phrase, role)
         return self._content(phrase)
+
+    def _whole(self, phrase: NounPhrase) -> NounPhrase | None:
+        """What a part belongs to: "the shoulder of a pirate" speaks of the pirate."""
+        if phrase.head not in lex.PARTS or lower_at(self.words, phrase.last) != "of":
+            return None
+        whole = read_noun_phrase(self.words, phrase.last + 1)
+        return whole if whole is not None and whole.noun and whole.article else None
 
     def _after_of(self, index: int) -> int:
         return index + 1 if lower_at(self.words, index) == "of" else index

@@ -68,7 +68,11 @@ class Relater(Namer):
         if phrase.head in lex.CLOTHES and kind == "in" and self.subject and self._being(self.subject[-1]):
             kind = "wearing"
         subject = self.clause if kind == "on" and self.listed and self._adjoins(i) else self.subject
-        self.waiting = None if self._fronts(i, phrase.last) else (kind, subject)
+        fronts = self._fronts(i, phrase.last)
+        if kind_at(self.words, i - 1) == "and" and self.related and not fronts:
+            subject = self.related  # "left of a banana and right of a pear"
+        self.related = () if fronts else subject
+        self.waiting = None if fronts else (kind, subject)
         self.role = "rel"
         if self.waiting is None:
             before = len(self.scene.mentions)

@@ -93,8 +93,8 @@ class Sentence:
         text = " ".join(self.lower[first:last])
         return Word(kind, text, self.tokens[first].start, self.tokens[last - 1].end, value, **more), last  # type: ignore[arg-type]
 
-    def _nominal(self, i: int) -> bool:
-        """Whether the word at a place can go on a noun phrase that has begun."""
+    def _nominal(self, i: int, ahead: int = 12) -> bool:
+        """Whether the word at a place can go on a noun phrase that has begun; so many words ahead are looked at."""
         raise NotImplementedError
 
     def _participle(self, i: int) -> bool:

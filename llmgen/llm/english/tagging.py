@@ -6,8 +6,10 @@ phrase it does not.
 
 from dataclasses import replace
 from difflib import get_close_matches
+from functools import lru_cache
 from typing import Final
 
+from llmgen.inflection import PAIRED
 from llmgen.llm.english import lexicon as lex
 from llmgen.llm.english.closed import CLOSED, PATTERNS, PREPOSITIONS
 from llmgen.llm.english.dictionary import Entry, look_up, verb_form
@@ -58,6 +60,13 @@ def tag(tokens: list[Token]) -> list[Word]:
     return _Tagger(tokens).tag()
 
 
+@lru_cache(maxsize=4096)
+def _misspelt(word: str) -> str:
+    """The colour or size that an unknown word must be meant for, "" where there is none."""
+    near = get_close_matches(word, _SPELLED, 1, 0.82) if 3 < len(word) < 12 else []
+    return near[0] if near else ""
+
+
 class _Tagger(Expressions):
     """Goes through the tokens once, with a bounded look ahead."""
 
@@ -85,8 +94,10 @@ class _Tagger(Expressions):
 
     # Open classes -------------------------------------------------------------------------------------------------
 
-    def _nominal(self, i: int) -> bool:
-        """Whether the word at a place can go on a noun phrase that has begun."""
+    def _nominal(self, i: int, ahead: int = 12) -> bool:
+        """Whether the word at a place can go on a noun phrase that has begun; so many words ahead are looked at."""
+        if not ahead:
+            return False
         word = self.at(i)
         if not word or not word[0].isalnum() or word in CLOSED or word in lex.SIDES and word not in ("top",):
             return False
@@ -98,18 +109,18 @@ class _Tagger(Expressions):
         if not entry.noun and not entry.adjective:
             form = verb_form(word, entry.verb)
             if form in ("ing", "past"):
-                return word.endswith(("ing", "ed", "en")) and self._nominal(i + 1)
+                return word.endswith(("ing", "ed", "en")) and self._nominal(i + 1, ahead - 1)
             return form == "base" or not self.single
         if entry.adjective and not entry.noun and word not in lex.COLORS:
-            return self._nominal(i + 1)
+            return self._nominal(i + 1, ahead - 1)
         if (
             entry.verb
             and word not in lex.ING_NOUNS
             and verb_form(word, entry.verb) == "ing"
-            and not self._nominal(i + 1)
+            and not self._nominal(i + 1, ahead - 1)
         ):
             return False
-        if self.single and entry.verb and singularize(word) != word and not self._nominal(i + 1):
+        if self.single and entry.verb and singularize(word) != word and not self._nominal(i + 1, ahead - 1):
             # "a lemon falls", "an orange stands": what follows "a" is no plural.
             return False
         return True
@@ -143,16 +154,16 @@ class _Tagger(Expressions):
             return self._word("adj", i, i + 1, word)
         if self.phrase == "opened" and word in lex.SIDES and (follows or self.at(i + 1) in ("one", "ones")):
             return self._word("adj", i, i + 1, word)
-        if not entry.known and (near := self._misspelt(word)):
+        if not entry.known and (near := _misspelt(word)):
             return replace(self._word("adj", i, i + 1, word)[0], lower=near, misspelt=True), i + 1
         participle = (
             bool(entry.verb) and verb_form(word, entry.verb) in ("ing", "past") and not self._regular_plural(word)
         )
+        ing = word.endswith("ing") and word not in lex.ING_NOUNS
         adjective = (
-            entry.adjective or word in lex.COLORS or (word in lex.MATERIALS and follows) or (participle and not entry.noun and (follows or word not in lex.ING_NOUNS))
-            or (participle and word.endswith("ing") and word not in lex.ING_NOUNS)
-            or (not entry.known and (word.endswith(_ADJECTIVE_ENDINGS) or word.endswith("y") and follows))
-            or word in lex.SIZES
+            entry.adjective or word in lex.COLORS or word in lex.SIZES or (word in lex.MATERIALS and follows)
+            or (participle and (ing or not entry.noun) and (follows or word not in lex.ING_NOUNS))
+            or (not entry.known and (word.endswith(_ADJECTIVE_ENDINGS) or (word.endswith("y") and follows)))
         )  # fmt: skip
         noun = entry.noun or not entry.known or self._regular_plural(word) or word in lex.ING_NOUNS
         noun = noun or (self.phrase == "opened" and bool(entry.verb) and not participle and not entry.adjective)
@@ -173,20 +184,27 @@ class _Tagger(Expressions):
         if (word, second) in lex.COMPOUNDS:
             return self._noun(i)
         if word in lex.COLORS or word in lex.MATERIALS:
-            grown = word in lex.FRUIT_COLORS and second in lex.GROWN and word not in ("gold", "silver", "orange")
+            grown = word in lex.TREES and second in lex.GROWN
+            grown = (
+                grown or word in lex.FRUIT_COLORS and second in lex.GROWN and word not in ("gold", "silver", "orange")
+            )
             return self._noun(i) if grown else self._word("adj", i, i + 1, word)
         if participle and word.endswith("ing") and second in lex.GERUND_HEADS:
             return self._noun(i)
-        if adjective and (not entry.noun or entry.adjective or word in lex.SIZES or word.endswith("ing")):
+        if adjective and (not entry.noun or self._is_adjective(word) or word in lex.SIZES or word.endswith("ing")):
             return self._word("adj", i, i + 1, word)
         if noun:
             return self._noun(i)
         return self._word("adj", i, i + 1, word)
 
-    def _misspelt(self, word: str) -> str:
-        """The colour or size that a word must be meant for."""
-        near = get_close_matches(word, _SPELLED, 1, 0.82) if len(word) > 3 else []
-        return near[0] if near else ""
+    def _is_adjective(self, word: str) -> bool:
+        """Whether a word that is noun and adjective is an adjective before a noun: it can be compared, or looks like one."""
+        if word in lex.TRUE_ADJECTIVES:
+            return True
+        if word in lex.ADJECTIVE_NOUNS or not look_up(word).adjective:
+            return False
+        compared = (f"{word}er", f"{word}r", f"{word[:-1]}ier", f"{word}{word[-1]}er")
+        return word.endswith(lex.ADJECTIVE_SUFFIXES) or any(look_up(w).adjective for w in compared)
 
     def _color_goes_on(self, i: int) -> bool:
         """Whether a word is an attribute because another is joined to it: "an orange and white fox", "a dark and stormy sea"."""
@@ -242,7 +260,8 @@ class _Tagger(Expressions):
         if not entry.known:
             return self._unknown_after_noun(i, entry, last)
         if not entry.noun:
-            if self._regular_plural(word) and self.numbered and not self.plural and entry.verb not in _POSTURES:
+            plural = word.endswith("s") and singularize(word) != word
+            if plural and self.numbered and not self.plural and entry.verb not in _POSTURES:
                 return self._noun(i)
             base = bool(entry.verb) and verb_form(word, entry.verb) == "base" and not entry.adjective
             if base and self.single and not self.coordinated_before():
@@ -250,6 +269,8 @@ class _Tagger(Expressions):
             if entry.verb and not (entry.adjective and not self._past_or_ing(word, entry)):
                 return self._verb(i, entry)
             return self._word("adj" if entry.adjective else "adv", i, i + 1, word)
+        if word in PAIRED and last not in lex.ANIMALS and last not in lex.PEOPLE:
+            return self._noun(i)
         if self.at(i + 1) == "than":
             return self._word("adj", i, i + 1, word)
         if self._acts(i, entry, last):
@@ -269,7 +290,7 @@ class _Tagger(Expressions):
             return self._word("verb", i, i + 1, word)
         if word.isdigit() or any(ch.isdigit() for ch in word):
             return self._noun(i)
-        waits = self.numbered and not self.plural and word.endswith("s")
+        waits = (self.numbered and not self.plural and word.endswith("s")) or word.endswith(lex.NOUN_SUFFIXES)
         if last in lex.MODIFIERS or waits:
             return self._noun(i)
         return self._word("odd", i, i + 1, word)

@@ -9,10 +9,17 @@ from llmgen.llm.english.dictionary import look_up
 __all__ = ["bare", "is_plural", "number_word", "pluralize", "singularize", "with_article"]
 
 _SINGULARS: Final[dict[str, str]] = {plural: singular for singular, plural in PLURALS.items() if singular != "axis"} | {
-    "axes": "axe", "teddies": "teddy", "movies": "movie", "cookies": "cookie", "zombies": "zombie", "brownies": "brownie",
-    "bus": "bus", "gas": "gas", "lens": "lens", "glasses": "glass", "stairs": "stair", "pants": "pants",
+    "axes": "axe", "teddies": "teddy", "octopi": "octopus", "bus": "bus", "gas": "gas", "lens": "lens", "glasses": "glass",
+    "stairs": "stair", "pants": "pants",
+    **{f"{w}s": w for w in (
+        "movie cookie zombie brownie beanie smoothie sharpie selfie hoodie onesie genie pixie birdie magpie pie tie collie budgie bootie"
+    ).split()},
 }  # fmt: skip
-_ENDINGS: Final = (("men", "man"), ("ves", "f"), ("ves", "fe"), ("ies", "y"), ("ies", "ie"), ("es", ""), ("s", ""))
+_ENDINGS: Final = (("men", "man"), ("ves", "f"), ("ves", "fe"), ("ies", "y"), ("ies", "ie"), ("s", ""), ("es", ""))
+_IN_S: Final = frozenset(
+    "news gallows means physics politics mathematics headquarters barracks crossroads works gymnastics".split()
+)
+"""Singulars that look like plurals of another noun."""
 
 
 def singularize(noun: str) -> str:
@@ -40,7 +47,15 @@ def _singular(word: str) -> str:
         shorter = [lemma for lemma in entry.nouns if lemma != word and word in (f"{lemma}s", f"{lemma}es")]
         if shorter:
             return min(shorter, key=len)
-        return word if word in entry.nouns else entry.nouns[0]
+        if word not in entry.nouns:
+            return entry.nouns[0]
+        another = (
+            word.endswith("s")
+            and word not in _IN_S
+            and not word.endswith(("ss", "us", "is"))
+            and look_up(word[:-1]).noun
+        )
+        return word[:-1] if another else word
     if not word.endswith("s") or word.endswith("ss"):
         return word
     if entry.verb and word in (f"{entry.verb}s", f"{entry.verb}es") and not look_up(entry.verb).adjective:

@@ -143,6 +143,14 @@ def test_a_bare_background_is_left_unscored(context: StageContext) -> None:
     assert record.scores == ()
 
 
+def test_a_prompt_that_was_not_read_wholly_is_left_unscored(
+    context: StageContext, caplog: pytest.LogCaptureFixture
+) -> None:
+    [record] = LmdEvaluate(context, LmdEvaluateConfig())([Record(id="a", prompt="a tray with more plums than pears")])
+    assert record.scores == ()
+    assert "record 'a' is not scored, as its prompt is not read wholly: comparisons" in caplog.text
+
+
 def test_says_what_is_missing(context: StageContext) -> None:
     bare = Record(id="a", prompt="a red ball")
     for of, what in (("auto", "no picture and no layout"), ("detections", "no detection"), ("images", "no image")):

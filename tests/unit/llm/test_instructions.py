@@ -65,6 +65,77 @@ def test_removal_chooses_among_several(said: str, ids: list[str]) -> None:
     assert sorted(e.target for e in edits) == ids
 
 
+LAMPS = (
+    thing("lamp", 5, 50, number=1),
+    thing("lamp", 50, 50, number=2),
+    thing("lamp", 95, 50, number=3),
+    thing("chair", 92, 95),
+)
+
+
+@pytest.mark.parametrize(
+    ("said", "ids"),
+    [
+        ("remove all lamps except the left one", [2, 3]),
+        ("remove all the lamps but the middle one", [1, 3]),
+        ("delete every lamp other than the second one", [1, 3]),
+        ("remove all lamps except the left one and the right one", [2]),
+        ("Remove all the lamps except for the one on the right", [1, 2]),
+        ("remove the second lamp", [2]),
+        ("remove the third lamp from the left", [3]),
+        ("remove the first lamp from the right", [3]),
+        ("delete the last lamp", [3]),
+        ("remove the lamp closest to the chair", [3]),
+        ("remove the lamp nearest the chair", [3]),
+        ("delete the lamp farthest from the chair", [1]),
+        ("remove the lamp above the chair", [3]),
+        ("what if we removed the left lamp?", [1]),
+        ("What if the middle lamp was gone?", [2]),
+    ],
+)
+def test_which_of_several(said: str, ids: list[int]) -> None:
+    edits = edit(said, *LAMPS).edits
+    assert sorted(e.target for e in edits) == [f"lamp #{number}" for number in ids]
+    assert all(isinstance(e, DeleteEdit) for e in edits)
+
+
+def test_everything_but_one() -> None:
+    assert [e.target for e in edit("remove everything except the chair", *LAMPS).edits] == [
+        "lamp #1",
+        "lamp #2",
+        "lamp #3",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("said", "operation", "phrase"),
+    [
+        ("What if the red ball were green?", "change_attribute", "a green ball"),
+        ("I want the red ball to be green", "change_attribute", "a green ball"),
+        ("the red ball should be green", "change_attribute", "a green ball"),
+        ("What if there was a cat on the house?", "add", "a cat"),
+        ("have there be a cat on the house", "add", "a cat"),
+        ("there should be a cat next to the house", "add", "a cat"),
+        ("Could we have a cat beside the house?", "add", "a cat"),
+        ("paint the red ball gold", "change_attribute", "a gold ball"),
+    ],
+)
+def test_wishes_are_commands(said: str, operation: str, phrase: str) -> None:
+    (one,) = edit(said).edits
+    assert one.op == operation
+    assert isinstance(one, AddEdit | ChangeAttributeEdit) and one.phrase == phrase
+
+
+def test_what_is_said_of_the_last_is_said_of_all() -> None:
+    edits = edit("make the left tree and the house yellow").edits
+    assert [(e.op, e.target) for e in edits] == [("change_attribute", "tree #2"), ("change_attribute", "house #1")]
+
+
+def test_a_hat_may_touch_the_head_it_is_on() -> None:
+    (added,) = edit("put a hat on the dog", thing("dog", 50, 2, 40.0)).edits
+    assert isinstance(added, AddEdit) and added.box_xyxy[1] >= 0
+
+
 def test_swap_exchanges_centres_and_keeps_sizes() -> None:
     plan = edit("swap the ball and the house")
     moved = {e.target: e for e in plan.edits if isinstance(e, MoveEdit)}
@@ -140,6 +211,14 @@ def test_what_moves_and_changes_is_drawn_anew() -> None:
         ("move the ball left by 0 pixels", "further|cannot read"),
         ("make the picture nicer", "matches|cannot read"),
         ("hello world", "begin with a verb"),
+        ("remove the ball with the green stripes", "cannot read all of"),
+        ("remove the ball quickly before dinner", "cannot read all of"),
+        ("make it rain", "cannot read all of"),
+        ("remove no trees", "cannot read all of"),
+        ("do not remove the ball", "begin with a verb"),
+        ("remove the fifth tree", "only 2 match"),
+        ("remove all trees except the purple castle", "matches 'purple castle'"),
+        ("remove the ball. " * 200, "at most 2000 are read"),
         ("", "the instruction is empty"),
         ("make the ball", "cannot read all of 'make the ball'"),
     ],

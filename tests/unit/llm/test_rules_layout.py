@@ -119,3 +119,9 @@ def test_parse_joins_groups_of_one_noun() -> None:
     ]
     assert (parsed.background, parsed.negative) == ("a beach", ["cup"])
     assert (reply.call, reply.provider, reply.model) == ("parse", "rules", None)
+
+
+def test_what_is_not_read_is_logged(caplog: pytest.LogCaptureFixture) -> None:
+    layout = plan("zwei rote Bälle")
+    assert (layout.instances, layout.background_prompt) == ((), "zwei rote Bälle")
+    assert "prompt 'zwei rote Bälle': only English is read" in caplog.text

@@ -4,16 +4,17 @@ import itertools
 import math
 
 import pytest
-from llmgen.llm.rules import RulesPlanner
 
 from llmgen.artifacts import Layout
 from llmgen.llm.planning.contact import holds, is_between
+from llmgen.llm.providers.rules import Rules
+from llmgen.llm.questions.layout import LayoutQuestion
 
 Box = tuple[float, float, float, float]
 
 
 def plan(prompt: str, seed: int, size: int = 512) -> Layout:
-    return RulesPlanner().layout(prompt, width=size, height=size, seed=seed)[0]
+    return Rules().ask(LayoutQuestion(prompt, size, size, seed)).value
 
 
 def boxes(layout: Layout, noun: str) -> list[Box]:

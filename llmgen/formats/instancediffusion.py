@@ -193,11 +193,12 @@ def _in_pixels(
 ) -> list[dict[str, Any]]:
     """The instances of an input with boxes, points and scribbles in pixels, from the unit that all of them are in."""
     boxes = [RawBox(box, form) for anno in annos if (box := four_numbers(anno.get("bbox"))) and any(box)]
-    for anno in annos:
-        flat = [v for key in ("point", "scribble") for v in _flat(anno.get(key))]
-        boxes += [RawBox((x, y, 0.0, 0.0), "xywh") for x, y in zip(flat[::2], flat[1::2], strict=False)]
-    unit = unit_of(boxes, width, height) if boxes else None
+    points = [_flat(anno.get(key)) for anno in annos for key in ("point", "scribble")]
+    places = [RawBox((x, y, 0.0, 0.0), "xywh") for flat in points for x, y in zip(flat[::2], flat[1::2], strict=False)]
+    unit = unit_of(boxes or places, width, height) if boxes or places else None
     if unit is None or unit.whole is None or (unit.whole > 1 and min(width, height) < _LEAST_CANVAS_PX):
+        return annos
+    if max((max(place.numbers) for place in places), default=0.0) > unit.whole * 1.05:
         return annos
     found.warnings.append(f"{record_id}: {unit.line}")
     across, down = unit.pixels(width, height)

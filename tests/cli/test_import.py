@@ -168,18 +168,16 @@ def imported(llmgen, workplace, value):
 
 
 def placed(record):
-    return [(i["noun"], pytest.approx(i["box_xyxy"], abs=1e-6)) for i in record["layout"]["instances"]]
+    return [(i["noun"], i["box_xyxy"]) for i in record["layout"]["instances"]]
 
 
-LAMPS = [("lamp", [51.2, 153.6, 153.6, 358.4]), ("lamp", [307.2, 153.6, 435.2, 358.4])]
+LAMPS = [pytest.approx([51.2, 153.6, 153.6, 358.4]), pytest.approx([307.2, 153.6, 435.2, 358.4])]
 LAMP_BOXES = [[0.10, 0.30, 0.20, 0.40], [0.60, 0.30, 0.25, 0.40]]
 
 
 def test_a_cached_reply_ends_where_its_answer_does(llmgen, workplace):
     farm = "[('a goat', [60, 200, 150, 180]), ('a well', [300, 190, 160, 200])]\nBackground prompt: A farm yard\nNegative prompt: \n"
-    tram = (
-        "\nCaption: A tram in the rain\nObjects: [('a tram', [100, 200, 300, 160])]\nBackground prompt: A rainy street"
-    )
+    tram = "\nCaption: A tram in the rain\nObjects: [('a tram', [100, 200, 300, 160])]\nBackground prompt: A street\nNegative prompt: "
     (record,) = imported(llmgen, workplace, {"a goat and a well": [farm + tram]})
     assert placed(record) == [("goat", [60, 200, 210, 380]), ("well", [300, 190, 460, 390])]
     assert record["layout"]["background_prompt"] == "A farm yard"
@@ -213,7 +211,9 @@ def test_lists_in_fractions_under_any_field_keep_their_boxes_and_ids(llmgen, wor
     }
     twelve, other = imported(llmgen, workplace, [counting, shelf])
     assert (twelve["id"], twelve["layout"]["width"], twelve["layout"]["height"]) == ("12", 512, 512)
-    assert placed(twelve) == placed(other) == LAMPS
+    for record in (twelve, other):
+        assert [i["noun"] for i in record["layout"]["instances"]] == ["lamp", "lamp"]
+        assert [i["box_xyxy"] for i in record["layout"]["instances"]] == LAMPS
     (workplace / "in.json").write_text(json.dumps([{**shelf, "objects": [["a lamp", [900, 900, 0, 40]]]}]))
     lost = llmgen("import", "lmd", "in.json")
     assert lost.code == 3 and "no box is inside" in lost.err

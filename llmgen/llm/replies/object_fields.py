@@ -7,7 +7,7 @@ Source:
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, TypeGuard
 
 from llmgen.artifacts.foreign_boxes import holds_boxes
 from llmgen.llm.replies.bounds import MOST_OBJECTS, Remark, check_length, unusable
@@ -138,7 +138,7 @@ def _are_names(value: Any, count: int) -> bool:
     return isinstance(value, list) and len(value) == count and all(isinstance(name, str) for name in value)
 
 
-def _are_bare(entries: Any) -> bool:
+def _are_bare(entries: Any) -> TypeGuard[list[Any]]:
     """Whether entries are boxes and nothing more."""
     return isinstance(entries, list) and bool(entries) and all(
         raw_box(one) is not None and not looks_like_object(one) and not (isinstance(one, dict) and one.keys() & {*BOX_KEYS})

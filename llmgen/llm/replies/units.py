@@ -15,7 +15,9 @@ _FRACTION_FAR: Final = 2.0
 _LEAVES: Final = 1.02
 """A box up to this share of the side is taken to lie inside."""
 _FAR_OUT: Final = 1.3
-"""Boxes that reach beyond this share of the side are in another unit, if one fits."""
+"""Boxes that reach beyond this share of the side are in another unit, if one fits"""
+_MANY: Final = 0.25
+"""and at least this share of them does: one box of many that is too wide is a slip."""
 _SMALL: Final = 4.0
 """Boxes of another unit's range on a picture this many times as large are in that unit, for else they would crowd one corner;
 the picture's shorter side may be half as many times as large."""
@@ -151,9 +153,9 @@ def unit_of(boxes: Sequence[RawBox], width: float, height: float) -> Unit:
     side = max(width, height)
     if are_fractions([box.numbers for box in boxes], width, height):
         return Unit(1.0, _PICTURE)
-    fits_pixels = _fits(boxes, width, height, _FAR_OUT)
+    fits_pixels = _share_out(boxes, width, height, _FAR_OUT) < _MANY
     for base, name in _BASES:
-        if not _fits(boxes, base, base, _LEAVES):
+        if _share_out(boxes, base, base, _LEAVES):
             continue
         large = side >= _SMALL * base and min(width, height) >= _SMALL / 2 * base
         crowds = large and _reach(boxes) >= _REACH * base and not _any_fills(boxes, base)
@@ -162,9 +164,11 @@ def unit_of(boxes: Sequence[RawBox], width: float, height: float) -> Unit:
     return Unit(None, "pixels")
 
 
-def _fits(boxes: Sequence[RawBox], width: float, height: float, leave: float) -> bool:
-    """Whether all boxes lie in a canvas, all as sizes or all as corners, but for those whose form is known."""
-    return any(all(_lies(box, form, width, height, leave) for box in boxes) for form in ("xywh", "xyxy"))
+def _share_out(boxes: Sequence[RawBox], width: float, height: float, leave: float) -> float:
+    """The share of boxes that do not lie in a canvas: all as sizes or all as corners, but for those whose form is known."""
+    return min(
+        sum(not _lies(box, form, width, height, leave) for box in boxes) / len(boxes) for form in ("xywh", "xyxy")
+    )
 
 
 def _lies(box: RawBox, form: str, width: float, height: float, leave: float) -> bool:

@@ -1,12 +1,23 @@
 """What was not understood stands in the record, whoever read it."""
 
 import json
+import logging
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from llmgen.artifacts.io import read_records
 from llmgen.cli import main
+
+
+@pytest.fixture(autouse=True)
+def _library_log() -> Iterator[None]:
+    """The command sets how much the library says; the tests that follow set it themselves."""
+    yield
+    logger = logging.getLogger("llmgen")
+    logger.handlers.clear()
+    logger.setLevel(logging.NOTSET)
 
 
 def planned(folder: Path, prompt: str, *flags: str) -> tuple[str, ...]:

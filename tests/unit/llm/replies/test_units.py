@@ -48,6 +48,24 @@ def test_thousandths_of_an_oblong_picture() -> None:
     assert mended([(500, 500, 250, 500)], 400, 200)[0] == [(200, 100, 100, 100)]
 
 
+def test_hundredths_of_an_oblong_picture() -> None:
+    found, said = mended([(25, 50, 25, 25), (75, 50, 25, 50)], 512, 256)
+    assert found == [(128, 128, 128, 64), (384, 128, 128, 128)] and "hundredths" in said
+
+
+def test_one_box_of_many_that_is_too_wide_is_a_slip_and_no_other_unit() -> None:
+    rows = [(95, 54, 312, 316), (277, 189, 89, 74), (165, 308, 112, 76), (30, 30, 200, 150), (0, 228, 763, 125)]
+    found, said = mended(rows, 512, 512)
+    assert found == [*rows[:4], (0, 228, 512, 125)] and said == "a box left the picture and was cut"
+
+
+def test_boxes_made_for_another_canvas_are_scaled_and_it_is_said() -> None:
+    said: list[str] = []
+    boxes = mend_boxes([RawBox((256, 64, 512, 128))], 512, 512, said.append, (1024.0, 256.0))
+    assert [(b.x, b.y, b.width, b.height) for b in boxes if b] == [(128, 128, 256, 256)]
+    assert said == ["boxes were scaled from a canvas of 1024x256"]
+
+
 def test_borders_and_swapped_corners() -> None:
     assert mended([(-10, 80, 40, 40)], 100, 100) == ([(0, 80, 30, 20)], "a box left the picture and was cut")
     assert mended([(50, 50, -20, -10)], 100, 100)[0] == [(30, 40, 20, 10)]

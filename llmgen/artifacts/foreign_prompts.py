@@ -125,8 +125,10 @@ def prompts_of_table(text: str, name: str) -> Adopted:
     rows = _rows(text, delimiter or ",", name)
     if delimiter is None:
         if any(len(row) > 1 for row in rows):
-            head = ", ".join(cell[:40] for cell in rows[0][:8])
-            raise InputError(f"{name}: no column of the table is called prompt: its first line has {head}; name one so")
+            shown = ", ".join(cell[:40] for cell in rows[0][:8])
+            raise InputError(
+                f"{name}: no column of the table is called prompt: its first line has {shown}; name one so"
+            )
         return Adopted([row[0] for row in rows if row[0].strip()], ["read as a table of one column without a head"])
     head = [cell.strip() for cell in rows[0]]
     if len({cell.casefold() for cell in head}) < len(head):

@@ -42,8 +42,6 @@ _SPREAD: Final = 0.6
 _LEAST_CANVAS: Final = 200
 """Shorter side of a canvas, in pixels, from which percent and thousandths can be told from pixels."""
 _TOLERANCE: Final = 1.02
-_BEYOND: Final = 1.3
-"""A layout that reaches beyond its canvas by more than this is in thousandths."""
 
 
 @dataclass(frozen=True)
@@ -142,8 +140,9 @@ def unit_of(boxes: Sequence[BoxTuple], shorter: int, longer: int) -> tuple[str, 
         return "pixels", None
     if len(boxes) > 1 and _SPREAD * _HUNDRED < reach <= _HUNDRED:
         return "percent", _HUNDRED
-    corners = all(0 <= x < w <= longer * _TOLERANCE and 0 <= y < h <= longer * _TOLERANCE for x, y, w, h in boxes)
-    if reach > _BEYOND * longer and most <= _THOUSAND * _TOLERANCE and not corners:
+    # A box that begins beyond the canvas is no box on it; one that only reaches beyond it leaves it.
+    beyond = any(max(x, y) > _TOLERANCE * longer for x, y, _, _ in boxes)
+    if beyond and most <= _THOUSAND * _TOLERANCE:
         return "thousandths", _THOUSAND
     return "pixels", None
 

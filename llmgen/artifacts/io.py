@@ -325,7 +325,7 @@ def _entries(value: Any, name: str) -> tuple[list[Any], Kind | None]:
 
 
 def _refuse_object(value: dict[str, Any], name: str) -> NoReturn:
-    found = ", ".join(sorted(value)[:5]) or "nothing"
+    found = ", ".join(_short(key)[1:-1] for key in sorted(value)[:5]) or "nothing"
     raise InputError(
         f"{name}: neither prompts nor an artifact: found an object with {found}; expected a list of prompts, or `records`"
     )

@@ -149,6 +149,7 @@ class Scene:
 
     def remark(self, text: str) -> None:
         """Say once what was not read."""
+        text = text if len(text) <= 200 else text[:197] + "..."
         if text not in self.remarks and len(self.remarks) < 20:
             self.remarks.append(text)
 

@@ -19,6 +19,8 @@ class Expressions(Sentence):
 
     def _fraction(self, i: int) -> tuple[Word, int] | None:
         word, after = self.lower[i], self.at(i + 1)
+        if word.startswith("half-") or ("-" in word and word.rpartition("-")[2] in lex.FRACTIONS):
+            return self._word("fraction", i, i + 2 if after == "of" else i + 1)
         if word[0].isdigit() and (word.endswith("%") or "/" in word):
             return self._word("fraction", i, i + 2 if after == "of" else i + 1)
         if word == "half" and after not in ("dozen", "of", "") and self.lower[i + 1 : i + 3] != ["a", "dozen"]:

@@ -24,7 +24,7 @@ _RELATIONS: Final[dict[str, str]] = {
     "between": "between|in between|in the middle between|among|amongst|amid|amidst|in the midst of",
 }
 _NEGATIONS: Final[dict[str, str]] = {
-    "no": "no|zero|without|without any|minus|excluding|except|except for|lacking|lacks|lacked|free of|free from|devoid of|"
+    "no": "no|0|zero|without|without any|minus|excluding|except|except for|lacking|lacks|lacked|free of|free from|devoid of|"
     "bare of|instead of|rather than|empty of|absent",
     "not": "not|never|isn't|aren't|wasn't|weren't|doesn't|don't|didn't|hasn't|haven't|hadn't|can't|cannot|won't|isnt|no longer",
     "person": "nobody|no one|no-one|noone|not anyone|not anybody",

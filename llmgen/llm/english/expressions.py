@@ -19,7 +19,9 @@ class Expressions(Sentence):
 
     def _fraction(self, i: int) -> tuple[Word, int] | None:
         word, after = self.lower[i], self.at(i + 1)
-        if "%" in word or "/" in word and word[0].isdigit():
+        if word.startswith("half-") or ("-" in word and word.rpartition("-")[2] in lex.FRACTIONS):
+            return self._word("fraction", i, i + 2 if after == "of" else i + 1)
+        if word[0].isdigit() and (word.endswith("%") or "/" in word):
             return self._word("fraction", i, i + 2 if after == "of" else i + 1)
         if word == "half" and after not in ("dozen", "of", "") and self.lower[i + 1 : i + 3] != ["a", "dozen"]:
             if (
@@ -91,7 +93,7 @@ class Expressions(Sentence):
         if word in lex.NUMBERS:
             return lex.NUMBERS[word]
         figures = word.replace(",", "")
-        if figures.isascii() and figures.isdigit() and 0 < len(figures) <= 7 and int(figures) > 0:
+        if figures.isascii() and figures.isdigit() and 0 < len(figures) <= 9 and int(figures) > 0:
             return int(figures)
         return None
 
@@ -271,6 +273,8 @@ class Expressions(Sentence):
             ("det", lex.ARTICLES | {"all"}), ("be", lex.BE), ("aux", lex.AUXILIARIES), ("pron", lex.PRONOUNS),
             ("break", lex.BREAKS), ("prep", PREPOSITIONS),
         )  # fmt: skip
+        if word.isdigit():
+            return self._word("odd", i, i + 1)  # a number beyond all counting
         if word == "her" and not self._thing_follows(i + 1):
             return self._word("pron", i, i + 1)
         if word == "up" and self.phrase == "opened":

@@ -195,7 +195,8 @@ class _ClauseReader:
                 return []
             command, index = step
             # "make the cat and the dog red": what is said of the last is said of all.
-            found += [replace(command, what=one) for one in self.also]  # type: ignore[type-var, misc]
+            if isinstance(command, Change | Resize | Replace):
+                found += [replace(command, what=one) for one in self.also]
             self.also = []
             found.append(command)
             self.last = _spoken_of(command) or self.last

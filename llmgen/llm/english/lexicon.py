@@ -135,7 +135,7 @@ COMPOUNDS: Final = frozenset(
         "french fry|french horn|ice cream|side table|tin can|straw hat|guinea pig|mobile phone|cell phone|mobile home|"
         "cotton candy|cotton ball|metal detector|high chair|high heel|soft drink|soft toy|sweet potato|spring roll|"
         "bell pepper|cherry tomato|flat screen|remote control|musical instrument|solar panel|human being|wild boar|"
-        "sea lion|orange juice|orange peel|orange slice|golden gate|gold medal|silver medal|gold bar|gold mine|silver mine|"
+        "sea lion|top hat|orange juice|orange peel|orange slice|golden gate|gold medal|silver medal|gold bar|gold mine|silver mine|"
         "chocolate bar|chocolate chip|chocolate cake|chocolate cookie|lime juice|coral reef|dry dock|brass band|steel drum|"
         "iron man|wax museum|crystal ball"
     ).split("|")
@@ -197,13 +197,15 @@ SIDES: Final[dict[str, str]] = {
 }  # fmt: skip
 SIDE_TAILS: Final = _words("side half part edge corner area portion section hand third")
 
+PAIRED_PARTS: Final = _words("shoe glove hand foot boot sock mitten arm leg eye ear wing sleeve knee")
+"""Things whose left and right are kinds, not places."""
 PARTS: Final = _words(
     "shoulder head back arm hand lap nose leg foot tail knee neck face surface edge corner middle center centre tip "
     "end rim lid roof top bottom branch trunk mouth beak paw"
 )
 """Parts whose "of" names what the prompt speaks of."""
 DEPICTING: Final = _words(
-    "sculpture sticker logo figure statue figurine painting picture photo photograph drawing sketch portrait poster "
+    "tattoo sculpture sticker logo figure statue figurine painting picture photo photograph drawing sketch portrait poster "
     "image bust mural"
 )
 PEOPLE: Final = _words(
@@ -230,5 +232,5 @@ CLOTHES: Final = _words(
 SPELLED: Final = _words("word words text slogan inscription caption phrase lettering letters")
 """Nouns whose words are to be written."""
 PRINTED: Final = _words(
-    "words word text letters letter caption title sentence inscription message phrase slogan label writing lettering"
+    "headline words word text letters letter caption title sentence inscription message phrase slogan label writing lettering"
 )

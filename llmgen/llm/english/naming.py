@@ -39,6 +39,8 @@ class Namer:
         """Whether "is" came before: adjectives are said of the subject."""
         self.compared = False
         """Whether the clause was said to compare."""
+        self.times = 1
+        """How many have what comes next: "four dogs, each with a red collar"."""
         self.rest: int | None = None
         """What is left of a group of which a part was spoken of."""
         self.nobody = ""
@@ -149,6 +151,11 @@ class Namer:
         return phrase.last + 1
 
     def _place(self, phrase: NounPhrase, role: str) -> None:
+        if self.times > 1:
+            phrase = replace(
+                phrase, count=phrase.count * self.times, exact=phrase.exact or not phrase.plural, definite=False
+            )
+            self.times = 1
         for waiting in self.elliptic:
             one = replace(waiting, noun=phrase.noun, definite=False)
             self._related(self.scene.add(one), role, one)

@@ -38,6 +38,9 @@ def read_negation(words: Sequence[Word], first: int) -> Negation:
         case "thing":
             return Negation((), index, word.lower)
         case "none of":
+            if kind_at(words, index) == "pron":  # "neither of them wearing shoes"
+                absent, last = _list(words, _skip_verb(words, index + 1))
+                return Negation(absent, last, "" if absent else word.lower)
             group = read_noun_phrase(words, index)
             if group is not None and group.noun:
                 return Negation((), group.last, of=group)
@@ -98,7 +101,7 @@ def _next_of_list(words: Sequence[Word], phrase: NounPhrase) -> int | None:
     joint, after = kind_at(words, phrase.last), phrase.last + 1
     if joint == "comma" and kind_at(words, after) in ("and", "or"):
         joint, after = kind_at(words, after), after + 1
-    if joint not in ("comma", "or", "and"):
+    if joint not in ("comma", "or", "and") or lower_at(words, after) in ("only", "just", "but"):
         return None
     if lower_at(words, after).startswith("except"):
         return None

@@ -100,7 +100,7 @@ def read_noun_phrase(words: Sequence[Word], first: int) -> NounPhrase | None:
         article=" ".join(before),
         plural=plural,
         pronoun=pronoun,
-        side=" ".join(lex.SIDES[a] for a in attributes if a in lex.SIDES),
+        side="" if noun in lex.PAIRED_PARTS else " ".join(lex.SIDES[a] for a in attributes if a in lex.SIDES),
     )
 
 

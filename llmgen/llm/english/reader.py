@@ -121,7 +121,10 @@ class Reader(Relater):
         if not shares:
             return self._open_share(start)
         if len(shares) == 1 and shares[0].part != "all":
-            sure = kind_at(self.words, i - 1) in ("comma", "colon") and kind_at(self.words, after - 1) == "adj"
+            sure = kind_at(self.words, i - 1) in ("comma", "colon") and kind_at(self.words, after - 1) in (
+                "adj",
+                "verb",
+            )
             if not sure or not self._exceeds(shares[0].count):
                 return None
         groups = self.scene.share(shares, recent)
@@ -141,6 +144,12 @@ class Reader(Relater):
         if read is None:
             return None
         share, after = read
+        if share.part == "all":
+            several = [g for g in self.scene.mentions[-2:] if self.scene.objects[g].count > 1]
+            if not several:
+                return None
+            self.times, self.subject = self.scene.objects[several[-1]].count, (several[-1],)
+            return after
         if self.rest is None:
             several = [
                 g

@@ -136,7 +136,9 @@ class Relater(Namer):
         elif word.lower in ("like", "as") and self.scene.objects:
             phrase = read_noun_phrase(self.words, i + 1)
             if word.lower == "as" and phrase is not None and kind_at(self.words, phrase.last) in ("verb", "be"):
-                return self._end(i)
+                self.subject = self.clause = ()  # "as a boat passes" begins a clause of its own
+                self.role, self.listed = "free", False
+                return i + 1
             if phrase is not None and phrase.noun:
                 self.scene.remark(f"likeness is not read: {self._said(i, phrase.last)!r}")
                 return phrase.last
@@ -169,8 +171,6 @@ class Relater(Namer):
             ]
             return people[0] if people else None
         others = [g for g in recent if g not in self.subject] or recent
-        if pronoun in ("them", "they"):
-            several = [g for g in others if self.scene.objects[g].count > 1]
-            return (several or others or [None])[0]
-        single = [g for g in others if self.scene.objects[g].count == 1]
-        return (single or others or [None])[0]
+        several = pronoun in ("them", "they")
+        fit = [g for g in others if (self.scene.objects[g].count > 1) == several]
+        return next(iter(fit or others), None)

@@ -79,11 +79,11 @@ class Scene:
     def share(self, shares: list[Share], recent: Groups) -> Groups:
         """Give the parts of a group, or the groups of a list, attributes of their own; the groups that came of it."""
         attributes = [share.attributes for share in shares]
+        if len(recent) > 1 and shares[0].part == "all":
+            for group in recent:
+                self.describe(group, attributes[0])
+            return recent
         if len(recent) > 1 and all(self.objects[g].count == 1 for g in recent):
-            if shares[0].part == "all":
-                for group in recent:
-                    self.describe(group, attributes[0])
-                return recent
             if len(shares) <= len(recent) and all(s.part in ("place", "number", "rest") for s in shares):
                 for number, share in enumerate(shares):
                     place = share.which if share.part == "place" else number
@@ -149,6 +149,7 @@ class Scene:
 
     def remark(self, text: str) -> None:
         """Say once what was not read."""
+        text = text if len(text) <= 200 else text[:197] + "..."
         if text not in self.remarks and len(self.remarks) < 20:
             self.remarks.append(text)
 

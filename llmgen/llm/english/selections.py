@@ -158,10 +158,10 @@ def read_selection(
             break
         index += 1
     bare = _at(tokens, index) in ("one", "ones") and index > start
-    noun = ("one", (), _at(tokens, index) == "ones", index + 1) if bare else _read_noun(tokens, index, changes=changes)
-    if noun is None:
+    read = ("one", (), _at(tokens, index) == "ones", index + 1) if bare else _read_noun(tokens, index, changes=changes)
+    if read is None:
         return None
-    name, attributes, plural, index = noun
+    name, attributes, plural, index = read
     if name in ("one", "ones"):
         if last is None:
             return None

@@ -71,7 +71,7 @@ def read_open_share(words: Sequence[Word], first: int) -> tuple[Share, int] | No
     while kind_at(words, index) in ("comma", "and", "stop", "but", "break"):
         index += 1
     read = _share(words, index)
-    return read if read is not None and not read[0].attributes and read[0].part in ("number", "rest") else None
+    return read if read is not None and not read[0].attributes and read[0].part != "place" else None
 
 
 def _respective(words: Sequence[Word], first: int) -> tuple[list[Share], int] | None:
@@ -118,16 +118,27 @@ def _share(words: Sequence[Word], first: int) -> tuple[Share, int] | None:
     while kind_at(words, index) == "be" or lower_at(words, index) in ("colored", "coloured", "painted", "in"):
         index += 1
     attributes, end = read_adjectives(words, index, alone=True)
+    if (
+        not attributes
+        and index > said
+        and kind_at(words, index) == "verb"
+        and kind_at(words, index + 1) in ("", "comma", "and", "stop")
+    ):
+        attributes, end = [words[index].lower], index + 1  # "one of which is lit"
     if attributes and kind_at(words, end) not in ("noun", "compare"):
         return Share(share.part, share.count, tuple(attributes), share.which, share.side), end
-    if kind_at(words, said) in ("with", "rel", "side") and share.part in ("number", "rest"):
+    if kind_at(words, said) in ("with", "rel", "side") or (kind_at(words, said) == "verb" and share.part == "all"):
         return share, said
     return None
 
 
 def _called_one(words: Sequence[Word], index: int) -> tuple[Share, int] | None:
-    """A share such as "a brown one"."""
+    """A share such as "a brown one", or "the larger one red"."""
     attributes, end = read_adjectives(words, index)
     if not attributes or kind_at(words, end) != "noun" or words[end].value != "one":
         return None
+    after = end + 1 + (kind_at(words, end + 1) == "be")
+    state, last = read_adjectives(words, after, alone=True)
+    if state:
+        return Share("number", 1, tuple(state)), last
     return Share("number", 1, tuple(attributes)), end + 1

@@ -148,11 +148,22 @@ class _Tagger(Expressions):
         word, follows = self.lower[i], self._nominal(i + 1)
         if entry.adverb and not entry.noun and not entry.adjective:
             return self._word("adv", i, i + 1, word)
-        if self.phrase == "none" and self._is_verb(i, entry, follows):
+        acts = (
+            word.endswith("ing")
+            and bool(entry.verb)
+            and (self.at(i + 1) in lex.ARTICLES or self.at(i + 1) in lex.NUMBERS)
+        )
+        if (self.phrase == "none" and self._is_verb(i, entry, follows)) or (acts and word not in lex.ING_NOUNS):
             return self._verb(i, entry)
         if entry.adjective and self.words and self.words[-1].kind == "fraction" and not follows:
             return self._word("adj", i, i + 1, word)
-        if self.phrase == "opened" and word in lex.SIDES and (follows or self.at(i + 1) in ("one", "ones")):
+        compound = (word, singularize(self.at(i + 1))) in lex.COMPOUNDS
+        if (
+            self.phrase == "opened"
+            and word in lex.SIDES
+            and not compound
+            and (follows or self.at(i + 1) in ("one", "ones"))
+        ):
             return self._word("adj", i, i + 1, word)
         if not entry.known and (near := _misspelt(word)):
             return replace(self._word("adj", i, i + 1, word)[0], lower=near, misspelt=True), i + 1

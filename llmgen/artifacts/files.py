@@ -67,6 +67,45 @@ def write_atomic(path: Path, data: bytes) -> None:
             temporary.unlink(missing_ok=True)
 
 
+def write_named(path: Path, data: bytes) -> None:
+    """Write the file that somebody named: of a link its target, into a pipe or a device as it is.
+
+    Raises:
+        OutputError: If it cannot be written.
+    """
+    target = leads_to(path)
+    if not is_stream(target):
+        write_atomic(target, data)
+        return
+    try:
+        target.write_bytes(data)
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise cannot_write(path, error) from error
+
+
+def leads_to(path: Path) -> Path:
+    """The file behind a path: a link's target, also one that is not there yet.
+
+    Raises:
+        OutputError: If links lead round in a circle.
+    """
+    if not path.is_symlink():
+        return path
+    target = Path(os.path.realpath(path))
+    if target.is_symlink():
+        raise OutputError(
+            f"cannot write {path}: links lead round in a circle; remove it or choose another file with -o"
+        )
+    return target
+
+
+def is_stream(path: Path) -> bool:
+    """Whether a path is a pipe, a terminal or another device, which takes what is written and keeps no file."""
+    return path.exists() and not path.is_file() and not path.is_dir()
+
+
 def sweep(folder: Path) -> None:
     """Remove what a killed process left half-written in a folder. The caller holds the folder's lock."""
     for path in folder.glob(f"{_PREFIX}*{_SUFFIX}"):

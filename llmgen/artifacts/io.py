@@ -17,7 +17,7 @@ from pydantic import BaseModel, Field, ValidationError
 
 from llmgen.artifacts.base import SCHEMA_VERSION, ArtifactModel
 from llmgen.artifacts.complaints import describe
-from llmgen.artifacts.files import write_atomic
+from llmgen.artifacts.files import write_named
 from llmgen.artifacts.foreign_prompts import (
     adopt_prompts,
     plain_id,
@@ -170,7 +170,7 @@ def write_artifact(path: Path, kind: Kind, records: Iterable[Record]) -> None:
             f"{path} would be {len(data) // 2**20} MiB, and no stage reads more than {MAX_INPUT_BYTES // 2**20}; "
             "split the input and run the parts: what is finished is kept in the journal of this output"
         )
-    write_atomic(path, data)
+    write_named(path, data)
 
 
 def pretty_json(value: Any) -> str:

@@ -88,7 +88,7 @@ def _write_benchmark(request: FilesRequest, target: Path, flags: StageFlags) -> 
 
 
 def _compare(request: FilesRequest, results: Path, flags: StageFlags) -> None:
-    from llmgen.artifacts.files import write_atomic
+    from llmgen.artifacts.files import write_named
     from llmgen.artifacts.io import pretty_json
     from llmgen.evaluate.files import CocoFiles, evaluate_files
     from llmgen.pipeline.output import Output
@@ -106,7 +106,7 @@ def _compare(request: FilesRequest, results: Path, flags: StageFlags) -> None:
     files = CocoFiles(request.annotations, results, request.subset, request.first)
     summary = evaluate_files(files, request.method, **settings)
     if target is not None:
-        write_atomic(target, pretty_json(summary).encode())
+        write_named(target, pretty_json(summary).encode())
     if request.as_json:
         out.json(summary)
     else:

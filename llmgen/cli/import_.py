@@ -1,6 +1,5 @@
 """`llmgen import`: files of other programs to artifacts."""
 
-import os
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -8,7 +7,7 @@ import typer
 
 from llmgen.cli.completion import words
 from llmgen.cli.options import OUTPUT, ForceOpt, InputArg, QuietOpt, VerboseOpt
-from llmgen.cli.output import out
+from llmgen.cli.output import file_or_stream, out
 from llmgen.cli.stage import raise_failures
 
 
@@ -51,12 +50,12 @@ def import_(
     from llmgen.pipeline.importing import Import, import_foreign
 
     out.configure(quiet=quiet, verbose=verbose)
-    nowhere = str(output) == os.devnull
-    target = None if output is None or str(output) == "-" or nowhere else output
+    target, stream = file_or_stream(output)
     done = import_foreign(Import(dialect, source, target, prompts, images_from, bbox_format, seed, force))
-    if target is None and not nowhere:
-        for record in done.records:
-            out.data(record_line(record))
+    if target is None:
+        with out.records(stream) as write:
+            for record in done.records:
+                write(record_line(record))
     if done.notes:
         more = "" if verbose else f" (and {len(done.notes) - 1} more; -v lists them)" if len(done.notes) > 1 else ""
         out.note(f"mended: {done.notes[0]}{more}")

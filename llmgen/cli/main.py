@@ -105,8 +105,8 @@ def main(argv: list[str] | None = None) -> int:
         # A path that cannot be: too long, a circle of links, no permission. Who asked for it knows what to do about it.
         if settings.debug():
             raise
-        name = f"{error.filename}: " if error.filename is not None else ""
-        out.error(f"{printable(name, _NAME)}{error.strerror or error}; give another path, or mend this one")
+        name = f"{printable(str(error.filename), _NAME)}: " if error.filename is not None else ""
+        out.error(f"{name}{error.strerror or error}; give another path, or mend this one")
         return LlmgenError.exit_code
     except Exception as error:
         if settings.debug():

@@ -1,9 +1,11 @@
 """The two streams: data to stdout, everything else to stderr. Nothing else in llmgen writes to a terminal."""
 
+import contextlib
 import logging
 import sys
-from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TextIO
 
 from llmgen.errors import OutputError
 from llmgen.printable import printable
@@ -59,23 +61,34 @@ class Output:
         """Whether a person watches stderr, so that bars may move on it."""
         return sys.stderr.isatty() and not self.quiet
 
-    def data(self, text: str) -> None:
-        """Write to stdout at once, so that the next stage of a pipe can start.
+    def data(self, text: str, to: TextIO | None = None) -> None:
+        """Write to stdout, or to the pipe or device of -o, at once, so that the next stage of a pipe can start.
 
         Raises:
             BrokenPipeError: If the reader has gone.
-            OutputError: If stdout takes nothing more, such as a file on a full disk.
+            OutputError: If it takes nothing more, such as a file on a full disk.
         """
+        stream = to or sys.stdout
         try:
-            sys.stdout.write(text)
-            sys.stdout.flush()
+            stream.write(text)
+            stream.flush()
         except BrokenPipeError:
             raise
         except OSError as error:
             reason = error.strerror or error
+            name = "stdout" if to is None else to.name
             raise OutputError(
-                f"cannot write to stdout: {reason}; free some space or write elsewhere with -o"
+                f"cannot write to {name}: {reason}; free some space or write elsewhere with -o"
             ) from error
+
+    @contextlib.contextmanager
+    def records(self, stream: Path | None) -> Iterator[Callable[[str], None]]:
+        """Where records go that no file takes: stdout, or the pipe or device that was named."""
+        if stream is None:
+            yield self.data
+            return
+        with stream.open("w", encoding="utf-8", newline="\n") as opened:
+            yield lambda text: self.data(text, opened)
 
     def json(self, value: Any) -> None:
         """Write a JSON value to stdout, for people and programs."""
@@ -135,6 +148,15 @@ def _table(title: str, columns: Sequence[str], rows: Iterable[Sequence[str]]) ->
     for row in rows:
         table.add_row(*(Text(printable(cell)) for cell in row))
     return table
+
+
+def file_or_stream(output: Path | None) -> tuple[Path | None, Path | None]:
+    """What -o names: a file, or a pipe or device that takes records line by line; neither for stdout."""
+    from llmgen.artifacts.files import is_stream
+
+    if output is None or str(output) == "-":
+        return None, None
+    return (None, output) if is_stream(output) else (output, None)
 
 
 out = Output()

@@ -1,13 +1,12 @@
 """What the six stage commands share: flags to a request, records to stdout, failures to an exit code."""
 
-import os
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import typer
 
 from llmgen.cli.options import StageFlags, parse_settings
-from llmgen.cli.output import out
+from llmgen.cli.output import file_or_stream, out
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -49,9 +48,8 @@ def run_stage_command(
     from llmgen.pipeline import RunOptions, SingleStage, plan_single, run_single
 
     out.configure(quiet=flags.quiet, verbose=flags.verbose)
-    nowhere = str(flags.output) == os.devnull
-    to_stdout = flags.output is None or str(flags.output) == "-" or nowhere
-    if flags.resume and (flags.force or to_stdout):
+    target, stream = file_or_stream(flags.output)
+    if flags.resume and (flags.force or target is None):
         raise typer.BadParameter("--resume completes the file of -o, and does not go with --force")
     given = {
         **{name: value for name, value in (named or {}).items() if value is not None},
@@ -60,7 +58,7 @@ def run_stage_command(
     request = SingleStage(
         stage=stage,
         source=source,
-        output=None if to_stdout else flags.output,
+        output=target,
         images=flags.images,
         method=method,
         given=given,
@@ -83,12 +81,14 @@ def run_stage_command(
         out.json(plan_single(request))
         return None
 
-    def emit(records: "Sequence[Record]") -> None:
-        if request.output is None and records_to_stdout and not nowhere:
-            for record in records:
-                out.data(record_line(record))
+    with out.records(stream) as write:
 
-    done = run_single(request, progress=StageProgress(), emit=emit)
+        def emit(records: "Sequence[Record]") -> None:
+            if target is None and (records_to_stdout or stream is not None):
+                for record in records:
+                    write(record_line(record))
+
+        done = run_single(request, progress=StageProgress(), emit=emit)
     if request.output is not None:
         out.note(f"{request.output}: {len(done.result.records)} records of kind {done.result.makes!r}")
     return done

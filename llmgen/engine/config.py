@@ -48,7 +48,10 @@ def build_config(method_class: Any, preset_defaults: Mapping[str, Any], given: M
                 f"{what}: profile {config.profile!r} means {name}={wanted!r}; leave {name} away, or the profile"
             )
     chosen = {name: value for name, value in profile.settings.items() if name not in given}
-    return model.model_validate({**config.model_dump(), **chosen})
+    try:
+        return model.model_validate({**config.model_dump(), **chosen})
+    except ValidationError as error:
+        raise _refused(what, error) from error
 
 
 def _read_all(what: str, model: type[BaseModel], values: dict[str, Any]) -> Any:
@@ -63,7 +66,13 @@ def _read_all(what: str, model: type[BaseModel], values: dict[str, Any]) -> Any:
     try:
         return _check(model, values)
     except ValidationError as error:
-        raise InputError(f"{what}: setting {describe(error).removeprefix('/')}") from error
+        raise _refused(what, error) from error
+
+
+def _refused(what: str, error: ValidationError) -> InputError:
+    """What is wrong with one setting, or with several together."""
+    reason = describe(error)
+    return InputError(f"{what}: setting {reason[1:]}" if reason.startswith("/") else f"{what}: {reason}")
 
 
 def _check(model: type[BaseModel], values: Mapping[str, Any]) -> BaseModel:

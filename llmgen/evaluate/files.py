@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from llmgen.artifacts.files import write_atomic
+from llmgen.artifacts.files import write_named
 from llmgen.artifacts.io import record_line
 from llmgen.errors import InputError
 from llmgen.evaluate.coco_entries import Id, id_order
@@ -118,7 +118,7 @@ def squeeze_file(source: Path, target: Path, side: int) -> dict[Id, str]:
     adapted, failed = squeeze_annotations(read_annotations(source), side)
     if not adapted["images"]:
         raise InputError(f"{source}: no image can be adapted; {next(iter(failed.values()))}")
-    write_atomic(target, json.dumps(adapted, separators=(",", ":")).encode())
+    write_named(target, json.dumps(adapted, separators=(",", ":")).encode())
     return failed
 
 
@@ -154,5 +154,5 @@ def benchmark_file(
     failed = dict(sorted({**both.failed, **failed}.items(), key=lambda item: id_order(item[0])))
     if not records:
         raise InputError(f"{source}: no image can be drawn; {next(iter(failed.values()))}")
-    write_atomic(target, "".join(map(record_line, records)).encode())
+    write_named(target, "".join(map(record_line, records)).encode())
     return len(records), failed

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from llmgen.artifacts import Record
-from llmgen.artifacts.files import write_atomic
+from llmgen.artifacts.files import write_named
 from llmgen.artifacts.io import pretty_json
 from llmgen.errors import InputError, OutputError
 from llmgen.formats.foreign import read_any
@@ -60,7 +60,7 @@ def export_foreign(request: Export) -> tuple[list[dict[str, Any]], list[str]]:
         if taken is not None and not request.force:
             raise OutputError(f"{taken} exists; --force replaces it")
         for path, value in zip(paths, values, strict=True):
-            write_atomic(path, pretty_json(value).encode())
+            write_named(path, pretty_json(value).encode())
     return values, left_out
 
 

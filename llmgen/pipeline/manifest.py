@@ -24,7 +24,7 @@ from llmgen.errors import InputError, OutputError
 from llmgen.formats.foreign import read_any
 from llmgen.pipeline.incoming import brought
 from llmgen.pipeline.options import DEFAULT_PRESET, Choice, RunOptions, choose
-from llmgen.pipeline.output import open_journal
+from llmgen.pipeline.output import DRAWN, open_journal
 from llmgen.pipeline.vocabulary import warning_of
 from llmgen.vision.images import ImageStore
 
@@ -147,6 +147,8 @@ def run_manifest(
     ready = _resolve(run)
     folder = ready.folder
     check_writable(folder)
+    if any(step.choice.method_class.makes in DRAWN for step in ready.steps):
+        ready.context.images.check()
     with locked(folder / ".llmgen" / "lock", str(folder)):
         sweep(folder)
         sweep(folder / ready.context.images.folder)

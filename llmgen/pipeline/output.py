@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from llmgen.artifacts import Kind, Record
-from llmgen.artifacts.files import check_writable
+from llmgen.artifacts.files import check_writable, leads_to
 from llmgen.artifacts.hashing import plain_record
 from llmgen.artifacts.io import read_records, write_artifact
 from llmgen.engine.fingerprint import run_settings
@@ -14,6 +14,9 @@ from llmgen.engine.journal import Journal, journal_path, lock_path, made_by, old
 from llmgen.engine.lock import locked
 from llmgen.errors import InputError, OutputError
 from llmgen.pipeline.options import Choice
+
+DRAWN: tuple[Kind, ...] = ("images", "corrections", "refinements")
+"""Kinds of artifacts that are made with new pictures."""
 
 
 @dataclass(frozen=True)
@@ -38,6 +41,7 @@ class Output:
             raise OutputError(f"{self.path} is a folder; give -o the name of a file in it")
         if self.path.exists() and not (self.resume or self.force):
             raise OutputError(f"{self.path} exists; use --resume to complete it or --force to make it anew")
+        check_writable(leads_to(self.path).parent)
         check_writable(self.path.parent)
 
     @contextlib.contextmanager

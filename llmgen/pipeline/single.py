@@ -10,7 +10,7 @@ from llmgen.engine.local import Progress, StageResult, run_stage
 from llmgen.engine.pictures import picture_store
 from llmgen.pipeline.incoming import read_incoming
 from llmgen.pipeline.options import Choice, RunOptions, choose
-from llmgen.pipeline.output import Output
+from llmgen.pipeline.output import DRAWN, Output
 from llmgen.pipeline.vocabulary import warning_of
 
 
@@ -84,6 +84,8 @@ def run_single(
     progress = progress or Progress()
     choice, output = _choice(request), Output(request.output, request.resume, request.force)
     output.check()
+    if choice.method_class.makes in DRAWN:
+        choice.context.images.check()
     incoming = read_incoming(
         request.source,
         choice.context.images,

@@ -19,7 +19,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from PIL import Image
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from llmgen.artifacts import HistoryEntry, Kind, ModelUse, Record, Stage
 from llmgen.diffusion.failures import as_model_errors
@@ -85,6 +85,12 @@ class ImageToImageRefineConfig(StageConfig):
     feather_px: int = Field(default=4, ge=0, le=256)
     """Pixels over which the refined region fades into the untouched picture, inside the region."""
 
+    @model_validator(mode="after")
+    def _at_least_one_step(self) -> "ImageToImageRefineConfig":
+        if int(self.num_inference_steps * self.strength) < 1:
+            raise ValueError(f"{self.num_inference_steps} steps at strength {self.strength:g} is no step; raise one")
+        return self
+
 
 class ImageToImageRefine:
     """Refine pictures."""
@@ -96,10 +102,6 @@ class ImageToImageRefine:
     Config = ImageToImageRefineConfig
 
     def __init__(self, context: "StageContext", config: ImageToImageRefineConfig) -> None:
-        if int(config.num_inference_steps * config.strength) < 1:
-            raise InputError(
-                f"refine sdxl: {config.num_inference_steps} steps at strength {config.strength:g} is no step; raise one"
-            )
         self._context, self._config = context, config
         self._pipe = context.models.image_to_image("refiner")
 

@@ -21,12 +21,12 @@ def write_report(source: Path, output: Path | None = None) -> Path:
         InputError: If the source cannot be read. Pictures that cannot be read do not stop the report; it names them.
         OutputError: If the report cannot be written.
     """
-    from llmgen.artifacts.files import write_atomic
+    from llmgen.artifacts.files import write_named
     from llmgen.report.html import render
     from llmgen.report.source import read_source
     from llmgen.report.view import make_page
 
     read = read_source(source)
     path = output or read.output
-    write_atomic(path, render(make_page(read)).encode("utf-8"))
+    write_named(path, render(make_page(read)).encode("utf-8"))
     return path

@@ -52,6 +52,27 @@ class ImageStore:
         if self.folder.is_absolute() or ".." in self.folder.parts:
             raise OutputError(f"pictures must lie below the output's folder {self.root}, not in {folder}")
 
+    def check(self) -> None:
+        """Refuse, before any work, a folder whose pictures could not be written, or not be read again.
+
+        Raises:
+            OutputError: If it leads out of the root (a link, say), is no folder, or cannot be.
+        """
+        path = self.root / self.folder
+        try:
+            inside = path.resolve().is_relative_to(self.root.resolve())
+            in_the_way = next((p for p in (path, *path.parents) if p.exists() and not p.is_dir()), None)
+        except (OSError, RuntimeError) as error:  # a name too long, a loop of links
+            reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+            raise OutputError(f"pictures cannot lie in {_short(str(path))}: {_short(reason)[1:-1]}") from error
+        if not inside:
+            raise OutputError(
+                f"{path} leads out of {self.root}, so that the pictures in it could not be read again; "
+                "put a folder in its place, or name another one below that folder"
+            )
+        if in_the_way is not None:
+            raise OutputError(f"pictures cannot lie in {path}: {in_the_way} is no folder")
+
     def path(self, relative: str) -> Path:
         """Where a picture lies.
 

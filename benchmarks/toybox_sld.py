@@ -33,7 +33,6 @@ from llmgen.presets import load_preset
 from llmgen.registry import resolve
 from llmgen.toybox.models.judge import ToyboxJudge
 from llmgen.toybox.world.captions import Prompt
-from llmgen.toybox.world.truth import Sighting, is_right
 from llmgen.vision.images import ImageStore
 
 
@@ -47,9 +46,7 @@ def right(
         if ref is None or (record.error is not None and not first):
             verdicts[record.id] = False
             continue
-        seen = judge.detect([store.load(ref)])[0]
-        sightings = [Sighting(o.noun, o.color, o.box_xyxy, o.score) for o in seen]
-        verdicts[record.id] = is_right(asked[record.id].truth, sightings)
+        verdicts[record.id] = judge.look([store.load(ref)])[0].is_right(asked[record.id].truth)
     return verdicts
 
 

@@ -12,11 +12,7 @@ from llmgen.cli.output import out
 
 app = typer.Typer(no_args_is_help=True, help="Train the models of the toybox world.")
 
-Model = Literal["vae", "text", "diffusion", "instances", "detector", "segmenter", "judge"]
-
-_MINUTES: dict[str, float] = {
-    "vae": 15, "text": 4, "diffusion": 90, "instances": 50, "detector": 24, "segmenter": 12, "judge": 4,
-}  # fmt: skip
+Model = Literal["all", "vae", "text", "judge", "detector", "clip", "segmenter", "pose", "diffusion", "instances"]
 
 
 @app.callback()
@@ -26,43 +22,66 @@ def train() -> None:
 
 @app.command()
 def toybox(
-    model: Annotated[Model | None, typer.Argument(help="Which model to train.", show_default=False)] = None,
+    model: Annotated[
+        Model | None, typer.Argument(help="Which model to train; `all` one after the other.", show_default=False)
+    ] = None,
     minutes: Annotated[float | None, typer.Option(min=0.01, help="Time for the whole training.")] = None,
-    steps: Annotated[int | None, typer.Option(min=1, help="Steps of the whole training, instead of a time.")] = None,
+    steps: Annotated[
+        int | None, typer.Option(min=1, help="Steps of the whole training of a model, instead of a time.")
+    ] = None,
     out_dir: Annotated[Path | None, typer.Option("--out", help="Working folder [outputs/train/MODEL].")] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on from the checkpoint in the working folder.")] = False,
-    device: Annotated[str, typer.Option(help="cpu, cuda or mps.")] = "cpu",
+    start: Annotated[
+        Path | None, typer.Option("--from", help="Folder of a model to start from [the shipped one].")
+    ] = None,
+    fresh: Annotated[bool, typer.Option("--fresh", help="Start from fresh weights.")] = False,
+    ship: Annotated[bool, typer.Option("--ship", help="Put the trained model where the package ships it.")] = False,
+    drawn: Annotated[
+        Path | None, typer.Option(help="Folder of drawn pictures with a boxes.json, for the detector.")
+    ] = None,
+    device: Annotated[str, typer.Option(help="auto, cuda, mps or cpu.")] = "auto",
     seed: Annotated[int | None, typer.Option(help="Of weights and data; each recipe has its own.")] = None,
     evaluate: Annotated[bool, typer.Option("--eval", help="Measure the shipped models and exit.")] = False,
     count: Annotated[int, typer.Option(min=4, help="Pictures a measure, with --eval.")] = 100,
     as_json: JsonOpt = False,
 ) -> None:
-    """Train one model of the toybox; or, with --eval, print the quality of all that are shipped."""
+    """Train one model of the toybox, or all; or, with --eval, print the quality of all that are shipped."""
     out.configure(quiet=False, verbose=False)
+    from llmgen.engine.devices import resolve_device
+
+    device = resolve_device(device)
     if evaluate:
         _show_quality(count, device, as_json)
         return
     if model is None:
         raise typer.BadParameter("name a model to train, or ask for --eval", param_hint="MODEL")
-    logger = logging.getLogger("llmgen.toybox")
-    logger.setLevel(logging.INFO)
-    if minutes is None and steps is None:
-        minutes = _MINUTES[model]
+    if fresh and start is not None:
+        raise typer.BadParameter("--from names a start, --fresh asks for none", param_hint="--fresh")
+    if model == "all" and (start is not None or ship):
+        raise typer.BadParameter("`all` starts from the shipped models and puts its own into OUT/weights")
+    if drawn is not None and model != "detector":
+        raise typer.BadParameter("only the detector learns from drawn pictures", param_hint="--drawn")
+    logging.getLogger("llmgen.toybox").setLevel(logging.INFO)
     folder = out_dir or Path("outputs") / "train" / model
-    folder.mkdir(parents=True, exist_ok=True)
-    out.note(f"training {model} in {folder}")
-    _train(model, folder, minutes, steps, seed, device, resume)
+    out.note(f"training {model} in {folder} on {device}")
+    from dataclasses import replace
 
+    from llmgen.toybox.recipes.catalogue import WholeTraining, load_recipe, shipped
+    from llmgen.toybox.recipes.run import TrainingRun
 
-def _train(
-    model: Model, folder: Path, minutes: float | None, steps: int | None, seed: int | None, device: str, resume: bool
-) -> None:
-    # A recipe without a seed of its own choice keeps the one it shipped with.
-    import importlib
-
-    recipe = importlib.import_module(f"llmgen.toybox.recipes.{model}")
-    chosen = {} if seed is None else {"seed": seed}
-    recipe.run(folder, minutes=minutes, steps=steps, device=device, resume=resume, **chosen)
+    if model == "all":
+        WholeTraining(folder, minutes, steps, seed, device, resume, fresh).train()
+        return
+    recipe = load_recipe(model)
+    if drawn is not None:
+        # Only the detector's recipe has this field.
+        recipe = replace(recipe, drawn=drawn)  # type: ignore[type-var]
+    if minutes is None and steps is None:
+        minutes = recipe.minutes
+    start = None if fresh else start or shipped(recipe)
+    TrainingRun(folder, minutes, steps, seed, device, resume, start).train(recipe)
+    if ship:
+        recipe.ship(folder)
 
 
 def _show_quality(count: int, device: str, as_json: bool) -> None:

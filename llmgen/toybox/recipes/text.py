@@ -6,17 +6,23 @@ names and how it lies to the other, and the pooled state answers for the whole c
 """
 
 import random
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
+from typing import ClassVar, Final
 
 import torch
 from torch import nn
 from torch.nn import functional
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
 
+from llmgen.toybox import WEIGHTS
 from llmgen.toybox.models.tokenizer import MAX_LENGTH, build_tokenizer
-from llmgen.toybox.recipes.training import FitSettings, Trainer
+from llmgen.toybox.recipes.checkpoint import load_averaged_weights
+from llmgen.toybox.recipes.growth import grow_from, read_weights, rows_by_token
+from llmgen.toybox.recipes.run import MODEL, Lesson, Recipe, TrainingRun, replace_files, save_staged
+from llmgen.toybox.recipes.shipping import tidy
+from llmgen.toybox.recipes.training import FitSettings
 from llmgen.toybox.world.captions import sample_caption, sample_vague_caption
 from llmgen.toybox.world.scenes import sample_scene
 from llmgen.toybox.world.truth import OPPOSITES, Demand, Relation, Truth
@@ -29,8 +35,8 @@ _COUNTS: Final = 5
 _IGNORED: Final = -100
 
 
-@dataclass(frozen=True, slots=True)
-class TextRecipe:
+@dataclass(frozen=True)
+class TextRecipe(Recipe):
     """Everything that shapes the training of the text encoder.
 
     Attributes:
@@ -39,6 +45,8 @@ class TextRecipe:
         phrase_share: Share of the batch that names a single object, as grounding phrases do.
     """
 
+    folder: ClassVar[str] = "text_to_image/text_encoder"
+    minutes: ClassVar[float] = 4
     batch: int = 128
     fit: FitSettings = field(
         default_factory=lambda: FitSettings(
@@ -51,6 +59,21 @@ class TextRecipe:
         )
     )
     phrase_share: float = 0.25
+
+    def lesson(self, run: TrainingRun) -> "TextLesson":
+        """See `Recipe.lesson`."""
+        return TextLesson(self, run)
+
+    def load(self, out_dir: Path, weights: Path = WEIGHTS) -> CLIPTextModel:
+        """See `Recipe.load`."""
+        exam = Exam(build_text_encoder(build_tokenizer()))
+        exam.load_state_dict(load_averaged_weights(out_dir))
+        return exam.encoder.eval()
+
+    def ship(self, out_dir: Path, weights: Path = WEIGHTS) -> None:
+        """See `Recipe.ship`; the tokenizer goes beside the encoder."""
+        replace_files(out_dir / MODEL, weights / self.folder)
+        save_staged(build_tokenizer().save_pretrained, (weights / self.folder).parent / "tokenizer")
 
 
 def build_text_encoder(tokenizer: CLIPTokenizer) -> CLIPTextModel:
@@ -78,10 +101,15 @@ def build_text_encoder(tokenizer: CLIPTokenizer) -> CLIPTextModel:
     )
 
 
-class _Exam(nn.Module):
+class Exam(nn.Module):
     """The encoder with the heads that question it; the heads are thrown away afterwards."""
 
     def __init__(self, encoder: CLIPTextModel) -> None:
+        """Question an encoder.
+
+        Args:
+            encoder: Is trained.
+        """
         super().__init__()
         self.encoder = encoder
         self.tokens = nn.Linear(WIDTH, len(NOUNS) + len(_COLOR_NAMES) + _COUNTS + len(_RELATIONS))
@@ -161,7 +189,7 @@ def _sample_batch(rng: random.Random, tokenizer: CLIPTokenizer, noun_ids: set[in
     return _Batch(ids, tokens, torch.tensor(bags), torch.tensor(backgrounds), torch.tensor(phrases))
 
 
-def _examine(exam: _Exam, batch: _Batch) -> dict[str, torch.Tensor]:
+def _examine(exam: Exam, batch: _Batch) -> dict[str, torch.Tensor]:
     # The loss, and the share of right answers to each question.
     output = exam.encoder(batch.ids)
     states, pooled = output.last_hidden_state, output.pooler_output
@@ -187,46 +215,42 @@ def _examine(exam: _Exam, batch: _Batch) -> dict[str, torch.Tensor]:
     return {"loss": loss, **right}
 
 
-def run(
-    out_dir: Path,
-    *,
-    minutes: float | None = None,
-    steps: int | None = None,
-    seed: int = 0,
-    device: str = "cpu",
-    resume: bool = False,
-    recipe: TextRecipe | None = None,
-) -> CLIPTextModel:
-    """Train the text encoder.
+class TextLesson(Lesson[_Batch]):
+    """The text encoder under examination."""
 
-    Args:
-        out_dir: Gets the checkpoint and, at the end, the model and its tokenizer.
-        minutes: Time for the whole training.
-        steps: Steps of the whole training, instead of a time.
-        seed: Of weights and data.
-        device: Torch device.
-        resume: Whether to go on from the checkpoint in `out_dir`.
-        recipe: Settings; None takes the defaults.
+    def __init__(self, recipe: TextRecipe, run: TrainingRun) -> None:
+        """Make the encoder.
 
-    Returns:
-        The averaged encoder.
-    """
-    recipe = recipe or TextRecipe()
-    torch.manual_seed(seed)
-    tokenizer = build_tokenizer()
-    noun_ids = {tokenizer.convert_tokens_to_ids(f"{w}</w>") for w in (*NOUNS, *PLURALS.values())}
-    exam = _Exam(build_text_encoder(tokenizer)).to(device)
-    trainer = Trainer(exam, out_dir, recipe.fit, minutes=minutes, steps=steps, resume=resume)
-    rng = random.Random(f"text:{seed}:{trainer.budget.step}")
+        Args:
+            recipe: Settings.
+            run: Device, seed and start.
+        """
+        self._recipe, self._run = recipe, run
+        self._tokenizer = build_tokenizer()
+        self._noun_ids = {self._tokenizer.convert_tokens_to_ids(f"{w}</w>") for w in (*NOUNS, *PLURALS.values())}
+        encoder = build_text_encoder(self._tokenizer)
+        if run.start is not None:
+            old = CLIPTokenizer.from_pretrained(run.start.parent / "tokenizer")
+            rows = {"embeddings.token_embedding.weight": rows_by_token(self._tokenizer, old)}
+            grow_from(encoder, read_weights(run.start), rows)
+        self.module = self._exam = Exam(encoder).to(run.device)
 
-    def loss_of_step(_step: int) -> dict[str, torch.Tensor]:
-        batch = _sample_batch(rng, tokenizer, noun_ids, recipe)
+    def draw(self, step: int) -> _Batch:
+        """Captions with their answers."""
+        return _sample_batch(random.Random(self._run.key(step)), self._tokenizer, self._noun_ids, self._recipe)
+
+    def losses(self, batch: _Batch) -> dict[str, torch.Tensor]:
+        """See `Lesson.losses`; besides the loss, the share of right answers to each question."""
         for name in _Batch.__slots__:
-            setattr(batch, name, getattr(batch, name).to(device))
-        return _examine(exam, batch)
+            setattr(batch, name, getattr(batch, name).to(self._run.device))
+        return _examine(self._exam, batch)
 
-    exam.load_state_dict(trainer.fit(loss_of_step))
-    encoder = exam.encoder.cpu().eval()
-    encoder.save_pretrained(out_dir / "text_encoder")
-    tokenizer.save_pretrained(out_dir / "tokenizer")
-    return encoder
+    def look(self, average: Mapping[str, torch.Tensor], ended: bool) -> None:
+        """Save the encoder."""
+        encoder = self._recipe.load(self._run.out_dir)
+
+        def save(folder: Path) -> None:
+            encoder.half().save_pretrained(folder)
+            tidy(folder / "config.json")
+
+        save_staged(save, self._run.out_dir / MODEL)

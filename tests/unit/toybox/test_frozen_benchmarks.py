@@ -78,9 +78,10 @@ def test_an_edit_is_right_where_it_was_asked_for(frozen: ModuleType) -> None:
     added = tasks["add-000"]
     new = added.expected[-1][0]
     side, line = added.checks[0]["beyond"]
-    where = (line - 90 if side == "above" else line + 10) - 40
-    assert added.right(_seen(added, **{new: (0.0, where)}))
-    assert not added.right(_seen(added, **{new: (0.0, -where)}))
+    # The added object lies from 40 to 80 before it is moved.
+    up, down = line - 90.0, line - 50.0
+    assert added.right(_seen(added, **{new: (0.0, up if side == "above" else down)}))
+    assert not added.right(_seen(added, **{new: (0.0, down if side == "above" else up)}))
 
 
 def test_the_judge_of_the_eight_nouns_is_one_of_the_judges(frozen: ModuleType) -> None:

@@ -42,17 +42,31 @@ class SceneObject:
         color: Colour name.
         size: Longest side that the drawing was asked for, in pixels.
         box_xyxy: Exact box in pixels, the right and lower edge not included.
+        pattern: One of `PATTERNS`, on the body of a thing or the clothes of a character.
+        states: Part and state of each part that is not in its usual state, sorted.
+        mood: One of `MOODS`; things are calm.
+        verb: What a character does, one of `VERBS`; None when it stands.
+        target: Index in `Scene.objects` of the thing acted on, or None.
+        facing: "left" or "right": where a character looks.
     """
 
     noun: str
     color: str
     size: int
     box_xyxy: Box
+    pattern: str = "plain"
+    states: tuple[tuple[str, str], ...] = ()
+    mood: str = "calm"
+    verb: str | None = None
+    target: int | None = None
+    facing: str = "right"
 
     @property
     def phrase(self) -> str:
-        """The object in words, for example "a red ball"."""
-        return object_phrase(self.noun, self.color)
+        """The object in words, for example "a red ball" or "a happy boy in red kicking"."""
+        return object_phrase(
+            self.noun, self.color, pattern=self.pattern, mood=self.mood, states=self.states, verb=self.verb
+        )
 
     @property
     def center(self) -> tuple[float, float]:

@@ -5,10 +5,12 @@ truth. Everything is lower case and within the words of `vocabulary.words`.
 """
 
 import random
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Final, Literal
 
+from llmgen.toybox.world.held_out import held_out as held_out_lists
+from llmgen.toybox.world.held_out import is_held_out
 from llmgen.toybox.world.phrasing import (
     Speech,
     caption_with,
@@ -16,11 +18,11 @@ from llmgen.toybox.world.phrasing import (
     list_objects,
     say_relation,
     sentence_with,
+    target_of,
     units_of,
 )
-from llmgen.toybox.world.scenes import Kind, Scene, place
+from llmgen.toybox.world.scenes import Kind, PlacementError, Scene, Wanted, place
 from llmgen.toybox.world.truth import (
-    STANDING,
     Detail,
     Group,
     Placed,
@@ -29,21 +31,32 @@ from llmgen.toybox.world.truth import (
     groups_of_scene,
     holds,
     truth_of_groups,
+    truth_of_scene,
 )
 from llmgen.toybox.world.vocabulary import (
     BACKGROUND_PHRASES,
     BACKGROUNDS,
+    CHARACTERS,
     COLORS,
     GENERIC_CAPTIONS,
+    MOODS,
     NOUNS,
+    PART_STATES,
+    PARTS,
+    PATTERNS,
     PLACE_PHRASES,
     PLURALS,
+    STANDING,
     THINGS,
+    VERBS,
     object_phrase,
 )
 
-PromptType = Literal["numeracy", "attribution", "spatial", "negation"]
+PromptType = Literal["numeracy", "attribution", "spatial", "negation", "interaction", "mood", "pattern", "state"]
 PROMPT_TYPES: Final[tuple[PromptType, ...]] = ("numeracy", "attribution", "spatial", "negation")
+"""What is asked of things and their colours on the first four backgrounds: the first benchmark."""
+DETAIL_PROMPT_TYPES: Final[tuple[PromptType, ...]] = ("interaction", "mood", "pattern", "state")
+"""What is asked of characters and details, on every background."""
 
 CLEAR_PX: Final = 16
 """Least distance of two centres along an axis before a caption calls one left of (or above) the other."""
@@ -124,7 +137,8 @@ def _say(scene: Scene, truth: Truth, speech: Speech, rng: random.Random) -> str:
         sentences = join_phrases([speech.acting(i, sentence=True) for i in acting], joiner)
         rest = join_phrases([speech.name(i) for i in still]) if still else ""
         plural = bool(still) and truth.demands[still[0]].count > 1
-        return sentence_with(scene.background, sentences, rest, plural, rng)
+        bare = any(target_of(truth, i) is None for i in acting)
+        return sentence_with(scene.background, sentences, rest, plural, rng, bare)
     joiner = rng.choice((" and ", " and ", ", "))
     phrases = [speech.name(i) for i in still] + [speech.acting(i) for i in acting]
     return caption_with(scene.background, join_phrases(phrases, joiner), rng)
@@ -218,25 +232,65 @@ def sample_phrase(rng: random.Random, scene: Scene, index: int) -> str:
     )
 
 
+def sample_prompt(rng: random.Random, type: PromptType, held_out: bool = False) -> Prompt:
+    """Draw a prompt of the evaluation.
+
+    Args:
+        rng: Source of randomness.
+        type: What the prompt tests.
+        held_out: Whether to ask for what no training has seen; otherwise nothing of that is asked.
+
+    Returns:
+        The prompt with its truth and a scene that obeys.
+    """
+    if type in PROMPT_TYPES:
+        return _things_prompt(rng, type, held_out)
+    while True:
+        wanted, background = _DETAIL_SAMPLERS[type](rng, held_out)
+        try:
+            scene = place(wanted, background, rng)
+        except PlacementError:
+            continue  # Some figures leave no room for what should stand beside them.
+        if is_held_out(scene) == held_out:
+            break
+    # What a prompt is not about stays open, unless it says it.
+    details = [_ABOUT[type]]
+    if type == "interaction" and any(item.mood != MOODS[0] for item in scene.objects):
+        details.append("mood")
+    truth = replace(truth_of_scene(scene, details=details), background=background)
+    speech = Speech(truth)
+    units = units_of(truth.acts, len(truth.demands))
+    still = [i for i in units if truth.demands[i].verb in (None, STANDING)]
+    acting = [i for i in units if i not in still]
+    where = PLACE_PHRASES[background][0]
+    if acting:
+        text = join_phrases([speech.acting(i, sentence=True) for i in acting])
+        text += f" {where}"
+        if still:
+            text += f" with {join_phrases([speech.name(i) for i in still])}"
+    else:
+        objects = join_phrases([speech.name(i) for i in still])
+        name = BACKGROUND_PHRASES[background][0]
+        text = f"{name} with {objects}" if rng.random() < 0.6 else f"{objects} {where}"
+    return Prompt(text, type, truth, scene)
+
+
 def _kinds(rng: random.Random, groups: Sequence[int]) -> list[Kind]:
     # Different classes and colours, so that every mix-up of attributes shows.
     nouns, colors = rng.sample(THINGS, len(groups)), rng.sample(tuple(COLORS), len(groups))
     return [kind for kind, count in zip(zip(nouns, colors, strict=True), groups, strict=True) for _ in range(count)]
 
 
-def sample_prompt(rng: random.Random, type: PromptType) -> Prompt:
-    """Draw a prompt of the evaluation.
+def _held_out_kinds(rng: random.Random, groups: Sequence[int]) -> tuple[list[Kind], str]:
+    things = [entry for entry in held_out_lists().scenes if entry[0] in THINGS]
+    noun, color, other, other_color, background = rng.choice(things)
+    kinds = [(noun, color), (other, other_color)]
+    return [kind for kind, count in zip(kinds, groups, strict=True) for _ in range(count)], background
 
-    Args:
-        rng: Source of randomness.
-        type: What the prompt tests.
 
-    Returns:
-        The prompt with its truth and a scene that obeys.
-    """
+def _things_prompt(rng: random.Random, type: PromptType, held_out: bool) -> Prompt:
     groups: tuple[int, ...]
     background = rng.choice(BACKGROUNDS[:4])
-    name, where = BACKGROUND_PHRASES[background][0], PLACE_PHRASES[background][0]
     if type == "numeracy":
         groups = rng.choice(((2,), (3,), (4,), (2, 1), (2, 2), (3, 1)))
     elif type == "attribution":
@@ -245,8 +299,13 @@ def sample_prompt(rng: random.Random, type: PromptType) -> Prompt:
         groups = (1, 1)
     else:
         groups = rng.choice(((1,), (2,), (3,), (1, 1), (2, 1)))
+    if held_out and len(groups) != 2:
+        groups = (2, 1) if type == "numeracy" else (1, 1)  # What is held out of things is pairs of kinds.
     while True:
-        scene = place(_kinds(rng, groups), background, rng)
+        kinds = _kinds(rng, groups)
+        if held_out:
+            kinds, background = _held_out_kinds(rng, groups)
+        scene = place(kinds, background, rng)
         colors = type != "negation" or rng.random() < 0.5
         found = groups_of_scene(scene, colors)
         truth = truth_of_groups(scene, found)
@@ -257,9 +316,83 @@ def sample_prompt(rng: random.Random, type: PromptType) -> Prompt:
     if relation is not None:
         truth = replace(truth, relations=(relation,))
         objects = say_relation(Speech(truth), relation, rng)
+    name, where = BACKGROUND_PHRASES[background][0], PLACE_PHRASES[background][0]
     text = f"{name} with {objects}" if rng.random() < 0.6 else f"{objects} {where}"
     if type == "negation":
         absent = rng.choice([noun for noun in THINGS if noun not in {d.noun for d in truth.demands}])
         truth = replace(truth, absent=(absent,))
         text += f" without {PLURALS[absent]}"
     return Prompt(text, type, truth, scene)
+
+
+def _others(rng: random.Random, wanted: Sequence[Wanted], most: int) -> list[Wanted]:
+    # Plain things in classes and colours of their own, so that every mix-up shows.
+    nouns = [noun for noun in THINGS if all(noun != w.noun for w in wanted)]
+    colors = [color for color in COLORS if all(color != w.color for w in wanted)]
+    count = rng.randint(0, most)
+    return [Wanted(*kind) for kind in zip(rng.sample(nouns, count), rng.sample(colors, count), strict=True)]
+
+
+def _interaction(rng: random.Random, held_out: bool) -> tuple[list[Wanted], str]:
+    verb, who, what = rng.choice(VERBS), rng.choice(CHARACTERS), rng.choice(THINGS)
+    if held_out:
+        verb, who, what = rng.choice(held_out_lists().triples)
+    color, other = rng.sample(tuple(COLORS), 2)
+    mood = rng.choice(MOODS) if rng.random() < 0.25 else MOODS[0]
+    wanted = [Wanted(who, color, mood=mood, verb=verb, target=1), Wanted(what, other)]
+    return wanted + (_others(rng, wanted, 1) if rng.random() < 0.3 else []), rng.choice(BACKGROUNDS)
+
+
+def _mood(rng: random.Random, held_out: bool) -> tuple[list[Wanted], str]:
+    # Nobody is calm: what is not said would be left to the reader.
+    background = rng.choice(BACKGROUNDS)
+    if held_out:
+        entries = [entry for entry in held_out_lists().scenes if entry[0] in CHARACTERS]
+        who, color, what, other, background = rng.choice(entries)
+        return [Wanted(who, color, mood=rng.choice(MOODS[1:])), Wanted(what, other)], background
+    count = rng.choice((1, 1, 2))
+    kinds = zip(
+        rng.sample(CHARACTERS, count), rng.sample(tuple(COLORS), count), rng.sample(MOODS[1:], count), strict=True
+    )
+    wanted = [Wanted(noun, color, mood=mood) for noun, color, mood in kinds]
+    return wanted + _others(rng, wanted, 1), background
+
+
+def _pattern(rng: random.Random, held_out: bool) -> tuple[list[Wanted], str]:
+    noun, pattern, color = rng.choice(THINGS), rng.choice(PATTERNS[1:]), rng.choice(tuple(COLORS))
+    if held_out:
+        noun, pattern, color = rng.choice(held_out_lists().patterned)
+    elif rng.random() < 0.25:
+        noun = rng.choice(CHARACTERS)
+    wanted = [Wanted(noun, color, pattern)] * rng.choice((1, 1, 1, 2 if noun in THINGS else 1))
+    others = _others(rng, wanted, 2)
+    if others and rng.random() < 0.5:
+        others[0] = others[0]._replace(pattern=rng.choice([p for p in PATTERNS[1:] if p != pattern]))
+    return wanted + others, rng.choice(BACKGROUNDS)
+
+
+def _state(rng: random.Random, held_out: bool) -> tuple[list[Wanted], str]:
+    changeable = {n: [p for p in PARTS.get(n, ()) if p in PART_STATES] for n in THINGS}
+    entries = [e for e in held_out_lists().scenes if changeable.get(e[2]) and e[0] in CHARACTERS]
+    owner, background = Wanted(rng.choice([n for n in THINGS if changeable[n]]), rng.choice(tuple(COLORS))), None
+    others = _others(rng, [owner], 2)
+    if held_out:
+        who, color, what, other, background = rng.choice(entries)
+        owner, others = Wanted(what, other), [Wanted(who, color)]
+    parts = rng.sample(changeable[owner.noun], rng.randint(1, len(changeable[owner.noun])))
+    owner = owner._replace(states=tuple(sorted((part, PART_STATES[part][1]) for part in parts)))
+    return [owner, *others], background or rng.choice(BACKGROUNDS)
+
+
+_ABOUT: Final[dict[PromptType, Detail]] = {
+    "interaction": "verb",
+    "mood": "mood",
+    "pattern": "pattern",
+    "state": "states",
+}
+_DETAIL_SAMPLERS: Final[dict[PromptType, Callable[[random.Random, bool], tuple[list[Wanted], str]]]] = {
+    "interaction": _interaction,
+    "mood": _mood,
+    "pattern": _pattern,
+    "state": _state,
+}

@@ -279,7 +279,9 @@ def caption_with(background: str, objects: str, rng: random.Random) -> str:
     return text
 
 
-def sentence_with(background: str, sentences: str, rest: str, plural: bool, rng: random.Random) -> str:
+def sentence_with(
+    background: str, sentences: str, rest: str, plural: bool, rng: random.Random, bare: bool = False
+) -> str:
     """Join what happens, where, and what else is there.
 
     Args:
@@ -288,6 +290,7 @@ def sentence_with(background: str, sentences: str, rest: str, plural: bool, rng:
         rest: The other things in words, or "".
         plural: Whether the rest begins with several.
         rng: Source of randomness.
+        bare: Whether somebody acts on nothing: "a dog rides with a tree" would say too much.
 
     Returns:
         A caption; one in eight leaves the background open.
@@ -302,6 +305,6 @@ def sentence_with(background: str, sentences: str, rest: str, plural: bool, rng:
         text = f"{sentences} {place}"
     if not rest:
         return text
-    if rng.random() < 0.6:
+    if rng.random() < 0.6 and not bare:
         return f"{text} with {rest}"
     return f"{text}, and there {'are' if plural else 'is'} {rest}"

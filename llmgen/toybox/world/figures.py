@@ -1,0 +1,418 @@
+"""Picture-book characters: a skeleton of thirteen joints, a pose for every verb and mood, and clothes over it.
+
+Lengths are in units of a figure 72 units high that faces right: x forward, y down, (0, 0) on the ground below the hips.
+Its near side, which is its own right, is drawn last. A figure that faces left is the mirror image, with left and right
+changed.
+"""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from types import MappingProxyType
+from typing import Final
+
+import numpy as np
+
+from llmgen.toybox.world.brush import OUTLINE_PX, Brush, Drawing, Paint, Point, ellipse
+from llmgen.toybox.world.vocabulary import KEYPOINTS
+
+HEIGHT: Final = 72.0
+UPPER_ARM: Final = 12.0
+FOREARM: Final = 12.0
+THIGH: Final = 11.5
+SHIN: Final = 11.5
+TRUNK: Final = 19.0
+"""From the hips to the line of the shoulders."""
+HEAD: Final = 33.0
+"""From the hips to the middle of the head."""
+HEAD_RADIUS: Final = 14.0
+
+
+@dataclass(frozen=True, slots=True)
+class Pose:
+    """Where the ends of the limbs are; elbows and knees follow.
+
+    Attributes:
+        near_hand: Wrist on the near side.
+        far_hand: Wrist on the far side.
+        near_foot: Ankle on the near side.
+        far_foot: Ankle on the far side.
+        hips: Middle of the hips.
+        lean: Of the trunk, degrees forward.
+        shoulders: Half the distance of the shoulders: less when the figure is seen from its side.
+        nod: How far the head is moved from the end of the neck.
+        elbows: On which side of the line from shoulder to wrist the near and the far elbow lie: 1 below or before it.
+        knees: The same for the knees.
+    """
+
+    near_hand: Point = (-14, -26)
+    far_hand: Point = (14, -26)
+    near_foot: Point = (-5.5, -4)
+    far_foot: Point = (5.5, -4)
+    hips: Point = (0, -26)
+    lean: float = 0
+    shoulders: float = 8.5
+    nod: Point = (0, 0)
+    elbows: tuple[int, int] = (1, -1)
+    knees: tuple[int, int] = (-1, -1)
+
+
+_MOODS: Final[Mapping[str, Pose]] = MappingProxyType(
+    {
+        "calm": Pose(),
+        "happy": Pose(near_hand=(-24, -60), far_hand=(24, -60), elbows=(-1, 1)),
+        "sad": Pose(near_hand=(-7, -22), far_hand=(13, -22), lean=6, nod=(3, 4), elbows=(1, 1)),
+        "surprised": Pose(near_hand=(-12.5, -51), far_hand=(15, -51), elbows=(-1, 1)),
+    }
+)
+_VERBS: Final[Mapping[str, Pose]] = MappingProxyType(
+    {
+        "holding": Pose(near_hand=(18, -32), far_hand=(19, -40), shoulders=5.5, elbows=(-1, -1)),
+        "kicking": Pose(
+            near_hand=(-24, -36),
+            far_hand=(20, -46),
+            near_foot=(24, -17),
+            far_foot=(-3, -4),
+            hips=(0, -26),
+            lean=-14,
+            elbows=(1, -1),
+        ),
+        "riding": Pose(
+            near_hand=(9, -31),
+            far_hand=(17, -34),
+            near_foot=(-16, -13),
+            far_foot=(16, -13),
+            elbows=(-1, -1),
+            knees=(1, -1),
+        ),
+        "feeding": Pose(
+            near_hand=(25, -15),
+            far_hand=(5, -19),
+            near_foot=(-7, -4),
+            far_foot=(4, -4),
+            hips=(-8, -22),
+            lean=48,
+            shoulders=4.5,
+            elbows=(-1, -1),
+        ),
+        "pushing": Pose(
+            near_hand=(28, -33),
+            far_hand=(29, -38),
+            near_foot=(-17, -4),
+            far_foot=(3, -4),
+            hips=(-3, -23),
+            lean=30,
+            shoulders=4.5,
+            elbows=(-1, -1),
+        ),
+        "carrying": Pose(
+            near_hand=(-18, -66.5),
+            far_hand=(18, -66.5),
+            near_foot=(-10, -5),
+            far_foot=(9, -4),
+            elbows=(1, -1),
+        ),
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What one character is made of.
+
+    Attributes:
+        skin: Face and hands.
+        sleeve: Upper and lower half of an arm.
+        leg: Upper and lower half of a leg.
+        foot: Shoes or paws.
+    """
+
+    skin: Paint
+    sleeve: tuple[Paint, Paint]
+    leg: tuple[Paint, Paint]
+    foot: Paint
+
+
+_LOOKS: Final[Mapping[str, Look]] = MappingProxyType(
+    {
+        "boy": Look(Paint.SKIN, (Paint.BODY, Paint.SKIN), (Paint.TROUSERS, Paint.TROUSERS), Paint.SHOE),
+        "girl": Look(Paint.SKIN, (Paint.BODY, Paint.SKIN), (Paint.SKIN, Paint.SKIN), Paint.SHOE),
+        "dog": Look(Paint.FUR, (Paint.BODY, Paint.FUR), (Paint.FUR, Paint.FUR), Paint.FUR),
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Skeleton:
+    """Joints of a figure that faces right; the near side is its right one.
+
+    Attributes:
+        head: Middle of the head.
+        nose: Tip of the nose.
+        near_arm: Shoulder, elbow, wrist.
+        far_arm: The same on the far side.
+        near_leg: Hip, knee, ankle.
+        far_leg: The same on the far side.
+    """
+
+    head: Point
+    nose: Point
+    near_arm: tuple[Point, Point, Point]
+    far_arm: tuple[Point, Point, Point]
+    near_leg: tuple[Point, Point, Point]
+    far_leg: tuple[Point, Point, Point]
+
+    def keypoints(self) -> list[Point]:
+        """The joints in the order of `KEYPOINTS`."""
+        far, near = (*self.far_arm, *self.far_leg), (*self.near_arm, *self.near_leg)
+        return [self.nose, *(point for pair in zip(far, near, strict=True) for point in pair)]
+
+
+def _limb(start: Point, end: Point, upper: float, lower: float, side: int) -> tuple[Point, Point, Point]:
+    """A limb of two bones from one joint towards another: the law of cosines, the end drawn in when out of reach."""
+    dx, dy = end[0] - start[0], end[1] - start[1]
+    distance = math.hypot(dx, dy)
+    reach = min(max(distance, abs(upper - lower) + 0.5), upper + lower - 0.01)
+    ux, uy = dx / distance, dy / distance
+    along = (upper**2 - lower**2 + reach**2) / (2 * reach)
+    aside = math.sqrt(max(upper**2 - along**2, 0)) * side
+    middle = (start[0] + along * ux - aside * uy, start[1] + along * uy + aside * ux)
+    return start, middle, (start[0] + reach * ux, start[1] + reach * uy)
+
+
+def skeleton(noun: str, pose: Pose) -> Skeleton:
+    """Find the joints of a pose.
+
+    Args:
+        noun: One of `CHARACTERS`: a dog's nose is at the tip of its snout.
+        pose: The pose.
+
+    Returns:
+        The joints.
+    """
+    sin, cos = math.sin(math.radians(pose.lean)), math.cos(math.radians(pose.lean))
+    hx, hy = pose.hips
+
+    def up(side: float, length: float) -> Point:
+        return hx + side * cos + length * sin, hy + side * sin - length * cos
+
+    x, y = up(0, HEAD)
+    head = (x + pose.nod[0], y + pose.nod[1])
+    nose = (head[0] + 19, head[1] + 2) if noun == "dog" else (head[0] + 6, head[1] + 2)
+    width = pose.shoulders
+    return Skeleton(
+        head,
+        nose,
+        _limb(up(-width, TRUNK - 1), pose.near_hand, UPPER_ARM, FOREARM, pose.elbows[0]),
+        _limb(up(width, TRUNK - 1), pose.far_hand, UPPER_ARM, FOREARM, pose.elbows[1]),
+        _limb((hx - 4.5, hy), pose.near_foot, THIGH, SHIN, pose.knees[0]),
+        _limb((hx + 4.5, hy), pose.far_foot, THIGH, SHIN, pose.knees[1]),
+    )
+
+
+def pose_of(mood: str, verb: str | None) -> Pose:
+    """The pose of a verb, or of a mood when there is no verb.
+
+    Args:
+        mood: One of `MOODS`.
+        verb: One of `VERBS`, or None.
+
+    Returns:
+        The pose.
+    """
+    if verb is None:
+        return _MOODS[mood]
+    return replace(_VERBS[verb], nod=(2, 2)) if mood == "sad" else _VERBS[verb]
+
+
+def _tube(
+    brush: Brush, joints: tuple[Point, Point, Point], halves: tuple[Paint, Paint], width: float, unit: float
+) -> None:
+    # The outline of both halves first, so that no line crosses the joint.
+    brush.stroke(joints, closed=False, width_px=width * unit + 2 * 0.9 * OUTLINE_PX)
+    brush.stroke(joints[1:], closed=False, width_px=width * unit, paint=halves[1])
+    brush.stroke(joints[:2], closed=False, width_px=width * unit, paint=halves[0])
+
+
+def _arm(brush: Brush, joints: tuple[Point, Point, Point], look: Look, unit: float) -> None:
+    _tube(brush, joints, look.sleeve, 6.0, unit)
+    x, y = joints[2]
+    brush.shape(ellipse(x, y, 4.0, 4.0), look.skin)
+
+
+def _leg(brush: Brush, joints: tuple[Point, Point, Point], look: Look, unit: float) -> None:
+    _tube(brush, joints, look.leg, 6.6, unit)
+    (kx, ky), (x, y) = joints[1:]
+    # A shoe stands at a right angle to its shin, and never points into the ground.
+    angle = math.atan2(y - ky, x - kx) - math.pi / 2
+    tilt = min(angle, 0.0) * 0.9
+    sin, cos = math.sin(tilt), math.cos(tilt)
+    sole = [(px, min(py, 2.6)) for px, py in ellipse(1.6, 0.6, 6.2, 4.2)]
+    brush.shape([(x + px * cos - py * sin, y + px * sin + py * cos) for px, py in sole], look.foot)
+
+
+def _trunk(brush: Brush, noun: str, pose: Pose) -> None:
+    sin, cos = math.sin(math.radians(pose.lean)), math.cos(math.radians(pose.lean))
+    hx, hy = pose.hips
+    top = pose.shoulders + 1.0
+    if noun == "girl":
+        sides = [(-top, 20), (-8.5, 9), (-14.5, -8), (14.5, -8), (8.5, 9), (top, 20)]
+    else:
+        sides = [(-top, 20), (-10, 10), (-9.5, -2), (9.5, -2), (10, 10), (top, 20)]
+    brush.shape([(hx + s * cos + u * sin, hy + s * sin - u * cos) for s, u in sides], Paint.BODY)
+
+
+def _behind_head(brush: Brush, noun: str, head: Point) -> None:
+    x, y = head
+    if noun == "girl":
+        for side in (-1, 1):
+            brush.shape(ellipse(x - 1 + side * 15, y + 4, 5.5, 9.5), Paint.GIRL_HAIR)
+    elif noun == "dog":
+        brush.shape(ellipse(x + 7, y - 11, 5, 8), Paint.EAR)
+
+
+def _head(brush: Brush, noun: str, head: Point, look: Look) -> None:
+    x, y = head
+    brush.shape(ellipse(x, y, HEAD_RADIUS, HEAD_RADIUS), look.skin)
+    if noun == "boy":
+        brush.shape([*ellipse(x, y, 14, 14, 150, 215), (x - 7, y - 5)], Paint.BOY_HAIR)
+        brush.shape([*ellipse(x, y - 5, 14.2, 11, 180, 360), (x - 14.2, y - 5)], Paint.BODY)
+        brush.shape([(x - 1, y - 9), (x + 13, y - 9), (x + 22, y - 6), (x + 14, y - 4), (x - 1, y - 4)], Paint.BODY)
+    elif noun == "girl":
+        fringe = [*ellipse(x, y, 14.5, 14.5, 165, 375), (x + 10, y - 4), (x + 3, y - 6), (x - 6, y - 3)]
+        brush.shape(fringe, Paint.GIRL_HAIR)
+        for side in (-1, 1):
+            bow = (x - 1 + side * 14, y - 7)
+            brush.shape(ellipse(*bow, 3.6, 3.6), Paint.BODY)
+    else:
+        brush.shape(ellipse(x + 10, y + 6, 10, 7), look.skin)
+        brush.shape(ellipse(x + 18, y + 2, 3.6, 3.0), Paint.INK)
+        brush.shape(ellipse(x - 11, y + 1, 5.5, 11), Paint.EAR)
+
+
+def _face(brush: Brush, noun: str, head: Point, mood: str, unit: float) -> None:
+    x, y = head
+    pen = 2.0 * unit
+    if noun == "dog":
+        eyes, mouth = ((x - 2, y - 3), (x + 7, y - 4)), (x + 10, y + 8)
+    else:
+        eyes, mouth = ((x, y + 1.5), (x + 9, y + 1.5)), (x + 4.5, y + 8.5)
+    big = mood == "surprised"
+    for ex, ey in eyes:
+        if big:
+            brush.shape(ellipse(ex, ey - 0.5, 3.2, 3.6), Paint.WHITE)
+        brush.fill(ellipse(ex, ey - (0.5 if big else 0), 1.9, 2.5 if not big else 1.9), Paint.INK)
+    mx, my = mouth
+    if mood == "calm":
+        brush.stroke(ellipse(mx, my - 3.5, 4.5, 4.5, 50, 130), closed=False, width_px=pen)
+    elif mood == "happy":
+        brush.shape([*ellipse(mx, my - 2, 5.6, 6.0, 0, 180)], Paint.MOUTH)
+    elif mood == "sad":
+        brush.stroke(ellipse(mx, my + 4, 5.4, 5.0, 205, 335), closed=False, width_px=pen)
+        for side, (ex, ey) in zip((-1, 1), eyes, strict=True):
+            brow = [(ex - 2.4, ey - 4.6 - side * 1.2), (ex + 2.4, ey - 4.6 + side * 1.2)]
+            brush.stroke(brow, closed=False, width_px=pen)
+        ex, ey = eyes[0]
+        tear = [(ex - 1, ey + 2.5), *ellipse(ex - 1, ey + 8, 3.2, 3.4, -35, 215)]
+        brush.shape(tear, Paint.TEAR)
+    else:
+        brush.shape(ellipse(mx, my + 0.5, 3.6, 4.4), Paint.MOUTH)
+
+
+def draw_figure(noun: str, size: int, pattern: str, mood: str, verb: str | None, facing: str) -> Drawing:
+    """Draw a character.
+
+    Args:
+        noun: One of `CHARACTERS`.
+        size: Height in pixels when it stands upright.
+        pattern: Of its clothes, one of `PATTERNS`.
+        mood: One of `MOODS`.
+        verb: One of `VERBS`, or None.
+        facing: "left" or "right".
+
+    Returns:
+        The drawing with its keypoints; the anchor is the ground point below the hips.
+    """
+    unit = size / HEIGHT
+    pose, look = pose_of(mood, verb), _LOOKS[noun]
+    bones = skeleton(noun, pose)
+    side = round(52 * unit)
+    brush = Brush(2 * side, round(96 * unit), (unit, unit), (side, round(84 * unit)))
+    if noun == "dog":
+        hx, hy = pose.hips
+        tail = ((hx - 6, hy + 1), (hx - 16, hy - 2), (hx - 20, hy - 12))
+        _tube(brush, tail, (Paint.FUR, Paint.FUR), 5.0, unit)
+    _behind_head(brush, noun, bones.head)
+    raised = mood == "surprised" and verb is None
+    _leg(brush, bones.far_leg, look, unit)
+    if not raised:
+        _arm(brush, bones.far_arm, look, unit)
+    _leg(brush, bones.near_leg, look, unit)
+    _trunk(brush, noun, pose)
+    _head(brush, noun, bones.head, look)
+    _face(brush, noun, bones.head, mood, unit)
+    if verb == "feeding":
+        x, y = bones.near_arm[2]
+        brush.shape([(x - 5, y + 1), (x + 10, y + 1), (x + 7, y + 8), (x - 2, y + 8)], Paint.BOWL)
+    if raised:
+        _arm(brush, bones.far_arm, look, unit)
+    _arm(brush, bones.near_arm, look, unit)
+    drawn = brush.finish(pattern, bones.keypoints(), (0.0, 0.0))
+    return drawn if facing == "right" else mirror(drawn)
+
+
+_MIRRORED: Final = [
+    KEYPOINTS.index(name.replace("left", "?").replace("right", "left").replace("?", "right")) for name in KEYPOINTS
+]
+
+
+def mirror(drawn: Drawing) -> Drawing:
+    """Turn a drawing about its upright axis; a figure's left becomes its right.
+
+    Args:
+        drawn: The drawing.
+
+    Returns:
+        A new one.
+    """
+    width = drawn.mask.shape[1]
+    points = drawn.keypoints
+    if points is not None:
+        points = (points * np.array([-1, 1]) + np.array([width, 0])).astype(np.float32)[_MIRRORED]
+    return replace(
+        drawn,
+        shares=np.ascontiguousarray(drawn.shares[:, ::-1]),
+        mask=np.ascontiguousarray(drawn.mask[:, ::-1]),
+        parts=tuple((noun, state, np.ascontiguousarray(mask[:, ::-1])) for noun, state, mask in drawn.parts),
+        keypoints=points,
+        anchor=(width - drawn.anchor[0], drawn.anchor[1]),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Grip:
+    """Where a verb's object is.
+
+    Attributes:
+        at: The point of the figure that touches the object, in its units.
+        side: Which side of the object is touched: "left", "top" or "bottom" (of a figure that faces right).
+        grounded: Whether the object stands on the figure's ground; otherwise the touched side is centred on `at`.
+        sink: How far the two overlap, in pixels of the object.
+    """
+
+    at: Point
+    side: str
+    grounded: bool
+    sink: float
+
+
+GRIPS: Final[Mapping[str, Grip]] = MappingProxyType(
+    {
+        "holding": Grip((18, -36), "left", False, 6),
+        "kicking": Grip((24, -19), "left", True, 1),
+        "riding": Grip((0, -23), "top", False, 3),
+        "feeding": Grip((36, -11), "left", True, 0),
+        "pushing": Grip((30, -33), "left", True, 3),
+        "carrying": Grip((0, -69), "bottom", False, 3),
+    }
+)

@@ -153,7 +153,7 @@ def detail_answers(
         noun, color = NOUNS[batch.nouns[index, slot]], COLOR_NAMES[batch.colors[index, slot]]
         truth = {"pattern": int(batch.patterns[index, slot]), "mood": int(batch.moods[index, slot])}
         phrases = [
-            object_phrase(noun, color, **({"pattern": word} if name == "pattern" else {"mood": word}))
+            object_phrase(noun, color, pattern=word) if name == "pattern" else object_phrase(noun, color, mood=word)
             for name, word in kinds
         ]
         hits = find_phrases(detector, processor, batch.images[index : index + 1], phrases, threshold=0.0)[0]

@@ -153,10 +153,10 @@ def _detailed(rng: np.random.Generator, present: Sequence[Looks]) -> Looks:
     """Something with a pattern or a mood that is said: the plain pattern and the calm mood never are."""
 
     def pick(words: Sequence[str]) -> str:
-        return words[rng.integers(len(words))]
+        return words[int(rng.integers(len(words)))]
 
     if present and rng.random() < 0.75:
-        asks = present[rng.integers(len(present))]
+        asks = present[int(rng.integers(len(present)))]
     else:
         asks = Looks(pick(NOUNS), pick(_COLOR_NAMES), pick(PATTERNS[1:]), pick(MOODS[1:]))
     alive = asks.noun in CHARACTERS

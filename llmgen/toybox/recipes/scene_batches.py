@@ -10,6 +10,7 @@ import math
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
+from typing import Any
 
 import numpy as np
 import torch
@@ -78,8 +79,9 @@ class SceneBatch:
 
     def to(self, device: str | torch.device) -> "SceneBatch":
         """The batch on a device."""
-        moved = {item.name: getattr(self, item.name) for item in fields(self)}
-        return SceneBatch(**{name: value if value is None else value.to(device) for name, value in moved.items()})
+        whole = {item.name: getattr(self, item.name) for item in fields(self)}
+        moved: dict[str, Any] = {name: value.to(device) for name, value in whole.items() if value is not None}
+        return replace(self, **moved)
 
     def with_images(self, images: Tensor) -> "SceneBatch":
         """The batch with other pictures of the same scenes."""

@@ -1,4 +1,5 @@
 import random
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -6,6 +7,7 @@ import pytest
 import torch
 
 from llmgen.diffusion.instances.unifusion import FORMATS, InstanceGrounding
+from llmgen.toybox import WEIGHTS
 from llmgen.toybox.models.unet import build_unet, paint_boxes
 from llmgen.toybox.models.unifusion import ToyboxUniFusion
 from llmgen.toybox.recipes.diffusion import DiffusionRecipe
@@ -115,6 +117,7 @@ def test_the_recipe_trains_only_the_additions_resumes_and_ships(tmp_path: Path) 
     unet, before = load_average(tmp_path)
     after = TrainingRun(tmp_path, steps=6, processes=1, resume=True).train(recipe)
     assert not torch.equal(before.unifusion.null_text, after.unifusion.null_text)
+    shutil.copytree(WEIGHTS / "text_to_image", tmp_path / "weights" / "text_to_image")
     recipe.ship(tmp_path, tmp_path / "weights")
     folder = tmp_path / "weights" / "instancediffusion"
     again = ToyboxUniFusion.from_pretrained(folder / "unifusion")

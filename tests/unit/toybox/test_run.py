@@ -39,7 +39,7 @@ class LineLesson(Lesson[Tensor]):
     def look(self, average: Mapping[str, Tensor], ended: bool) -> None:
         folder = self.run.out_dir / MODEL
         folder.mkdir(exist_ok=True)
-        (folder / "slope.txt").write_text(f"{float(average['weight']):.6f} {ended}")
+        (folder / "slope.txt").write_text(f"{average['weight'].item():.6f} {ended}")
 
 
 @dataclass(frozen=True)
@@ -59,9 +59,9 @@ class LineRecipe(Recipe):
 
 def test_a_run_learns_looks_and_ships(tmp_path: Path) -> None:
     line = TrainingRun(tmp_path / "work", steps=150).train(LineRecipe())
-    assert float(line.weight) == pytest.approx(3, abs=0.1)
+    assert line.weight.item() == pytest.approx(3, abs=0.1)
     LineRecipe().ship(tmp_path / "work", tmp_path / "weights")
-    assert (tmp_path / "weights" / "line" / "slope.txt").read_text() == f"{float(line.weight):.6f} True"
+    assert (tmp_path / "weights" / "line" / "slope.txt").read_text() == f"{line.weight.item():.6f} True"
 
 
 def test_a_stopped_run_and_its_resume_end_where_one_run_ends(tmp_path: Path) -> None:

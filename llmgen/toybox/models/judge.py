@@ -369,12 +369,20 @@ class ToyboxJudge(nn.Module):
             RuntimeError: if weights and config do not fit each other.
         """
         folder = Path(folder)
-        raw = json.loads((folder / _CONFIG).read_text(encoding="utf-8"))
-        settings: dict[str, Any] = {name: _tuples(value) for name, value in raw.items()}
-        config = JudgeConfig(**settings)
-        judge = cls(config)
+        judge = cls(read_config(folder))
         judge.load_state_dict(load_file(folder / _WEIGHTS))
         return judge.float().eval()
+
+
+def read_config(folder: Path) -> JudgeConfig:
+    """The shape of a saved judge.
+
+    Raises:
+        FileNotFoundError: if the folder has no judge.
+    """
+    raw = json.loads((folder / _CONFIG).read_text(encoding="utf-8"))
+    settings: dict[str, Any] = {name: _tuples(value) for name, value in raw.items()}
+    return JudgeConfig(**settings)
 
 
 def _tuples(value: Any) -> Any:

@@ -137,9 +137,9 @@ class ClipLesson(Lesson[ClipBatch]):
         model = build_clip(recipe, self._tokenizer)
         start = run.start if run.start is not None else run.weights / "detector"
         if (start / "config.json").is_file():
+            weights = _as_clip(read_weights(start))
             rows = rows_by_token(self._tokenizer, CLIPTokenizer.from_pretrained(start))
-            words = "text_model.embeddings.token_embedding.weight"
-            grow_from(model, _as_clip(read_weights(start)), {words: rows})
+            grow_from(model, weights, {"text_model.embeddings.token_embedding.weight": rows})
         if run.on_cpu:
             # The fused attention kernel's backward pass is slow on a CPU at these sizes.
             model.set_attn_implementation("eager")

@@ -162,10 +162,9 @@ class DetectorLesson(Lesson[DetectorBatch]):
         self._drawn = DrawnPictures.read(recipe.drawn) if recipe.drawn is not None else None
         detector = build_detector(recipe, self._tokenizer)
         if run.start is not None:
-            earlier = CLIPTokenizer.from_pretrained(run.start)
-            rows = rows_by_token(self._tokenizer, earlier)
-            words = "owlv2.text_model.embeddings.token_embedding.weight"
-            grow_from(detector, read_weights(run.start), {words: rows})
+            weights = read_weights(run.start)
+            rows = rows_by_token(self._tokenizer, CLIPTokenizer.from_pretrained(run.start))
+            grow_from(detector, weights, {"owlv2.text_model.embeddings.token_embedding.weight": rows})
         if run.on_cpu:
             # The fused attention kernel's backward pass takes half of a step on a CPU; the plain one a tenth.
             detector.set_attn_implementation("eager")

@@ -10,6 +10,8 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 from transformers import PreTrainedTokenizerBase
 
+from llmgen.errors import InputError
+
 logger = logging.getLogger(__name__)
 
 _FILES: Final = ("model.safetensors", "diffusion_pytorch_model.safetensors")
@@ -49,11 +51,11 @@ def read_weights(folder: Path) -> dict[str, Tensor]:
     """Weights of a saved model, in float32.
 
     Raises:
-        FileNotFoundError: If the folder holds none.
+        InputError: If the folder holds none.
     """
     file = next((folder / name for name in _FILES if (folder / name).is_file()), None)
     if file is None:
-        raise FileNotFoundError(f"no weights to start from in {folder}: expected {' or '.join(_FILES)}")
+        raise InputError(f"no weights to start from in {folder}: expected {' or '.join(_FILES)}")
     return {name: value.float() if value.is_floating_point() else value for name, value in load_file(file).items()}
 
 
@@ -70,7 +72,7 @@ def grow_from(module: nn.Module, weights: Mapping[str, Tensor], rows: Mapping[st
         Names of the tensors that the earlier model lacks.
 
     Raises:
-        ValueError: If a tensor has another shape and no rows were given.
+        InputError: If a tensor has another shape and no rows were given, or none of the weights has a place here.
     """
     lacking = []
     for name, target in module.state_dict().items():
@@ -86,5 +88,7 @@ def grow_from(module: nn.Module, weights: Mapping[str, Tensor], rows: Mapping[st
             raise ValueError(
                 f"{name} is {tuple(source.shape)} in the weights to start from, {tuple(target.shape)} here"
             )
+    if len(lacking) == len(module.state_dict()):
+        raise InputError("the weights to start from are those of another kind of model")
     logger.info("started from earlier weights; %d tensors are new", len(lacking))
     return lacking

@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from llmgen.toybox import WEIGHTS
-from llmgen.toybox.models.judge import JudgeConfig, JudgeOutput, ToyboxJudge
+from llmgen.toybox.models.judge import JudgeConfig, JudgeOutput, ToyboxJudge, read_config
 from llmgen.toybox.recipes.checkpoint import load_averaged_weights
 from llmgen.toybox.recipes.contact_sheet import save_judged_sheet
 from llmgen.toybox.recipes.growth import grow_from, read_weights, rows_by_name
@@ -74,14 +74,14 @@ class JudgeLesson(Lesson[SceneBatch]):
         self._recipe, self._run = recipe, run
         judge = ToyboxJudge(recipe.model)
         if run.start is not None:
-            earlier = ToyboxJudge.from_pretrained(run.start).config
+            weights, earlier = read_weights(run.start), read_config(run.start)
             rows = {"heat": rows_by_name(recipe.model.nouns, earlier.nouns)}
             rows["color"] = rows_by_name(recipe.model.colors, earlier.colors)
             rows["background"] = rows_by_name(recipe.model.backgrounds, earlier.backgrounds)
             for name, answers in recipe.model.details.items():
                 rows[f"closer.answers.{name}"] = rows_by_name(answers, earlier.details.get(name, ()))
             tensors = {f"{name}.{part}": same for name, same in rows.items() for part in ("weight", "bias")}
-            grow_from(judge, read_weights(run.start), tensors)
+            grow_from(judge, weights, tensors)
         judge = judge.to(run.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.module = self._judge = judge
 

@@ -21,6 +21,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
 
+from llmgen.errors import InputError
 from llmgen.toybox import WEIGHTS
 from llmgen.toybox.recipes import workers
 from llmgen.toybox.recipes.training import FitSettings, Trainer
@@ -90,7 +91,10 @@ class TrainingRun:
 
         Raises:
             ValueError: If the budget has no end.
+            InputError: If the folder to start from holds no weights, or those of another model.
         """
+        if self.start is not None and not any(self.start.rglob("*.safetensors")):
+            raise InputError(f"{self.start} holds no weights (*.safetensors) to start from")
         self.out_dir.mkdir(parents=True, exist_ok=True)
         cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
         count = (self.processes or (cores if self.on_cpu else 1)) if recipe.parallel else 1

@@ -230,9 +230,9 @@ class TextLesson(Lesson[_Batch]):
         self._noun_ids = {self._tokenizer.convert_tokens_to_ids(f"{w}</w>") for w in (*NOUNS, *PLURALS.values())}
         encoder = build_text_encoder(self._tokenizer)
         if run.start is not None:
-            old = CLIPTokenizer.from_pretrained(run.start.parent / "tokenizer")
+            weights, old = read_weights(run.start), CLIPTokenizer.from_pretrained(run.start.parent / "tokenizer")
             rows = {"embeddings.token_embedding.weight": rows_by_token(self._tokenizer, old)}
-            grow_from(encoder, read_weights(run.start), rows)
+            grow_from(encoder, weights, rows)
         self.module = self._exam = Exam(encoder).to(run.device)
 
     def draw(self, step: int) -> _Batch:

@@ -4,7 +4,6 @@ import random
 
 import pytest
 import torch
-from llmgen.toybox.world.held_out import is_held_out
 from transformers import CLIPModel, CLIPProcessor
 
 from llmgen.diffusion.phrase_scoring import ClipPhraseScorer
@@ -13,6 +12,7 @@ from llmgen.toybox.recipes.clip import crop_objects, differing, multi_positive
 from llmgen.toybox.recipes.clip_quality import clip_quality
 from llmgen.toybox.recipes.contact_sheet import to_pil
 from llmgen.toybox.recipes.scene_batches import batch_scenes
+from llmgen.toybox.world.held_out import is_held_out
 from llmgen.toybox.world.scenes import sample_scene
 
 

@@ -8,6 +8,7 @@ from safetensors.torch import save_file
 from torch import nn
 from transformers import CLIPTokenizer
 
+from llmgen.errors import InputError
 from llmgen.toybox import WEIGHTS
 from llmgen.toybox.models.tokenizer import build_tokenizer
 from llmgen.toybox.recipes.growth import grow_from, read_weights, rows_by_name, rows_by_token
@@ -33,9 +34,11 @@ def test_tokens_keep_their_embeddings() -> None:
 
 
 def test_another_shape_without_rows_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match=r"weight is \(2, 2\).*\(3, 2\) here"):
+    with pytest.raises(InputError, match=r"weight is \(2, 2\).*\(3, 2\) here"):
         grow_from(nn.Linear(2, 3), nn.Linear(2, 2).state_dict(), {})
-    with pytest.raises(FileNotFoundError, match="no weights to start from"):
+    with pytest.raises(InputError, match="another kind of model"):
+        grow_from(nn.Linear(2, 3), {"other": torch.zeros(2)}, {})
+    with pytest.raises(InputError, match="no weights to start from"):
         read_weights(tmp_path)
     save_file({"a": torch.ones(2).half()}, tmp_path / "model.safetensors")
     assert read_weights(tmp_path)["a"].dtype == torch.float32

@@ -158,8 +158,8 @@ class ClipLesson(Lesson[ClipBatch]):
         queries = sample_queries(rng, present=[Looks.of(*row) for row in looks.tolist()], foreign=0)
         asked = torch.tensor([query.indices for query in queries])
         fitting = ((asked == looks[:, None]) | (asked < 0)).all(dim=-1)
-        # A phrase that leaves nearly all open fits too much to teach anything.
-        kept = [i for i, query in enumerate(queries) if query.asks.noun is not None]
+        # A phrase that leaves all open fits everything and teaches nothing.
+        kept = [i for i, query in enumerate(queries) if any(query.asks)]
         softened = torch.from_numpy(rng.random(len(scenes) + len(crops)) < recipe.softened_share)
         images = degrade(torch.cat([batch.images, crops]), rng)
         return ClipBatch(images, captions, [queries[i].text for i in kept], fitting[:, kept], softened)

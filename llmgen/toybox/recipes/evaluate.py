@@ -117,6 +117,9 @@ def _judge_rows(weights: Path, count: int) -> Iterator[Row]:
     for name, share in judge_details(judge, count=4 * count, damage=degrade).items():
         if name != "found":
             yield Row("judge", f"{name}, on damaged renders", share, None, 4 * count)
+    unseen = judge_details(judge, count=2 * count, held_out=True)
+    for name in ("pattern", "verb"):
+        yield Row("judge", f"{name}, in combinations held out", unseen[name], None, 2 * count)
 
 
 def _perception_rows(weights: Path, count: int) -> Iterator[Row]:

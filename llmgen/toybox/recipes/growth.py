@@ -85,7 +85,7 @@ def grow_from(module: nn.Module, weights: Mapping[str, Tensor], rows: Mapping[st
         elif source.shape == target.shape:
             target.copy_(source)
         else:
-            raise ValueError(
+            raise InputError(
                 f"{name} is {tuple(source.shape)} in the weights to start from, {tuple(target.shape)} here"
             )
     if len(lacking) == len(module.state_dict()):

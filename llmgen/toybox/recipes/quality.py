@@ -42,11 +42,16 @@ class SegmenterQuality:
 
 
 def held_out_scenes(
-    count: int, *, seed: int = HELD_OUT_SEED, with_masks: bool = False, detailed: float = 0.0
+    count: int,
+    *,
+    seed: int = HELD_OUT_SEED,
+    with_masks: bool = False,
+    detailed: float = 0.0,
+    held_out: bool = False,
 ) -> SceneBatch:
     """Scenes that no training saw; see `draw_scenes`."""
     rng = np.random.default_rng([HELD_OUT_SEED, seed])
-    return draw_scenes(rng, count, with_masks=with_masks, detailed=detailed)
+    return draw_scenes(rng, count, with_masks=with_masks, detailed=detailed, held_out=held_out)
 
 
 def kinds_of(batch: SceneBatch, index: int) -> Counter[tuple[str, str]]:
@@ -84,7 +89,12 @@ def judge_accuracy(
 
 
 def judge_details(
-    judge: ToyboxJudge, *, count: int = 200, seed: int = HELD_OUT_SEED, damage: Damage | None = None
+    judge: ToyboxJudge,
+    *,
+    count: int = 200,
+    seed: int = HELD_OUT_SEED,
+    damage: Damage | None = None,
+    held_out: bool = False,
 ) -> dict[str, float]:
     """How well the judge reads what a description may say besides class and colour.
 
@@ -96,11 +106,12 @@ def judge_details(
         count: number of held-out scenes.
         seed: which scenes.
         damage: applied to the renders first; None judges the clean ones.
+        held_out: whether to look at combinations that no training may see.
 
     Returns:
         0 to 1 by detail; `found`, the share of objects that were found; and `background`, where the judge names it.
     """
-    batch = held_out_scenes(count, seed=seed, detailed=0.5)
+    batch = held_out_scenes(count, seed=seed, detailed=0.5, held_out=held_out)
     images = batch.images if damage is None else damage(batch.images, np.random.default_rng([HELD_OUT_SEED, seed, 1]))
     seen = judge.look(to_pil(images))
     right: dict[str, dict[str, list[bool]]] = {}

@@ -88,7 +88,14 @@ class SceneBatch:
         return replace(self, images=images)
 
 
-def draw_scenes(rng: np.random.Generator, count: int, *, with_masks: bool = False, detailed: float = 0.0) -> SceneBatch:
+def draw_scenes(
+    rng: np.random.Generator,
+    count: int,
+    *,
+    with_masks: bool = False,
+    detailed: float = 0.0,
+    held_out: bool = False,
+) -> SceneBatch:
     """Sample and render scenes of the world; a few are bare backgrounds, which the world itself never samples.
 
     Args:
@@ -96,13 +103,14 @@ def draw_scenes(rng: np.random.Generator, count: int, *, with_masks: bool = Fals
         count: how many.
         with_masks: whether to keep the masks.
         detailed: share of the scenes that surely show a pattern, a mood, an action or a part in an unusual state.
+        held_out: whether all scenes show what no training may see, see `held_out.py` of the world; otherwise none does.
     """
     chance = random.Random(int(rng.integers(2**62)))
     scenes = []
     for _ in range(count):
-        scene, must = sample_scene(chance), chance.random() < detailed
+        scene, must = sample_scene(chance, held_out=held_out), chance.random() < detailed
         while must and not any(map(_has_details, scene.objects)):
-            scene = sample_scene(chance)
+            scene = sample_scene(chance, held_out=held_out)
         scenes.append(Scene(scene.background, (), scene.seed) if chance.random() < _EMPTY_SHARE else scene)
     return batch_scenes(scenes, with_masks=with_masks)
 

@@ -20,8 +20,12 @@ from llmgen.toybox.world.vocabulary import COLORS
 SUPERSAMPLING: Final = 4
 INK: Final[tuple[int, int, int]] = (38, 32, 48)
 OUTLINE_PX: Final = 2.2
-PERIOD_PX: Final = 10.0
-"""How far a stripe, a dot or a check is from the next."""
+STRIPE_PX: Final = 11.0
+"""How far a stripe is from the next."""
+DOT_PX: Final = 10.0
+"""How far a dot is from the next in its row."""
+CHECK_PX: Final = 12.0
+"""How far a check is from the next of its shade."""
 
 Point = tuple[float, float]
 RGB = tuple[int, int, int]
@@ -193,7 +197,8 @@ class Brush:
             self._part = len(self._parts)
 
     def _code(self, paint: Paint) -> int:
-        return int(paint) | self._part << _PAINT_BITS
+        # A hole belongs to nothing, neither the object nor the part.
+        return 0 if paint == Paint.NOTHING else int(paint) | self._part << _PAINT_BITS
 
     def _pixels(self, points: Sequence[Point]) -> list[Point]:
         (sx, sy), (ox, oy) = self._scale, self._origin
@@ -247,11 +252,20 @@ class Brush:
         Returns:
             The drawing, cut to the pixels that the object covers by at least one half.
         """
-        width, height = self._size_px
-        codes = np.array(self._canvas)
+        x0, y0, x1, y1 = self._canvas.getbbox() or (0, 0, 1, 1)
+        left, top, right, bottom = (
+            x0 // SUPERSAMPLING,
+            y0 // SUPERSAMPLING,
+            -(-x1 // SUPERSAMPLING),
+            -(-y1 // SUPERSAMPLING),
+        )
+        width, height = right - left, bottom - top
+        rows = slice(top * SUPERSAMPLING, bottom * SUPERSAMPLING)
+        columns = slice(left * SUPERSAMPLING, right * SUPERSAMPLING)
+        codes = np.asarray(self._canvas)[rows, columns]
         labels, paints = codes >> _PAINT_BITS, codes & (2**_PAINT_BITS - 1)
         if pattern != "plain":
-            paints[(paints == Paint.BODY) & _pattern(pattern, width, height)] = Paint.PATTERN
+            paints[(paints == Paint.BODY) & _pattern(pattern, *self._size_px)[rows, columns]] = Paint.PATTERN
         used = np.flatnonzero(np.bincount(paints.ravel(), minlength=len(Paint)))
         slots = np.zeros(len(Paint), dtype=np.int64)
         slots[used] = np.arange(len(used))
@@ -260,8 +274,8 @@ class Brush:
         shares = counts.reshape(height, width, len(used)).astype(np.uint8)
         full = SUPERSAMPLING**2
         mask = full - shares[..., 0] >= full / 2 if used[0] == Paint.NOTHING else np.ones((height, width), np.bool_)
-        rows, columns = np.flatnonzero(mask.any(1)), np.flatnonzero(mask.any(0))
-        cut = (slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1))
+        down, across = np.flatnonzero(mask.any(1)), np.flatnonzero(mask.any(0))
+        cut = (slice(down[0], down[-1] + 1), slice(across[0], across[-1] + 1))
         own = []
         for label, (noun, state) in enumerate(self._parts, start=1):
             covered = np.bincount(pixel[labels == label], minlength=width * height).reshape(height, width)
@@ -269,12 +283,12 @@ class Brush:
             if part.any():
                 own.append((noun, state, part))
         (sx, sy), (ox, oy) = self._scale, self._origin
-        corner = (float(columns[0]), float(rows[0]))
+        corner = (left + float(across[0]), top + float(down[0]))
         drawn = [
             ((ox + x * sx) / SUPERSAMPLING - corner[0], (oy + y * sy) / SUPERSAMPLING - corner[1])
             for x, y in (*keypoints, *([anchor] if anchor else []))
         ]
-        middle = ((columns[-1] + 1 - columns[0]) / 2, float(rows[-1] + 1 - rows[0]))
+        middle = ((across[-1] + 1 - across[0]) / 2, float(down[-1] + 1 - down[0]))
         return Drawing(
             shares[cut],
             used,
@@ -285,7 +299,7 @@ class Brush:
         )
 
 
-@functools.lru_cache(maxsize=128)
+@functools.lru_cache(maxsize=512)
 def _pixel_numbers(width: int, height: int) -> npt.NDArray[np.int64]:
     rows = np.repeat(np.arange(height), SUPERSAMPLING)[:, None] * width
     return rows + np.repeat(np.arange(width), SUPERSAMPLING)
@@ -297,15 +311,15 @@ def _pattern(name: str, width: int, height: int) -> npt.NDArray[np.bool_]:
     y, x = np.mgrid[: height * SUPERSAMPLING, : width * SUPERSAMPLING] / SUPERSAMPLING
     x, y = x - width / 2, y - height / 2
     if name == "striped":
-        return (x + y) / math.sqrt(2) % PERIOD_PX < PERIOD_PX / 2  # type: ignore[no-any-return]
+        return (x + y) / math.sqrt(2) % STRIPE_PX < STRIPE_PX / 2  # type: ignore[no-any-return]
     if name == "checked":
-        half = PERIOD_PX / 2
+        half = CHECK_PX / 2
         return (np.floor(x / half) + np.floor(y / half)) % 2 == 0  # type: ignore[no-any-return]
-    # Dots stand in rows, every other row half a step aside.
-    row = np.floor(y / (PERIOD_PX * 0.86) + 0.5)
-    dx = (x + row % 2 * PERIOD_PX / 2 + PERIOD_PX / 2) % PERIOD_PX - PERIOD_PX / 2
-    dy = y - row * PERIOD_PX * 0.86
-    return dx**2 + dy**2 < (0.3 * PERIOD_PX) ** 2  # type: ignore[no-any-return]
+    # Dots stand in rows, every other row half a step aside; the middle is between two of them.
+    row = np.floor(y / (DOT_PX * 0.86) + 0.5)
+    dx = (x + row % 2 * DOT_PX / 2) % DOT_PX - DOT_PX / 2
+    dy = y - row * DOT_PX * 0.86
+    return dx**2 + dy**2 < (0.31 * DOT_PX) ** 2  # type: ignore[no-any-return]
 
 
 def ellipse(cx: float, cy: float, rx: float, ry: float, start: float = 0.0, stop: float = 360.0) -> list[Point]:

@@ -45,8 +45,8 @@ class Pose:
         knees: The same for the knees.
     """
 
-    near_hand: Point = (-14, -26)
-    far_hand: Point = (14, -26)
+    near_hand: Point = (-14, -23)
+    far_hand: Point = (14, -23)
     near_foot: Point = (-5.5, -4)
     far_foot: Point = (5.5, -4)
     hips: Point = (0, -26)
@@ -62,7 +62,7 @@ _MOODS: Final[Mapping[str, Pose]] = MappingProxyType(
         "calm": Pose(),
         "happy": Pose(near_hand=(-24, -60), far_hand=(24, -60), elbows=(-1, 1)),
         "sad": Pose(near_hand=(-7, -22), far_hand=(13, -22), lean=6, nod=(3, 4), elbows=(1, 1)),
-        "surprised": Pose(near_hand=(-12.5, -51), far_hand=(15, -51), elbows=(-1, 1)),
+        "surprised": Pose(near_hand=(-13.5, -51), far_hand=(18, -49), elbows=(-1, 1)),
     }
 )
 _VERBS: Final[Mapping[str, Pose]] = MappingProxyType(
@@ -297,11 +297,13 @@ def _face(brush: Brush, noun: str, head: Point, mood: str, unit: float) -> None:
         eyes, mouth = ((x - 2, y - 3), (x + 7, y - 4)), (x + 10, y + 8)
     else:
         eyes, mouth = ((x, y + 1.5), (x + 9, y + 1.5)), (x + 4.5, y + 8.5)
-    big = mood == "surprised"
     for ex, ey in eyes:
-        if big:
-            brush.shape(ellipse(ex, ey - 0.5, 3.2, 3.6), Paint.WHITE)
-        brush.fill(ellipse(ex, ey - (0.5 if big else 0), 1.9, 2.5 if not big else 1.9), Paint.INK)
+        if mood == "surprised":
+            brush.fill(ellipse(ex, ey - 0.5, 4.2, 5.0), Paint.INK)
+            brush.fill(ellipse(ex, ey - 0.5, 3.1, 3.9), Paint.WHITE)
+            brush.fill(ellipse(ex, ey - 0.5, 1.5, 1.8), Paint.INK)
+        else:
+            brush.fill(ellipse(ex, ey, 1.9, 2.5), Paint.INK)
     mx, my = mouth
     if mood == "calm":
         brush.stroke(ellipse(mx, my - 3.5, 4.5, 4.5, 50, 130), closed=False, width_px=pen)
@@ -316,11 +318,12 @@ def _face(brush: Brush, noun: str, head: Point, mood: str, unit: float) -> None:
         tear = [(ex - 1, ey + 2.5), *ellipse(ex - 1, ey + 8, 3.2, 3.4, -35, 215)]
         brush.shape(tear, Paint.TEAR)
     else:
-        brush.shape(ellipse(mx, my + 0.5, 3.6, 4.4), Paint.MOUTH)
+        brush.fill(ellipse(mx, my, 4.2, 5.2), Paint.INK)
+        brush.fill(ellipse(mx, my, 2.9, 3.8), Paint.MOUTH)
 
 
-def draw_figure(noun: str, size: int, pattern: str, mood: str, verb: str | None, facing: str) -> Drawing:
-    """Draw a character.
+def draw_figure(noun: str, size: int, pattern: str, mood: str, verb: str | None) -> Drawing:
+    """Draw a character that faces right.
 
     Args:
         noun: One of `CHARACTERS`.
@@ -328,7 +331,6 @@ def draw_figure(noun: str, size: int, pattern: str, mood: str, verb: str | None,
         pattern: Of its clothes, one of `PATTERNS`.
         mood: One of `MOODS`.
         verb: One of `VERBS`, or None.
-        facing: "left" or "right".
 
     Returns:
         The drawing with its keypoints; the anchor is the ground point below the hips.
@@ -343,22 +345,17 @@ def draw_figure(noun: str, size: int, pattern: str, mood: str, verb: str | None,
         tail = ((hx - 6, hy + 1), (hx - 16, hy - 2), (hx - 20, hy - 12))
         _tube(brush, tail, (Paint.FUR, Paint.FUR), 5.0, unit)
     _behind_head(brush, noun, bones.head)
-    raised = mood == "surprised" and verb is None
     _leg(brush, bones.far_leg, look, unit)
-    if not raised:
-        _arm(brush, bones.far_arm, look, unit)
+    _arm(brush, bones.far_arm, look, unit)
     _leg(brush, bones.near_leg, look, unit)
     _trunk(brush, noun, pose)
     _head(brush, noun, bones.head, look)
     _face(brush, noun, bones.head, mood, unit)
     if verb == "feeding":
         x, y = bones.near_arm[2]
-        brush.shape([(x - 5, y + 1), (x + 10, y + 1), (x + 7, y + 8), (x - 2, y + 8)], Paint.BOWL)
-    if raised:
-        _arm(brush, bones.far_arm, look, unit)
+        brush.shape([(x - 5, y), (x + 13, y), (x + 9.5, y + 9), (x - 1.5, y + 9)], Paint.BOWL)
     _arm(brush, bones.near_arm, look, unit)
-    drawn = brush.finish(pattern, bones.keypoints(), (0.0, 0.0))
-    return drawn if facing == "right" else mirror(drawn)
+    return brush.finish(pattern, bones.keypoints(), (0.0, 0.0))
 
 
 _MIRRORED: Final = [
@@ -411,7 +408,7 @@ GRIPS: Final[Mapping[str, Grip]] = MappingProxyType(
         "holding": Grip((18, -36), "left", False, 6),
         "kicking": Grip((24, -19), "left", True, 1),
         "riding": Grip((0, -23), "top", False, 3),
-        "feeding": Grip((36, -11), "left", True, 0),
+        "feeding": Grip((40, -11), "left", True, 0),
         "pushing": Grip((30, -33), "left", True, 3),
         "carrying": Grip((0, -69), "bottom", False, 3),
     }

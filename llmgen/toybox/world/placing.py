@@ -89,9 +89,9 @@ def _reach(figure: Drawing, thing: Drawing, verb: str, size: int, facing: str) -
         edge = int(np.flatnonzero(mask[row - 3 : row + 4].any(0))[0])
         left = round(x - edge - grip.sink)
     else:
-        # A tip does not carry: the first row counts that is ten pixels wide below the figure.
-        middle = mask[:, width // 2 - 7 : width // 2 + 7].sum(1) >= 10
-        rows = np.flatnonzero(middle)
+        # A tip does not carry: the first row counts that is ten pixels wide, below who sits on the middle of it.
+        seat = mask[:, width // 2 - 7 : width // 2 + 7] if grip.side == "top" else mask
+        rows = np.flatnonzero(seat.sum(1) >= 10)
         left = round(x - width / 2)
         top = round(y - rows[0] - grip.sink) if grip.side == "top" else round(y - rows[-1] - 1 + grip.sink)
     return (wide - left - width if mirrored else left), top

@@ -74,6 +74,8 @@ _THINGS_SHARE: Final = 0.5
 """Share of the scenes without a character."""
 _DETAIL_SHARE: Final = 0.25
 """Share of those, and of the things beside characters, with a pattern or a part in an unusual state."""
+_COVERING_VERBS: Final = ("holding", "riding", "carrying")
+"""Who does one of these is in front of the object."""
 _DOG_VERBS: Final = ("holding", "riding", "feeding")
 """What may be done to a dog."""
 
@@ -152,6 +154,9 @@ def sample_wanted(rng: random.Random, count: int | None = None) -> list[Wanted]:
     if acts_on:
         verb = rng.choice(VERBS)
         target = _thing(rng)
+        if verb in _COVERING_VERBS:
+            # The part whose state is said could be hidden.
+            target = target._replace(states=())
         if verb in _DOG_VERBS and rng.random() < 0.1:
             target = _character(rng, None)._replace(noun="dog")
         wanted = [_character(rng, verb)._replace(target=1), target]

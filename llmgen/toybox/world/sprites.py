@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from llmgen.toybox.world.brush import SUPERSAMPLING, Brush, Drawing, Paint, ellipse, palette
-from llmgen.toybox.world.figures import draw_figure
+from llmgen.toybox.world.figures import draw_figure, mirror
 from llmgen.toybox.world.vocabulary import CHARACTERS, PART_STATES
 
 States = Mapping[str, str]
@@ -112,10 +112,9 @@ def _cup(brush: Brush, states: States) -> None:
     brush.part("handle")
     brush.shape(ellipse(0.7, 0.46, 0.3, 0.32), Paint.SHADE)
     hole = ellipse(0.72, 0.46, 0.12, 0.14)
-    brush.stroke(hole)
-    # The hole belongs to nothing, neither the cup nor its handle.
-    brush.part(None)
     brush.fill(hole, Paint.NOTHING)
+    brush.stroke(hole)
+    brush.part(None)
     brush.shape([(0.0, 0.05), (0.74, 0.05), (0.64, 1.0), (0.1, 1.0)], Paint.BODY)
     brush.shape([(0.0, 0.0), (0.74, 0.0), (0.74, 0.14), (0.0, 0.14)], Paint.RIM)
 
@@ -173,8 +172,10 @@ def drawing(
     Returns:
         The drawing.
     """
+    if facing == "left":
+        return mirror(drawing(noun, size, pattern, states, mood, verb))
     if noun in CHARACTERS:
-        return draw_figure(noun, size, pattern, mood, verb, facing)
+        return draw_figure(noun, size, pattern, mood, verb)
     width, height = thing_size(noun, size)
     brush = Brush.of_unit_square(width, height)
     DRAWERS[noun][1](brush, _USUAL | dict(states))

@@ -14,7 +14,8 @@ from typing import Any
 
 from llmgen.artifacts.statistics import wilson
 from llmgen.toybox import WEIGHTS
-from llmgen.toybox.models.judge import JudgedObject, ToyboxJudge
+from llmgen.toybox.models.judge import ToyboxJudge
+from llmgen.toybox.models.judged import JudgedObject
 from llmgen.toybox.world.captions import Prompt
 from llmgen.toybox.world.scenes import Kind, Scene, SceneObject
 from llmgen.toybox.world.truth import Demand, Placed, Truth

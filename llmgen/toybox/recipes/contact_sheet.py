@@ -9,7 +9,8 @@ import numpy.typing as npt
 from PIL import Image, ImageDraw
 from torch import Tensor
 
-from llmgen.toybox.models.judge import JudgedObject, ToyboxJudge
+from llmgen.toybox.models.judge import ToyboxJudge
+from llmgen.toybox.models.judged import JudgedObject
 from llmgen.toybox.recipes.scene_batches import degrade, draw_scenes
 from llmgen.toybox.world.vocabulary import COLORS
 

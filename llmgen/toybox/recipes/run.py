@@ -11,7 +11,7 @@ import shutil
 import tempfile
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar, Final, Generic, TypeVar
@@ -76,9 +76,9 @@ class TrainingRun:
         """Source of chance of a step for numpy, likewise."""
         return np.random.default_rng([self.seed or 0, self.rank, step])
 
-    def autocast(self) -> torch.autocast:
+    def autocast(self, enabled: bool = True) -> torch.autocast:
         """Half-precision arithmetic where it is safe: bf16 halves the time of a step, on a CPU too."""
-        return torch.autocast(torch.device(self.device).type, torch.bfloat16)
+        return torch.autocast(torch.device(self.device).type, torch.bfloat16, enabled=enabled)
 
     def train(self, recipe: "Recipe") -> Any:
         """Train a model to the end of the budget.
@@ -188,9 +188,7 @@ class _Steps(Dataset[Batch]):
 def _work(rank: int, meeting: str, run: TrainingRun, recipe: Recipe, seed: int, count: int) -> None:
     workers.join(rank, count, meeting)
     torch.manual_seed(seed)
-    mine = TrainingRun(
-        run.out_dir, run.minutes, run.steps, seed, run.device, run.resume, run.start, run.weights, count, rank
-    )
+    mine = replace(run, seed=seed, processes=count, rank=rank)
     lesson = recipe.lesson(mine)
     lesson.trainer = trainer = Trainer(
         lesson.module,

@@ -8,7 +8,7 @@ from types import ModuleType
 
 import pytest
 
-from llmgen.toybox.models.judge import JudgedObject
+from llmgen.toybox.models.judged import JudgedObject
 from llmgen.toybox.world.scenes import render
 from llmgen.toybox.world.truth import is_right, sightings_of_scene
 

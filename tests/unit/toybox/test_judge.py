@@ -8,7 +8,8 @@ import torch
 from PIL import Image
 
 import llmgen.toybox
-from llmgen.toybox.models.judge import JudgeConfig, ToyboxJudge, understand_query
+from llmgen.toybox.models.judge import JudgeConfig, ToyboxJudge
+from llmgen.toybox.models.judged import understand_query
 from llmgen.toybox.recipes.contact_sheet import to_pil
 from llmgen.toybox.recipes.quality import held_out_scenes, judge_accuracy, judge_details
 from llmgen.toybox.recipes.scene_batches import degrade

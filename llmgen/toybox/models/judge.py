@@ -29,8 +29,8 @@ from llmgen.vision.protocols import PhraseHit
 
 _CONFIG = "config.json"
 _WEIGHTS = "model.safetensors"
-_ROI: Final = 12
-"""Cells along the side of what is seen of a box."""
+_CROP: Final = 56
+"""Side in pixels of what a box cuts out of the picture."""
 DEFAULT_THRESHOLD = 0.4
 """Score from which the judge counts an object as there."""
 
@@ -65,8 +65,6 @@ class JudgeOutput(NamedTuple):
     """``[B, colors, S, S]`` logits."""
     sides: Tensor
     """``[B, 4, S, S]`` distances from the cell's middle to left, top, right, bottom side, in pixels, positive."""
-    features: Tensor
-    """``[B, C, S, S]``, what boxes are looked at again on."""
     background: Tensor
     """``[B, backgrounds]`` logits."""
 
@@ -89,25 +87,27 @@ class _Block(nn.Module):
         return F.relu(self.norm2(self.conv2(y)) + self.shortcut(x))
 
 
-class _Closer(nn.Module):
-    """Reads details from what lies in a box."""
+class _SecondLook(nn.Module):
+    """Reads details from what a box cuts out of the picture: stripes and mouths are too fine for the maps above."""
 
-    def __init__(self, channels: int, details: dict[str, tuple[str, ...]], width: int = 96) -> None:
+    def __init__(self, details: dict[str, tuple[str, ...]], widths: tuple[int, int, int]) -> None:
         super().__init__()
+        first, second, third = widths
         self.body = nn.Sequential(
-            nn.Conv2d(channels, width, 3, 1, 1, bias=False),
-            nn.BatchNorm2d(width),
+            nn.Conv2d(3, first, 3, 2, 1, bias=False),
+            nn.BatchNorm2d(first),
             nn.ReLU(),
-            _Block(width, width, 2),
+            _Block(first, second, 2),
+            _Block(second, third, 2),
             nn.Flatten(),
-            nn.Linear(width * (_ROI // 2) ** 2, 128),
+            nn.Linear(third * (_CROP // 8) ** 2, 128),
             nn.ReLU(),
         )
         self.answers = nn.ModuleDict({name: nn.Linear(128, len(answers)) for name, answers in details.items()})
 
-    def forward(self, seen: Tensor) -> dict[str, Tensor]:
-        """``[N, C, 12, 12]`` to logits by detail."""
-        body = self.body(seen)
+    def forward(self, crops: Tensor) -> dict[str, Tensor]:
+        """``[N, 3, 56, 56]`` in -1..1 to logits by detail."""
+        body = self.body(crops)
         return {name: head(body) for name, head in self.answers.items()}
 
 
@@ -134,7 +134,7 @@ class ToyboxJudge(nn.Module):
         self.color = nn.Conv2d(fine, len(self.config.colors), 1)
         self.sides = nn.Conv2d(fine, 4, 1)
         self.background = nn.Linear(deep, len(self.config.backgrounds)) if self.config.backgrounds else None
-        self.closer = _Closer(stem + fine, self.config.details) if self.config.details else None
+        self.second_look = _SecondLook(self.config.details, (stem, fine, coarse)) if self.config.details else None
         # Rare positives: start from a low score everywhere so that the first steps do not explode.
         nn.init.constant_(self.heat.bias, -4.0)  # type: ignore[arg-type]
 
@@ -147,35 +147,30 @@ class ToyboxJudge(nn.Module):
         Returns:
             The raw maps.
         """
-        early = self.stem(images * 2 - 1)
-        fine = self.fine(early)
+        fine = self.fine(self.stem(images * 2 - 1))
         deep = self.deep(self.coarse(fine))
         lifted = F.interpolate(self.lift(deep), scale_factor=2.0, mode="nearest")
         merged = self.merge(self.lateral(fine) + lifted)
-        near = torch.cat([F.avg_pool2d(early, 2), merged], dim=1)
-        backgrounds = (
-            self.background(deep.mean(dim=(2, 3))) if self.background is not None else deep.new_zeros(len(deep), 0)
-        )
-        return JudgeOutput(self.heat(merged), self.color(merged), F.softplus(self.sides(merged)) * 8, near, backgrounds)
+        behind = deep.new_zeros(len(deep), 0) if self.background is None else self.background(deep.mean(dim=(2, 3)))
+        return JudgeOutput(self.heat(merged), self.color(merged), F.softplus(self.sides(merged)) * 8, behind)
 
-    def look_closer(self, features: Tensor, boxes: Tensor, owner: Tensor) -> dict[str, Tensor]:
+    def look_again(self, images: Tensor, boxes: Tensor, owner: Tensor) -> dict[str, Tensor]:
         """Read the details of objects in given boxes.
 
         Args:
-            features: Of `forward`, float32.
-            boxes: ``[N, 4]`` xyxy in pixels of the judge's own size.
+            images: As for `forward`, float32.
+            boxes: ``[N, 4]`` xyxy in pixels of these pictures.
             owner: ``[N]`` index of the picture of each box.
 
         Returns:
             By name of the detail, logits ``[N, answers]``; nothing from a judge that reads no details.
         """
-        if self.closer is None:
+        if self.second_look is None:
             return {}
-        scale = features.shape[-1] / self.config.image_size
         margin = 0.06 * (boxes[:, 2:] - boxes[:, :2])
         rois = torch.cat([owner[:, None].to(boxes), boxes[:, :2] - margin, boxes[:, 2:] + margin], dim=1)
-        seen = roi_align(features, rois, _ROI, spatial_scale=scale, sampling_ratio=2, aligned=True)
-        return cast(dict[str, Tensor], self.closer(seen))
+        crops = roi_align(images, rois, _CROP, sampling_ratio=2, aligned=True)
+        return cast(dict[str, Tensor], self.second_look(crops * 2 - 1))
 
     @torch.no_grad()
     def detect(
@@ -203,10 +198,11 @@ class ToyboxJudge(nn.Module):
         self.eval()
         for start in range(0, len(images), batch_size):
             chunk = images[start : start + batch_size]
-            output = self(self._to_tensor(chunk))
+            pixels = self._to_tensor(chunk)
+            output = self(pixels)
             for i, image in enumerate(chunk):
                 objects = self._read(output.heat[i].float(), output.color[i], output.sides[i], threshold)
-                objects = self._detail(objects, output.features[i : i + 1].float())
+                objects = self._detail(objects, pixels[i : i + 1])
                 behind = output.background[i]
                 named = self.config.backgrounds[int(behind.argmax())] if len(behind) else None
                 found.append(JudgedPicture([self._scaled(item, image.size) for item in objects], named))
@@ -261,12 +257,12 @@ class ToyboxJudge(nn.Module):
         left, top, right, bottom = item.box_xyxy
         return item._replace(box_xyxy=(left * x, top * y, right * x, bottom * y))
 
-    def _detail(self, objects: list[JudgedObject], features: Tensor) -> list[JudgedObject]:
+    def _detail(self, objects: list[JudgedObject], picture: Tensor) -> list[JudgedObject]:
         if not objects or not self.config.details:
             return objects
-        boxes = torch.tensor([item.box_xyxy for item in objects], device=features.device)
-        owner = torch.zeros(len(objects), dtype=torch.long, device=features.device)
-        logits = self.look_closer(features, boxes, owner)
+        boxes = torch.tensor([item.box_xyxy for item in objects], device=picture.device)
+        owner = torch.zeros(len(objects), dtype=torch.long, device=picture.device)
+        logits = self.look_again(picture, boxes, owner)
         detailed = []
         for row, item in enumerate(objects):
             answers = {name: self.config.details[name][int(part[row].argmax())] for name, part in logits.items()}

@@ -79,7 +79,7 @@ class JudgeLesson(Lesson[SceneBatch]):
             rows["color"] = rows_by_name(recipe.model.colors, earlier.colors)
             rows["background"] = rows_by_name(recipe.model.backgrounds, earlier.backgrounds)
             for name, answers in recipe.model.details.items():
-                rows[f"closer.answers.{name}"] = rows_by_name(answers, earlier.details.get(name, ()))
+                rows[f"second_look.answers.{name}"] = rows_by_name(answers, earlier.details.get(name, ()))
             tensors = {f"{name}.{part}": same for name, same in rows.items() for part in ("weight", "bias")}
             grow_from(judge, weights, tensors)
         judge = judge.to(run.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
@@ -102,7 +102,7 @@ class JudgeLesson(Lesson[SceneBatch]):
         extent = (boxes[:, 2:] - boxes[:, :2]).repeat(1, 2)
         boxes = boxes + recipe.box_jitter * torch.randn_like(boxes) * extent
         with self._run.autocast():
-            details = self._judge.look_closer(output.features, boxes, owner)
+            details = self._judge.look_again(batch.images, boxes, owner)
         found = judge_losses(output, batch, recipe.box_weight)
         return found | detail_losses(details, output.background, batch, recipe.detail_weight)
 

@@ -97,7 +97,6 @@ def test_judge_losses_reward_the_truth() -> None:
         torch.full((3, len(NOUNS), 32, 32), -9.0),
         torch.zeros(3, 6, 32, 32),
         torch.full((3, 4, 32, 32), 20.0),
-        torch.zeros(3, 1, 32, 32),
         torch.zeros(3, len(BACKGROUNDS)),
     )
     before = train_judge.judge_losses(nothing, batch, 1.0)

@@ -41,11 +41,13 @@ class JudgeRecipe(Recipe):
     seed: ClassVar[int] = 20_012
     model: JudgeConfig = TOYBOX_JUDGE
     fit: FitSettings = field(default_factory=lambda: FitSettings(learning_rate=2e-3, warmup_steps=50, ema_decay=0.995))
-    batch_size: int = 32
-    detailed: float = 0.4
+    batch_size: int = 48
+    finding: int = 12
+    """Scenes of a batch that finding objects is learned from; details, which are harder, from all."""
+    detailed: float = 0.8
     """Share of the scenes that surely show a pattern, a mood, an action or a part in an unusual state."""
     box_weight: float = 2.0
-    detail_weight: float = 0.5
+    detail_weight: float = 1.0
     """Of the loss of each detail."""
     box_jitter: float = 0.06
     """Standard deviation of the error of a box that is looked at again, as a share of its size."""
@@ -94,17 +96,18 @@ class JudgeLesson(Lesson[SceneBatch]):
     def losses(self, batch: SceneBatch) -> dict[str, Tensor]:
         """See `Lesson.losses`."""
         recipe, batch = self._recipe, batch.to(self._run.device)
-        with self._run.autocast():
-            output = self._judge(batch.images.contiguous(memory_format=torch.channels_last))
-        output = JudgeOutput(*(maps.float() for maps in output))
+        some = batch.first(recipe.finding)
         owner, slot = torch.nonzero(batch.present, as_tuple=True)
         boxes = batch.boxes[owner, slot]
         extent = (boxes[:, 2:] - boxes[:, :2]).repeat(1, 2)
         boxes = boxes + recipe.box_jitter * torch.randn_like(boxes) * extent
         with self._run.autocast():
+            output = self._judge(some.images.contiguous(memory_format=torch.channels_last))
             details = self._judge.look_again(batch.images, boxes, owner)
-        found = judge_losses(output, batch, recipe.box_weight)
-        return found | detail_losses(details, output.background, batch, recipe.detail_weight)
+        found = judge_losses(JudgeOutput(*(maps.float() for maps in output)), some, recipe.box_weight)
+        if output.background.shape[1]:
+            found["background"] = F.cross_entropy(output.background.float(), some.backgrounds)
+        return found | detail_losses(details, batch, recipe.detail_weight)
 
     def look(self, average: Mapping[str, Tensor], ended: bool) -> None:
         """Save the judge and what it finds in held-out scenes."""
@@ -113,19 +116,16 @@ class JudgeLesson(Lesson[SceneBatch]):
         save_judged_sheet(averaged, self._run.out_dir / "sheet.png", seed=(self._run.seed or 0) + 1)
 
 
-def detail_losses(
-    details: Mapping[str, Tensor], background: Tensor, batch: SceneBatch, weight: float
-) -> dict[str, Tensor]:
-    """Losses of what is read of each object, and of the background.
+def detail_losses(details: Mapping[str, Tensor], batch: SceneBatch, weight: float) -> dict[str, Tensor]:
+    """Losses of what is read of each object.
 
     Args:
         details: By name, logits ``[N, answers]`` of the objects that are present, in the order of ``nonzero``.
-        background: ``[B, backgrounds]`` logits.
         batch: the truth.
         weight: of each loss.
 
     Returns:
-        A scalar for each detail that some object has, and ``background``.
+        A scalar for each detail that some object has.
     """
     truths = {"pattern": batch.patterns, "mood": batch.moods, "verb": batch.verbs}
     truths |= {part: batch.states[..., index] for index, part in enumerate(STATE_PARTS)}
@@ -134,8 +134,6 @@ def detail_losses(
         wanted = truths[name][batch.present]
         if bool((wanted != OPEN).any()):
             losses[name] = weight * F.cross_entropy(logits.float(), wanted, ignore_index=OPEN)
-    if background.shape[1]:
-        losses["background"] = weight * F.cross_entropy(background, batch.backgrounds)
     return losses
 
 

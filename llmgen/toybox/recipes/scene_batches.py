@@ -83,6 +83,12 @@ class SceneBatch:
         moved: dict[str, Any] = {name: value.to(device) for name, value in whole.items() if value is not None}
         return replace(self, **moved)
 
+    def first(self, count: int) -> "SceneBatch":
+        """The first scenes of the batch."""
+        whole = {item.name: getattr(self, item.name) for item in fields(self)}
+        some: dict[str, Any] = {name: value[:count] for name, value in whole.items() if value is not None}
+        return replace(self, **some)
+
     def with_images(self, images: Tensor) -> "SceneBatch":
         """The batch with other pictures of the same scenes."""
         return replace(self, images=images)

@@ -101,7 +101,7 @@ def test_all_models_train_one_from_the_other(tmp_path: Path) -> None:
     tiny = {
         "vae": VaeRecipe(batch=2, measured=2),
         "text": TextRecipe(batch=4),
-        "judge": JudgeRecipe(batch_size=2),
+        "judge": JudgeRecipe(batch_size=3, finding=2),
         "detector": DetectorRecipe(batch_size=2),
         "clip": ClipRecipe(scenes=3, crops=3),
         "segmenter": SegmenterRecipe(batch_size=2, prompts_per_batch=4),

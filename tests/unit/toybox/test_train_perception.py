@@ -6,7 +6,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from llmgen.toybox.world.held_out import held_out
 from transformers import Owlv2ForObjectDetection, Owlv2Processor
 
 from llmgen.diffusion.segmentation import build_sam, build_sam_from_config
@@ -18,6 +17,7 @@ from llmgen.toybox.recipes.detector_quality import find_phrases
 from llmgen.toybox.recipes.phrase_queries import Looks, foreign_phrase, sample_queries, wordings
 from llmgen.toybox.recipes.run import TrainingRun
 from llmgen.toybox.recipes.scene_batches import draw_scenes
+from llmgen.toybox.world.held_out import held_out
 from llmgen.toybox.world.vocabulary import BACKGROUNDS, COLORS, NOUNS
 
 SMALL_SAM = train_segmenter.TOYBOX_SAM.model_copy(
@@ -57,7 +57,7 @@ def test_segmenter_recipe_leaves_a_loadable_sam(tmp_path: Path) -> None:
 
 def test_judge_recipe_leaves_a_loadable_judge(tmp_path: Path) -> None:
     small = replace(train_judge.TOYBOX_JUDGE, widths=(8, 8, 8, 8), deep_blocks=1)
-    recipe = train_judge.JudgeRecipe(model=small, batch_size=2)
+    recipe = train_judge.JudgeRecipe(model=small, batch_size=3, finding=2)
     TrainingRun(tmp_path, steps=2).train(recipe)
     assert (tmp_path / "sheet.png").exists()
     assert ToyboxJudge.from_pretrained(tmp_path / "model").config == recipe.model
@@ -161,19 +161,18 @@ def test_detail_losses_reward_the_truth_and_spare_what_an_object_lacks() -> None
     batch = draw_scenes(np.random.default_rng(6), 24, detailed=1.0)
     count = int(batch.present.sum())
     logits = {"pattern": torch.zeros(count, 4), "mood": torch.zeros(count, 4), "door": torch.zeros(count, 2)}
-    background = torch.zeros(24, len(BACKGROUNDS))
-    blind = train_judge.detail_losses(logits, background, batch, 1.0)
+    blind = train_judge.detail_losses(logits, batch, 1.0)
     assert blind["pattern"] == pytest.approx(np.log(4), abs=1e-4)
     logits["pattern"][torch.arange(count), batch.patterns[batch.present]] = 20.0
     things = batch.moods[batch.present] < 0
     # A wrong word about something without a mood costs nothing.
     logits["mood"][things, 1] = 20.0
-    seeing = train_judge.detail_losses(logits, background, batch, 1.0)
+    seeing = train_judge.detail_losses(logits, batch, 1.0)
     assert seeing["pattern"] < 1e-4
     assert things.any() and not things.all()
     assert seeing["mood"] == pytest.approx(blind["mood"].item())
     no_house = replace(batch, states=torch.full_like(batch.states, -1))
-    assert "door" not in train_judge.detail_losses(logits, background, no_house, 1.0)
+    assert "door" not in train_judge.detail_losses(logits, no_house, 1.0)
 
 
 def test_queries_cover_every_kind_and_foreign_ones_fit_nothing() -> None:

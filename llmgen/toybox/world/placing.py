@@ -11,14 +11,14 @@ import numpy.typing as npt
 
 from llmgen.toybox.world.backgrounds import SIZE
 from llmgen.toybox.world.brush import Drawing
-from llmgen.toybox.world.figures import GRIPS, HEIGHT
 from llmgen.toybox.world.picture import Box, Scene, SceneObject
+from llmgen.toybox.world.poses import GRIPS, HEIGHT
 from llmgen.toybox.world.sprites import drawing
 from llmgen.toybox.world.vocabulary import CHARACTERS
 
 SMALL: Final[tuple[int, ...]] = (36, 38, 40)
 LARGE: Final[tuple[int, ...]] = (50, 53, 56)
-FIGURE_SIZES: Final[tuple[int, ...]] = (64, 70, 76)
+FIGURE_SIZES: Final[tuple[int, ...]] = (66, 71, 76)
 """Heights of characters in pixels."""
 GAP: Final = 8
 """Least distance between two boxes in pixels; only who acts and what is acted on may touch."""
@@ -166,17 +166,18 @@ def _scatter(wanted: Sequence[Wanted], rng: random.Random) -> tuple[SceneObject,
     raise PlacementError(f"{len(wanted)} objects found no place in {SIZE} x {SIZE} pixels")
 
 
+_BULKY: Final = ("riding", "pushing")
+"""Who does one of these would hide half of a small thing, or reach over it."""
 _ROOMY_ATTEMPTS: Final = 6
 """After so many vain ones only the smallest figures are tried."""
 
 
-def _cut(one: Wanted, rng: random.Random, small: bool, smallest: bool, ridden: bool = False) -> _Cut:
+def _cut(one: Wanted, rng: random.Random, small: bool, smallest: bool, bulky: bool = False) -> _Cut:
     """Draw the size of an object that stands among characters, and where it looks."""
     if one.noun in CHARACTERS:
         sizes = FIGURE_SIZES[:1] if smallest else FIGURE_SIZES[:2] if small else FIGURE_SIZES
         return _Cut(one, rng.choice(sizes), rng.choice(("left", "right")))
-    # Who rides would hide half of a small thing.
-    return _Cut(one, rng.choice(LARGE if ridden or (not small and rng.random() < 0.5) else SMALL), "right")
+    return _Cut(one, rng.choice(LARGE if bulky or (not small and rng.random() < 0.5) else SMALL), "right")
 
 
 def _join(figure: _Cut, thing: _Cut) -> tuple[Box, Box]:
@@ -204,7 +205,7 @@ def _arrange(wanted: Sequence[Wanted], rng: random.Random) -> tuple[SceneObject,
                 height, width = cut.drawing.mask.shape
                 groups.append({index: (cut, (0, 0, width, height))})
             else:
-                thing = _cut(wanted[one.target], rng, small, smallest, ridden=one.verb == "riding")
+                thing = _cut(wanted[one.target], rng, small, smallest, bulky=one.verb in _BULKY)
                 box, thing_box = _join(cut, thing)
                 groups.append({index: (cut, box), one.target: (thing, thing_box)})
         # The largest first.

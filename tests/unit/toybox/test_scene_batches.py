@@ -19,6 +19,8 @@ def test_boxes_follow_the_masks_through_a_zoom() -> None:
     assert not torch.equal(moved.boxes, plain.boxes)
     checked = 0
     for index, slot in torch.nonzero(moved.present).tolist():
+        if box_of_mask(plain.masks[index, slot]) != plain.boxes[index, slot].tolist():
+            continue  # partly hidden: the box is of the whole object
         expected = torch.tensor(box_of_mask(moved.masks[index, slot]))
         assert torch.allclose(moved.boxes[index, slot], expected.float(), atol=1.6)
         checked += 1

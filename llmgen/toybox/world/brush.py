@@ -299,13 +299,13 @@ class Brush:
         )
 
 
-@functools.lru_cache(maxsize=512)
 def _pixel_numbers(width: int, height: int) -> npt.NDArray[np.int64]:
+    """The number of the final pixel that each point of a canvas lies in, int64 [4 H, 4 W]."""
     rows = np.repeat(np.arange(height), SUPERSAMPLING)[:, None] * width
     return rows + np.repeat(np.arange(width), SUPERSAMPLING)
 
 
-@functools.lru_cache(maxsize=512)
+@functools.lru_cache(maxsize=128)
 def _pattern(name: str, width: int, height: int) -> npt.NDArray[np.bool_]:
     """Where the second colour of a pattern lies on a canvas, bool [4 H, 4 W]."""
     y, x = np.mgrid[: height * SUPERSAMPLING, : width * SUPERSAMPLING] / SUPERSAMPLING

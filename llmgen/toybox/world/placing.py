@@ -25,6 +25,8 @@ GAP: Final = 8
 BORDER: Final = 3
 """Least distance of a box from the edge of the picture in pixels."""
 MAX_OBJECTS: Final = 4
+_FREE_PX: Final = 14
+"""How much further than `GAP` things stay away from the hands or feet of who acts on nothing."""
 _GROUND: Final = 88
 """No horizon is lower: a figure whose feet are below it stands on the ground."""
 
@@ -107,6 +109,22 @@ def _spots(width: int, height: int, taken: Sequence[Box]) -> Spots:
         top, left = max(0, y0 - GAP - height + 1 - BORDER), max(0, x0 - GAP - width + 1 - BORDER)
         free[top : max(top, y1 + GAP - BORDER), left : max(left, x1 + GAP - BORDER)] = False
     return np.argwhere(free)[:, ::-1] + BORDER
+
+
+def _room(item: SceneObject) -> Box:
+    """The box of an object, and in front of who acts on nothing the place where its object would be.
+
+    Otherwise a ball that only lies there would look kicked.
+    """
+    x0, y0, x1, y1 = item.box_xyxy
+    if item.verb is None or item.target is not None:
+        return item.box_xyxy
+    side = GRIPS[item.verb].side
+    if side == "top":
+        return x0, y0, x1, y1 + _FREE_PX
+    if side == "bottom":
+        return x0, y0 - _FREE_PX, x1, y1
+    return (x0, y0, x1 + _FREE_PX, y1) if item.facing == "right" else (x0 - _FREE_PX, y0, x1, y1)
 
 
 def _check(wanted: Sequence[Wanted]) -> None:
@@ -214,7 +232,7 @@ def _arrange(wanted: Sequence[Wanted], rng: random.Random) -> tuple[SceneObject,
         for group in groups:
             width, height = (max(box[side] for _, box in group.values()) for side in (2, 3))
             on_ground = any(cut.wanted.noun in CHARACTERS for cut, _ in group.values()) and rng.random() < 0.75
-            corner = _corner(width, height, [o.box_xyxy for o in placed.values()], rng, on_ground, attempt >= 2)
+            corner = _corner(width, height, [_room(item) for item in placed.values()], rng, on_ground, attempt >= 2)
             if corner is None:
                 break
             x, y = corner
@@ -262,7 +280,7 @@ def place_beside(scene: Scene, wanted: Wanted, rng: random.Random) -> Scene:
     Raises:
         PlacementError: When there is no room.
     """
-    taken = [item.box_xyxy for item in scene.objects]
+    taken = [_room(item) for item in scene.objects]
     sizes = list(FIGURE_SIZES if wanted.noun in CHARACTERS else SMALL)
     rng.shuffle(sizes)
     facing = rng.choice(("left", "right")) if wanted.noun in CHARACTERS else "right"
@@ -293,7 +311,7 @@ def move(scene: Scene, index: int, rng: random.Random, far_px: int = 24) -> Scen
     """
     item = scene.objects[index]
     x0, y0, x1, y1 = item.box_xyxy
-    spots = _spots(x1 - x0, y1 - y0, [o.box_xyxy for i, o in enumerate(scene.objects) if i != index])
+    spots = _spots(x1 - x0, y1 - y0, [_room(o) for i, o in enumerate(scene.objects) if i != index])
     spots = spots[np.hypot(*(spots - np.array([x0, y0])).T) >= far_px]
     corner = _pick(spots, rng)
     if corner is None:

@@ -148,6 +148,14 @@ def test_things_are_where_the_verb_wants_them(subject: str, thing: str, seed: in
     assert abs(y1 - hy) < 6 and y1 < keypoint(scene, "nose")[1]
 
 
+def test_things_beside_who_acts_on_nothing_are_out_of_reach() -> None:
+    for seed in range(30):
+        scene = place([Wanted("boy", "red", verb="kicking"), Wanted("ball", "blue")], "meadow", random.Random(seed))
+        (x0, y0, x1, y1), (u0, v0, u1, v1) = (o.box_xyxy for o in scene.objects)
+        ahead = u0 - x1 if scene.objects[0].facing == "right" else x0 - u1
+        assert max(v0 - y1, y0 - v1) >= GAP or not 0 <= ahead < GAP + 10
+
+
 def test_hands_lie_on_what_they_hold() -> None:
     scene = act("holding")
     rendered = render(scene)

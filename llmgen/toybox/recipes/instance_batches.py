@@ -3,13 +3,13 @@
 import functools
 import random
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt
 import torch
 
 from llmgen.diffusion.instances.unifusion import InstanceGrounding
+from llmgen.toybox.world.brush import Drawing
 from llmgen.toybox.world.scenes import SIZE, Scene, SceneObject
 from llmgen.vision.mask_points import polygon_from_mask
 
@@ -17,21 +17,16 @@ STROKE_SHARE = 0.6
 """Share of the scribbles that are strokes; the others are loose points on the object, as the original's."""
 
 
-@functools.lru_cache(4096)
-def _outline(looks: SceneObject, count: int) -> npt.NDArray[np.float64]:
+@functools.lru_cache(maxsize=4096)
+def _outline(drawing: Drawing, count: int) -> npt.NDArray[np.float64]:
     """Points on and in an object, `[count, 2]` xy in pixels from its own upper left corner."""
-    return polygon_from_mask(looks.drawing.mask, random.Random(0), count)
+    return polygon_from_mask(drawing.mask, random.Random(0), count)
 
 
-@functools.lru_cache(4096)
-def _inside(looks: SceneObject) -> npt.NDArray[np.float64]:
+@functools.lru_cache(maxsize=4096)
+def _inside(drawing: Drawing) -> npt.NDArray[np.float64]:
     """Pixels of an object, `[P, 2]` xy from its own upper left corner."""
-    return np.argwhere(looks.drawing.mask)[:, ::-1].astype(np.float64)
-
-
-def _looks(item: SceneObject) -> SceneObject:
-    """An object without its place, by which drawings are kept."""
-    return replace(item, box_xyxy=(0, 0, 0, 0), target=None)
+    return np.argwhere(drawing.mask)[:, ::-1].astype(np.float64)
 
 
 def _by_distance(points: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
@@ -40,12 +35,12 @@ def _by_distance(points: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
 
 def draw_polygon(item: SceneObject, count: int) -> npt.NDArray[np.float64]:
     """The mask of an object as points, `[count, 2]` xy in pixels of the picture."""
-    return _by_distance(_outline(_looks(item), count) + np.array(item.box_xyxy[:2]))
+    return _by_distance(_outline(item.drawing, count) + np.array(item.box_xyxy[:2]))
 
 
 def draw_scribble(item: SceneObject, rng: random.Random, count: int) -> npt.NDArray[np.float64]:
     """A stroke across an object, or loose points on it, `[count, 2]` xy in pixels of the picture."""
-    inside = _inside(_looks(item))
+    inside = _inside(item.drawing)
     if rng.random() < STROKE_SHARE:
         start, bend, end = (inside[rng.randrange(len(inside))] for _ in range(3))
         t = np.linspace(0, 1, count)[:, None]

@@ -140,7 +140,7 @@ class Drawing:
 
     Attributes:
         shares: How much of a pixel each of its paints covers, uint8 [H, W, K], 0..16.
-        paints: The K paints, int64 [K].
+        paints: The K paints, int64 [K]; the first is `Paint.NOTHING`.
         mask: Where the object is, bool [H, W]: coverage of at least one half.
         parts: Noun, state (or None) and own mask [H, W] of each part that is visible.
         keypoints: float32 [13, 2] xy in pixels from the upper left corner, or None for a thing.
@@ -266,14 +266,14 @@ class Brush:
         labels, paints = codes >> _PAINT_BITS, codes & (2**_PAINT_BITS - 1)
         if pattern != "plain":
             paints[(paints == Paint.BODY) & _pattern(pattern, *self._size_px)[rows, columns]] = Paint.PATTERN
-        used = np.flatnonzero(np.bincount(paints.ravel(), minlength=len(Paint)))
+        used = np.union1d(np.unique(paints), [Paint.NOTHING]).astype(np.int64)
         slots = np.zeros(len(Paint), dtype=np.int64)
         slots[used] = np.arange(len(used))
         pixel = _pixel_numbers(width, height)
         counts = np.bincount((pixel * len(used) + slots[paints]).ravel(), minlength=width * height * len(used))
         shares = counts.reshape(height, width, len(used)).astype(np.uint8)
         full = SUPERSAMPLING**2
-        mask = full - shares[..., 0] >= full / 2 if used[0] == Paint.NOTHING else np.ones((height, width), np.bool_)
+        mask = shares[..., 0] <= full / 2
         down, across = np.flatnonzero(mask.any(1)), np.flatnonzero(mask.any(0))
         cut = (slice(down[0], down[-1] + 1), slice(across[0], across[-1] + 1))
         own = []
@@ -299,27 +299,27 @@ class Brush:
         )
 
 
-@functools.lru_cache(maxsize=512)
 def _pixel_numbers(width: int, height: int) -> npt.NDArray[np.int64]:
+    """The number of the final pixel that each point of a canvas lies in, int64 [4 H, 4 W]."""
     rows = np.repeat(np.arange(height), SUPERSAMPLING)[:, None] * width
     return rows + np.repeat(np.arange(width), SUPERSAMPLING)
 
 
-@functools.lru_cache(maxsize=512)
+@functools.lru_cache(maxsize=128)
 def _pattern(name: str, width: int, height: int) -> npt.NDArray[np.bool_]:
     """Where the second colour of a pattern lies on a canvas, bool [4 H, 4 W]."""
     y, x = np.mgrid[: height * SUPERSAMPLING, : width * SUPERSAMPLING] / SUPERSAMPLING
     x, y = x - width / 2, y - height / 2
     if name == "striped":
-        return (x + y) / math.sqrt(2) % STRIPE_PX < STRIPE_PX / 2  # type: ignore[no-any-return]
+        return (x + y) / math.sqrt(2) % STRIPE_PX < STRIPE_PX / 2
     if name == "checked":
         half = CHECK_PX / 2
-        return (np.floor(x / half) + np.floor(y / half)) % 2 == 0  # type: ignore[no-any-return]
+        return (np.floor(x / half) + np.floor(y / half)) % 2 == 0
     # Dots stand in rows, every other row half a step aside; the middle is between two of them.
     row = np.floor(y / (DOT_PX * 0.86) + 0.5)
     dx = (x + row % 2 * DOT_PX / 2) % DOT_PX - DOT_PX / 2
     dy = y - row * DOT_PX * 0.86
-    return dx**2 + dy**2 < (0.31 * DOT_PX) ** 2  # type: ignore[no-any-return]
+    return dx**2 + dy**2 < (0.31 * DOT_PX) ** 2
 
 
 def ellipse(cx: float, cy: float, rx: float, ry: float, start: float = 0.0, stop: float = 360.0) -> list[Point]:

@@ -83,10 +83,10 @@ def sample_pair(
     Returns:
         The pair.
     """
-    category = category or rng.choice(CATEGORIES)
+    chosen = rng.choice(CATEGORIES) if category is None else category
     needs_picture = rng.random() < PICTURE_SHARE
     while True:
-        template = rng.choice(templates(category, held_out, needs_picture))
+        template = rng.choice(templates(chosen, held_out, needs_picture))
         # Some questions fit one scene in hundreds, and hardly any that is held out: another one is asked then.
         for _ in range(_TRIES):
             try:
@@ -96,4 +96,4 @@ def sample_pair(
             if change is None or (is_held_out(change.before) or is_held_out(change.after)) != held_out_scene:
                 continue
             question, answer, before, after = change.question, change.answer, change.before, change.after
-            return Pair(category, template.name, question, answer, before, after, needs_picture)
+            return Pair(chosen, template.name, question, answer, before, after, needs_picture)

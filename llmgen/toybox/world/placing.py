@@ -11,20 +11,22 @@ import numpy.typing as npt
 
 from llmgen.toybox.world.backgrounds import SIZE
 from llmgen.toybox.world.brush import Drawing
-from llmgen.toybox.world.figures import GRIPS, HEIGHT
 from llmgen.toybox.world.picture import Box, Scene, SceneObject
+from llmgen.toybox.world.poses import GRIPS, HEIGHT
 from llmgen.toybox.world.sprites import drawing
 from llmgen.toybox.world.vocabulary import CHARACTERS
 
 SMALL: Final[tuple[int, ...]] = (36, 38, 40)
 LARGE: Final[tuple[int, ...]] = (50, 53, 56)
-FIGURE_SIZES: Final[tuple[int, ...]] = (64, 70, 76)
+FIGURE_SIZES: Final[tuple[int, ...]] = (66, 71, 76)
 """Heights of characters in pixels."""
 GAP: Final = 8
 """Least distance between two boxes in pixels; only who acts and what is acted on may touch."""
 BORDER: Final = 3
 """Least distance of a box from the edge of the picture in pixels."""
 MAX_OBJECTS: Final = 4
+_FREE_PX: Final = 14
+"""How much further than `GAP` things stay away from the hands or feet of who acts on nothing."""
 _GROUND: Final = 88
 """No horizon is lower: a figure whose feet are below it stands on the ground."""
 
@@ -109,6 +111,22 @@ def _spots(width: int, height: int, taken: Sequence[Box]) -> Spots:
     return np.argwhere(free)[:, ::-1] + BORDER
 
 
+def _room(item: SceneObject) -> Box:
+    """The box of an object, and in front of who acts on nothing the place where its object would be.
+
+    Otherwise a ball that only lies there would look kicked.
+    """
+    x0, y0, x1, y1 = item.box_xyxy
+    if item.verb is None or item.target is not None:
+        return item.box_xyxy
+    side = GRIPS[item.verb].side
+    if side == "top":
+        return x0, y0, x1, y1 + _FREE_PX
+    if side == "bottom":
+        return x0, y0 - _FREE_PX, x1, y1
+    return (x0, y0, x1 + _FREE_PX, y1) if item.facing == "right" else (x0 - _FREE_PX, y0, x1, y1)
+
+
 def _check(wanted: Sequence[Wanted]) -> None:
     aims = [w.target for w in wanted if w.target is not None]
     for index, one in enumerate(wanted):
@@ -166,17 +184,18 @@ def _scatter(wanted: Sequence[Wanted], rng: random.Random) -> tuple[SceneObject,
     raise PlacementError(f"{len(wanted)} objects found no place in {SIZE} x {SIZE} pixels")
 
 
+_BULKY: Final = ("riding", "pushing")
+"""Who does one of these would hide half of a small thing, or reach over it."""
 _ROOMY_ATTEMPTS: Final = 6
 """After so many vain ones only the smallest figures are tried."""
 
 
-def _cut(one: Wanted, rng: random.Random, small: bool, smallest: bool, ridden: bool = False) -> _Cut:
+def _cut(one: Wanted, rng: random.Random, small: bool, smallest: bool, bulky: bool = False) -> _Cut:
     """Draw the size of an object that stands among characters, and where it looks."""
     if one.noun in CHARACTERS:
         sizes = FIGURE_SIZES[:1] if smallest else FIGURE_SIZES[:2] if small else FIGURE_SIZES
         return _Cut(one, rng.choice(sizes), rng.choice(("left", "right")))
-    # Who rides would hide half of a small thing.
-    return _Cut(one, rng.choice(LARGE if ridden or (not small and rng.random() < 0.5) else SMALL), "right")
+    return _Cut(one, rng.choice(LARGE if bulky or (not small and rng.random() < 0.5) else SMALL), "right")
 
 
 def _join(figure: _Cut, thing: _Cut) -> tuple[Box, Box]:
@@ -204,7 +223,7 @@ def _arrange(wanted: Sequence[Wanted], rng: random.Random) -> tuple[SceneObject,
                 height, width = cut.drawing.mask.shape
                 groups.append({index: (cut, (0, 0, width, height))})
             else:
-                thing = _cut(wanted[one.target], rng, small, smallest, ridden=one.verb == "riding")
+                thing = _cut(wanted[one.target], rng, small, smallest, bulky=one.verb in _BULKY)
                 box, thing_box = _join(cut, thing)
                 groups.append({index: (cut, box), one.target: (thing, thing_box)})
         # The largest first.
@@ -213,7 +232,7 @@ def _arrange(wanted: Sequence[Wanted], rng: random.Random) -> tuple[SceneObject,
         for group in groups:
             width, height = (max(box[side] for _, box in group.values()) for side in (2, 3))
             on_ground = any(cut.wanted.noun in CHARACTERS for cut, _ in group.values()) and rng.random() < 0.75
-            corner = _corner(width, height, [o.box_xyxy for o in placed.values()], rng, on_ground, attempt >= 2)
+            corner = _corner(width, height, [_room(item) for item in placed.values()], rng, on_ground, attempt >= 2)
             if corner is None:
                 break
             x, y = corner
@@ -261,7 +280,7 @@ def place_beside(scene: Scene, wanted: Wanted, rng: random.Random) -> Scene:
     Raises:
         PlacementError: When there is no room.
     """
-    taken = [item.box_xyxy for item in scene.objects]
+    taken = [_room(item) for item in scene.objects]
     sizes = list(FIGURE_SIZES if wanted.noun in CHARACTERS else SMALL)
     rng.shuffle(sizes)
     facing = rng.choice(("left", "right")) if wanted.noun in CHARACTERS else "right"
@@ -292,7 +311,7 @@ def move(scene: Scene, index: int, rng: random.Random, far_px: int = 24) -> Scen
     """
     item = scene.objects[index]
     x0, y0, x1, y1 = item.box_xyxy
-    spots = _spots(x1 - x0, y1 - y0, [o.box_xyxy for i, o in enumerate(scene.objects) if i != index])
+    spots = _spots(x1 - x0, y1 - y0, [_room(o) for i, o in enumerate(scene.objects) if i != index])
     spots = spots[np.hypot(*(spots - np.array([x0, y0])).T) >= far_px]
     corner = _pick(spots, rng)
     if corner is None:

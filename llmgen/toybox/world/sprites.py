@@ -209,8 +209,9 @@ def sprite(
         The drawing in colour.
     """
     drawn = drawing(noun, size, pattern, states, mood, verb, facing)
-    full = SUPERSAMPLING**2
-    # The paint of empty ground is black and counts as nothing: colours are averaged over what is covered only.
-    covered = full - (drawn.shares[..., :1] if drawn.paints[0] == Paint.NOTHING else np.uint8(0)).astype(np.float32)
-    rgb = drawn.shares.astype(np.float32) @ palette(color)[drawn.paints] / np.maximum(covered, 1e-6)
-    return Sprite(rgb, covered / np.float32(full), drawn.mask)
+    full = np.float32(SUPERSAMPLING**2)
+    shares = drawn.shares.astype(np.float32)
+    covered = full - shares[..., :1]
+    # Empty ground is no colour: colours are averaged over what is covered only.
+    rgb = shares[..., 1:] @ palette(color)[drawn.paints[1:]] / np.maximum(covered, np.float32(1e-6))
+    return Sprite(rgb.astype(np.float32), (covered / full).astype(np.float32), drawn.mask)

@@ -5,7 +5,7 @@ measured alike. Every demand may leave a property open: None, or no word of it, 
 """
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, Literal, NamedTuple
 
 from llmgen.toybox.world.scenes import Scene, SceneObject
@@ -297,8 +297,8 @@ def judge_action(
     actor, thing = truth.demands[act.first], truth.demands[act.second]
     actors = [s for s in found if actor.covers(s.noun, s.color)]
     things = [s for s in found if thing.fits(s)]
-    # Another group may claim objects of the same looks: the number is then that of all groups together.
-    wanted = sum(d.count for d in truth.demands if (d.noun, d.color) == (thing.noun, thing.color))
+    # Another group may ask for objects of the same looks: the number is then that of all groups together.
+    wanted = sum(d.count for d in truth.demands if replace(d, count=1, verb=None) == replace(thing, count=1, verb=None))
     return ActionVerdict(
         verb_right=any(s.verb == act.verb for s in actors),
         object_right=len(things) == wanted,
@@ -351,9 +351,7 @@ def groups_of_scene(scene: Scene, colors: bool = True, details: Collection[Detai
     groups = []
     for (demand, _), found in members.items():
         if len(found) > 1:
-            demand = Demand(
-                demand.noun, demand.color, len(found), demand.pattern, demand.mood, demand.verb, demand.states
-            )
+            demand = replace(demand, count=len(found))
         groups.append(Group(demand, tuple(found)))
     return groups
 

@@ -24,7 +24,7 @@ def test_boxes_follow_the_masks_through_a_zoom() -> None:
     checked = 0
     for index, slot in torch.nonzero(moved.present).tolist():
         if box_of_mask(plain.masks[index, slot]) != plain.boxes[index, slot].tolist():
-            continue  # partly covered by who acts on it
+            continue  # partly hidden: the box is of the whole object
         expected = torch.tensor(box_of_mask(moved.masks[index, slot]))
         assert torch.allclose(moved.boxes[index, slot], expected.float(), atol=1.6)
         checked += 1

@@ -1,4 +1,4 @@
-"""`llmgen train toybox`: train the bundled models anew, or measure those that are shipped."""
+"""`llmgen train`: train the bundled models anew, measure those that are shipped, draw pictures to train on."""
 
 import logging
 import sys
@@ -82,6 +82,27 @@ def toybox(
     TrainingRun(folder, minutes, steps, seed, device, resume, start).train(recipe)
     if ship:
         recipe.ship(folder)
+
+
+@app.command()
+def drawn(
+    folder: Annotated[Path, typer.Argument(help="Gets the pictures and their boxes.json.")],
+    count: Annotated[int, typer.Option(min=1, help="Scenes to draw; those that come out right are kept.")] = 1000,
+    device: Annotated[str, typer.Option(help="auto, cuda, mps or cpu.")] = "auto",
+    seed: Annotated[int, typer.Option(help="Of scenes and noise.")] = 0,
+) -> None:
+    """Draw pictures with known boxes by the shipped denoiser, for `train toybox detector --drawn`."""
+    out.configure(quiet=False, verbose=False)
+    from llmgen.engine.devices import resolve_device
+    from llmgen.toybox import WEIGHTS
+    from llmgen.toybox.models.judge import ToyboxJudge
+    from llmgen.toybox.recipes.drawing import draw_pictures
+    from llmgen.toybox.recipes.sampling import TextToImage
+
+    logging.getLogger("llmgen.toybox").setLevel(logging.INFO)
+    models = TextToImage.from_pretrained(device=resolve_device(device))
+    kept = draw_pictures(folder, count, models, ToyboxJudge.from_pretrained(WEIGHTS / "judge"), seed=seed)
+    out.note(f"{kept} of {count} pictures kept in {folder}")
 
 
 def _show_quality(count: int, device: str, as_json: bool) -> None:

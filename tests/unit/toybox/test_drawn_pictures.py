@@ -1,6 +1,7 @@
 """Drawn pictures with known boxes join the renders that the detector learns from."""
 
 import json
+import random
 from pathlib import Path
 
 import numpy as np
@@ -9,10 +10,16 @@ import torch
 from PIL import Image
 
 from llmgen.errors import InputError
+from llmgen.toybox import WEIGHTS
+from llmgen.toybox.models.judge import ToyboxJudge
+from llmgen.toybox.models.judged import JudgedObject
 from llmgen.toybox.recipes.detector import DetectorRecipe
+from llmgen.toybox.recipes.drawing import agreed, draw_pictures
 from llmgen.toybox.recipes.drawn_pictures import INDEX, DrawnPictures
 from llmgen.toybox.recipes.run import TrainingRun
+from llmgen.toybox.recipes.sampling import TextToImage
 from llmgen.toybox.recipes.scene_batches import draw_scenes
+from llmgen.toybox.world.scenes import Wanted, place
 from llmgen.toybox.world.vocabulary import MOODS, NOUNS
 
 
@@ -44,6 +51,36 @@ def test_the_detector_learns_from_them(tmp_path: Path) -> None:
     )
     TrainingRun(tmp_path / "out", steps=1, weights=tmp_path / "none").train(recipe)
     assert (tmp_path / "out" / "model" / "config.json").is_file()
+
+
+def test_a_picture_is_labelled_by_its_layout_where_the_judge_agrees() -> None:
+    scene = place([Wanted("ball", "red"), Wanted("boy", "blue")], "meadow", random.Random(1))
+    ball, boy = (
+        JudgedObject(o.noun, o.color, tuple(map(float, o.box_xyxy)), 0.9, "striped", mood)  # type: ignore[arg-type]
+        for o, mood in zip(scene.objects, (None, "sad"), strict=True)
+    )
+    labels = agreed(scene, [boy, ball])
+    assert labels is not None
+    assert [(o["noun"], o["pattern"], o["mood"]) for o in labels] == [
+        ("ball", "striped", None),
+        ("boy", "striped", "sad"),
+    ]
+    assert labels[0]["box_xyxy"] == list(scene.objects[0].box_xyxy)
+    assert agreed(scene, [ball]) is None
+    assert agreed(scene, [ball, boy, ball]) is None
+    assert agreed(scene, [ball, boy._replace(color="red")]) is None
+    x0, y0, x1, y1 = boy.box_xyxy
+    assert agreed(scene, [ball, boy._replace(box_xyxy=(x0 + 40, y0, x1 + 40, y1))]) is None
+
+
+def test_drawn_pictures_are_read_again(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    models, looking = TextToImage.from_pretrained(), ToyboxJudge.from_pretrained(WEIGHTS / "judge")
+    kept = draw_pictures(tmp_path, 6, models, looking, seed=3)
+    rows = json.loads((tmp_path / INDEX).read_text())
+    assert len(rows) == kept == len(list(tmp_path.glob("*.png")))
+    if kept:
+        assert len(DrawnPictures.read(tmp_path).pictures) == kept
 
 
 @pytest.mark.parametrize(

@@ -41,6 +41,7 @@ NEEDS = {
     "owlv2": ("torch", "transformers"),
     "sam": ("torch", "transformers", "segment-anything"),
     "clip": ("torch", "transformers"),
+    "vitpose": ("torch", "transformers", "scipy"),
     "phrase-detector": ("torch",),
 }
 #: What a role takes of its base on the hub: all but the U-Net, which the role has its own of.

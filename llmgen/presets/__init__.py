@@ -21,7 +21,8 @@ class RoleSpec(ArtifactModel):
     revision: str | None = None
     """Pinned commit of the repository."""
     family: str
-    """Which loader: `stable-diffusion`, `stable-diffusion-xl-refiner`, `instancediffusion`, `owlv2`, `sam`, `clip`, `phrase-detector`."""
+    """Which loader: `stable-diffusion`, `stable-diffusion-xl-refiner`, `instancediffusion`, `owlv2`, `sam`, `clip`, `vitpose`,
+    `phrase-detector`."""
     base: str | None = None
     """Where an `instancediffusion` role has its autoencoder, text encoder, tokenizer and scheduler from: like `source`."""
     base_revision: str | None = None
@@ -53,7 +54,7 @@ class Preset(ArtifactModel):
     """Width of the canvas in pixels."""
     height: int = Field(gt=0)
     roles: dict[str, RoleSpec]
-    """text_to_image, layout_to_image, instances_to_image, refiner, detector, segmenter, judge, clip."""
+    """text_to_image, layout_to_image, instances_to_image, refiner, detector, segmenter, judge, clip, pose."""
     offload: Literal["none", "model", "sequential"] = "none"
     """Where an accelerator computes: keep its diffusion models in main memory and bring them when they are called."""
     methods: dict[str, str] = Field(default_factory=dict)

@@ -7,6 +7,7 @@ import numpy.typing as npt
 import torch
 from transformers import VitPoseForPoseEstimation, VitPoseImageProcessor
 
+from llmgen.diffusion.pose_estimation import VitPoseEstimator
 from llmgen.toybox.recipes.contact_sheet import to_pil
 from llmgen.toybox.recipes.quality import HELD_OUT_SEED, Damage, held_out_scenes
 from llmgen.toybox.recipes.scene_batches import OPEN, SceneBatch
@@ -21,7 +22,6 @@ def characters_of(batch: SceneBatch) -> torch.Tensor:
     return batch.present & (batch.verbs != OPEN)
 
 
-@torch.no_grad()
 def find_joints(
     model: VitPoseForPoseEstimation, processor: VitPoseImageProcessor, batch: SceneBatch
 ) -> list[npt.NDArray[np.float32]]:
@@ -33,20 +33,13 @@ def find_joints(
         batch: scenes; their pictures may be damaged.
 
     Returns:
-        For each picture ``[N, 13, 2]`` xy pixels, in the order of its characters; pictures without one are not asked.
+        For each picture ``[N, 13, 2]`` xy pixels, in the order of its characters.
     """
     alive = characters_of(batch)
-    found = []
-    for index, picture in enumerate(to_pil(batch.images)):
-        boxes = batch.boxes[index][alive[index]].numpy()
-        if not len(boxes):
-            found.append(np.zeros((0, len(KEYPOINTS), 2), np.float32))
-            continue
-        asked = [[[x0, y0, x1 - x0, y1 - y0] for x0, y0, x1, y1 in boxes.tolist()]]
-        inputs = processor(picture, boxes=asked, return_tensors="pt")
-        people = processor.post_process_pose_estimation(model(**inputs), boxes=asked)[0]
-        found.append(np.stack([person["keypoints"].numpy() for person in people]))
-    return found
+    boxes = [batch.boxes[index][alive[index]].tolist() for index in range(len(batch.boxes))]
+    poses = VitPoseEstimator(model, processor).estimate_poses(to_pil(batch.images), boxes)
+    nobody = np.zeros((0, len(KEYPOINTS), 2), np.float32)
+    return [np.stack([figure.points_xy for figure in figures]) if figures else nobody for figures in poses]
 
 
 def pose_pck(

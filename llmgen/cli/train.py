@@ -41,17 +41,19 @@ def toybox(
     ] = None,
     device: Annotated[str, typer.Option(help="auto, cuda, mps or cpu.")] = "auto",
     seed: Annotated[int | None, typer.Option(help="Of weights and data; each recipe has its own.")] = None,
-    evaluate: Annotated[bool, typer.Option("--eval", help="Measure the shipped models and exit.")] = False,
+    evaluate: Annotated[
+        bool, typer.Option("--eval", help="Measure the shipped model, or all of them, and exit.")
+    ] = False,
     count: Annotated[int, typer.Option(min=4, help="Pictures a measure, with --eval.")] = 100,
     as_json: JsonOpt = False,
 ) -> None:
-    """Train one model of the toybox, or all; or, with --eval, print the quality of all that are shipped."""
+    """Train one model of the toybox, or all; or, with --eval, print the quality of those that are shipped."""
     out.configure(quiet=False, verbose=False)
     from llmgen.engine.devices import resolve_device
 
     device = resolve_device(device)
     if evaluate:
-        _show_quality(count, device, as_json)
+        _show_quality(count, device, () if model in (None, "all") else (model,), as_json)
         return
     if model is None:
         raise typer.BadParameter("name a model to train, or ask for --eval", param_hint="MODEL")
@@ -105,13 +107,13 @@ def drawn(
     out.note(f"{kept} of {count} pictures kept in {folder}")
 
 
-def _show_quality(count: int, device: str, as_json: bool) -> None:
+def _show_quality(count: int, device: str, names: tuple[str, ...], as_json: bool) -> None:
     from dataclasses import asdict
 
     from llmgen.toybox.recipes.evaluate import Row, quality_table
 
     rows: list[Row] = []
-    for row in quality_table(count=count, device=device):
+    for row in quality_table(count, device, names):
         rows.append(row)
         if sys.stderr.isatty():
             out.note(f"{row.model}: {row.measure} {row.value:.3f}")

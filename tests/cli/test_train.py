@@ -1,5 +1,7 @@
 """`llmgen train toybox`: what it refuses, and a training of one step from a folder to a folder."""
 
+import json
+
 import pytest
 
 from llmgen.toybox import WEIGHTS
@@ -38,3 +40,10 @@ def test_a_training_of_one_step_logs_and_saves(llmgen, workplace):
     assert (workplace / "work" / "model" / "model.safetensors").is_file()
     again = llmgen("train", "toybox", "segmenter", "--steps", "1", "--device", "cpu", "--out", "work", "--resume")
     assert again.code == 0 and "resumed from work at step 1" in again.err
+
+
+def test_one_model_is_measured(llmgen):
+    done = llmgen("train", "toybox", "text", "--eval", "--count", "4", "--device", "cpu", "--json")
+    assert done.code == 0, done.err
+    (row,) = json.loads(done.out)
+    assert row["model"] == "text" and row["value"] < 0.95 and row["count"] == 66

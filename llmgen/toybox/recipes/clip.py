@@ -54,8 +54,8 @@ class ClipRecipe(Recipe):
     """Whole pictures of a batch, each with its caption and that of a scene that differs in one thing."""
     crops: int = 16
     """Crops of objects of a batch, each with a phrase."""
-    softened_share: float = 0.3
-    """Share of the pictures that pass through the toybox autoencoder, when there is one."""
+    softened_share: float = 0.15
+    """Share of the pictures that pass through the toybox autoencoder, which blurs what captions say of faces and patterns."""
 
     def lesson(self, run: TrainingRun) -> "ClipLesson":
         """See `Recipe.lesson`; the autoencoder is that of `run.weights`, and without a start so are the towers, of its detector."""

@@ -63,7 +63,7 @@ class DetectorRecipe(Recipe):
     class_weight: float = 1.0
     box_weight: float = 5.0
     giou_weight: float = 2.0
-    softened_share: float = 0.3
+    softened_share: float = 0.15
     """Share of the pictures that pass through the toybox autoencoder, when there is one."""
     drawn: Path | None = None
     """Folder of drawn pictures with known boxes that join the renders; see `drawn_pictures`."""

@@ -12,12 +12,13 @@ from functools import partial
 from pathlib import Path
 
 import torch
-from diffusers.models.attention_processor import AttnProcessor
+from safetensors.torch import load_file
 
 from llmgen.toybox import WEIGHTS
 from llmgen.toybox.models.unet import PositionedUNet2DConditionModel, build_unet
 from llmgen.toybox.recipes import workers
 from llmgen.toybox.recipes.checkpoint import load_averaged_weights
+from llmgen.toybox.recipes.localisation import Watch, localisation_loss, mass_inside, measure_localisation, targets_of
 from llmgen.toybox.recipes.progress import look
 from llmgen.toybox.recipes.sampling import TextToImage, build_scheduler
 from llmgen.toybox.recipes.training import FitSettings, Trainer
@@ -43,6 +44,7 @@ class DiffusionRecipe:
         fresh_share: Share of a batch that is newly rendered and encoded until the pool is full.
         box_jitter_px: Standard deviation of the error of a box edge, because a planner's boxes never fit exactly.
         look_s: Least seconds between contact sheets, which come with checkpoints.
+        localisation_weight: Of the loss that brings the attention of words into the boxes of what they name.
     """
 
     batch: int = 32
@@ -66,6 +68,7 @@ class DiffusionRecipe:
     fresh_share: float = 0.25
     box_jitter_px: float = 1.0
     look_s: float = 600.0
+    localisation_weight: float = 0.1
 
 
 class LatentPool:
@@ -155,7 +158,7 @@ class Conditioner:
             return rng.choice(GENERIC_CAPTIONS)
         return sample_caption(rng, scene).text
 
-    def texts(self, scenes: list[Scene], grounded: bool) -> torch.Tensor:
+    def texts(self, scenes: list[Scene], grounded: bool) -> list[str]:
         """Caption a batch.
 
         Args:
@@ -163,9 +166,9 @@ class Conditioner:
             grounded: Whether boxes come with them, so that a caption may leave the content out.
 
         Returns:
-            [B, 40, 128] token states.
+            One a scene.
         """
-        return self._models.states([self._text(scene, grounded) for scene in scenes])
+        return [self._text(scene, grounded) for scene in scenes]
 
     def embed(self, item: SceneObject) -> torch.Tensor:
         """Pooled state [128] of a phrase for an object: mostly with its colour, mostly with an article."""
@@ -245,6 +248,7 @@ class _Job:
     resume: bool
     workers: int
     recipe: DiffusionRecipe
+    start: Path | None
 
 
 def _work(rank: int, meeting: str, job: _Job) -> None:
@@ -253,9 +257,8 @@ def _work(rank: int, meeting: str, job: _Job) -> None:
     torch.manual_seed(job.seed)
     models = TextToImage.from_pretrained(job.parts_dir, job.device)
     models.vae.to(memory_format=torch.channels_last)
-    unet = build_unet().to(job.device)
-    # The plain processor is faster backwards on a CPU than the fused one at these sizes.
-    unet.set_attn_processor(AttnProcessor())
+    unet = (grown_unet(job.start) if job.start else build_unet()).to(job.device, memory_format=torch.channels_last)
+    watch = Watch(unet)
     trainer = Trainer(
         unet,
         job.out_dir,
@@ -281,8 +284,17 @@ def _work(rank: int, meeting: str, job: _Job) -> None:
         grounding = conditioner.grounding(scenes) if grounded else None
         if grounding is not None:
             grounding = {key: value.to(job.device) for key, value in grounding.items()}
-        states = conditioner.texts(scenes, grounded)
-        return {"velocity": velocity_loss(unet, latents.to(job.device), states, grounding, signal, recipe.noisy_share)}
+        texts = conditioner.texts(scenes, grounded)
+        states = models.states(texts)
+        latents = latents.to(job.device, memory_format=torch.channels_last)
+        velocity = velocity_loss(unet, latents, states, grounding, signal, recipe.noisy_share)
+        targets = targets_of(texts, scenes, latents.shape[-1], states.shape[1])
+        maps, inside = watch.maps(targets), targets.inside.to(job.device)
+        return {
+            "velocity": velocity,
+            "localisation": recipe.localisation_weight * localisation_loss(maps, inside),
+            "mass": torch.stack([mass_inside(each.detach(), inside).mean() for each in maps]).mean(),
+        }
 
     def on_checkpoint(ended: bool) -> None:
         nonlocal looked_at
@@ -291,6 +303,7 @@ def _work(rank: int, meeting: str, job: _Job) -> None:
         averaged = load_average(job.out_dir).to(job.device)
         result = look(replace(models, unet=averaged), job.out_dir / "sheet.png")
         looked_at = trainer.budget.elapsed_s
+        result |= {k: v for k, v in measure_localisation(replace(models, unet=averaged)).items() if k.count("/") == 1}
         logger.info("step %d  %s", trainer.budget.step, "  ".join(f"{k} {v:.3f}" for k, v in result.items()))
 
     trainer.fit(loss_of_step, on_checkpoint)
@@ -308,6 +321,7 @@ def run(
     recipe: DiffusionRecipe | None = None,
     parts_dir: Path | None = None,
     processes: int | None = None,
+    start: Path | None = None,
 ) -> PositionedUNet2DConditionModel:
     """Train the denoiser.
 
@@ -321,6 +335,7 @@ def run(
         recipe: Settings; None takes the defaults.
         parts_dir: Holds tokenizer, text_encoder and vae; None takes the shipped ones.
         processes: Processes that average their gradients; None takes one for each CPU core, or one on a GPU.
+        start: Folder of a denoiser to start from; what it lacks starts fresh and silent.
 
     Returns:
         The averaged denoiser.
@@ -329,9 +344,30 @@ def run(
     out_dir.mkdir(parents=True, exist_ok=True)
     processes = processes or (len(os.sched_getaffinity(0)) if device == "cpu" else 1)
     parts = parts_dir or WEIGHTS / "text_to_image"
-    job = _Job(out_dir, parts, minutes, steps, seed, device, resume, processes, recipe)
+    job = _Job(out_dir, parts, minutes, steps, seed, device, resume, processes, recipe, start)
     workers.run_workers(partial(_work, job=job), processes)
     return load_average(out_dir)
+
+
+def grown_unet(folder: Path) -> PositionedUNet2DConditionModel:
+    """Make the denoiser from an earlier one that may lack some of its layers.
+
+    Args:
+        folder: A saved denoiser of the same widths.
+
+    Returns:
+        The earlier weights; transformers that are new add nothing at first, since their last projection is zero.
+    """
+    unet = build_unet()
+    weights = load_file(folder / "diffusion_pytorch_model.safetensors")
+    missing = set(
+        unet.load_state_dict({name: value.float() for name, value in weights.items()}, strict=False).missing_keys
+    )
+    for name, module in unet.named_modules():
+        if name.endswith("proj_out") and f"{name}.weight" in missing:
+            torch.nn.init.zeros_(module.weight)
+            torch.nn.init.zeros_(module.bias)
+    return unet
 
 
 def load_average(out_dir: Path) -> PositionedUNet2DConditionModel:

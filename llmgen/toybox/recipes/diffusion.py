@@ -23,11 +23,13 @@ from llmgen.toybox.recipes.progress import look
 from llmgen.toybox.recipes.sampling import TextToImage, build_scheduler
 from llmgen.toybox.recipes.training import FitSettings, Trainer
 from llmgen.toybox.recipes.vae import to_tensor
-from llmgen.toybox.world.captions import sample_caption, sample_vague_caption
-from llmgen.toybox.world.scenes import SIZE, Scene, SceneObject, render_image, sample_scene
-from llmgen.toybox.world.vocabulary import BACKGROUND_PHRASES, COLORS, GENERIC_CAPTIONS, NOUNS, object_phrase
+from llmgen.toybox.world.captions import Caption, sample_caption, sample_phrase, sample_vague_caption
+from llmgen.toybox.world.scenes import SIZE, Scene, render_image, sample_scene
+from llmgen.toybox.world.vocabulary import BACKGROUND_PHRASES, GENERIC_CAPTIONS
 
 logger = logging.getLogger(__name__)
+
+_PHRASES_KEPT = 20_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +132,7 @@ class Conditioner:
     """Draws captions and boxes for scenes."""
 
     def __init__(self, models: TextToImage, recipe: DiffusionRecipe, rng: random.Random) -> None:
-        """Encode every phrase that a box can have, once.
+        """Start with no phrase known; each is encoded once.
 
         Args:
             models: Give the frozen text encoder.
@@ -138,27 +140,21 @@ class Conditioner:
             rng: Source of randomness.
         """
         self._models, self._recipe, self.rng = models, recipe, rng
-        phrases = [
-            object_phrase(noun, color, article=article)
-            for noun in NOUNS
-            for color in (None, *COLORS)
-            for article in (True, False)
-        ]
-        self._phrases = dict(zip(phrases, models.pooled(phrases).cpu(), strict=True))
+        self._phrases: dict[str, torch.Tensor] = {}
 
-    def _text(self, scene: Scene, grounded: bool) -> str:
+    def _caption(self, scene: Scene, grounded: bool) -> Caption:
         rng = self.rng
         if rng.random() < self._recipe.empty_text_share:
-            return ""
+            return Caption("", None)
         if not scene.objects:
-            return rng.choice(BACKGROUND_PHRASES[scene.background])
+            return Caption(rng.choice(BACKGROUND_PHRASES[scene.background]), None)
         if grounded and rng.random() < 0.15:
-            return sample_vague_caption(rng, scene).text
+            return sample_vague_caption(rng, scene)
         if rng.random() < 0.03:
-            return rng.choice(GENERIC_CAPTIONS)
-        return sample_caption(rng, scene).text
+            return Caption(rng.choice(GENERIC_CAPTIONS), None)
+        return sample_caption(rng, scene)
 
-    def texts(self, scenes: list[Scene], grounded: bool) -> list[str]:
+    def captions(self, scenes: list[Scene], grounded: bool) -> list[Caption]:
         """Caption a batch.
 
         Args:
@@ -168,12 +164,16 @@ class Conditioner:
         Returns:
             One a scene.
         """
-        return [self._text(scene, grounded) for scene in scenes]
+        return [self._caption(scene, grounded) for scene in scenes]
 
-    def embed(self, item: SceneObject) -> torch.Tensor:
-        """Pooled state [128] of a phrase for an object: mostly with its colour, mostly with an article."""
-        color = item.color if self.rng.random() < 0.9 else None
-        return self._phrases[object_phrase(item.noun, color, article=self.rng.random() < 0.8)]
+    def embed(self, scene: Scene, index: int) -> torch.Tensor:
+        """Pooled state [128] of a phrase for an object, which mostly says everything about it."""
+        phrase = sample_phrase(self.rng, scene, index)
+        if phrase not in self._phrases:
+            if len(self._phrases) >= _PHRASES_KEPT:
+                self._phrases.clear()
+            self._phrases[phrase] = self._models.pooled([phrase])[0].cpu()
+        return self._phrases[phrase]
 
     def grounding(self, scenes: list[Scene]) -> dict[str, torch.Tensor]:
         """Name the boxes of a batch, all boxes of a scene or none.
@@ -191,10 +191,11 @@ class Conditioner:
         for row, scene in enumerate(scenes):
             if rng.random() < 0.12:
                 continue
-            for slot, item in enumerate(rng.sample(scene.objects, len(scene.objects))):
+            for slot, index in enumerate(rng.sample(range(len(scene.objects)), len(scene.objects))):
+                item = scene.objects[index]
                 edges = [edge + rng.gauss(0, self._recipe.box_jitter_px) for edge in item.box_xyxy]
                 boxes[row, slot] = torch.tensor(edges).div(SIZE).clamp(0, 1)
-                embeddings[row, slot] = self.embed(item)
+                embeddings[row, slot] = self.embed(scene, index)
                 masks[row, slot] = 1
         return {"boxes": boxes, "positive_embeddings": embeddings, "masks": masks}
 
@@ -284,11 +285,11 @@ def _work(rank: int, meeting: str, job: _Job) -> None:
         grounding = conditioner.grounding(scenes) if grounded else None
         if grounding is not None:
             grounding = {key: value.to(job.device) for key, value in grounding.items()}
-        texts = conditioner.texts(scenes, grounded)
-        states = models.states(texts)
+        captions = conditioner.captions(scenes, grounded)
+        states = models.states([caption.text for caption in captions])
         latents = latents.to(job.device, memory_format=torch.channels_last)
         velocity = velocity_loss(unet, latents, states, grounding, signal, recipe.noisy_share)
-        targets = targets_of(texts, scenes, latents.shape[-1], states.shape[1])
+        targets = targets_of(captions, scenes, latents.shape[-1], states.shape[1])
         maps, inside = watch.maps(targets), targets.inside.to(job.device)
         return {
             "velocity": velocity,

@@ -18,12 +18,26 @@ from llmgen.diffusion.attention import CapturingProcessor
 from llmgen.toybox.models.unet import PositionedUNet2DConditionModel
 from llmgen.toybox.recipes.sampling import TextToImage, build_scheduler
 from llmgen.toybox.recipes.vae import to_tensor
-from llmgen.toybox.world.captions import sample_caption
+from llmgen.toybox.world.captions import Caption, sample_caption
 from llmgen.toybox.world.scenes import SIZE, Scene, SceneObject, render_image, sample_scene
-from llmgen.toybox.world.vocabulary import COLORS, singular
+from llmgen.toybox.world.vocabulary import (
+    CHARACTERS,
+    CLOTHES,
+    COLORS,
+    FINITE,
+    MOODS,
+    PATTERNS,
+    PLURALS,
+    VERBS,
+    singular,
+)
 
 _WORDS: Final = re.compile(r"[a-z]+|[^\sa-z]")
-_DENIED: Final = frozenset({"without", "no", "not"})
+_ATTRIBUTES: Final = frozenset({*COLORS, *PATTERNS, *MOODS})
+_TELLING: Final = frozenset({*VERBS, *FINITE, *FINITE.values(), *CLOTHES.values()})
+_ALIVE: Final = frozenset({word for noun in CHARACTERS for word in (noun, PLURALS[noun])})
+_FOLLOWING: Final = _ATTRIBUTES | _TELLING | frozenset({"in", "a", "an", "is", "are", "dressed", "with", "who"})
+"""What may stand between a character and the next noun and still speaks of the character."""
 
 
 def finest_layers(unet: PositionedUNet2DConditionModel) -> list[str]:
@@ -53,31 +67,34 @@ class Named:
     is_noun: bool
 
 
-def named_words(text: str, scene: Scene) -> list[Named]:
-    """Nouns of a caption, and the colours before them, with the objects of the scene that they name.
+def named_words(caption: Caption, scene: Scene) -> list[Named]:
+    """Nouns of a caption, and the words that belong to each, with the objects of the scene that they name.
 
     Args:
-        text: A caption in words of the closed list, each of which is one token.
+        caption: In words of the closed list, each of which is one token.
         scene: What it describes.
 
     Returns:
-        In the order of the caption; words after a denial, and nouns of nothing that is there, are left out.
+        In the order of the caption; nouns that are denied are left out.
     """
-    words, found = _WORDS.findall(text), []
-    for index, word in enumerate(words):
-        if word in _DENIED:
-            break
-        noun = singular(word)
-        if noun is None:
+    words = _WORDS.findall(caption.text)
+    nouns = [index for index, word in enumerate(words) if singular(word) is not None]
+    found: list[Named] = []
+    for order, (place, mention) in enumerate(zip(nouns, caption.mentions, strict=False)):
+        if mention is None:
             continue
-        before = words[index - 1] if index else ""
-        color = before if before in COLORS else None
-        objects = tuple(o for o in scene.objects if o.noun == noun and color in (None, o.color))
-        if not objects:
-            continue
-        if color is not None:
-            found.append(Named(index, objects, False))
-        found.append(Named(index + 1, objects, True))
+        objects = tuple(scene.objects[member] for member in caption.members[mention])
+        begin = place
+        while begin and words[begin - 1] in _ATTRIBUTES:
+            begin -= 1
+        end = place + 1
+        limit = nouns[order + 1] if order + 1 < len(nouns) else len(words)
+        if words[place] in _ALIVE:
+            while end < limit and words[end] in _FOLLOWING:
+                end += 1
+        for index in range(begin, end):
+            if index == place or words[index] in _ATTRIBUTES or words[index] in _TELLING:
+                found.append(Named(index + 1, objects, index == place))
     return found
 
 
@@ -98,11 +115,11 @@ class Targets:
     nouns: Tensor
 
 
-def targets_of(texts: Sequence[str], scenes: Sequence[Scene], grid: int, most: int) -> Targets:
+def targets_of(captions: Sequence[Caption], scenes: Sequence[Scene], grid: int, most: int) -> Targets:
     """Find the words of a batch of captions.
 
     Args:
-        texts: Captions.
+        captions: Captions.
         scenes: What each describes.
         grid: Side of the attention's grid in cells.
         most: Tokens of a padded caption; words cut off by it are left out.
@@ -111,8 +128,8 @@ def targets_of(texts: Sequence[str], scenes: Sequence[Scene], grid: int, most: i
         The words that name something.
     """
     rows, positions, inside, nouns = [], [], [], []
-    for row, (text, scene) in enumerate(zip(texts, scenes, strict=True)):
-        for named in named_words(text, scene):
+    for row, (caption, scene) in enumerate(zip(captions, scenes, strict=True)):
+        for named in named_words(caption, scene):
             if named.position >= most - 1:
                 continue
             rows.append(row)
@@ -215,12 +232,15 @@ def measure_localisation(models: TextToImage, count: int = 96, seed: int = 5_000
     watch, layers = Watch(unet), finest_layers(unet)
     rng = random.Random(f"localisation:{seed}")
     scenes = [sample_scene(rng) for _ in range(count)]
-    texts = [sample_caption(rng, scene).text for scene in scenes]
+    captions = [sample_caption(rng, scene) for scene in scenes]
     device, grid = unet.device, SIZE // 8
     latents = models.vae.encoder(to_tensor([render_image(s) for s in scenes]).to(device)).float()
     latents = latents * models.vae.config.scaling_factor
     signal = build_scheduler().alphas_cumprod.to(device)
-    targets, states = targets_of(texts, scenes, grid, models.tokenizer.model_max_length), models.states(texts)
+    targets, states = (
+        targets_of(captions, scenes, grid, models.tokenizer.model_max_length),
+        models.states([c.text for c in captions]),
+    )
     chance = torch.Generator().manual_seed(seed)
     result: dict[str, float] = {}
     inside, kept = targets.inside.to(device), targets.nouns.to(device)

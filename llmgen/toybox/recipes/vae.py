@@ -1,5 +1,6 @@
 """Recipe of the autoencoder: diffusers' `AutoencoderTiny`, trained on 64-pixel crops around objects."""
 
+import copy
 import logging
 import math
 import random
@@ -35,6 +36,8 @@ class VaeRecipe:
             by noise while colour is still clear.
         encoder_share: Share of the budget after which the encoder rests at its average and the decoder learns alone; the
             denoiser can be trained from then on.
+        anchor_weight: Of the loss that keeps the latents near those of the autoencoder it starts from, if there is one, so
+            that what was trained on those goes on from where it is.
         measured: Held-out pictures that each checkpoint is measured on.
     """
 
@@ -54,6 +57,7 @@ class VaeRecipe:
     color_weight: float = 5.0
     white_weight: float = 0.1
     encoder_share: float = 0.6
+    anchor_weight: float = 0.3
     measured: int = 64
 
 
@@ -101,6 +105,12 @@ def _loss(output: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
     difference = output - target
     edges = (difference.diff(dim=-1)).abs().mean() + (difference.diff(dim=-2)).abs().mean()
     return difference.abs().mean() + 1.0 * difference.square().mean() + 0.3 * edges
+
+
+def _drift(anchor: nn.Module, images: torch.Tensor, latents: torch.Tensor) -> torch.Tensor:
+    with torch.no_grad(), torch.autocast(images.device.type, torch.bfloat16):
+        before = anchor(images)
+    return (latents - before.float()).square().mean()
 
 
 def opponent_colors(images: torch.Tensor) -> torch.Tensor:
@@ -192,6 +202,7 @@ def run(
     device: str = "cpu",
     resume: bool = False,
     recipe: VaeRecipe | None = None,
+    start: Path | None = None,
 ) -> AutoencoderTiny:
     """Train the autoencoder.
 
@@ -203,13 +214,19 @@ def run(
         device: Torch device.
         resume: Whether to go on from the checkpoint in `out_dir`.
         recipe: Settings; None takes the defaults.
+        start: Folder of an autoencoder to start from; None starts fresh.
 
     Returns:
         The averaged model with `scaling_factor` set so that scaled latents have unit standard deviation.
     """
     recipe = recipe or VaeRecipe()
     torch.manual_seed(seed)
-    vae = build_vae().to(device).to(memory_format=torch.channels_last)
+    vae = build_vae()
+    anchor: nn.Module | None = None
+    if start is not None:
+        vae = AutoencoderTiny.from_pretrained(start, torch_dtype=torch.float32)
+        anchor = copy.deepcopy(vae.encoder).to(device, memory_format=torch.channels_last).requires_grad_(False)
+    vae.to(device, memory_format=torch.channels_last)
     reader = nn.Conv2d(4, 2, 1).to(device)
     trained = nn.ModuleDict({"vae": vae, "reader": reader})
     trainer = Trainer(trained, out_dir, recipe.fit, minutes=minutes, steps=steps, resume=resume, shipped=vae)
@@ -226,7 +243,8 @@ def run(
         with torch.autocast(torch.device(device).type, torch.bfloat16):
             latents = vae.encoder(images).float()
             output = vae.decoder(latents + recipe.latent_noise * torch.randn_like(latents)).float()
-        return {
+        losses = {} if anchor is None or resting else {"anchor": _drift(anchor, images, latents) * recipe.anchor_weight}
+        return losses | {
             "picture": _loss(output, images),
             "color": recipe.color_weight * (reader(latents) - opponent_colors(images)).square().mean(),
             "white": recipe.white_weight * covariance_error(latents),

@@ -12,23 +12,25 @@ from pathlib import Path
 from typing import ClassVar
 
 import torch
-from diffusers.models.attention_processor import AttnProcessor
 
 from llmgen.toybox import WEIGHTS
 from llmgen.toybox.models.unet import PositionedUNet2DConditionModel, build_unet
 from llmgen.toybox.recipes.checkpoint import load_averaged_weights
 from llmgen.toybox.recipes.growth import grow_from, read_weights
+from llmgen.toybox.recipes.localisation import Watch, localisation_loss, mass_inside, measure_localisation, targets_of
 from llmgen.toybox.recipes.progress import look
 from llmgen.toybox.recipes.run import Lesson, Recipe, TrainingRun, save_staged
 from llmgen.toybox.recipes.sampling import TextToImage, build_scheduler, write_model_index
 from llmgen.toybox.recipes.shipping import tidy
 from llmgen.toybox.recipes.training import FitSettings
 from llmgen.toybox.recipes.vae import to_tensor
-from llmgen.toybox.world.captions import sample_caption, sample_vague_caption
-from llmgen.toybox.world.scenes import SIZE, Scene, SceneObject, render_image, sample_scene
-from llmgen.toybox.world.vocabulary import BACKGROUND_PHRASES, COLORS, GENERIC_CAPTIONS, NOUNS, object_phrase
+from llmgen.toybox.world.captions import Caption, sample_caption, sample_phrase, sample_vague_caption
+from llmgen.toybox.world.scenes import SIZE, Scene, render_image, sample_scene
+from llmgen.toybox.world.vocabulary import BACKGROUND_PHRASES, GENERIC_CAPTIONS
 
 logger = logging.getLogger(__name__)
+
+_PHRASES_KEPT = 20_000
 
 
 @dataclass(frozen=True)
@@ -46,6 +48,7 @@ class DiffusionRecipe(Recipe):
         box_jitter_px: Standard deviation of the error of a box edge, because a planner's boxes never fit exactly.
         look_s: Least seconds between contact sheets, which come with checkpoints.
         looks: Prompts that a contact sheet draws.
+        localisation_weight: Of the loss that brings the attention of words into the boxes of what they name.
     """
 
     folder: ClassVar[str] = "text_to_image/unet"
@@ -73,6 +76,7 @@ class DiffusionRecipe(Recipe):
     box_jitter_px: float = 1.0
     look_s: float = 600.0
     looks: int = 48
+    localisation_weight: float = 0.1
 
     def lesson(self, run: TrainingRun) -> "DiffusionLesson":
         """See `Recipe.lesson`; encoder, text encoder and tokenizer are those of `run.weights`."""
@@ -157,7 +161,7 @@ class Conditioner:
     """Draws captions and boxes for scenes."""
 
     def __init__(self, models: TextToImage, recipe: DiffusionRecipe, rng: random.Random) -> None:
-        """Encode every phrase that a box can have, once.
+        """Start with no phrase known; each is encoded once.
 
         Args:
             models: Give the frozen text encoder.
@@ -165,27 +169,21 @@ class Conditioner:
             rng: Source of randomness.
         """
         self._models, self._recipe, self.rng = models, recipe, rng
-        phrases = [
-            object_phrase(noun, color, article=article)
-            for noun in NOUNS
-            for color in (None, *COLORS)
-            for article in (True, False)
-        ]
-        self._phrases = dict(zip(phrases, models.pooled(phrases).cpu(), strict=True))
+        self._phrases: dict[str, torch.Tensor] = {}
 
-    def _text(self, scene: Scene, grounded: bool) -> str:
+    def _caption(self, scene: Scene, grounded: bool) -> Caption:
         rng = self.rng
         if rng.random() < self._recipe.empty_text_share:
-            return ""
+            return Caption("", None)
         if not scene.objects:
-            return rng.choice(BACKGROUND_PHRASES[scene.background])
+            return Caption(rng.choice(BACKGROUND_PHRASES[scene.background]), None)
         if grounded and rng.random() < 0.15:
-            return sample_vague_caption(rng, scene).text
+            return sample_vague_caption(rng, scene)
         if rng.random() < 0.03:
-            return rng.choice(GENERIC_CAPTIONS)
-        return sample_caption(rng, scene).text
+            return Caption(rng.choice(GENERIC_CAPTIONS), None)
+        return sample_caption(rng, scene)
 
-    def texts(self, scenes: list[Scene], grounded: bool) -> torch.Tensor:
+    def captions(self, scenes: list[Scene], grounded: bool) -> list[Caption]:
         """Caption a batch.
 
         Args:
@@ -193,14 +191,18 @@ class Conditioner:
             grounded: Whether boxes come with them, so that a caption may leave the content out.
 
         Returns:
-            [B, 40, 128] token states.
+            One a scene.
         """
-        return self._models.states([self._text(scene, grounded) for scene in scenes])
+        return [self._caption(scene, grounded) for scene in scenes]
 
-    def embed(self, item: SceneObject) -> torch.Tensor:
-        """Pooled state [128] of a phrase for an object: mostly with its colour, mostly with an article."""
-        color = item.color if self.rng.random() < 0.9 else None
-        return self._phrases[object_phrase(item.noun, color, article=self.rng.random() < 0.8)]
+    def embed(self, scene: Scene, index: int) -> torch.Tensor:
+        """Pooled state [128] of a phrase for an object, which mostly says everything about it."""
+        phrase = sample_phrase(self.rng, scene, index)
+        if phrase not in self._phrases:
+            if len(self._phrases) >= _PHRASES_KEPT:
+                self._phrases.clear()
+            self._phrases[phrase] = self._models.pooled([phrase])[0].cpu()
+        return self._phrases[phrase]
 
     def grounding(self, scenes: list[Scene]) -> dict[str, torch.Tensor]:
         """Name the boxes of a batch, all boxes of a scene or none.
@@ -218,10 +220,11 @@ class Conditioner:
         for row, scene in enumerate(scenes):
             if rng.random() < 0.12:
                 continue
-            for slot, item in enumerate(rng.sample(scene.objects, len(scene.objects))):
+            for slot, index in enumerate(rng.sample(range(len(scene.objects)), len(scene.objects))):
+                item = scene.objects[index]
                 edges = [edge + rng.gauss(0, self._recipe.box_jitter_px) for edge in item.box_xyxy]
                 boxes[row, slot] = torch.tensor(edges).div(SIZE).clamp(0, 1)
-                embeddings[row, slot] = self.embed(item)
+                embeddings[row, slot] = self.embed(scene, index)
                 masks[row, slot] = 1
         return {"boxes": boxes, "positive_embeddings": embeddings, "masks": masks}
 
@@ -277,12 +280,9 @@ class DiffusionLesson(Lesson[tuple[int, bool]]):
         self._recipe, self._run = recipe, run
         self._models = models = TextToImage.from_pretrained(run.weights / "text_to_image", run.device)
         models.vae.to(memory_format=torch.channels_last)
-        unet = build_unet()
-        if run.start is not None:
-            grow_from(unet, read_weights(run.start), {})
-        # The plain processor is faster backwards on a CPU than the fused one at these sizes.
-        unet.set_attn_processor(AttnProcessor())
-        self.module = self._unet = unet.to(run.device)
+        unet = build_unet() if run.start is None else grown_unet(run.start)
+        self.module = self._unet = unet.to(run.device, memory_format=torch.channels_last)
+        self._watch = Watch(unet)
         self._rng = random.Random()
         self._pool, self._conditioner = LatentPool(models, recipe, self._rng), Conditioner(models, recipe, self._rng)
         self._signal = build_scheduler().alphas_cumprod.to(run.device)
@@ -301,9 +301,17 @@ class DiffusionLesson(Lesson[tuple[int, bool]]):
         grounding = conditioner.grounding(scenes) if grounded else None
         if grounding is not None:
             grounding = {key: value.to(device) for key, value in grounding.items()}
-        states = conditioner.texts(scenes, grounded)
-        noisy = self._recipe.noisy_share
-        return {"velocity": velocity_loss(self._unet, latents.to(device), states, grounding, self._signal, noisy)}
+        captions = conditioner.captions(scenes, grounded)
+        states = self._models.states([caption.text for caption in captions])
+        latents = latents.to(device, memory_format=torch.channels_last)
+        velocity = velocity_loss(self._unet, latents, states, grounding, self._signal, self._recipe.noisy_share)
+        targets = targets_of(captions, scenes, latents.shape[-1], states.shape[1])
+        maps, inside = self._watch.maps(targets), targets.inside.to(device)
+        return {
+            "velocity": velocity,
+            "localisation": self._recipe.localisation_weight * localisation_loss(maps, inside),
+            "mass": torch.stack([mass_inside(each.detach(), inside).mean() for each in maps]).mean(),
+        }
 
     def look(self, average: Mapping[str, torch.Tensor], ended: bool) -> None:
         """Draw held-out prompts and log how many are right; now and then, since it takes a while."""
@@ -311,6 +319,26 @@ class DiffusionLesson(Lesson[tuple[int, bool]]):
         if not ended and budget.elapsed_s - self._looked_at < self._recipe.look_s:
             return
         averaged = self._recipe.load(self._run.out_dir).to(self._run.device)
-        result = look(replace(self._models, unet=averaged), self._run.out_dir / "sheet.png", count=self._recipe.looks)
+        models = replace(self._models, unet=averaged)
+        result = look(models, self._run.out_dir / "sheet.png", count=self._recipe.looks)
+        result |= {k: v for k, v in measure_localisation(models).items() if k.count("/") == 1}
         self._looked_at = budget.elapsed_s
         logger.info("step %d  %s", budget.step, "  ".join(f"{k} {v:.3f}" for k, v in result.items()))
+
+
+def grown_unet(folder: Path) -> PositionedUNet2DConditionModel:
+    """Make the denoiser from an earlier one that may lack some of its layers.
+
+    Args:
+        folder: A saved denoiser of the same widths.
+
+    Returns:
+        The earlier weights; transformers that are new add nothing at first, since their last projection is zero.
+    """
+    unet = build_unet()
+    lacking = grow_from(unet, read_weights(folder), {})
+    for name, module in unet.named_modules():
+        if name.endswith("proj_out") and f"{name}.weight" in lacking:
+            torch.nn.init.zeros_(module.weight)
+            torch.nn.init.zeros_(module.bias)
+    return unet

@@ -53,7 +53,7 @@ def draw_scribble(item: SceneObject, rng: random.Random, count: int) -> npt.NDAr
 
 def ground_scenes(
     scenes: Sequence[Scene],
-    embed: Callable[[SceneObject], torch.Tensor],
+    embed: Callable[[Scene, int], torch.Tensor],
     rng: random.Random,
     *,
     slots: int,
@@ -69,7 +69,7 @@ def ground_scenes(
 
     Args:
         scenes: One a picture.
-        embed: Pooled text state of an object's phrase.
+        embed: Pooled text state of the phrase of an object of a scene, by its index.
         rng: Source of randomness.
         slots: N; a scene has at most as many objects.
         width: D, of a phrase's state.
@@ -92,13 +92,14 @@ def ground_scenes(
     for row, scene in enumerate(scenes):
         if rng.random() < empty_share:
             continue
-        for slot, item in enumerate(rng.sample(scene.objects, len(scene.objects))):
+        for slot, index in enumerate(rng.sample(range(len(scene.objects)), len(scene.objects))):
+            item = scene.objects[index]
             x0, y0, x1, y1 = item.box_xyxy
             edges = [edge + rng.gauss(0, box_jitter_px) for edge in item.box_xyxy]
             boxes[row, slot] = torch.tensor(edges).div(SIZE).clamp(0, 1)
             center = [c + rng.gauss(0, point_jitter_px) for c in item.center]
             points[row, slot] = torch.tensor(center).div(SIZE).clamp(0, 1)
-            text[row, slot], masks[row, slot] = embed(item), 1
+            text[row, slot], masks[row, slot] = embed(scene, index), 1
             if rng.random() < unmarked_share:
                 continue
             scribble = torch.from_numpy(draw_scribble(item, rng, scribble_points))

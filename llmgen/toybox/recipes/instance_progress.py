@@ -121,7 +121,7 @@ def look(
     config = unifusion.config
     grounding = ground_scenes(
         scenes,
-        lambda item: models.pooled([item.phrase])[0],
+        lambda scene, index: models.pooled([scene.objects[index].phrase])[0],
         random.Random(seed),
         slots=config.max_objs,
         width=config.in_dim,

@@ -203,7 +203,8 @@ class InstanceLesson(Lesson[int]):
         recipe, device = self._recipe, self._run.device
         scenes, latents = self._pool.draw()
         instances = self._conditioner.instances(scenes, recipe, self._parts.unifusion.config).to(device)
-        states = self._conditioner.texts(scenes, True)
+        captions = self._conditioner.captions(scenes, True)
+        states = self._models.states([caption.text for caption in captions])
         with self._run.autocast():
             grounding = self._parts.unifusion.conditioning(instances, use)
         noisy = recipe.scenes.noisy_share

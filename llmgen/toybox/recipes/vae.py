@@ -1,5 +1,6 @@
 """Recipe of the autoencoder: diffusers' `AutoencoderTiny`, trained on 64-pixel crops around objects."""
 
+import copy
 import logging
 import math
 import random
@@ -42,6 +43,8 @@ class VaeRecipe(Recipe):
             by noise while colour is still clear.
         encoder_share: Share of the budget after which the encoder rests at its average and the decoder learns alone; the
             denoiser can be trained from then on.
+        anchor_weight: Of the loss that keeps the latents near those of the autoencoder it starts from, if there is one, so
+            that what was trained on those goes on from where it is.
         measured: Held-out pictures that each checkpoint is measured on.
     """
 
@@ -63,6 +66,7 @@ class VaeRecipe(Recipe):
     color_weight: float = 5.0
     white_weight: float = 0.1
     encoder_share: float = 0.6
+    anchor_weight: float = 0.3
     measured: int = 64
 
     def lesson(self, run: TrainingRun) -> "VaeLesson":
@@ -118,6 +122,12 @@ def _loss(output: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
     difference = output - target
     edges = (difference.diff(dim=-1)).abs().mean() + (difference.diff(dim=-2)).abs().mean()
     return difference.abs().mean() + 1.0 * difference.square().mean() + 0.3 * edges
+
+
+def _drift(anchor: nn.Module, images: torch.Tensor, latents: torch.Tensor) -> torch.Tensor:
+    with torch.no_grad(), torch.autocast(images.device.type, torch.bfloat16):
+        before = anchor(images)
+    return (latents - before.float()).square().mean()
 
 
 def opponent_colors(images: torch.Tensor) -> torch.Tensor:
@@ -212,8 +222,11 @@ class VaeLesson(Lesson[torch.Tensor]):
         """
         self._recipe, self._run = recipe, run
         self._vae = build_vae()
+        self._anchor: nn.Module | None = None
         if run.start is not None:
             grow_from(self._vae, read_weights(run.start), {})
+            self._anchor = copy.deepcopy(self._vae.encoder).requires_grad_(False)
+            self._anchor.to(run.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self._vae = self._vae.to(run.device).to(memory_format=torch.channels_last)
         self._reader = nn.Conv2d(4, 2, 1).to(run.device)
         self.module, self.shipped = nn.ModuleDict({"vae": self._vae, "reader": self._reader}), self._vae
@@ -234,7 +247,10 @@ class VaeLesson(Lesson[torch.Tensor]):
         with self._run.autocast():
             latents = vae.encoder(images).float()
             output = vae.decoder(latents + recipe.latent_noise * torch.randn_like(latents)).float()
-        return {
+        drift = {}
+        if self._anchor is not None and not resting:
+            drift = {"anchor": _drift(self._anchor, images, latents) * recipe.anchor_weight}
+        return drift | {
             "picture": _loss(output, images),
             "color": recipe.color_weight * (self._reader(latents) - opponent_colors(images)).square().mean(),
             "white": recipe.white_weight * covariance_error(latents),

@@ -24,7 +24,7 @@ def _scenes(count: int = 3) -> list[Scene]:
 def _grounding(scenes: list[Scene], **options: float) -> InstanceGrounding:
     return ground_scenes(
         scenes,
-        lambda item: torch.full((128,), float(len(item.noun))),
+        lambda scene, index: torch.full((128,), float(len(scene.objects[index].noun))),
         random.Random(1),
         slots=12,
         width=128,

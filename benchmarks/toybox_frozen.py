@@ -1,5 +1,7 @@
 """What the toybox benchmarks ask for, frozen as files, and the judges that score it.
 
+    python benchmarks/toybox_frozen.py      # how far each judge reads the 200 scenes as the world draws them today: the ceiling of every figure
+
 The world may grow and the models be trained again; the prompts, instructions and scenes stay those of `data/`, so that figures of
 different revisions can be compared. They were drawn when the world had eight nouns. Both judges score everything: the one that is
 shipped, and the one of that time, which knows those eight nouns only.
@@ -12,12 +14,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from PIL import Image
+
 from llmgen.artifacts.statistics import wilson
 from llmgen.toybox import WEIGHTS
 from llmgen.toybox.models.judge import ToyboxJudge
 from llmgen.toybox.models.judged import JudgedObject
 from llmgen.toybox.world.captions import Prompt
-from llmgen.toybox.world.scenes import Kind, Scene, SceneObject
+from llmgen.toybox.world.scenes import Kind, Scene, SceneObject, render_image
 from llmgen.toybox.world.truth import Demand, Placed, Truth
 
 PROMPT_TYPES = ("numeracy", "attribution", "spatial", "negation")
@@ -140,3 +144,23 @@ def _holds(check: dict[str, Any], seen: Seen) -> bool:
         return x < theirs if side == "left" else x > theirs
     x0, y0, x1, y1 = mine[0].box_xyxy
     return (x1 - x0) * (y1 - y0) > check["area_above_px"]
+
+
+def main() -> None:
+    """Print the share of the frozen scenes that each judge calls right as drawn, and what it misses."""
+    asked = list(prompts(50).values())
+    images = [Image.fromarray(render_image(prompt.scene)) for prompt in asked]
+    for name, judge in load_judges().items():
+        seen = judge.look(images)
+        verdicts = [picture.is_right(prompt.truth) for prompt, picture in zip(asked, seen, strict=True)]
+        missed: Counter[str] = Counter()
+        for prompt, picture in zip(asked, seen, strict=True):
+            there = Counter((o.noun, o.color) for o in prompt.scene.objects)
+            there.subtract((o.noun, o.color) for o in picture.objects)
+            missed.update(noun for (noun, _), count in there.items() for _ in range(count))
+        lacks = ", ".join(f"{count} x {noun}" for noun, count in missed.most_common()) or "nothing"
+        print(f"{name:26s} {share(verdicts)}  missed: {lacks}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,6 +1,6 @@
 """What the toybox benchmarks ask for, frozen as files, and the judges that score it.
 
-    python benchmarks/toybox_frozen.py      # how far each judge reads the 200 scenes as the world draws them today: the ceiling of every figure
+    python benchmarks/toybox_frozen.py      # how far each judge reads the scenes as the world draws them today: the ceiling of figures
 
 The world may grow and the models be trained again; the prompts, instructions and scenes stay those of `data/`, so that figures of
 different revisions can be compared. They were drawn when the world had eight nouns. Both judges score everything: the one that is

@@ -5,9 +5,10 @@
     python benchmarks/toybox_instances.py --picture .github/instancediffusion.png
 
 Every way draws the same prompts from the same noise with the same model; the control is told no instance. A scene's own objects say where
-the boxes, points, scribbles and masks are. `right` and `placed` are the judge's, which no stage uses: exactly what the prompt demands; and
-the share of objects of the right class and colour whose centre is within 8 px of where it should be. PiM and AP come from
-`llmgen detect` with masks and `llmgen evaluate pim` and `coco`; AP and AR compare detections with the scene's boxes.
+the boxes, points, scribbles and masks are. `right` and `placed` are the judge's, which no stage uses ("v1" is the judge of the eight
+nouns, see `toybox_frozen.py`): exactly what the prompt demands; and the share of objects of the right class and colour whose centre is
+within 8 px of where it should be. PiM and AP come from `llmgen detect` with masks and `llmgen evaluate pim` and `coco`; AP and AR compare
+detections with the scene's boxes.
 """
 
 import argparse
@@ -23,7 +24,8 @@ import torch
 from PIL import Image, ImageDraw
 
 # The script's own folder is on the path when it is run.
-from toybox_sld import HELD_OUT_SEED, prompts, resolve_weights, right, share
+from toybox_frozen import HELD_OUT_SEED, load_judges, prompts, share
+from toybox_sld import right
 
 from llmgen.artifacts import Instance, Layout, Record
 from llmgen.engine.context import StageContext
@@ -31,7 +33,6 @@ from llmgen.engine.local import run_stage
 from llmgen.evaluate.summary import summarize
 from llmgen.presets import load_preset
 from llmgen.registry import resolve
-from llmgen.toybox.models.judge import ToyboxJudge
 from llmgen.toybox.recipes.instance_batches import draw_scribble
 from llmgen.toybox.recipes.instance_progress import found_in_place
 from llmgen.toybox.world.scenes import SIZE, Scene, render
@@ -83,17 +84,17 @@ def main() -> None:
     """Run and print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--per-type", type=int, default=50)
-    parser.add_argument("--seed", type=int, default=HELD_OUT_SEED)
+    parser.add_argument("--seed", type=int, default=HELD_OUT_SEED, help="of the run; the prompts are fixed")
     parser.add_argument("--batch-size", type=int, default=8)
     parser.add_argument("--output", type=Path, default=Path("outputs/benchmarks/toybox_instances"))
     parser.add_argument("--picture", type=Path, help="PNG: a few scenes, what each way was told, what it drew")
     args = parser.parse_args()
 
-    asked = prompts(args.per_type, args.seed)
+    asked = prompts(args.per_type)
     scenes = [p.scene for p in asked.values()]
     store = ImageStore(args.output)
     context = StageContext(load_preset("toybox"), store, "cpu", "float32", seed=args.seed, batch_size=args.batch_size)
-    judge = ToyboxJudge.from_pretrained(resolve_weights("judge"))
+    judges = load_judges()
 
     def run(records: list[Record], stage: str, method: str, given: dict[str, Any]) -> tuple[list[Record], float]:
         config = context.config_for(stage, method, given)
@@ -104,12 +105,23 @@ def main() -> None:
         Record(id=name, prompt=p.text, type=p.type, layout=layout_of_scene(p.scene, args.seed + i))
         for i, (name, p) in enumerate(asked.items())
     ]
-    heads = ("right", "placed", "PiM point", "PiM scribble", "AP", "AP50", "AR", "s/image")
-    print(f"{'way':14s} {heads[0]:>19s} " + " ".join(f"{h:>12s}" for h in heads[1:]))
+    heads = (
+        "right",
+        "right by v1",
+        "placed",
+        "placed by v1",
+        "PiM point",
+        "PiM scribble",
+        "AP",
+        "AP50",
+        "AR",
+        "s/image",
+    )
+    print(f"{'way':14s} {heads[0]:>19s} {heads[1]:>19s} " + " ".join(f"{h:>12s}" for h in heads[2:]))
     shown: dict[str, list[np.ndarray]] = {}
     for way, use in WAYS.items():
         drawn, seconds = run(planned, "generate", "instancediffusion", SETTINGS.get(way, {"use": use}))
-        verdicts = right(judge, store, asked, drawn, first=False)
+        verdicts = [right(judge, store, asked, drawn, first=False) for judge in judges.values()]
         images = [np.asarray(store.load(r.image)) for r in drawn if r.image is not None]
         shown[way] = images[:: max(1, len(images) // PICTURES)][:PICTURES]
         found, _ = run(drawn, "detect", "owlv2", {"masks": True})
@@ -127,9 +139,11 @@ def main() -> None:
             for form in ("point", "scribble")
         }
         overall = summarize(scored, "coco")["overall"]
-        figures = (found_in_place(scenes, images), *pim.values(), overall["ap"], overall["ap50"], overall["ar"])
+        placed = [found_in_place(scenes, images, judge) for judge in judges.values()]
+        figures = (*placed, *pim.values(), overall["ap"], overall["ap50"], overall["ar"])
         cells = " ".join(f"{100 * x:12.1f}" for x in figures)
-        print(f"{way:14s} {share(list(verdicts.values())):>19s} {cells} {seconds / len(asked):12.2f}", flush=True)
+        verdict_cells = " ".join(f"{share(list(mine.values())):>19s}" for mine in verdicts)
+        print(f"{way:14s} {verdict_cells} {cells} {seconds / len(asked):12.2f}", flush=True)
     if args.picture is not None:
         step = max(1, len(scenes) // PICTURES)
         draw_picture([r.layout for r in planned[::step]][:PICTURES], shown, args.picture)

@@ -23,7 +23,8 @@ import torch
 from PIL import Image, ImageDraw, ImageFont
 
 # The script's own folder is on the path when it is run.
-from toybox_sld import HELD_OUT_SEED, prompts, resolve_weights, right, share
+from toybox_frozen import HELD_OUT_SEED, PROMPT_TYPES, load_judges, prompts, share
+from toybox_sld import right
 
 from llmgen.artifacts import Record
 from llmgen.artifacts.hashing import digest
@@ -33,8 +34,7 @@ from llmgen.engine.local import run_stage
 from llmgen.evaluate.summary import mcnemar
 from llmgen.presets import load_preset
 from llmgen.registry import resolve
-from llmgen.toybox.models.judge import ToyboxJudge
-from llmgen.toybox.world.captions import PROMPT_TYPES, Prompt
+from llmgen.toybox.world.captions import Prompt
 from llmgen.vision.images import ImageStore
 
 STUDY_PER_TYPE, ABLATION_PER_TYPE = 50, 15
@@ -93,7 +93,7 @@ class Study:
         self.context = StageContext(
             load_preset("toybox"), self.store, "cpu", "float32", seed=seed, batch_size=batch_size
         )
-        self.judge = ToyboxJudge.from_pretrained(Path(resolve_weights("judge")))
+        self.judges = load_judges()
         named = [Record(id=name, prompt=prompt.text, type=prompt.type) for name, prompt in asked.items()]
         self.planned = self.draw([Step("layout", "lmd")], named)[0]
 
@@ -117,16 +117,22 @@ class Study:
         return drawn, seconds
 
     def table(self, ways: Mapping[str, Sequence[Step]]) -> tuple[dict[str, list[Record]], dict[str, dict[str, bool]]]:
-        """Run all ways and print a row for each as soon as it is there; pictures and verdicts by way."""
+        """Run all ways and print a row for each as soon as it is there; pictures and the shipped judge's verdicts by way."""
         types = (*PROMPT_TYPES, "all")
-        print("| way | " + " | ".join(types) + " | s/picture | p |")
-        print("| --- |" + " --- |" * (len(types) + 2))
+        shipped, *others = self.judges
+        print(" | ".join(["| way", *types, *(f"all, by the {name}" for name in others), "s/picture", "p |"]))
+        print("| --- |" + " --- |" * (len(types) + len(others) + 2))
         drawn: dict[str, list[Record]] = {}
         verdicts: dict[str, dict[str, bool]] = {}
         for way, steps in ways.items():
             drawn[way], seconds = self.draw(steps, self.planned)
-            verdicts[way] = mine = right(self.judge, self.store, self.asked, drawn[way], first=False)
+            by_judge = {
+                name: right(judge, self.store, self.asked, drawn[way], first=False)
+                for name, judge in self.judges.items()
+            }
+            verdicts[way] = mine = by_judge[shipped]
             cells = [share([mine[i] for i, p in self.asked.items() if t in ("all", p.type)]).strip() for t in types]
+            cells += [share(list(by_judge[name].values())).strip() for name in others]
             first = next(iter(verdicts.values()))
             p = "" if mine is first else f"{mcnemar((first[i], mine[i]) for i in self.asked)['p_value']:.1g}"
             print(f"| {way} | " + " | ".join(cells) + f" | {seconds / len(self.asked):.2f} | {p} |", flush=True)
@@ -180,14 +186,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--ablate", action="store_true", help="SLD's settings instead of the ways")
     parser.add_argument("--per-type", type=int, help=f"{STUDY_PER_TYPE}, or {ABLATION_PER_TYPE} with --ablate")
-    parser.add_argument("--seed", type=int, default=HELD_OUT_SEED)
+    parser.add_argument("--seed", type=int, default=HELD_OUT_SEED, help="of the run; the prompts are fixed")
     parser.add_argument("--batch-size", type=int, default=8)
     parser.add_argument("--output", type=Path, default=Path("outputs/benchmarks/toybox_layouts"))
     parser.add_argument("--picture", type=Path, help="also draw one prompt of each type by all ways")
     args = parser.parse_args()
 
     per_type = args.per_type or (ABLATION_PER_TYPE if args.ablate else STUDY_PER_TYPE)
-    study = Study(args.output, prompts(per_type, args.seed), args.seed, args.batch_size)
+    study = Study(args.output, prompts(per_type), args.seed, args.batch_size)
     drawn, verdicts = study.table(ABLATIONS if args.ablate else WAYS)
     if args.picture:
         comparison(study, drawn, verdicts).save(args.picture)

@@ -11,7 +11,6 @@ true (`llmgen.toybox.world.truth.is_right`).
 
 import argparse
 import json
-import random
 import statistics
 import sys
 import textwrap
@@ -23,29 +22,18 @@ import numpy as np
 import torch
 from PIL import Image, ImageDraw, ImageFont
 
+# The script's own folder is on the path when it is run.
+from toybox_frozen import HELD_OUT_SEED, PROMPT_TYPES, load_judges, prompts, share
+
 from llmgen.artifacts import Record
 from llmgen.artifacts.io import write_artifact
-from llmgen.artifacts.statistics import wilson
 from llmgen.engine.context import StageContext
 from llmgen.engine.local import StageResult, run_stage
 from llmgen.presets import load_preset
 from llmgen.registry import resolve
 from llmgen.toybox.models.judge import ToyboxJudge
-from llmgen.toybox.world.captions import PROMPT_TYPES, Prompt, sample_prompt
-from llmgen.toybox.world.truth import Sighting, is_right
+from llmgen.toybox.world.captions import Prompt
 from llmgen.vision.images import ImageStore
-
-HELD_OUT_SEED = 20_261_120
-"""No training or tuning has used it."""
-
-
-def prompts(per_type: int, seed: int) -> dict[str, Prompt]:
-    """Prompts with their truths, by record id."""
-    found = {}
-    for type_ in PROMPT_TYPES:
-        rng = random.Random(f"{seed}-{type_}")
-        found |= {f"{type_}-{i:03d}": sample_prompt(rng, type_) for i in range(per_type)}
-    return found
 
 
 def right(
@@ -58,9 +46,7 @@ def right(
         if ref is None or (record.error is not None and not first):
             verdicts[record.id] = False
             continue
-        seen = judge.detect([store.load(ref)])[0]
-        sightings = [Sighting(o.noun, o.color, o.box_xyxy, o.score) for o in seen]
-        verdicts[record.id] = is_right(asked[record.id].truth, sightings)
+        verdicts[record.id] = judge.look([store.load(ref)])[0].is_right(asked[record.id].truth)
     return verdicts
 
 
@@ -79,12 +65,6 @@ def psnr_outside(store: ImageStore, record: Record) -> float | None:
         return None
     error = ((before - after)[~inside] ** 2).mean()
     return 99.0 if error == 0 else float(min(99.0, 10 * np.log10(255**2 / error)))
-
-
-def share(verdicts: Sequence[bool]) -> str:
-    """Percentage with its Wilson 95 % interval."""
-    low, high = wilson(sum(verdicts), len(verdicts))
-    return f"{100 * sum(verdicts) / len(verdicts):5.1f} [{100 * low:4.1f}, {100 * high:5.1f}]"
 
 
 def before_and_after(
@@ -117,7 +97,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--per-type", type=int, default=50)
     parser.add_argument("--rounds", type=int, default=2)
-    parser.add_argument("--seed", type=int, default=HELD_OUT_SEED)
+    parser.add_argument("--seed", type=int, default=HELD_OUT_SEED, help="of the run; the prompts are fixed")
     parser.add_argument("--batch-size", type=int, default=8)
     parser.add_argument("--device", default="cpu")
     parser.add_argument(
@@ -137,12 +117,11 @@ def main() -> None:
         stage, _, setting = name.partition(".")
         given.setdefault(stage, {})[setting] = json.loads(value)
 
-    asked = prompts(args.per_type, args.seed)
+    asked = prompts(args.per_type)
     store = ImageStore(args.output)
     context = StageContext(
         load_preset("toybox"), store, args.device, "float32", seed=args.seed, batch_size=args.batch_size
     )
-    judge = ToyboxJudge.from_pretrained(Path(resolve_weights("judge")))
     records = [Record(id=name, prompt=prompt.text, type=prompt.type) for name, prompt in asked.items()]
 
     seconds: dict[str, float] = {}
@@ -162,22 +141,23 @@ def main() -> None:
         write_artifact(args.output / f"{stage}.json", result.makes, records)
         print(f"{stage:9s} {result.seconds / len(records):6.2f} s/image, {len(result.failed)} failed", file=sys.stderr)
 
-    before = right(judge, store, asked, results["generate"].records, first=True)
-    after = right(judge, store, asked, results["correct"].records, first=False)
-    refined = right(judge, store, asked, results["refine"].records, first=False)
-    print(f"{'type':12s}   n  {'before':>20s}  {'after correct':>20s}  {'after refine':>20s}")
-    for type_ in (*PROMPT_TYPES, "all"):
-        ids = [name for name, prompt in asked.items() if type_ in ("all", prompt.type)]
-        columns = "  ".join(f"{share([verdict[i] for i in ids]):>20s}" for verdict in (before, after, refined))
-        print(f"{type_:12s} {len(ids):3d}  {columns}")
-    fixed = sum(after[i] and not before[i] for i in asked)
-    broken = sum(before[i] and not after[i] for i in asked)
-    print(f"fixed {fixed}, broken {broken}, failed {len(results['refine'].failed)}")
-    wrong = [record for record in results["correct"].records if not after[record.id]]
-    unseen = sum(any(e.image == record.image and e.satisfied for e in record.history) for record in wrong)
-    print(f"{unseen} of the {len(wrong)} pictures that are still wrong look right to the detector of the loop")
-    if args.picture:
-        before_and_after(store, asked, results["correct"].records, (before, after)).save(args.picture)
+    for name, judge in load_judges().items():
+        before = right(judge, store, asked, results["generate"].records, first=True)
+        after = right(judge, store, asked, results["correct"].records, first=False)
+        refined = right(judge, store, asked, results["refine"].records, first=False)
+        print(f"by the {name}:\n{'type':12s}   n  {'before':>20s}  {'after correct':>20s}  {'after refine':>20s}")
+        for type_ in (*PROMPT_TYPES, "all"):
+            ids = [i for i, prompt in asked.items() if type_ in ("all", prompt.type)]
+            columns = "  ".join(f"{share([verdict[i] for i in ids]):>20s}" for verdict in (before, after, refined))
+            print(f"{type_:12s} {len(ids):3d}  {columns}")
+        fixed = sum(after[i] and not before[i] for i in asked)
+        broken = sum(before[i] and not after[i] for i in asked)
+        print(f"fixed {fixed}, broken {broken}, failed {len(results['refine'].failed)}")
+        wrong = [record for record in results["correct"].records if not after[record.id]]
+        unseen = sum(any(e.image == record.image and e.satisfied for e in record.history) for record in wrong)
+        print(f"{unseen} of the {len(wrong)} pictures that are still wrong look right to the detector of the loop")
+        if args.picture and name == "judge":
+            before_and_after(store, asked, results["correct"].records, (before, after)).save(args.picture)
     outside = [
         db
         for record in results["correct"].records
@@ -191,13 +171,6 @@ def main() -> None:
         + ", ".join(f"{stage} {s / len(asked):.2f}" for stage, s in seconds.items())
     )
     print(f"torch {torch.__version__}, {torch.get_num_threads()} threads, seed {args.seed}, {args.device}")
-
-
-def resolve_weights(role: str) -> str:
-    """Folder of a bundled model."""
-    import llmgen
-
-    return str(Path(llmgen.__file__).parent / "toybox" / "weights" / role)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""`llmgen train toybox`: train the bundled models anew, or measure those that are shipped."""
+"""`llmgen train`: train the bundled models anew, measure those that are shipped, draw pictures to train on."""
 
 import logging
 import sys
@@ -12,11 +12,7 @@ from llmgen.cli.output import out
 
 app = typer.Typer(no_args_is_help=True, help="Train the models of the toybox world.")
 
-Model = Literal["vae", "text", "diffusion", "instances", "detector", "segmenter", "judge"]
-
-_MINUTES: dict[str, float] = {
-    "vae": 15, "text": 4, "diffusion": 90, "instances": 50, "detector": 24, "segmenter": 12, "judge": 4,
-}  # fmt: skip
+Model = Literal["all", "vae", "text", "judge", "detector", "clip", "segmenter", "pose", "diffusion", "instances"]
 
 
 @app.callback()
@@ -26,52 +22,98 @@ def train() -> None:
 
 @app.command()
 def toybox(
-    model: Annotated[Model | None, typer.Argument(help="Which model to train.", show_default=False)] = None,
+    model: Annotated[
+        Model | None, typer.Argument(help="Which model to train; `all` one after the other.", show_default=False)
+    ] = None,
     minutes: Annotated[float | None, typer.Option(min=0.01, help="Time for the whole training.")] = None,
-    steps: Annotated[int | None, typer.Option(min=1, help="Steps of the whole training, instead of a time.")] = None,
+    steps: Annotated[
+        int | None, typer.Option(min=1, help="Steps of the whole training of a model, instead of a time.")
+    ] = None,
     out_dir: Annotated[Path | None, typer.Option("--out", help="Working folder [outputs/train/MODEL].")] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on from the checkpoint in the working folder.")] = False,
-    device: Annotated[str, typer.Option(help="cpu, cuda or mps.")] = "cpu",
+    start: Annotated[
+        Path | None, typer.Option("--from", help="Folder of a model to start from [the shipped one].")
+    ] = None,
+    fresh: Annotated[bool, typer.Option("--fresh", help="Start from fresh weights.")] = False,
+    ship: Annotated[bool, typer.Option("--ship", help="Put the trained model where the package ships it.")] = False,
+    drawn: Annotated[
+        Path | None, typer.Option(help="Folder of drawn pictures with a boxes.json, for the detector.")
+    ] = None,
+    device: Annotated[str, typer.Option(help="auto, cuda, mps or cpu.")] = "auto",
     seed: Annotated[int | None, typer.Option(help="Of weights and data; each recipe has its own.")] = None,
-    evaluate: Annotated[bool, typer.Option("--eval", help="Measure the shipped models and exit.")] = False,
+    evaluate: Annotated[
+        bool, typer.Option("--eval", help="Measure the shipped model, or all of them, and exit.")
+    ] = False,
     count: Annotated[int, typer.Option(min=4, help="Pictures a measure, with --eval.")] = 100,
     as_json: JsonOpt = False,
 ) -> None:
-    """Train one model of the toybox; or, with --eval, print the quality of all that are shipped."""
+    """Train one model of the toybox, or all; or, with --eval, print the quality of those that are shipped."""
     out.configure(quiet=False, verbose=False)
+    from llmgen.engine.devices import resolve_device
+
+    device = resolve_device(device)
     if evaluate:
-        _show_quality(count, device, as_json)
+        _show_quality(count, device, () if model in (None, "all") else (model,), as_json)
         return
     if model is None:
         raise typer.BadParameter("name a model to train, or ask for --eval", param_hint="MODEL")
-    logger = logging.getLogger("llmgen.toybox")
-    logger.setLevel(logging.INFO)
-    if minutes is None and steps is None:
-        minutes = _MINUTES[model]
+    if fresh and start is not None:
+        raise typer.BadParameter("--from names a start, --fresh asks for none", param_hint="--fresh")
+    if model == "all" and (start is not None or ship):
+        raise typer.BadParameter("`all` starts from the shipped models and puts its own into OUT/weights")
+    if drawn is not None and model != "detector":
+        raise typer.BadParameter("only the detector learns from drawn pictures", param_hint="--drawn")
+    logging.getLogger("llmgen.toybox").setLevel(logging.INFO)
     folder = out_dir or Path("outputs") / "train" / model
-    folder.mkdir(parents=True, exist_ok=True)
-    out.note(f"training {model} in {folder}")
-    _train(model, folder, minutes, steps, seed, device, resume)
+    out.note(f"training {model} in {folder} on {device}")
+    from dataclasses import replace
+
+    from llmgen.toybox.recipes.catalogue import WholeTraining, load_recipe, shipped
+    from llmgen.toybox.recipes.run import TrainingRun
+
+    if model == "all":
+        WholeTraining(folder, minutes, steps, seed, device, resume, fresh).train()
+        return
+    recipe = load_recipe(model)
+    if drawn is not None:
+        # Only the detector's recipe has this field.
+        recipe = replace(recipe, drawn=drawn)  # type: ignore[type-var]
+    if minutes is None and steps is None:
+        minutes = recipe.minutes
+    start = None if fresh else start or shipped(recipe)
+    TrainingRun(folder, minutes, steps, seed, device, resume, start).train(recipe)
+    if ship:
+        recipe.ship(folder)
 
 
-def _train(
-    model: Model, folder: Path, minutes: float | None, steps: int | None, seed: int | None, device: str, resume: bool
+@app.command()
+def drawn(
+    folder: Annotated[Path, typer.Argument(help="Gets the pictures and their boxes.json.")],
+    count: Annotated[int, typer.Option(min=1, help="Scenes to draw; those that come out right are kept.")] = 1000,
+    device: Annotated[str, typer.Option(help="auto, cuda, mps or cpu.")] = "auto",
+    seed: Annotated[int, typer.Option(help="Of scenes and noise.")] = 0,
 ) -> None:
-    # A recipe without a seed of its own choice keeps the one it shipped with.
-    import importlib
+    """Draw pictures with known boxes by the shipped denoiser, for `train toybox detector --drawn`."""
+    out.configure(quiet=False, verbose=False)
+    from llmgen.engine.devices import resolve_device
+    from llmgen.toybox import WEIGHTS
+    from llmgen.toybox.models.judge import ToyboxJudge
+    from llmgen.toybox.recipes.drawing import draw_pictures
+    from llmgen.toybox.recipes.sampling import TextToImage
 
-    recipe = importlib.import_module(f"llmgen.toybox.recipes.{model}")
-    chosen = {} if seed is None else {"seed": seed}
-    recipe.run(folder, minutes=minutes, steps=steps, device=device, resume=resume, **chosen)
+    logging.getLogger("llmgen.toybox").setLevel(logging.INFO)
+    models = TextToImage.from_pretrained(device=resolve_device(device))
+    kept = draw_pictures(folder, count, models, ToyboxJudge.from_pretrained(WEIGHTS / "judge"), seed=seed)
+    out.note(f"{kept} of {count} pictures kept in {folder}")
 
 
-def _show_quality(count: int, device: str, as_json: bool) -> None:
+def _show_quality(count: int, device: str, names: tuple[str, ...], as_json: bool) -> None:
     from dataclasses import asdict
 
     from llmgen.toybox.recipes.evaluate import Row, quality_table
 
     rows: list[Row] = []
-    for row in quality_table(count=count, device=device):
+    for row in quality_table(count, device, names):
         rows.append(row)
         if sys.stderr.isatty():
             out.note(f"{row.model}: {row.measure} {row.value:.3f}")

@@ -59,6 +59,15 @@ def _load_clip(parts: Parts) -> Any:
     return ClipPhraseScorer(parts.weights(CLIPModel), parts.load(CLIPProcessor), parts.device)
 
 
+def _load_vitpose(parts: Parts) -> Any:
+    from transformers import VitPoseForPoseEstimation, VitPoseImageProcessor
+
+    from llmgen.diffusion.pose_estimation import VitPoseEstimator
+
+    processor = parts.load(VitPoseImageProcessor)
+    return VitPoseEstimator(parts.weights(VitPoseForPoseEstimation), processor, parts.device)
+
+
 def _load_phrase_detector(parts: Parts) -> Any:
     if "model" not in parts.spec.classes:
         raise PresetError(f"the role at {parts.spec.source!r} needs `classes.model`, the detector's `module:Class`")
@@ -89,6 +98,7 @@ FAMILIES: dict[str, Callable[[Parts], Any]] = {
     "owlv2": _load_owlv2,
     "clip": _load_clip,
     "sam": _load_sam,
+    "vitpose": _load_vitpose,
     "phrase-detector": _load_phrase_detector,
     "instancediffusion": _load_instance_diffusion,
 }

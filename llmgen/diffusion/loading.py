@@ -12,7 +12,7 @@ from llmgen.diffusion.offloading import Offload, Offloader
 from llmgen.diffusion.sources import Parts
 from llmgen.diffusion.text import TextEncoder
 from llmgen.errors import MissingRequirementError, PresetError
-from llmgen.vision.protocols import PhraseDetector, PhraseScorer, Segmenter
+from llmgen.vision.protocols import PhraseDetector, PhraseScorer, PoseEstimator, Segmenter
 
 if TYPE_CHECKING:
     from llmgen.diffusion.instances.loading import InstanceDiffusion
@@ -154,6 +154,10 @@ class ModelPool:
                 f"the model of the role {role!r} neither compares crops with phrases nor looks for phrases"
             )
         return DetectorPhraseScorer(cast(PhraseDetector, model))
+
+    def pose_estimator(self, role: str = "pose") -> PoseEstimator:
+        """The model that finds the joints of figures in boxes."""
+        return cast(PoseEstimator, self._able(role, "estimate_poses", "finds the joints of figures"))
 
     def segmenter(self, role: str = "segmenter") -> Segmenter:
         """The model that turns boxes into masks."""

@@ -29,6 +29,7 @@ FAMILIES: dict[str, tuple[str, ...]] = {
     "owlv2": ("torch", "transformers"),
     "sam": ("torch", "transformers", "segment-anything"),
     "clip": ("torch", "transformers"),
+    "vitpose": ("torch", "transformers", "scipy"),
     "phrase-detector": ("torch",),
 }
 

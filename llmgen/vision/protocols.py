@@ -78,3 +78,34 @@ class PhraseScorer(Protocol):
             For each crop one score a phrase, more is better; scores of one crop can be compared with each other.
         """
         ...
+
+
+@dataclass(frozen=True, eq=False)
+class FigurePose:
+    """Joints of one figure, in the order of the estimator's `joints`."""
+
+    points_xy: NDArray[np.float32]
+    """[K, 2] pixels of the picture; a joint that the figure's box leaves out may lie outside the picture."""
+    scores: NDArray[np.float32]
+    """[K], how sure the model is of each, about 0..1."""
+
+
+class PoseEstimator(Protocol):
+    """A model that finds the joints of figures whose boxes are known, from a detector for example."""
+
+    joints: tuple[str, ...]
+    """Their names."""
+
+    def estimate_poses(
+        self, images: Sequence[Image.Image], boxes_xyxy: Sequence[Sequence[Sequence[float]]]
+    ) -> list[list[FigurePose]]:
+        """Find joints.
+
+        Args:
+            images: RGB pictures.
+            boxes_xyxy: For each picture the boxes of its figures in pixels, perhaps none.
+
+        Returns:
+            For each picture a pose for each of its boxes, in their order.
+        """
+        ...

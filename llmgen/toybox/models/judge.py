@@ -1,16 +1,18 @@
 """The judge: a small convolutional detector of the toybox world that only ever scores.
 
+It finds the objects by class, colour and box, and then looks at each box again for what a description may say besides:
+pattern, mood, what a character does, the states of parts. It also names the background.
+
 It shares nothing with the detector of the loops: another architecture (centre heat map on a conv pyramid instead of a
 vision transformer with text queries), another seed, other data draws. Source of the idea: Zhou et al. 2019, "Objects as
 Points"; boxes are regressed as distances to the four sides as in Tian et al. 2019 (FCOS).
 """
 
 import json
-import re
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, NamedTuple, Self
+from typing import Any, Final, NamedTuple, Self, cast
 
 import numpy as np
 import torch
@@ -18,13 +20,17 @@ import torch.nn.functional as F
 from PIL import Image
 from safetensors.torch import load_file
 from torch import Tensor, nn
+from torchvision.ops import roi_align
 
-from llmgen.toybox.recipes.checkpoint import save_atomically, to_half
-from llmgen.toybox.world.vocabulary import COLORS, NOUNS, object_phrase, singular
+from llmgen.toybox.models.judged import JudgedObject, JudgedPicture, understand_query
+from llmgen.toybox.models.saving import save_atomically, to_half
+from llmgen.toybox.world.vocabulary import COLORS, NOUNS
 from llmgen.vision.protocols import PhraseHit
 
 _CONFIG = "config.json"
 _WEIGHTS = "model.safetensors"
+_CROP: Final = 56
+"""Side in pixels of what a box cuts out of the picture."""
 DEFAULT_THRESHOLD = 0.4
 """Score from which the judge counts an object as there."""
 
@@ -39,22 +45,15 @@ class JudgeConfig:
     widths: tuple[int, ...] = (32, 64, 96, 128)
     """Channels at stride 2, 4, 8 and of the deep blocks at stride 8."""
     deep_blocks: int = 2
-
-
-class JudgedObject(NamedTuple):
-    """One object the judge sees."""
-
-    noun: str
-    color: str
-    box_xyxy: tuple[float, float, float, float]
-    """Pixels of the judged picture, half-open."""
-    score: float
-    """0 to 1, how sure the judge is that an object of this class has its middle here."""
-
-    @property
-    def phrase(self) -> str:
-        """The object in words, for example "a red ball"."""
-        return object_phrase(self.noun, self.color)
+    details: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    """What is read of each object, by name: `pattern`, `mood`, `verb`, and `window` and `door` for parts with states; the answers in
+    order of their indices."""
+    backgrounds: tuple[str, ...] = ()
+    """Answers for the background; none of them is never named."""
+    characters: tuple[str, ...] = ()
+    """The nouns that have a mood and a verb; the others have none."""
+    parts: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    """The parts with states of each noun that has any."""
 
 
 class JudgeOutput(NamedTuple):
@@ -66,6 +65,8 @@ class JudgeOutput(NamedTuple):
     """``[B, colors, S, S]`` logits."""
     sides: Tensor
     """``[B, 4, S, S]`` distances from the cell's middle to left, top, right, bottom side, in pixels, positive."""
+    background: Tensor
+    """``[B, backgrounds]`` logits."""
 
 
 class _Block(nn.Module):
@@ -84,6 +85,30 @@ class _Block(nn.Module):
         """``[B, Cin, H, W]`` to ``[B, C, H/stride, W/stride]``."""
         y = F.relu(self.norm1(self.conv1(x)))
         return F.relu(self.norm2(self.conv2(y)) + self.shortcut(x))
+
+
+class _SecondLook(nn.Module):
+    """Reads details from what a box cuts out of the picture: stripes and mouths are too fine for the maps above."""
+
+    def __init__(self, details: dict[str, tuple[str, ...]], widths: tuple[int, int, int]) -> None:
+        super().__init__()
+        first, second, third = widths
+        self.body = nn.Sequential(
+            nn.Conv2d(3, first, 3, 2, 1, bias=False),
+            nn.BatchNorm2d(first),
+            nn.ReLU(),
+            _Block(first, second, 2),
+            _Block(second, third, 2),
+            nn.Flatten(),
+            nn.Linear(third * (_CROP // 8) ** 2, 128),
+            nn.ReLU(),
+        )
+        self.answers = nn.ModuleDict({name: nn.Linear(128, len(answers)) for name, answers in details.items()})
+
+    def forward(self, crops: Tensor) -> dict[str, Tensor]:
+        """``[N, 3, 56, 56]`` in -1..1 to logits by detail."""
+        body = self.body(crops)
+        return {name: head(body) for name, head in self.answers.items()}
 
 
 class ToyboxJudge(nn.Module):
@@ -108,6 +133,8 @@ class ToyboxJudge(nn.Module):
         self.heat = nn.Conv2d(fine, len(self.config.nouns), 1)
         self.color = nn.Conv2d(fine, len(self.config.colors), 1)
         self.sides = nn.Conv2d(fine, 4, 1)
+        self.background = nn.Linear(deep, len(self.config.backgrounds)) if self.config.backgrounds else None
+        self.second_look = _SecondLook(self.config.details, (stem, fine, coarse)) if self.config.details else None
         # Rare positives: start from a low score everywhere so that the first steps do not explode.
         nn.init.constant_(self.heat.bias, -4.0)  # type: ignore[arg-type]
 
@@ -121,15 +148,42 @@ class ToyboxJudge(nn.Module):
             The raw maps.
         """
         fine = self.fine(self.stem(images * 2 - 1))
-        deep = self.lift(self.deep(self.coarse(fine)))
-        merged = self.merge(self.lateral(fine) + F.interpolate(deep, scale_factor=2.0, mode="nearest"))
-        return JudgeOutput(self.heat(merged), self.color(merged), F.softplus(self.sides(merged)) * 8)
+        deep = self.deep(self.coarse(fine))
+        lifted = F.interpolate(self.lift(deep), scale_factor=2.0, mode="nearest")
+        merged = self.merge(self.lateral(fine) + lifted)
+        behind = deep.new_zeros(len(deep), 0) if self.background is None else self.background(deep.mean(dim=(2, 3)))
+        return JudgeOutput(self.heat(merged), self.color(merged), F.softplus(self.sides(merged)) * 8, behind)
+
+    def look_again(self, images: Tensor, boxes: Tensor, owner: Tensor) -> dict[str, Tensor]:
+        """Read the details of objects in given boxes.
+
+        Args:
+            images: As for `forward`, float32.
+            boxes: ``[N, 4]`` xyxy in pixels of these pictures.
+            owner: ``[N]`` index of the picture of each box.
+
+        Returns:
+            By name of the detail, logits ``[N, answers]``; nothing from a judge that reads no details.
+        """
+        if self.second_look is None:
+            return {}
+        margin = 0.06 * (boxes[:, 2:] - boxes[:, :2])
+        rois = torch.cat([owner[:, None].to(boxes), boxes[:, :2] - margin, boxes[:, 2:] + margin], dim=1)
+        crops = roi_align(images, rois, _CROP, sampling_ratio=2, aligned=True)
+        return cast(dict[str, Tensor], self.second_look(crops * 2 - 1))
 
     @torch.no_grad()
     def detect(
         self, images: Sequence[Image.Image], *, threshold: float = DEFAULT_THRESHOLD, batch_size: int = 32
     ) -> list[list[JudgedObject]]:
-        """Find all objects.
+        """Find all objects; as `look`, without the background."""
+        return [seen.objects for seen in self.look(images, threshold=threshold, batch_size=batch_size)]
+
+    @torch.no_grad()
+    def look(
+        self, images: Sequence[Image.Image], *, threshold: float = DEFAULT_THRESHOLD, batch_size: int = 32
+    ) -> list[JudgedPicture]:
+        """Find all objects with their details, and the background.
 
         Args:
             images: pictures of any size; each is resized to the judge's own and boxes are scaled back.
@@ -137,18 +191,21 @@ class ToyboxJudge(nn.Module):
             batch_size: pictures a forward pass.
 
         Returns:
-            For each picture its objects, surest first.
+            What is seen in each picture.
         """
-        found: list[list[JudgedObject]] = []
+        found: list[JudgedPicture] = []
         training = self.training
         self.eval()
         for start in range(0, len(images), batch_size):
             chunk = images[start : start + batch_size]
-            output = self(self._to_tensor(chunk))
-            found += [
-                self._read(output.heat[i].float(), output.color[i], output.sides[i], image.size, threshold)
-                for i, image in enumerate(chunk)
-            ]
+            pixels = self._to_tensor(chunk)
+            output = self(pixels)
+            for i, image in enumerate(chunk):
+                objects = self._read(output.heat[i].float(), output.color[i], output.sides[i], threshold)
+                objects = self._detail(objects, pixels[i : i + 1])
+                behind = output.background[i]
+                named = self.config.backgrounds[int(behind.argmax())] if len(behind) else None
+                found.append(JudgedPicture([self._scaled(item, image.size) for item in objects], named))
         self.train(training)
         return found
 
@@ -195,25 +252,47 @@ class ToyboxJudge(nn.Module):
         ]
         return torch.from_numpy(np.stack(arrays)).permute(0, 3, 1, 2).to(parameter.device, parameter.dtype) / 255
 
-    def _read(
-        self, heat: Tensor, color: Tensor, sides: Tensor, size: tuple[int, int], threshold: float
-    ) -> list[JudgedObject]:
+    def _scaled(self, item: JudgedObject, size: tuple[int, int]) -> JudgedObject:
+        x, y = size[0] / self.config.image_size, size[1] / self.config.image_size
+        left, top, right, bottom = item.box_xyxy
+        return item._replace(box_xyxy=(left * x, top * y, right * x, bottom * y))
+
+    def _detail(self, objects: list[JudgedObject], picture: Tensor) -> list[JudgedObject]:
+        if not objects or not self.config.details:
+            return objects
+        boxes = torch.tensor([item.box_xyxy for item in objects], device=picture.device)
+        owner = torch.zeros(len(objects), dtype=torch.long, device=picture.device)
+        logits = self.look_again(picture, boxes, owner)
+        detailed = []
+        for row, item in enumerate(objects):
+            answers = {name: self.config.details[name][int(part[row].argmax())] for name, part in logits.items()}
+            alive = item.noun in self.config.characters
+            detailed.append(
+                item._replace(
+                    pattern=answers.get("pattern"),
+                    mood=answers.get("mood") if alive else None,
+                    verb=answers.get("verb") if alive else None,
+                    states=tuple((part, answers[part]) for part in self.config.parts.get(item.noun, ())),
+                )
+            )
+        return detailed
+
+    def _read(self, heat: Tensor, color: Tensor, sides: Tensor, threshold: float) -> list[JudgedObject]:
         # One object a place: the classes compete for a cell first, then a peak must beat its neighbours, then boxes.
         score, noun = heat.sigmoid().max(dim=0)
         peak = score == F.max_pool2d(score[None], 3, 1, 1)[0]
         rows, columns = torch.nonzero(peak & (score >= threshold), as_tuple=True)
         order = score[rows, columns].argsort(descending=True)
         stride = self.config.image_size / heat.shape[-1]
-        x_factor, y_factor = size[0] / self.config.image_size, size[1] / self.config.image_size
         kept: list[JudgedObject] = []
         for row, column in zip(rows[order].tolist(), columns[order].tolist(), strict=True):
             x, y = (column + 0.5) * stride, (row + 0.5) * stride
             left, top, right, bottom = sides[:, row, column].tolist()
             box = (
-                max(0.0, x - left) * x_factor,
-                max(0.0, y - top) * y_factor,
-                min(float(self.config.image_size), x + right) * x_factor,
-                min(float(self.config.image_size), y + bottom) * y_factor,
+                max(0.0, x - left),
+                max(0.0, y - top),
+                min(float(self.config.image_size), x + right),
+                min(float(self.config.image_size), y + bottom),
             )
             if all(_overlap(box, other.box_xyxy) < 0.5 for other in kept):
                 kept.append(
@@ -242,14 +321,27 @@ class ToyboxJudge(nn.Module):
             RuntimeError: if weights and config do not fit each other.
         """
         folder = Path(folder)
-        raw = json.loads((folder / _CONFIG).read_text(encoding="utf-8"))
-        settings: dict[str, Any] = {
-            name: tuple(value) if isinstance(value, list) else value for name, value in raw.items()
-        }
-        config = JudgeConfig(**settings)
-        judge = cls(config)
+        judge = cls(read_config(folder))
         judge.load_state_dict(load_file(folder / _WEIGHTS))
         return judge.float().eval()
+
+
+def read_config(folder: Path) -> JudgeConfig:
+    """The shape of a saved judge.
+
+    Raises:
+        FileNotFoundError: if the folder has no judge.
+    """
+    raw = json.loads((folder / _CONFIG).read_text(encoding="utf-8"))
+    settings: dict[str, Any] = {name: _tuples(value) for name, value in raw.items()}
+    return JudgeConfig(**settings)
+
+
+def _tuples(value: Any) -> Any:
+    """JSON's lists as tuples."""
+    if isinstance(value, dict):
+        return {name: _tuples(inner) for name, inner in value.items()}
+    return tuple(value) if isinstance(value, list) else value
 
 
 def _overlap(a: tuple[float, float, float, float], b: tuple[float, float, float, float]) -> float:
@@ -259,28 +351,3 @@ def _overlap(a: tuple[float, float, float, float], b: tuple[float, float, float,
     both = width * height
     union = (a[2] - a[0]) * (a[3] - a[1]) + (b[2] - b[0]) * (b[3] - b[1]) - both
     return both / union if union > 0 else 0.0
-
-
-def understand_query(query: str) -> tuple[str | None, str | None] | None:
-    """What a detection query asks for, in the judge's closed vocabulary.
-
-    Args:
-        query: for example "image of a red ball", "balls", "a red object".
-
-    Returns:
-        Noun and colour, each None when left open; None when the query names nothing the judge knows.
-
-    Examples:
-        >>> understand_query("image of a red ball")
-        ('ball', 'red')
-        >>> understand_query("blue objects")
-        (None, 'blue')
-        >>> understand_query("a dog") is None
-        True
-    """
-    words = re.findall(r"[a-z]+", query.lower())
-    nouns = [noun for word in words if (noun := singular(word)) is not None]
-    color = next((word for word in words if word in COLORS), None)
-    if nouns:
-        return nouns[-1], color
-    return (None, color) if {"object", "objects", "thing", "things"} & set(words) else None

@@ -227,14 +227,14 @@ def build_unet(text_width: int = 128) -> PositionedUNet2DConditionModel:
         text_width: Width of the text encoder.
 
     Returns:
-        Two resolutions, 96 and 160 channels, attention at the lower one and in the middle.
+        Two resolutions, 96 and 160 channels, attention at both and in the middle.
     """
     unet = PositionedUNet2DConditionModel(
         sample_size=16,
         in_channels=4,
         out_channels=4,
-        down_block_types=("DownBlock2D", "CrossAttnDownBlock2D"),
-        up_block_types=("CrossAttnUpBlock2D", "UpBlock2D"),
+        down_block_types=("CrossAttnDownBlock2D", "CrossAttnDownBlock2D"),
+        up_block_types=("CrossAttnUpBlock2D", "CrossAttnUpBlock2D"),
         block_out_channels=(96, 160),
         layers_per_block=1,
         attention_head_dim=4,

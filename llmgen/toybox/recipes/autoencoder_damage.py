@@ -4,7 +4,6 @@ import logging
 from pathlib import Path
 from typing import Self
 
-import numpy as np
 import torch
 from diffusers import AutoencoderTiny
 from torch import Tensor
@@ -13,7 +12,7 @@ logger = logging.getLogger(__name__)
 
 
 class AutoencoderDamage:
-    """Sends a share of a batch through encoder and decoder, with noise on the latents.
+    """Sends some of a batch through encoder and decoder, with noise on the latents.
 
     Args:
         autoencoder: the autoencoder, in evaluation mode.
@@ -34,26 +33,24 @@ class AutoencoderDamage:
         return cls(autoencoder.to(device).eval().requires_grad_(False))
 
     @torch.no_grad()
-    def __call__(self, images: Tensor, rng: np.random.Generator, *, share: float) -> Tensor:
-        """Damage about ``share`` of the pictures.
+    def __call__(self, images: Tensor, chosen: Tensor) -> Tensor:
+        """Damage some of the pictures; torch's global generator gives the noise.
 
         Args:
             images: ``[B, 3, H, W]`` in 0..1, on the autoencoder's device.
-            rng: picks the pictures and the noise.
-            share: 0 to 1.
+            chosen: ``[B]`` bool, which pictures.
 
         Returns:
             A new tensor of the same shape, 0..1.
         """
-        chosen = torch.from_numpy(rng.random(len(images)) < share).to(images.device)
+        chosen = chosen.to(images.device)
         if not chosen.any():
             return images
-        noise = torch.Generator().manual_seed(int(rng.integers(2**62)))
         with torch.autocast(images.device.type, torch.bfloat16):
             latents = self._autoencoder.encode(images[chosen] * 2 - 1).latents
-            strength = torch.rand(len(latents), 1, 1, 1, generator=noise) * self._latent_noise
-            jitter = (torch.randn(latents.shape, generator=noise) * strength).to(latents.device)
-            decoded = self._autoencoder.decode(latents + jitter / self._autoencoder.config.scaling_factor).sample
+            strength = torch.rand(len(latents), 1, 1, 1, device=latents.device) * self._latent_noise
+            noise = torch.randn(latents.shape, device=latents.device) * strength
+            decoded = self._autoencoder.decode(latents + noise / self._autoencoder.config.scaling_factor).sample
         damaged = images.clone()
         damaged[chosen] = (decoded.float() / 2 + 0.5).clamp(0, 1)
         return damaged

@@ -12,8 +12,10 @@ from pathlib import Path
 from typing import Final
 
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 from torch import Tensor, nn
+
+from llmgen.toybox.models.saving import save_atomically
 
 _MODEL: Final = "model.safetensors"
 _AVERAGE: Final = "average.safetensors"
@@ -36,18 +38,6 @@ class Counters:
     elapsed_s: float
     updates: int
     measures: dict[str, float] = field(default_factory=dict)
-
-
-def to_half(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Float tensors in fp16, whole-number tensors (batch-norm counters) as they are."""
-    return {name: value.half() if value.is_floating_point() else value for name, value in weights.items()}
-
-
-def save_atomically(tensors: Mapping[str, Tensor], path: Path, metadata: dict[str, str] | None = None) -> None:
-    """Write a safetensors file under a temporary name and rename it, so that no reader meets half a file."""
-    temporary = path.with_name(path.name + ".partial")
-    save_file({name: tensor.detach().contiguous() for name, tensor in tensors.items()}, temporary, metadata)
-    os.replace(temporary, path)
 
 
 def save_checkpoint(

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
@@ -9,6 +10,7 @@ from PIL import Image, ImageDraw
 from torch import Tensor
 
 from llmgen.toybox.models.judge import ToyboxJudge
+from llmgen.toybox.models.judged import JudgedObject
 from llmgen.toybox.recipes.scene_batches import degrade, draw_scenes
 from llmgen.toybox.world.vocabulary import COLORS
 
@@ -41,6 +43,12 @@ def tile(images: Sequence[Image.Image], columns: int) -> Image.Image:
     return sheet
 
 
+def _said(seen: JudgedObject) -> str:
+    details = (seen.pattern, seen.mood, seen.verb, *(state for _, state in seen.states))
+    usual = (None, "plain", "calm", "standing", "dark", "closed")
+    return " ".join([seen.noun, *(word for word in details if word not in usual)])
+
+
 def save_judged_sheet(judge: ToyboxJudge, path: Path, *, seed: int, count: int = 12) -> None:
     """Draw what the judge finds in ``count`` damaged held-out scenes."""
     rng = np.random.default_rng(seed)
@@ -50,15 +58,38 @@ def save_judged_sheet(judge: ToyboxJudge, path: Path, *, seed: int, count: int =
         [
             draw_boxes(
                 image,
-                [
-                    (o.box_xyxy, "#{:02x}{:02x}{:02x}".format(*COLORS[o.color]), f"{o.noun} {o.score:.2f}")
-                    for o in objects
-                ],
+                [(o.box_xyxy, "#{:02x}{:02x}{:02x}".format(*COLORS[o.color]), _said(o)) for o in objects],
             )
             for image, objects in zip(images, found, strict=True)
         ],
         columns=6,
     ).save(path)
+
+
+_BONES: Final = (
+    (1, 2), (1, 3), (3, 5), (2, 4), (4, 6), (7, 8), (1, 7), (2, 8), (7, 9), (9, 11), (8, 10), (10, 12),
+)  # fmt: skip
+"""Pairs of `KEYPOINTS` that are joined."""
+
+
+def draw_skeletons(image: Image.Image, figures: Sequence[Sequence[Sequence[float]]], scale: int = 2) -> Image.Image:
+    """A magnified copy with the joints of each figure, the left ones red and the right ones blue.
+
+    Args:
+        image: RGB.
+        figures: joints ``[N, 13, 2]`` in pixels.
+        scale: magnification.
+    """
+    canvas = image.resize((image.width * scale, image.height * scale), Image.Resampling.NEAREST)
+    pen = ImageDraw.Draw(canvas)
+    for joints in figures:
+        points = [((x + 0.5) * scale, (y + 0.5) * scale) for x, y in joints]
+        for a, b in _BONES:
+            pen.line([points[a], points[b]], fill="white", width=2)
+        for index, (x, y) in enumerate(points):
+            color = "black" if index == 0 else "#d33" if index % 2 else "#26d"
+            pen.ellipse((x - 3, y - 3, x + 3, y + 3), fill=color, outline="white")
+    return canvas
 
 
 def tint(image: Image.Image, masks: Sequence[npt.NDArray[np.bool_]], scale: int = 2) -> Image.Image:

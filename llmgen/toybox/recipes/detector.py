@@ -3,14 +3,12 @@
 The class is the stock ``Owlv2ForObjectDetection``; only the training differs from Minderer et al. 2023: every patch near the
 middle of an object is a positive (dense assignment as in FCOS, Tian et al. 2019) instead of a bipartite matching, because
 256 patches and at most four objects leave nothing to match.
-
-``run`` is called by ``llmgen train toybox detector``.
 """
 
-import json
-import logging
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 import torch
@@ -29,22 +27,27 @@ from transformers import (
 
 from llmgen.toybox import WEIGHTS
 from llmgen.toybox.models.positions import sine_positions
+from llmgen.toybox.models.tokenizer import build_tokenizer
 from llmgen.toybox.recipes.autoencoder_damage import AutoencoderDamage
-from llmgen.toybox.recipes.checkpoint import save_atomically, to_half
+from llmgen.toybox.recipes.checkpoint import load_averaged_weights
 from llmgen.toybox.recipes.contact_sheet import draw_boxes, tile, to_pil
-from llmgen.toybox.recipes.phrase_queries import PhraseQuery, sample_queries
-from llmgen.toybox.recipes.quality import find_phrases
+from llmgen.toybox.recipes.detector_quality import find_phrases
+from llmgen.toybox.recipes.drawn_pictures import DrawnPictures
+from llmgen.toybox.recipes.growth import grow_from, read_weights, rows_by_token
+from llmgen.toybox.recipes.phrase_queries import Looks, PhraseQuery, sample_queries
+from llmgen.toybox.recipes.run import MODEL, Lesson, Recipe, TrainingRun
 from llmgen.toybox.recipes.scene_batches import COLOR_NAMES, SceneBatch, degrade, draw_scenes, zoom
-from llmgen.toybox.recipes.training import FitSettings, Trainer
+from llmgen.toybox.recipes.shipping import save_transformer
+from llmgen.toybox.recipes.training import FitSettings
 from llmgen.toybox.world.vocabulary import COLORS, NOUNS, object_phrase
-
-logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class DetectorRecipe:
+class DetectorRecipe(Recipe):
     """Everything that shapes the detector's training."""
 
+    folder: ClassVar[str] = "detector"
+    minutes: ClassVar[float] = 24
     width: int = 128
     vision_layers: int = 4
     text_layers: int = 2
@@ -55,11 +58,27 @@ class DetectorRecipe:
         default_factory=lambda: FitSettings(learning_rate=1.5e-3, warmup_steps=200, weight_decay=0.02, ema_decay=0.998)
     )
     batch_size: int = 32
+    detailed: float = 0.4
+    """Share of the scenes that surely show a pattern, a mood, an action or a part in an unusual state."""
     class_weight: float = 1.0
     box_weight: float = 5.0
     giou_weight: float = 2.0
-    softened_share: float = 0.3
+    softened_share: float = 0.15
     """Share of the pictures that pass through the toybox autoencoder, when there is one."""
+    drawn: Path | None = None
+    """Folder of drawn pictures with known boxes that join the renders; see `drawn_pictures`."""
+    drawn_share: float = 0.3
+    """Share of the pictures that are drawn ones, when there are any."""
+
+    def lesson(self, run: TrainingRun) -> "DetectorLesson":
+        """See `Recipe.lesson`; the autoencoder whose damage is mixed in is that of `run.weights`."""
+        return DetectorLesson(self, run)
+
+    def load(self, out_dir: Path, weights: Path = WEIGHTS) -> Owlv2ForObjectDetection:
+        """See `Recipe.load`."""
+        detector = build_detector(self, build_tokenizer())
+        detector.load_state_dict(load_averaged_weights(out_dir))
+        return detector.eval()
 
 
 def build_detector(recipe: DetectorRecipe, tokenizer: CLIPTokenizer) -> Owlv2ForObjectDetection:
@@ -117,82 +136,80 @@ def build_processor(recipe: DetectorRecipe, tokenizer: CLIPTokenizer) -> Owlv2Pr
     return Owlv2Processor(image_processor=images, tokenizer=tokenizer)
 
 
-def run(
-    out_dir: Path,
-    *,
-    minutes: float | None = None,
-    steps: int | None = None,
-    seed: int = 0,
-    device: str = "cpu",
-    resume: bool = False,
-    recipe: DetectorRecipe | None = None,
-    tokenizer_dir: Path | None = None,
-    autoencoder_dir: Path | None = None,
-) -> Owlv2ForObjectDetection:
-    """Train the detector and leave it in ``out_dir/model``.
+@dataclass
+class DetectorBatch:
+    """Scenes and what is asked about them."""
 
-    Args:
-        out_dir: working folder: checkpoint, log, contact sheet ``sheet.png`` and the model.
-        minutes: time budget.
-        steps: step budget; at least one of the two.
-        seed: of the weights and of all data.
-        device: a torch device.
-        resume: continue from the checkpoint in ``out_dir``.
-        recipe: settings; the default is what shipped.
-        tokenizer_dir: the toybox tokenizer; None takes the bundled one.
-        autoencoder_dir: an autoencoder whose damage is mixed in; None takes the bundled one if it is there.
+    scenes: SceneBatch
+    queries: list[PhraseQuery]
+    softened: np.ndarray
+    """``[B]`` bool: the picture goes through the autoencoder."""
 
-    Returns:
-        The detector with averaged weights, in evaluation mode.
-    """
-    recipe = recipe or DetectorRecipe()
-    weights_dir = WEIGHTS / "text_to_image"
-    tokenizer = CLIPTokenizer.from_pretrained(tokenizer_dir or weights_dir / "tokenizer")
-    soften = AutoencoderDamage.load(autoencoder_dir or weights_dir / "vae", device)
-    processor = build_processor(recipe, tokenizer)
-    torch.manual_seed(seed)
-    detector = build_detector(recipe, tokenizer).to(device)
-    if torch.device(device).type == "cpu":
-        # The fused attention kernel's backward pass takes half of a step on a CPU; the plain one a tenth.
-        detector.set_attn_implementation("eager")
-    trainer = Trainer(detector, out_dir, recipe.fit, minutes=minutes, steps=steps, resume=resume)
 
-    def loss_of_step(step: int) -> dict[str, Tensor]:
-        rng = np.random.default_rng([seed, 1, step])
-        batch = zoom(draw_scenes(rng, recipe.batch_size), rng)
-        images = batch.images.to(device)
-        if soften is not None:
-            images = soften(images, rng, share=recipe.softened_share)
-        images = degrade(images.cpu(), rng).to(device)
-        queries = sample_queries(rng)
-        tokens = tokenizer([query.text for query in queries], padding=True, return_tensors="pt").to(device)
-        with torch.autocast(torch.device(device).type, torch.bfloat16):
+class DetectorLesson(Lesson[DetectorBatch]):
+    """The detector in training."""
+
+    def __init__(self, recipe: DetectorRecipe, run: TrainingRun) -> None:
+        """Make the detector.
+
+        Args:
+            recipe: Settings.
+            run: Device, seed, start and the autoencoder.
+        """
+        self._recipe, self._run = recipe, run
+        self._tokenizer = build_tokenizer()
+        self._soften = AutoencoderDamage.load(run.weights / "text_to_image" / "vae", run.device)
+        self._drawn = DrawnPictures.read(recipe.drawn) if recipe.drawn is not None else None
+        detector = build_detector(recipe, self._tokenizer)
+        if run.start is not None:
+            weights = read_weights(run.start)
+            rows = rows_by_token(self._tokenizer, CLIPTokenizer.from_pretrained(run.start))
+            grow_from(detector, weights, {"owlv2.text_model.embeddings.token_embedding.weight": rows})
+        if run.on_cpu:
+            # The fused attention kernel's backward pass takes half of a step on a CPU; the plain one a tenth.
+            detector.set_attn_implementation("eager")
+        self.module = self._detector = detector.to(run.device)
+
+    def draw(self, step: int) -> DetectorBatch:
+        """Damaged scenes and queries."""
+        rng, recipe = self._run.numpy_rng(step), self._recipe
+        scenes = draw_scenes(rng, recipe.batch_size, detailed=recipe.detailed)
+        if self._drawn is not None:
+            scenes = self._drawn.mixed_into(scenes, rng, share=recipe.drawn_share)
+        scenes = zoom(scenes, rng)
+        scenes = scenes.with_images(degrade(scenes.images, rng))
+        queries = sample_queries(rng, present=looks_of(scenes))
+        return DetectorBatch(scenes, queries, rng.random(recipe.batch_size) < recipe.softened_share)
+
+    def losses(self, batch: DetectorBatch) -> dict[str, Tensor]:
+        """See `Lesson.losses`."""
+        detector, device = self._detector, self._run.device
+        scenes = batch.scenes.to(device)
+        images = scenes.images
+        if self._soften is not None:
+            images = self._soften(images, torch.from_numpy(batch.softened))
+        tokens = self._tokenizer([query.text for query in batch.queries], padding=True, return_tensors="pt").to(device)
+        with self._run.autocast():
             text = detector.owlv2.get_text_features(**tokens).pooler_output
             features = detector.image_embedder(images * 2 - 1)[0]
         flat = features.float().flatten(1, 2)
         logits = detector.class_predictor(flat, text.float()[None].expand(len(flat), -1, -1))[0]
         boxes = detector.box_predictor(flat, features)
         objectness = detector.objectness_predictor(flat)
-        return detector_losses(logits, boxes, objectness, batch, queries, recipe)
+        return detector_losses(logits, boxes, objectness, scenes, batch.queries, self._recipe)
 
-    def on_checkpoint(_ended: bool) -> None:
-        save_detector(out_dir / "model", detector.config, trainer.average.state, processor)
-        save_found_sheet(out_dir / "model", out_dir / "sheet.png", seed=seed + 1)
+    def look(self, average: Mapping[str, Tensor], ended: bool) -> None:
+        """Save the detector and what it finds in held-out scenes."""
+        folder = self._run.out_dir / MODEL
+        processor = build_processor(self._recipe, self._tokenizer)
+        save_transformer(folder, self._detector.config, average, processor, "Owlv2ForObjectDetection")
+        save_found_sheet(folder, self._run.out_dir / "sheet.png", seed=(self._run.seed or 0) + 1)
 
-    detector.load_state_dict(trainer.fit(loss_of_step, on_checkpoint))
-    return detector.eval()
 
-
-def save_detector(folder: Path, config: Owlv2Config, weights: dict[str, Tensor], processor: Owlv2Processor) -> None:
-    """Write config, processor and fp16 weights so that ``from_pretrained`` loads them, in float32 unless told otherwise."""
-    folder.mkdir(parents=True, exist_ok=True)
-    config.architectures = ["Owlv2ForObjectDetection"]
-    config.save_pretrained(folder)
-    path = folder / "config.json"
-    # Half precision is for the file only: an fp16 forward pass on a CPU is slow, so the config asks for float32.
-    path.write_text(json.dumps(json.loads(path.read_text()) | {"dtype": "float32"}, indent=2) + "\n", encoding="utf-8")
-    processor.save_pretrained(folder)
-    save_atomically(to_half(weights), folder / "model.safetensors", {"format": "pt"})
+def looks_of(batch: SceneBatch) -> list[Looks]:
+    """What the objects of a batch look like, each look once."""
+    rows = torch.stack([batch.nouns, batch.colors, batch.patterns, batch.moods], dim=-1)[batch.present]
+    return [Looks.of(*row) for row in rows.unique(dim=0).tolist()]
 
 
 def save_found_sheet(model_dir: Path, path: Path, *, seed: int, count: int = 12) -> None:
@@ -266,10 +283,10 @@ def detector_losses(
     central = ((distance < 0.6) | holds) & present[..., None]
     cut = (across.abs() <= 1.1) & (down.abs() <= 1.1) & ignored[..., None]
 
-    fits = torch.tensor(
-        [[[query.fits(noun, color) for color in COLOR_NAMES] for noun in NOUNS] for query in queries], device=device
-    )  # [Q, nouns, colors]
-    answers = fits[:, batch.nouns.to(device), batch.colors.to(device)].permute(1, 2, 0)  # [B, slots, Q]
+    # Each asked property as an index, -1 where it is left open; a foreign query asks for a noun that nothing is.
+    asked = torch.tensor([query.indices for query in queries], device=device)  # [Q, properties]
+    looks = torch.stack([batch.nouns, batch.colors, batch.patterns, batch.moods], dim=-1).to(device)
+    answers = ((asked == looks[:, :, None]) | (asked < 0)).all(dim=-1)  # [B, slots, Q]
     target = (positive[..., None] & answers[:, :, None]).any(dim=1)  # [B, P, Q]
     # Around the middle a right answer is neither wanted nor wrong; a wrong answer is wrong everywhere.
     spared = ((central & ~positive)[..., None] & answers[:, :, None]).any(dim=1) & ~target

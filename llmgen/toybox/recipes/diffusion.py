@@ -5,32 +5,36 @@ use a CPU better than one process with several threads; a GPU needs one process.
 """
 
 import logging
-import os
 import random
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from functools import partial
 from pathlib import Path
+from typing import ClassVar
 
 import torch
-from diffusers.models.attention_processor import AttnProcessor
 
 from llmgen.toybox import WEIGHTS
 from llmgen.toybox.models.unet import PositionedUNet2DConditionModel, build_unet
-from llmgen.toybox.recipes import workers
 from llmgen.toybox.recipes.checkpoint import load_averaged_weights
+from llmgen.toybox.recipes.growth import grow_from, read_weights
+from llmgen.toybox.recipes.localisation import Watch, localisation_loss, mass_inside, measure_localisation, targets_of
 from llmgen.toybox.recipes.progress import look
-from llmgen.toybox.recipes.sampling import TextToImage, build_scheduler
-from llmgen.toybox.recipes.training import FitSettings, Trainer
+from llmgen.toybox.recipes.run import Lesson, Recipe, TrainingRun, save_staged
+from llmgen.toybox.recipes.sampling import TextToImage, build_scheduler, write_model_index
+from llmgen.toybox.recipes.shipping import tidy
+from llmgen.toybox.recipes.training import FitSettings
 from llmgen.toybox.recipes.vae import to_tensor
-from llmgen.toybox.world.captions import sample_caption, sample_vague_caption
-from llmgen.toybox.world.scenes import SIZE, Scene, SceneObject, render_image, sample_scene
-from llmgen.toybox.world.vocabulary import BACKGROUND_PHRASES, COLORS, GENERIC_CAPTIONS, NOUNS, object_phrase
+from llmgen.toybox.world.captions import Caption, sample_caption, sample_phrase, sample_vague_caption
+from llmgen.toybox.world.scenes import SIZE, Scene, render_image, sample_scene
+from llmgen.toybox.world.vocabulary import BACKGROUND_PHRASES, GENERIC_CAPTIONS
 
 logger = logging.getLogger(__name__)
 
+_PHRASES_KEPT = 20_000
 
-@dataclass(frozen=True, slots=True)
-class DiffusionRecipe:
+
+@dataclass(frozen=True)
+class DiffusionRecipe(Recipe):
     """Everything that shapes the training of the denoiser.
 
     Attributes:
@@ -43,8 +47,13 @@ class DiffusionRecipe:
         fresh_share: Share of a batch that is newly rendered and encoded until the pool is full.
         box_jitter_px: Standard deviation of the error of a box edge, because a planner's boxes never fit exactly.
         look_s: Least seconds between contact sheets, which come with checkpoints.
+        looks: Prompts that a contact sheet draws.
+        localisation_weight: Of the loss that brings the attention of words into the boxes of what they name.
     """
 
+    folder: ClassVar[str] = "text_to_image/unet"
+    minutes: ClassVar[float] = 90
+    parallel: ClassVar[bool] = True
     batch: int = 32
     fit: FitSettings = field(
         default_factory=lambda: FitSettings(
@@ -66,6 +75,31 @@ class DiffusionRecipe:
     fresh_share: float = 0.25
     box_jitter_px: float = 1.0
     look_s: float = 600.0
+    looks: int = 48
+    localisation_weight: float = 0.1
+
+    def lesson(self, run: TrainingRun) -> "DiffusionLesson":
+        """See `Recipe.lesson`; encoder, text encoder and tokenizer are those of `run.weights`."""
+        return DiffusionLesson(self, run)
+
+    def load(self, out_dir: Path, weights: Path = WEIGHTS) -> PositionedUNet2DConditionModel:
+        """See `Recipe.load`."""
+        unet = build_unet()
+        unet.load_state_dict(load_averaged_weights(out_dir))
+        return unet.eval()
+
+    def ship(self, out_dir: Path, weights: Path = WEIGHTS) -> None:
+        """See `Recipe.ship`; scheduler and index go beside the denoiser."""
+        unet = self.load(out_dir)
+
+        def save(folder: Path) -> None:
+            unet.half().save_pretrained(folder)
+            tidy(folder / "config.json")
+
+        pipeline = (weights / self.folder).parent
+        save_staged(save, weights / self.folder)
+        save_staged(build_scheduler().save_pretrained, pipeline / "scheduler")
+        write_model_index(pipeline)
 
 
 class LatentPool:
@@ -127,7 +161,7 @@ class Conditioner:
     """Draws captions and boxes for scenes."""
 
     def __init__(self, models: TextToImage, recipe: DiffusionRecipe, rng: random.Random) -> None:
-        """Encode every phrase that a box can have, once.
+        """Start with no phrase known; each is encoded once.
 
         Args:
             models: Give the frozen text encoder.
@@ -135,27 +169,21 @@ class Conditioner:
             rng: Source of randomness.
         """
         self._models, self._recipe, self.rng = models, recipe, rng
-        phrases = [
-            object_phrase(noun, color, article=article)
-            for noun in NOUNS
-            for color in (None, *COLORS)
-            for article in (True, False)
-        ]
-        self._phrases = dict(zip(phrases, models.pooled(phrases).cpu(), strict=True))
+        self._phrases: dict[str, torch.Tensor] = {}
 
-    def _text(self, scene: Scene, grounded: bool) -> str:
+    def _caption(self, scene: Scene, grounded: bool) -> Caption:
         rng = self.rng
         if rng.random() < self._recipe.empty_text_share:
-            return ""
+            return Caption("", None)
         if not scene.objects:
-            return rng.choice(BACKGROUND_PHRASES[scene.background])
+            return Caption(rng.choice(BACKGROUND_PHRASES[scene.background]), None)
         if grounded and rng.random() < 0.15:
-            return sample_vague_caption(rng, scene).text
+            return sample_vague_caption(rng, scene)
         if rng.random() < 0.03:
-            return rng.choice(GENERIC_CAPTIONS)
-        return sample_caption(rng, scene).text
+            return Caption(rng.choice(GENERIC_CAPTIONS), None)
+        return sample_caption(rng, scene)
 
-    def texts(self, scenes: list[Scene], grounded: bool) -> torch.Tensor:
+    def captions(self, scenes: list[Scene], grounded: bool) -> list[Caption]:
         """Caption a batch.
 
         Args:
@@ -163,14 +191,18 @@ class Conditioner:
             grounded: Whether boxes come with them, so that a caption may leave the content out.
 
         Returns:
-            [B, 40, 128] token states.
+            One a scene.
         """
-        return self._models.states([self._text(scene, grounded) for scene in scenes])
+        return [self._caption(scene, grounded) for scene in scenes]
 
-    def embed(self, item: SceneObject) -> torch.Tensor:
-        """Pooled state [128] of a phrase for an object: mostly with its colour, mostly with an article."""
-        color = item.color if self.rng.random() < 0.9 else None
-        return self._phrases[object_phrase(item.noun, color, article=self.rng.random() < 0.8)]
+    def embed(self, scene: Scene, index: int) -> torch.Tensor:
+        """Pooled state [128] of a phrase for an object, which mostly says everything about it."""
+        phrase = sample_phrase(self.rng, scene, index)
+        if phrase not in self._phrases:
+            if len(self._phrases) >= _PHRASES_KEPT:
+                self._phrases.clear()
+            self._phrases[phrase] = self._models.pooled([phrase])[0].cpu()
+        return self._phrases[phrase]
 
     def grounding(self, scenes: list[Scene]) -> dict[str, torch.Tensor]:
         """Name the boxes of a batch, all boxes of a scene or none.
@@ -188,10 +220,11 @@ class Conditioner:
         for row, scene in enumerate(scenes):
             if rng.random() < 0.12:
                 continue
-            for slot, item in enumerate(rng.sample(scene.objects, len(scene.objects))):
+            for slot, index in enumerate(rng.sample(range(len(scene.objects)), len(scene.objects))):
+                item = scene.objects[index]
                 edges = [edge + rng.gauss(0, self._recipe.box_jitter_px) for edge in item.box_xyxy]
                 boxes[row, slot] = torch.tensor(edges).div(SIZE).clamp(0, 1)
-                embeddings[row, slot] = self.embed(item)
+                embeddings[row, slot] = self.embed(scene, index)
                 masks[row, slot] = 1
         return {"boxes": boxes, "positive_embeddings": embeddings, "masks": masks}
 
@@ -234,115 +267,78 @@ def velocity_loss(
     return ((output.float() - velocity).square().mean((1, 2, 3)) * weight).mean()
 
 
-@dataclass(frozen=True, slots=True)
-class _Job:
-    out_dir: Path
-    parts_dir: Path
-    minutes: float | None
-    steps: int | None
-    seed: int
-    device: str
-    resume: bool
-    workers: int
-    recipe: DiffusionRecipe
+class DiffusionLesson(Lesson[tuple[int, bool]]):
+    """The denoiser in training."""
 
+    def __init__(self, recipe: DiffusionRecipe, run: TrainingRun) -> None:
+        """Make the denoiser and load the frozen parts around it.
 
-def _work(rank: int, meeting: str, job: _Job) -> None:
-    recipe = job.recipe
-    workers.join(rank, job.workers, meeting)
-    torch.manual_seed(job.seed)
-    models = TextToImage.from_pretrained(job.parts_dir, job.device)
-    models.vae.to(memory_format=torch.channels_last)
-    unet = build_unet().to(job.device)
-    # The plain processor is faster backwards on a CPU than the fused one at these sizes.
-    unet.set_attn_processor(AttnProcessor())
-    trainer = Trainer(
-        unet,
-        job.out_dir,
-        recipe.fit,
-        minutes=job.minutes,
-        steps=job.steps,
-        resume=job.resume,
-        share_gradients=workers.sharing(unet, job.workers),
-        leads=rank == 0,
-    )
-    begun = trainer.budget.step
-    torch.manual_seed(job.seed + 1000 * rank + begun)
-    rng = random.Random(f"diffusion:{job.seed}:{rank}:{begun}")
-    pool, conditioner = LatentPool(models, recipe, rng), Conditioner(models, recipe, rng)
-    # All processes draw the same kind of batch at the same step, or one would wait for the other.
-    kinds = random.Random(f"kinds:{job.seed}:{begun}")
-    signal = build_scheduler().alphas_cumprod.to(job.device)
-    looked_at = trainer.budget.elapsed_s
+        Args:
+            recipe: Settings.
+            run: Device, seed, start and the frozen parts.
+        """
+        self._recipe, self._run = recipe, run
+        self._models = models = TextToImage.from_pretrained(run.weights / "text_to_image", run.device)
+        models.vae.to(memory_format=torch.channels_last)
+        unet = build_unet() if run.start is None else grown_unet(run.start)
+        self.module = self._unet = unet.to(run.device, memory_format=torch.channels_last)
+        self._watch = Watch(unet)
+        self._rng = random.Random()
+        self._pool, self._conditioner = LatentPool(models, recipe, self._rng), Conditioner(models, recipe, self._rng)
+        self._signal = build_scheduler().alphas_cumprod.to(run.device)
+        self._looked_at = 0.0
 
-    def loss_of_step(_step: int) -> dict[str, torch.Tensor]:
-        scenes, latents = pool.draw()
-        grounded = kinds.random() < recipe.grounded_share
+    def draw(self, step: int) -> tuple[int, bool]:
+        """The step, and whether it sees boxes; all processes must agree, or one would wait for the other."""
+        return step, random.Random(f"{self._run.seed}:{step}").random() < self._recipe.grounded_share
+
+    def losses(self, batch: tuple[int, bool]) -> dict[str, torch.Tensor]:
+        """See `Lesson.losses`."""
+        step, grounded = batch
+        self._rng.seed(self._run.key(step))
+        device, conditioner = self._run.device, self._conditioner
+        scenes, latents = self._pool.draw()
         grounding = conditioner.grounding(scenes) if grounded else None
         if grounding is not None:
-            grounding = {key: value.to(job.device) for key, value in grounding.items()}
-        states = conditioner.texts(scenes, grounded)
-        return {"velocity": velocity_loss(unet, latents.to(job.device), states, grounding, signal, recipe.noisy_share)}
+            grounding = {key: value.to(device) for key, value in grounding.items()}
+        captions = conditioner.captions(scenes, grounded)
+        states = self._models.states([caption.text for caption in captions])
+        latents = latents.to(device, memory_format=torch.channels_last)
+        velocity = velocity_loss(self._unet, latents, states, grounding, self._signal, self._recipe.noisy_share)
+        targets = targets_of(captions, scenes, latents.shape[-1], states.shape[1])
+        maps, inside = self._watch.maps(targets), targets.inside.to(device)
+        return {
+            "velocity": velocity,
+            "localisation": self._recipe.localisation_weight * localisation_loss(maps, inside),
+            "mass": torch.stack([mass_inside(each.detach(), inside).mean() for each in maps]).mean(),
+        }
 
-    def on_checkpoint(ended: bool) -> None:
-        nonlocal looked_at
-        if not ended and trainer.budget.elapsed_s - looked_at < recipe.look_s:
+    def look(self, average: Mapping[str, torch.Tensor], ended: bool) -> None:
+        """Draw held-out prompts and log how many are right; now and then, since it takes a while."""
+        budget = self.trainer.budget
+        if not ended and budget.elapsed_s - self._looked_at < self._recipe.look_s:
             return
-        averaged = load_average(job.out_dir).to(job.device)
-        result = look(replace(models, unet=averaged), job.out_dir / "sheet.png")
-        looked_at = trainer.budget.elapsed_s
-        logger.info("step %d  %s", trainer.budget.step, "  ".join(f"{k} {v:.3f}" for k, v in result.items()))
+        averaged = self._recipe.load(self._run.out_dir).to(self._run.device)
+        models = replace(self._models, unet=averaged)
+        result = look(models, self._run.out_dir / "sheet.png", count=self._recipe.looks)
+        result |= {k: v for k, v in measure_localisation(models).items() if k.count("/") == 1}
+        self._looked_at = budget.elapsed_s
+        logger.info("step %d  %s", budget.step, "  ".join(f"{k} {v:.3f}" for k, v in result.items()))
 
-    trainer.fit(loss_of_step, on_checkpoint)
-    workers.part(job.workers)
 
-
-def run(
-    out_dir: Path,
-    *,
-    minutes: float | None = None,
-    steps: int | None = None,
-    seed: int = 0,
-    device: str = "cpu",
-    resume: bool = False,
-    recipe: DiffusionRecipe | None = None,
-    parts_dir: Path | None = None,
-    processes: int | None = None,
-) -> PositionedUNet2DConditionModel:
-    """Train the denoiser.
+def grown_unet(folder: Path) -> PositionedUNet2DConditionModel:
+    """Make the denoiser from an earlier one that may lack some of its layers.
 
     Args:
-        out_dir: Gets the checkpoint and the contact sheets.
-        minutes: Time for the whole training.
-        steps: Steps of the whole training, instead of a time.
-        seed: Of weights and data.
-        device: Torch device.
-        resume: Whether to go on from the checkpoint in `out_dir`.
-        recipe: Settings; None takes the defaults.
-        parts_dir: Holds tokenizer, text_encoder and vae; None takes the shipped ones.
-        processes: Processes that average their gradients; None takes one for each CPU core, or one on a GPU.
+        folder: A saved denoiser of the same widths.
 
     Returns:
-        The averaged denoiser.
-    """
-    recipe = recipe or DiffusionRecipe()
-    out_dir.mkdir(parents=True, exist_ok=True)
-    processes = processes or (len(os.sched_getaffinity(0)) if device == "cpu" else 1)
-    parts = parts_dir or WEIGHTS / "text_to_image"
-    job = _Job(out_dir, parts, minutes, steps, seed, device, resume, processes, recipe)
-    workers.run_workers(partial(_work, job=job), processes)
-    return load_average(out_dir)
-
-
-def load_average(out_dir: Path) -> PositionedUNet2DConditionModel:
-    """Load the averaged denoiser of a checkpoint, of a finished training or one that still runs.
-
-    Args:
-        out_dir: Where `run` works.
-
-    Returns:
-        The model on the CPU, in evaluation mode.
+        The earlier weights; transformers that are new add nothing at first, since their last projection is zero.
     """
     unet = build_unet()
-    unet.load_state_dict(load_averaged_weights(out_dir))
-    return unet.eval()
+    lacking = grow_from(unet, read_weights(folder), {})
+    for name, module in unet.named_modules():
+        if name.endswith("proj_out") and f"{name}.weight" in lacking:
+            torch.nn.init.zeros_(module.weight)
+            torch.nn.init.zeros_(module.bias)
+    return unet

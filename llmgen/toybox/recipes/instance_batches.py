@@ -9,24 +9,24 @@ import numpy.typing as npt
 import torch
 
 from llmgen.diffusion.instances.unifusion import InstanceGrounding
+from llmgen.toybox.world.brush import Drawing
 from llmgen.toybox.world.scenes import SIZE, Scene, SceneObject
-from llmgen.toybox.world.sprites import sprite
 from llmgen.vision.mask_points import polygon_from_mask
 
 STROKE_SHARE = 0.6
 """Share of the scribbles that are strokes; the others are loose points on the object, as the original's."""
 
 
-@functools.cache
-def _outline(noun: str, color: str, size: int, count: int) -> npt.NDArray[np.float64]:
+@functools.lru_cache(maxsize=4096)
+def _outline(drawing: Drawing, count: int) -> npt.NDArray[np.float64]:
     """Points on and in an object, `[count, 2]` xy in pixels from its own upper left corner."""
-    return polygon_from_mask(sprite(noun, color, size).mask, random.Random(0), count)
+    return polygon_from_mask(drawing.mask, random.Random(0), count)
 
 
-@functools.cache
-def _inside(noun: str, color: str, size: int) -> npt.NDArray[np.float64]:
+@functools.lru_cache(maxsize=4096)
+def _inside(drawing: Drawing) -> npt.NDArray[np.float64]:
     """Pixels of an object, `[P, 2]` xy from its own upper left corner."""
-    return np.argwhere(sprite(noun, color, size).mask)[:, ::-1].astype(np.float64)
+    return np.argwhere(drawing.mask)[:, ::-1].astype(np.float64)
 
 
 def _by_distance(points: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
@@ -35,12 +35,12 @@ def _by_distance(points: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
 
 def draw_polygon(item: SceneObject, count: int) -> npt.NDArray[np.float64]:
     """The mask of an object as points, `[count, 2]` xy in pixels of the picture."""
-    return _by_distance(_outline(item.noun, item.color, item.size, count) + np.array(item.box_xyxy[:2]))
+    return _by_distance(_outline(item.drawing, count) + np.array(item.box_xyxy[:2]))
 
 
 def draw_scribble(item: SceneObject, rng: random.Random, count: int) -> npt.NDArray[np.float64]:
     """A stroke across an object, or loose points on it, `[count, 2]` xy in pixels of the picture."""
-    inside = _inside(item.noun, item.color, item.size)
+    inside = _inside(item.drawing)
     if rng.random() < STROKE_SHARE:
         start, bend, end = (inside[rng.randrange(len(inside))] for _ in range(3))
         t = np.linspace(0, 1, count)[:, None]
@@ -53,7 +53,7 @@ def draw_scribble(item: SceneObject, rng: random.Random, count: int) -> npt.NDAr
 
 def ground_scenes(
     scenes: Sequence[Scene],
-    embed: Callable[[SceneObject], torch.Tensor],
+    embed: Callable[[Scene, int], torch.Tensor],
     rng: random.Random,
     *,
     slots: int,
@@ -69,7 +69,7 @@ def ground_scenes(
 
     Args:
         scenes: One a picture.
-        embed: Pooled text state of an object's phrase.
+        embed: Pooled text state of the phrase of an object of a scene, by its index.
         rng: Source of randomness.
         slots: N; a scene has at most as many objects.
         width: D, of a phrase's state.
@@ -92,19 +92,19 @@ def ground_scenes(
     for row, scene in enumerate(scenes):
         if rng.random() < empty_share:
             continue
-        for slot, item in enumerate(rng.sample(scene.objects, len(scene.objects))):
+        for slot, index in enumerate(rng.sample(range(len(scene.objects)), len(scene.objects))):
+            item = scene.objects[index]
             x0, y0, x1, y1 = item.box_xyxy
             edges = [edge + rng.gauss(0, box_jitter_px) for edge in item.box_xyxy]
             boxes[row, slot] = torch.tensor(edges).div(SIZE).clamp(0, 1)
             center = [c + rng.gauss(0, point_jitter_px) for c in item.center]
             points[row, slot] = torch.tensor(center).div(SIZE).clamp(0, 1)
-            text[row, slot], masks[row, slot] = embed(item), 1
+            text[row, slot], masks[row, slot] = embed(scene, index), 1
             if rng.random() < unmarked_share:
                 continue
             scribble = torch.from_numpy(draw_scribble(item, rng, scribble_points))
             scribbles[row, slot] = (scribble.float().flatten() / SIZE).clamp(0, 1)
             polygon = torch.from_numpy(draw_polygon(item, polygon_points))
             polygons[row, slot] = (polygon.float().flatten() / SIZE).clamp(0, 1)
-            drawing = sprite(item.noun, item.color, item.size).mask
-            segments[row, slot, y0:y1, x0:x1] = torch.from_numpy(drawing).float()
+            segments[row, slot, y0:y1, x0:x1] = torch.from_numpy(item.drawing.mask).float()
     return InstanceGrounding(boxes, masks, text, points, scribbles, polygons, segments)

@@ -74,15 +74,17 @@ def draw(
     return images
 
 
-def found_in_place(scenes: Sequence[Scene], images: Sequence[np.ndarray], within_px: float = 8.0) -> float:
+def found_in_place(
+    scenes: Sequence[Scene], images: Sequence[np.ndarray], judge: ToyboxJudge, within_px: float = 8.0
+) -> float:
     """Share of the objects of scenes that a picture shows, by class and colour, where they should be.
 
     Args:
         scenes: What should be there.
         images: uint8 [128, 128, 3], one a scene.
+        judge: Who looks.
         within_px: Greatest distance of the centres.
     """
-    judge = ToyboxJudge.from_pretrained(WEIGHTS / "judge")
     seen = judge.detect([Image.fromarray(image) for image in images])
     hits = total = 0
     for scene, sightings in zip(scenes, seen, strict=True):
@@ -119,7 +121,7 @@ def look(
     config = unifusion.config
     grounding = ground_scenes(
         scenes,
-        lambda item: models.pooled([item.phrase])[0],
+        lambda scene, index: models.pooled([scene.objects[index].phrase])[0],
         random.Random(seed),
         slots=config.max_objs,
         width=config.in_dim,
@@ -133,8 +135,9 @@ def look(
         truth = [render_image(scene) for scene in scenes[:12]]
         paste_rows([*(images[:12] for images in rows.values()), truth], [*verdicts.values(), None], path)
     shares: dict[str, float] = {}
+    judge = ToyboxJudge.from_pretrained(WEIGHTS / "judge")
     for name, right in verdicts.items():
         if right is not None:
             shares[name] = sum(right) / count
-        shares[f"{name}/placed"] = found_in_place(scenes, rows[name])
+        shares[f"{name}/placed"] = found_in_place(scenes, rows[name], judge)
     return shares

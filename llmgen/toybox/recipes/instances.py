@@ -6,30 +6,32 @@ Source: InstanceDiffusion (Wang et al., CVPR 2024), sections 3.2 to 3.4.
 """
 
 import logging
-import os
 import random
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from functools import partial
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 import torch
 from diffusers.models.attention import GatedSelfAttentionDense
 from diffusers.models.attention_processor import AttnProcessor
+from safetensors.torch import save_file
 from torch import nn
 
 from llmgen.diffusion.instances.fusers import attach_grounding
 from llmgen.diffusion.instances.scaleu import ScaleU, backbone_widths
 from llmgen.diffusion.instances.unifusion import Format, InstanceGrounding
+from llmgen.toybox import WEIGHTS
 from llmgen.toybox.models.unet import PositionedUNet2DConditionModel
 from llmgen.toybox.models.unifusion import ToyboxUniFusion
-from llmgen.toybox.recipes import workers
 from llmgen.toybox.recipes.checkpoint import load_averaged_weights
 from llmgen.toybox.recipes.diffusion import Conditioner, DiffusionRecipe, LatentPool, velocity_loss
 from llmgen.toybox.recipes.instance_batches import ground_scenes
 from llmgen.toybox.recipes.instance_progress import look
+from llmgen.toybox.recipes.run import Lesson, Recipe, TrainingRun, save_staged
 from llmgen.toybox.recipes.sampling import TextToImage, build_scheduler
-from llmgen.toybox.recipes.training import FitSettings, Trainer
+from llmgen.toybox.recipes.shipping import tidy
+from llmgen.toybox.recipes.training import FitSettings
 from llmgen.toybox.world.scenes import Scene
 
 logger = logging.getLogger(__name__)
@@ -47,8 +49,8 @@ _USES: Final[tuple[tuple[tuple[Format, ...], float], ...]] = (
 """Formats that a step keeps, and how often: those of the original's test settings, and each alone."""
 
 
-@dataclass(frozen=True, slots=True)
-class InstanceRecipe:
+@dataclass(frozen=True)
+class InstanceRecipe(Recipe):
     """Everything that shapes the training.
 
     Attributes:
@@ -58,8 +60,12 @@ class InstanceRecipe:
         empty_share: Share of the pictures that are told nothing, as the unconditional branch is.
         unmarked_share: Share of the instances without scribble and mask.
         look_s: Least seconds between contact sheets, which come with checkpoints.
+        looks: Prompts that a contact sheet draws.
     """
 
+    folder: ClassVar[str] = "instancediffusion"
+    minutes: ClassVar[float] = 50
+    parallel: ClassVar[bool] = True
     fit: FitSettings = field(
         default_factory=lambda: FitSettings(
             learning_rate=1e-3,
@@ -77,6 +83,34 @@ class InstanceRecipe:
     empty_share: float = 0.12
     unmarked_share: float = 0.08
     look_s: float = 420.0
+    looks: int = 32
+
+    def lesson(self, run: TrainingRun) -> "InstanceLesson":
+        """See `Recipe.lesson`; the frozen denoiser is that of `run.weights`."""
+        return InstanceLesson(self, run)
+
+    def load(self, out_dir: Path, weights: Path = WEIGHTS) -> "InstanceParts":
+        """See `Recipe.load`; the frozen denoiser is that of `weights`."""
+        return load_average(out_dir, weights)[1]
+
+    def ship(self, out_dir: Path, weights: Path = WEIGHTS) -> None:
+        """See `Recipe.ship`: `fusers`, `unifusion` and `scaleu`."""
+        parts = self.load(out_dir, weights)
+        fusers = {
+            f"{name.replace('/', '.')}.{key}": value.half().contiguous()
+            for name, module in parts.fusers.items()
+            for key, value in module.state_dict().items()
+        }
+        target = weights / self.folder
+        save_staged(lambda folder: save_file(fusers, folder / "diffusion_pytorch_model.safetensors"), target / "fusers")
+        for name in ("unifusion", "scaleu"):
+            part = getattr(parts, name).half()
+
+            def save(folder: Path, part: Any = part) -> None:
+                part.save_pretrained(folder)
+                tidy(folder / "config.json")
+
+            save_staged(save, target / name)
 
 
 class InstanceParts(nn.Module):
@@ -130,114 +164,76 @@ class InstanceConditioner(Conditioner):
         )
 
 
-@dataclass(frozen=True, slots=True)
-class _Job:
-    out_dir: Path
-    minutes: float | None
-    steps: int | None
-    seed: int
-    device: str
-    resume: bool
-    processes: int
-    recipe: InstanceRecipe
+class InstanceLesson(Lesson[int]):
+    """The additions to the frozen denoiser in training."""
 
+    def __init__(self, recipe: InstanceRecipe, run: TrainingRun) -> None:
+        """Attach them to the denoiser.
 
-def _work(rank: int, meeting: str, job: _Job) -> None:
-    recipe = job.recipe
-    workers.join(rank, job.processes, meeting)
-    torch.manual_seed(job.seed)
-    models = TextToImage.from_pretrained(device=job.device)
-    models.vae.to(memory_format=torch.channels_last)
-    unet = models.unet
-    assert unet is not None
-    # The plain processor is faster backwards on a CPU than the fused one at these sizes.
-    unet.set_attn_processor(AttnProcessor())
-    parts = InstanceParts(unet).to(job.device)
-    trainer = Trainer(
-        parts,
-        job.out_dir,
-        recipe.fit,
-        minutes=job.minutes,
-        steps=job.steps,
-        resume=job.resume,
-        share_gradients=workers.sharing(parts, job.processes),
-        leads=rank == 0,
-    )
-    begun = trainer.budget.step
-    torch.manual_seed(job.seed + 1000 * rank + begun)
-    rng = random.Random(f"instances:{job.seed}:{rank}:{begun}")
-    pool = LatentPool(models, recipe.scenes, rng)
-    conditioner = InstanceConditioner(models, recipe.scenes, rng)
-    signal = build_scheduler().alphas_cumprod.to(job.device)
-    uses, shares = zip(*_USES, strict=True)
-    looked_at = trainer.budget.elapsed_s
+        Args:
+            recipe: Settings.
+            run: Device, seed, start and the frozen parts.
+        """
+        self._recipe, self._run = recipe, run
+        self._models = models = TextToImage.from_pretrained(run.weights / "text_to_image", run.device)
+        models.vae.to(memory_format=torch.channels_last)
+        unet = models.unet
+        assert unet is not None
+        # The plain processor is faster backwards on a CPU than the fused one at these sizes.
+        unet.set_attn_processor(AttnProcessor())
+        self._unet, self._parts = unet, InstanceParts(unet)
+        if run.start is not None:
+            self._parts.unifusion = ToyboxUniFusion.from_pretrained(run.start / "unifusion", torch_dtype=torch.float32)
+        self.module = self._parts.to(run.device)
+        self._rng = random.Random()
+        self._pool = LatentPool(models, recipe.scenes, self._rng)
+        self._conditioner = InstanceConditioner(models, recipe.scenes, self._rng)
+        self._signal = build_scheduler().alphas_cumprod.to(run.device)
+        self._looked_at = 0.0
 
-    def loss_of_step(_step: int) -> dict[str, torch.Tensor]:
-        scenes, latents = pool.draw()
-        use = rng.choices(uses, shares)[0]
-        instances = conditioner.instances(scenes, recipe, parts.unifusion.config).to(job.device)
-        states = conditioner.texts(scenes, True)
-        with torch.autocast(job.device, torch.bfloat16):
-            grounding = parts.unifusion.conditioning(instances, use)
-        loss = velocity_loss(unet, latents.to(job.device), states, grounding, signal, recipe.scenes.noisy_share)
-        return {"velocity": loss}
+    def draw(self, step: int) -> int:
+        """The step; latents of earlier steps are used again, so nothing can be drawn ahead."""
+        return step
 
-    def on_checkpoint(ended: bool) -> None:
-        nonlocal looked_at
-        if not ended and trainer.budget.elapsed_s - looked_at < recipe.look_s:
+    def losses(self, batch: int) -> dict[str, torch.Tensor]:
+        """See `Lesson.losses`; each step keeps some of the formats."""
+        self._rng.seed(self._run.key(batch))
+        uses, shares = zip(*_USES, strict=True)
+        use = self._rng.choices(uses, shares)[0]
+        recipe, device = self._recipe, self._run.device
+        scenes, latents = self._pool.draw()
+        instances = self._conditioner.instances(scenes, recipe, self._parts.unifusion.config).to(device)
+        captions = self._conditioner.captions(scenes, True)
+        states = self._models.states([caption.text for caption in captions])
+        with self._run.autocast():
+            grounding = self._parts.unifusion.conditioning(instances, use)
+        noisy = recipe.scenes.noisy_share
+        return {"velocity": velocity_loss(self._unet, latents.to(device), states, grounding, self._signal, noisy)}
+
+    def look(self, average: Mapping[str, torch.Tensor], ended: bool) -> None:
+        """Draw held-out prompts by each format and log how many are right; now and then, since it takes a while."""
+        budget = self.trainer.budget
+        if not ended and budget.elapsed_s - self._looked_at < self._recipe.look_s:
             return
-        averaged, trained = load_average(job.out_dir)
-        result = look(replace(models, unet=averaged), trained.unifusion, job.out_dir / "sheet.png")
-        looked_at = trainer.budget.elapsed_s
-        logger.info("step %d  %s", trainer.budget.step, "  ".join(f"{k} {v:.3f}" for k, v in result.items()))
-
-    trainer.fit(loss_of_step, on_checkpoint)
-    workers.part(job.processes)
-
-
-def run(
-    out_dir: Path,
-    *,
-    minutes: float | None = None,
-    steps: int | None = None,
-    seed: int = 0,
-    device: str = "cpu",
-    resume: bool = False,
-    recipe: InstanceRecipe | None = None,
-    processes: int | None = None,
-) -> InstanceParts:
-    """Train the additions to the shipped denoiser.
-
-    Args:
-        out_dir: Gets the checkpoint and the contact sheets.
-        minutes: Time for the whole training.
-        steps: Steps of the whole training, instead of a time.
-        seed: Of weights and data.
-        device: Torch device.
-        resume: Whether to go on from the checkpoint in `out_dir`.
-        recipe: Settings; None takes the defaults.
-        processes: Processes that average their gradients; None takes one for each CPU core, or one on a GPU.
-
-    Returns:
-        The averaged parts.
-    """
-    out_dir.mkdir(parents=True, exist_ok=True)
-    processes = processes or (len(os.sched_getaffinity(0)) if device == "cpu" else 1)
-    job = _Job(out_dir, minutes, steps, seed, device, resume, processes, recipe or InstanceRecipe())
-    workers.run_workers(partial(_work, job=job), processes)
-    return load_average(out_dir)[1]
+        averaged, trained = load_average(self._run.out_dir, self._run.weights)
+        # The loop that draws these sheets runs on the CPU.
+        models = replace(TextToImage.from_pretrained(self._run.weights / "text_to_image"), unet=averaged)
+        result = look(models, trained.unifusion, self._run.out_dir / "sheet.png", count=self._recipe.looks)
+        self._looked_at = budget.elapsed_s
+        logger.info("step %d  %s", budget.step, "  ".join(f"{k} {v:.3f}" for k, v in result.items()))
 
 
-def load_average(out_dir: Path) -> tuple[PositionedUNet2DConditionModel, InstanceParts]:
+def load_average(out_dir: Path, weights: Path = WEIGHTS) -> tuple[PositionedUNet2DConditionModel, InstanceParts]:
     """Load the averaged parts of a checkpoint, of a finished training or one that still runs.
 
     Args:
-        out_dir: Where `run` works.
+        out_dir: Working folder of a run.
+        weights: Folder of weights, which gives the frozen denoiser.
 
     Returns:
         The denoiser with the parts attached, and the parts; on the CPU, in evaluation mode.
     """
-    unet = TextToImage.from_pretrained().unet
+    unet = TextToImage.from_pretrained(weights / "text_to_image").unet
     assert unet is not None
     parts = InstanceParts(unet)
     parts.load_state_dict(load_averaged_weights(out_dir))

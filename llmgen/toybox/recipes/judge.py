@@ -1,81 +1,140 @@
-"""Recipe of the judge: centre heat map, colour and box on damaged renders.
+"""Recipe of the judge: centre heat map, colour, box and details on damaged renders."""
 
-``run`` is called by ``llmgen train toybox judge``.
-"""
-
-import logging
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import ClassVar, Final
 
-import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from llmgen.toybox.models.judge import JudgeConfig, JudgeOutput, ToyboxJudge
+from llmgen.toybox import WEIGHTS
+from llmgen.toybox.models.judge import JudgeConfig, JudgeOutput, ToyboxJudge, read_config
+from llmgen.toybox.recipes.checkpoint import load_averaged_weights
 from llmgen.toybox.recipes.contact_sheet import save_judged_sheet
-from llmgen.toybox.recipes.scene_batches import SceneBatch, degrade, draw_scenes, zoom
-from llmgen.toybox.recipes.training import FitSettings, Trainer
+from llmgen.toybox.recipes.growth import grow_from, read_weights, rows_by_name
+from llmgen.toybox.recipes.run import MODEL, Lesson, Recipe, TrainingRun
+from llmgen.toybox.recipes.scene_batches import OPEN, POSES, STATE_PARTS, SceneBatch, degrade, draw_scenes, zoom
+from llmgen.toybox.recipes.training import FitSettings
+from llmgen.toybox.world.vocabulary import BACKGROUNDS, CHARACTERS, MOODS, PART_STATES, PARTS, PATTERNS
 
-logger = logging.getLogger(__name__)
+TOYBOX_JUDGE: Final = JudgeConfig(
+    details={"pattern": PATTERNS, "mood": MOODS, "verb": POSES, **PART_STATES},
+    backgrounds=BACKGROUNDS,
+    characters=CHARACTERS,
+    parts={
+        noun: tuple(part for part in parts if part in PART_STATES)
+        for noun, parts in PARTS.items()
+        if set(parts) & set(PART_STATES)
+    },
+)
+"""What ships."""
 
 
 @dataclass(frozen=True)
-class JudgeRecipe:
+class JudgeRecipe(Recipe):
     """Everything that shapes the judge's training."""
 
-    model: JudgeConfig = field(default_factory=JudgeConfig)
+    folder: ClassVar[str] = "judge"
+    minutes: ClassVar[float] = 8
+    seed: ClassVar[int] = 20_012
+    model: JudgeConfig = TOYBOX_JUDGE
     fit: FitSettings = field(default_factory=lambda: FitSettings(learning_rate=2e-3, warmup_steps=50, ema_decay=0.995))
-    batch_size: int = 32
+    batch_size: int = 48
+    finding: int = 12
+    """Scenes of a batch that finding objects is learned from; details, which are harder, from all."""
+    detailed: float = 0.8
+    """Share of the scenes that surely show a pattern, a mood, an action or a part in an unusual state."""
     box_weight: float = 2.0
+    detail_weight: float = 1.0
+    """Of the loss of each detail."""
+    box_jitter: float = 0.06
+    """Standard deviation of the error of a box that is looked at again, as a share of its size."""
+
+    def lesson(self, run: TrainingRun) -> "JudgeLesson":
+        """See `Recipe.lesson`."""
+        return JudgeLesson(self, run)
+
+    def load(self, out_dir: Path, weights: Path = WEIGHTS) -> ToyboxJudge:
+        """See `Recipe.load`."""
+        judge = ToyboxJudge(self.model)
+        judge.load_state_dict(load_averaged_weights(out_dir))
+        return judge.eval()
 
 
-def run(
-    out_dir: Path,
-    *,
-    minutes: float | None = None,
-    steps: int | None = None,
-    seed: int = 20_011,
-    device: str = "cpu",
-    resume: bool = False,
-    recipe: JudgeRecipe | None = None,
-) -> ToyboxJudge:
-    """Train the judge and leave it in ``out_dir/model``.
+class JudgeLesson(Lesson[SceneBatch]):
+    """The judge in training."""
+
+    def __init__(self, recipe: JudgeRecipe, run: TrainingRun) -> None:
+        """Make the judge.
+
+        Args:
+            recipe: Settings.
+            run: Device, seed and start.
+        """
+        self._recipe, self._run = recipe, run
+        judge = ToyboxJudge(recipe.model)
+        if run.start is not None:
+            weights, earlier = read_weights(run.start), read_config(run.start)
+            rows = {"heat": rows_by_name(recipe.model.nouns, earlier.nouns)}
+            rows["color"] = rows_by_name(recipe.model.colors, earlier.colors)
+            rows["background"] = rows_by_name(recipe.model.backgrounds, earlier.backgrounds)
+            for name, answers in recipe.model.details.items():
+                rows[f"second_look.answers.{name}"] = rows_by_name(answers, earlier.details.get(name, ()))
+            tensors = {f"{name}.{part}": same for name, same in rows.items() for part in ("weight", "bias")}
+            grow_from(judge, weights, tensors)
+        judge = judge.to(run.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.module = self._judge = judge
+
+    def draw(self, step: int) -> SceneBatch:
+        """Damaged scenes."""
+        rng = self._run.numpy_rng(step)
+        batch = zoom(draw_scenes(rng, self._recipe.batch_size, detailed=self._recipe.detailed), rng)
+        return batch.with_images(degrade(batch.images, rng))
+
+    def losses(self, batch: SceneBatch) -> dict[str, Tensor]:
+        """See `Lesson.losses`."""
+        recipe, batch = self._recipe, batch.to(self._run.device)
+        some = batch.first(recipe.finding)
+        owner, slot = torch.nonzero(batch.present, as_tuple=True)
+        boxes = batch.boxes[owner, slot]
+        extent = (boxes[:, 2:] - boxes[:, :2]).repeat(1, 2)
+        boxes = boxes + recipe.box_jitter * torch.randn_like(boxes) * extent
+        with self._run.autocast():
+            output = self._judge(some.images.contiguous(memory_format=torch.channels_last))
+            details = self._judge.look_again(batch.images, boxes, owner)
+        found = judge_losses(JudgeOutput(*(maps.float() for maps in output)), some, recipe.box_weight)
+        if output.background.shape[1]:
+            found["background"] = F.cross_entropy(output.background.float(), some.backgrounds)
+        return found | detail_losses(details, batch, recipe.detail_weight)
+
+    def look(self, average: Mapping[str, Tensor], ended: bool) -> None:
+        """Save the judge and what it finds in held-out scenes."""
+        averaged = self._recipe.load(self._run.out_dir)
+        averaged.save_pretrained(self._run.out_dir / MODEL)
+        save_judged_sheet(averaged, self._run.out_dir / "sheet.png", seed=(self._run.seed or 0) + 1)
+
+
+def detail_losses(details: Mapping[str, Tensor], batch: SceneBatch, weight: float) -> dict[str, Tensor]:
+    """Losses of what is read of each object.
 
     Args:
-        out_dir: working folder: checkpoint, log, contact sheet ``sheet.png``, and the model.
-        minutes: time budget.
-        steps: step budget; at least one of the two.
-        seed: of the weights and of all data.
-        device: a torch device.
-        resume: continue from the checkpoint in ``out_dir``.
-        recipe: settings; the default is what shipped.
+        details: By name, logits ``[N, answers]`` of the objects that are present, in the order of ``nonzero``.
+        batch: the truth.
+        weight: of each loss.
 
     Returns:
-        The judge with averaged weights, in evaluation mode.
+        A scalar for each detail that some object has.
     """
-    recipe = recipe or JudgeRecipe()
-    torch.manual_seed(seed)
-    judge = ToyboxJudge(recipe.model).to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-    averaged = ToyboxJudge(recipe.model).to(device)
-    trainer = Trainer(judge, out_dir, recipe.fit, minutes=minutes, steps=steps, resume=resume)
-
-    def loss_of_step(step: int) -> dict[str, Tensor]:
-        rng = np.random.default_rng([seed, step])
-        batch = zoom(draw_scenes(rng, recipe.batch_size), rng)
-        images = degrade(batch.images, rng).to(device, memory_format=torch.channels_last)
-        # bf16 halves the time of a step, on a CPU too; the losses stay in fp32.
-        with torch.autocast(torch.device(device).type, torch.bfloat16):
-            output = judge(images)
-        return judge_losses(JudgeOutput(*(maps.float() for maps in output)), batch, recipe.box_weight)
-
-    def on_checkpoint(_ended: bool) -> None:
-        averaged.load_state_dict(trainer.average.state)
-        averaged.save_pretrained(out_dir / "model")
-        save_judged_sheet(averaged, out_dir / "sheet.png", seed=seed + 1)
-
-    averaged.load_state_dict(trainer.fit(loss_of_step, on_checkpoint))
-    return averaged.eval()
+    truths = {"pattern": batch.patterns, "mood": batch.moods, "verb": batch.verbs}
+    truths |= {part: batch.states[..., index] for index, part in enumerate(STATE_PARTS)}
+    losses = {}
+    for name, logits in details.items():
+        wanted = truths[name][batch.present]
+        if bool((wanted != OPEN).any()):
+            losses[name] = weight * F.cross_entropy(logits.float(), wanted, ignore_index=OPEN)
+    return losses
 
 
 def judge_losses(output: JudgeOutput, batch: SceneBatch, box_weight: float) -> dict[str, Tensor]:

@@ -9,24 +9,22 @@ from PIL import Image, ImageDraw
 
 from llmgen.toybox import WEIGHTS
 from llmgen.toybox.recipes.sampling import GUIDANCE, TextToImage, generate, grounding_of_scenes
-from llmgen.toybox.world.captions import PROMPT_TYPES, Prompt, sample_prompt
+from llmgen.toybox.world.captions import PROMPT_TYPES, Prompt, PromptType, sample_prompt
 from llmgen.toybox.world.scenes import SIZE, render_image
-from llmgen.toybox.world.truth import Sighting, is_right
 
 
-def held_out_prompts(count: int, seed: int = 7_000_000) -> list[Prompt]:
+def held_out_prompts(count: int, seed: int = 7_000_000, types: Sequence[PromptType] = PROMPT_TYPES) -> list[Prompt]:
     """Prompts that no training draws, all types in turn.
 
     Args:
         count: How many.
         seed: Picks them.
+        types: What the prompts test.
 
     Returns:
         The prompts with their truths and scenes.
     """
-    return [
-        sample_prompt(random.Random(f"prompt:{seed}:{i}"), PROMPT_TYPES[i % len(PROMPT_TYPES)]) for i in range(count)
-    ]
+    return [sample_prompt(random.Random(f"prompt:{seed}:{i}"), types[i % len(types)]) for i in range(count)]
 
 
 def judge_pictures(prompts: Sequence[Prompt], images: Sequence[np.ndarray]) -> list[bool] | None:
@@ -44,11 +42,8 @@ def judge_pictures(prompts: Sequence[Prompt], images: Sequence[np.ndarray]) -> l
     from llmgen.toybox.models.judge import ToyboxJudge
 
     judge = ToyboxJudge.from_pretrained(WEIGHTS / "judge")
-    found = judge.detect([Image.fromarray(image) for image in images])
-    return [
-        is_right(prompt.truth, [Sighting(*sighting) for sighting in sightings])
-        for prompt, sightings in zip(prompts, found, strict=True)
-    ]
+    seen = judge.look([Image.fromarray(image) for image in images])
+    return [picture.is_right(prompt.truth) for prompt, picture in zip(prompts, seen, strict=True)]
 
 
 def paste_rows(rows: Sequence[Sequence[np.ndarray]], verdicts: Sequence[Sequence[bool] | None], path: Path) -> None:
@@ -71,7 +66,12 @@ def paste_rows(rows: Sequence[Sequence[np.ndarray]], verdicts: Sequence[Sequence
 
 
 def look(
-    models: TextToImage, path: Path | None, count: int = 48, guidance: float = GUIDANCE, seed: int = 7_000_000
+    models: TextToImage,
+    path: Path | None,
+    count: int = 48,
+    guidance: float = GUIDANCE,
+    seed: int = 7_000_000,
+    types: Sequence[PromptType] = PROMPT_TYPES,
 ) -> dict[str, float]:
     """Draw held-out prompts from text and from boxes and count the right ones.
 
@@ -81,11 +81,12 @@ def look(
         count: How many prompts.
         guidance: Scale of classifier-free guidance.
         seed: Picks the prompts.
+        types: What the prompts test.
 
     Returns:
         Shares of right pictures by "text" and "boxes", also by type as "text/numeracy"; empty without a judge.
     """
-    prompts = held_out_prompts(count, seed)
+    prompts = held_out_prompts(count, seed, types)
     texts, scenes = [p.text for p in prompts], [p.scene for p in prompts]
     rows = {
         "text": generate(models, texts, guidance=guidance),
@@ -99,7 +100,7 @@ def look(
     for name, right in verdicts.items():
         if right is not None:
             shares[name] = sum(right) / count
-            for kind in PROMPT_TYPES:
+            for kind in types:
                 of_kind = [ok for ok, prompt in zip(right, prompts, strict=True) if prompt.type == kind]
                 shares[f"{name}/{kind}"] = sum(of_kind) / max(len(of_kind), 1)
     return shares

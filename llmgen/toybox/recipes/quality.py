@@ -1,50 +1,30 @@
-"""How good judge, detector and segmenter are on held-out scenes: pure functions that return numbers.
+"""How good judge and segmenter are on held-out scenes: pure functions that return numbers.
 
 Held-out means: scenes drawn from seeds that no training uses. ``llmgen train toybox --eval`` prints what these return.
 """
 
-import contextlib
-import io
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import torch
-from pycocotools.coco import COCO
-from pycocotools.cocoeval import COCOeval
 from segment_anything import SamPredictor
 from segment_anything.modeling import Sam
 from torch import Tensor
-from torchvision.ops import batched_nms, box_iou
-from transformers import Owlv2ForObjectDetection, Owlv2Processor
+from torchvision.ops import box_iou
 
 from llmgen.toybox.models.judge import DEFAULT_THRESHOLD, ToyboxJudge
 from llmgen.toybox.recipes.contact_sheet import to_pil
-from llmgen.toybox.recipes.scene_batches import COLOR_NAMES, SceneBatch, draw_scenes
-from llmgen.toybox.world.vocabulary import NOUNS, object_phrase
+from llmgen.toybox.recipes.scene_batches import COLOR_NAMES, OPEN, POSES, STATE_PARTS, SceneBatch, draw_scenes
+from llmgen.toybox.world.vocabulary import BACKGROUNDS, MOODS, NOUNS, PART_STATES, PATTERNS
 
 HELD_OUT_SEED = 990_001
 """First number of every held-out seed; training seeds start with the recipe's own seed."""
 
 Damage = Callable[[Tensor, np.random.Generator], Tensor]
 """From ``[B, 3, H, W]`` pictures in 0..1 to damaged ones (autoencoder, noise ...)."""
-
-
-@dataclass(frozen=True)
-class DetectorQuality:
-    """Detection of the 48 phrases "a red ball" ... all asked at once of every picture."""
-
-    ap50: float
-    """Average precision at IoU 0.5 (pycocotools), phrases as categories."""
-    ap: float
-    """Average precision over IoU 0.5 to 0.95."""
-    true_scores: tuple[float, ...]
-    """Score of every hit with the right phrase and IoU over 0.5 (best per object)."""
-    false_scores: tuple[float, ...]
-    """Score of every other hit after suppression."""
 
 
 @dataclass(frozen=True)
@@ -61,9 +41,17 @@ class SegmenterQuality:
     """Mean absolute difference of predicted and true IoU of the chosen mask."""
 
 
-def held_out_scenes(count: int, *, seed: int = HELD_OUT_SEED, with_masks: bool = False) -> SceneBatch:
-    """Scenes that no training saw."""
-    return draw_scenes(np.random.default_rng([HELD_OUT_SEED, seed]), count, with_masks=with_masks)
+def held_out_scenes(
+    count: int,
+    *,
+    seed: int = HELD_OUT_SEED,
+    with_masks: bool = False,
+    detailed: float = 0.0,
+    held_out: bool = False,
+) -> SceneBatch:
+    """Scenes that no training saw; see `draw_scenes`."""
+    rng = np.random.default_rng([HELD_OUT_SEED, seed])
+    return draw_scenes(rng, count, with_masks=with_masks, detailed=detailed, held_out=held_out)
 
 
 def kinds_of(batch: SceneBatch, index: int) -> Counter[tuple[str, str]]:
@@ -100,142 +88,67 @@ def judge_accuracy(
     )
 
 
-@torch.no_grad()
-def find_phrases(
-    detector: Owlv2ForObjectDetection,
-    processor: Owlv2Processor,
-    images: Tensor,
-    phrases: list[str],
+def judge_details(
+    judge: ToyboxJudge,
     *,
-    threshold: float,
-    nms_iou: float = 0.5,
-    batch_size: int = 25,
-) -> list[dict[str, Tensor]]:
-    """Ask every picture for every phrase, through the stock processor and its post-processing.
-
-    Args:
-        detector: the model.
-        processor: its processor.
-        images: ``[B, 3, H, W]`` in 0..1.
-        phrases: the queries.
-        threshold: least score.
-        nms_iou: boxes of one phrase that overlap more than this are suppressed by the better one.
-        batch_size: pictures a forward pass.
-
-    Returns:
-        For each picture ``scores [N]``, ``labels [N]`` (index into ``phrases``) and ``boxes [N, 4]`` xyxy pixels, best first.
-    """
-    results = []
-    for start in range(0, len(images), batch_size):
-        pictures = to_pil(images[start : start + batch_size])
-        inputs = processor(text=[phrases] * len(pictures), images=pictures, return_tensors="pt").to(detector.device)
-        sizes = [(picture.height, picture.width) for picture in pictures]
-        for found in processor.post_process_grounded_object_detection(detector(**inputs), threshold, sizes):
-            kept = batched_nms(found["boxes"], found["scores"], found["labels"], nms_iou)
-            results.append({name: found[name][kept].cpu() for name in ("scores", "labels", "boxes")})
-    return results
-
-
-def detector_quality(
-    detector: Owlv2ForObjectDetection,
-    processor: Owlv2Processor,
-    *,
-    count: int = 100,
+    count: int = 200,
     seed: int = HELD_OUT_SEED,
     damage: Damage | None = None,
-    threshold: float = 0.05,
-) -> DetectorQuality:
-    """Average precision on held-out scenes, with the 48 phrases noun x colour as categories.
+    held_out: bool = False,
+) -> dict[str, float]:
+    """How well the judge reads what a description may say besides class and colour.
+
+    An object counts when the judge found it at all (class, and IoU over 0.5). Each figure is the mean of the shares of right
+    answers of each answer, so that the usual answer does not hide the others.
 
     Args:
-        detector: the model, in evaluation mode.
-        processor: its processor.
-        count: number of scenes.
+        judge: the judge.
+        count: number of held-out scenes.
         seed: which scenes.
-        damage: applied to the renders first.
-        threshold: least score of a hit that counts at all.
+        damage: applied to the renders first; None judges the clean ones.
+        held_out: whether to look at combinations that no training may see.
 
     Returns:
-        AP by pycocotools and the scores of right and wrong hits.
+        0 to 1 by detail; `found`, the share of objects that were found; and `background`, where the judge names it.
     """
-    batch = held_out_scenes(count, seed=seed)
+    batch = held_out_scenes(count, seed=seed, detailed=0.5, held_out=held_out)
     images = batch.images if damage is None else damage(batch.images, np.random.default_rng([HELD_OUT_SEED, seed, 1]))
-    kinds = [(noun, color) for noun in NOUNS for color in COLOR_NAMES]
-    phrases = [object_phrase(noun, color) for noun, color in kinds]
-    found = find_phrases(detector, processor, images, phrases, threshold=threshold)
-    truth = _coco_truth(batch, kinds)
-    true_scores: list[float] = []
-    false_scores: list[float] = []
-    results = []
-    for index, hits in enumerate(found):
-        wanted = [a for a in truth["annotations"] if a["image_id"] == index]
-        open_objects = {number: a for number, a in enumerate(wanted)}
-        for score, label, box in zip(hits["scores"].tolist(), hits["labels"].tolist(), hits["boxes"], strict=True):
-            left, top, right, bottom = box.tolist()
-            results.append(
-                {
-                    "image_id": index,
-                    "category_id": label,
-                    "bbox": [left, top, right - left, bottom - top],
-                    "score": score,
-                }
-            )
-            match = next(
-                (
-                    number
-                    for number, a in open_objects.items()
-                    if a["category_id"] == label and float(box_iou(box[None], torch.tensor([a["xyxy"]]))) > 0.5
-                ),
-                None,
-            )
-            if match is None:
-                false_scores.append(score)
-            else:
-                true_scores.append(score)
-                del open_objects[match]
-    ap, ap50 = _coco_average_precision(truth, results)
-    return DetectorQuality(ap50=ap50, ap=ap, true_scores=tuple(true_scores), false_scores=tuple(false_scores))
-
-
-def _coco_truth(batch: SceneBatch, kinds: list[tuple[str, str]]) -> dict[str, Any]:
-    side = batch.images.shape[-1]
-    annotations: list[dict[str, Any]] = []
+    seen = judge.look(to_pil(images))
+    right: dict[str, dict[str, list[bool]]] = {}
+    found = []
     for index, slot in torch.nonzero(batch.present).tolist():
-        left, top, right, bottom = batch.boxes[index, slot].tolist()
-        kind = (NOUNS[batch.nouns[index, slot]], COLOR_NAMES[batch.colors[index, slot]])
-        annotations.append(
-            {
-                "id": len(annotations) + 1,
-                "image_id": index,
-                "category_id": kinds.index(kind),
-                "bbox": [left, top, right - left, bottom - top],
-                "xyxy": [left, top, right, bottom],
-                "area": (right - left) * (bottom - top),
-                "iscrowd": 0,
-            }
+        noun, box = NOUNS[batch.nouns[index, slot]], batch.boxes[index, slot][None]
+        match = next(
+            (
+                o
+                for o in seen[index].objects
+                if o.noun == noun and float(box_iou(box, torch.tensor([o.box_xyxy]))) > 0.5
+            ),
+            None,
         )
-    return {
-        "info": {},
-        "images": [{"id": i, "width": side, "height": side} for i in range(len(batch.images))],
-        "categories": [{"id": i, "name": " ".join(reversed(kind))} for i, kind in enumerate(kinds)],
-        "annotations": annotations,
-    }
-
-
-def _coco_average_precision(truth: dict[str, Any], results: list[dict[str, Any]]) -> tuple[float, float]:
-    """AP over IoU 0.5 to 0.95, and at 0.5."""
-    if not results:
-        return 0.0, 0.0
-    # pycocotools reports on stdout, which belongs to the command line's data.
-    with contextlib.redirect_stdout(io.StringIO()):
-        coco = COCO()
-        coco.dataset = truth
-        coco.createIndex()
-        evaluation = COCOeval(coco, coco.loadRes(results), "bbox")
-        evaluation.evaluate()
-        evaluation.accumulate()
-        evaluation.summarize()
-    return float(evaluation.stats[0]), float(evaluation.stats[1])
+        found.append(match is not None)
+        if match is None:
+            continue
+        states = dict(match.states)
+        answers = [
+            ("pattern", PATTERNS, batch.patterns[index, slot], match.pattern),
+            ("mood", MOODS, batch.moods[index, slot], match.mood),
+            ("verb", POSES, batch.verbs[index, slot], match.verb),
+            *(
+                (part, PART_STATES[part], batch.states[index, slot, number], states.get(part))
+                for number, part in enumerate(STATE_PARTS)
+            ),
+        ]
+        for name, words, truth, said in answers:
+            if int(truth) != OPEN:
+                word = words[int(truth)]
+                right.setdefault(name, {}).setdefault(word, []).append(said == word)
+    if judge.config.backgrounds:
+        for picture, truth in zip(seen, batch.backgrounds.tolist(), strict=True):
+            word = BACKGROUNDS[truth]
+            right.setdefault("background", {}).setdefault(word, []).append(picture.background == word)
+    means = {name: float(np.mean([np.mean(given) for given in by.values()])) for name, by in right.items()}
+    return {"found": float(np.mean(found)), **means}
 
 
 def segmenter_quality(

@@ -8,7 +8,9 @@ the renders look like that.
 import io
 import math
 import random
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass, fields, replace
+from typing import Any
 
 import numpy as np
 import torch
@@ -16,10 +18,27 @@ import torch.nn.functional as F
 from PIL import Image
 from torch import Tensor
 
-from llmgen.toybox.world.scenes import MAX_OBJECTS, Scene, render, sample_scene
-from llmgen.toybox.world.vocabulary import COLORS, NOUNS
+from llmgen.toybox.world.scenes import MAX_OBJECTS, Scene, SceneObject, render, sample_scene
+from llmgen.toybox.world.truth import sightings_of_scene
+from llmgen.toybox.world.vocabulary import (
+    BACKGROUNDS,
+    COLORS,
+    KEYPOINTS,
+    MOODS,
+    NOUNS,
+    PART_STATES,
+    PATTERNS,
+    STANDING,
+    VERBS,
+)
 
 COLOR_NAMES = tuple(COLORS)
+POSES = (STANDING, *VERBS)
+"""What a character does, in the order of their indices."""
+STATE_PARTS = tuple(PART_STATES)
+"""Parts that have states, in the order of their indices."""
+OPEN = -1
+"""Index of a property that an object does not have."""
 _EMPTY_SHARE = 0.03
 
 
@@ -32,8 +51,15 @@ class SceneBatch:
         boxes: ``[B, 4 slots, 4]`` float32, xyxy half-open pixels.
         nouns: ``[B, 4]`` int64, index into ``NOUNS``.
         colors: ``[B, 4]`` int64, index into ``COLOR_NAMES``.
+        patterns: ``[B, 4]`` int64, index into ``PATTERNS``.
+        moods: ``[B, 4]`` int64, index into ``MOODS``, or ``OPEN`` for a thing.
+        verbs: ``[B, 4]`` int64, index into ``POSES``, or ``OPEN`` for a thing.
+        states: ``[B, 4, parts]`` int64, for each of ``STATE_PARTS`` the index of its state, or ``OPEN`` where an object
+            lacks the part.
+        backgrounds: ``[B]`` int64, index into ``BACKGROUNDS``.
         present: ``[B, 4]`` bool, the slot holds an object to be found.
         ignored: ``[B, 4]`` bool, the slot holds an object cut by the border: neither right nor wrong to find.
+        keypoints: ``[B, 4, 13, 2]`` float32 pixels, NaN for things.
         masks: ``[B, 4, H, W]`` float32 in 0..1, or None when not asked for.
     """
 
@@ -41,50 +67,119 @@ class SceneBatch:
     boxes: Tensor
     nouns: Tensor
     colors: Tensor
+    patterns: Tensor
+    moods: Tensor
+    verbs: Tensor
+    states: Tensor
+    backgrounds: Tensor
     present: Tensor
     ignored: Tensor
+    keypoints: Tensor
     masks: Tensor | None = None
 
+    def to(self, device: str | torch.device) -> "SceneBatch":
+        """The batch on a device."""
+        whole = {item.name: getattr(self, item.name) for item in fields(self)}
+        moved: dict[str, Any] = {name: value.to(device) for name, value in whole.items() if value is not None}
+        return replace(self, **moved)
 
-def draw_scenes(rng: np.random.Generator, count: int, *, with_masks: bool = False) -> SceneBatch:
-    """Sample and render ``count`` scenes of the world; a few are bare backgrounds, which the world itself never samples."""
+    def first(self, count: int) -> "SceneBatch":
+        """The first scenes of the batch."""
+        whole = {item.name: getattr(self, item.name) for item in fields(self)}
+        some: dict[str, Any] = {name: value[:count] for name, value in whole.items() if value is not None}
+        return replace(self, **some)
+
+    def with_images(self, images: Tensor) -> "SceneBatch":
+        """The batch with other pictures of the same scenes."""
+        return replace(self, images=images)
+
+
+def draw_scenes(
+    rng: np.random.Generator,
+    count: int,
+    *,
+    with_masks: bool = False,
+    detailed: float = 0.0,
+    held_out: bool = False,
+) -> SceneBatch:
+    """Sample and render scenes of the world; a few are bare backgrounds, which the world itself never samples.
+
+    Args:
+        rng: source of chance.
+        count: how many.
+        with_masks: whether to keep the masks.
+        detailed: share of the scenes that surely show a pattern, a mood, an action or a part in an unusual state.
+        held_out: whether all scenes show what no training may see, see `held_out.py` of the world; otherwise none does.
+    """
     chance = random.Random(int(rng.integers(2**62)))
+    scenes = []
+    for _ in range(count):
+        scene, must = sample_scene(chance, held_out=held_out), chance.random() < detailed
+        while must and not any(map(_has_details, scene.objects)):
+            scene = sample_scene(chance, held_out=held_out)
+        scenes.append(Scene(scene.background, (), scene.seed) if chance.random() < _EMPTY_SHARE else scene)
+    return batch_scenes(scenes, with_masks=with_masks)
+
+
+def _has_details(item: SceneObject) -> bool:
+    return (item.pattern, item.mood, item.verb, item.states) != (PATTERNS[0], MOODS[0], None, ())
+
+
+def batch_scenes(scenes: Sequence[Scene], *, with_masks: bool = False) -> SceneBatch:
+    """Render scenes and put their truth into tensors.
+
+    Args:
+        scenes: Of at most four objects each.
+        with_masks: Whether to keep the masks.
+    """
+    count = len(scenes)
     images, masks = [], []
-    boxes = torch.zeros(count, MAX_OBJECTS, 4)
-    nouns = torch.zeros(count, MAX_OBJECTS, dtype=torch.long)
-    colors = torch.zeros(count, MAX_OBJECTS, dtype=torch.long)
-    present = torch.zeros(count, MAX_OBJECTS, dtype=torch.bool)
-    for index in range(count):
-        scene = sample_scene(chance)
-        if chance.random() < _EMPTY_SHARE:
-            scene = Scene(scene.background, (), scene.seed)
+    boxes = np.zeros((count, MAX_OBJECTS, 4), np.float32)
+    keypoints = np.full((count, MAX_OBJECTS, len(KEYPOINTS), 2), np.nan, np.float32)
+    # Columns: noun, colour, pattern, mood, verb, then a state for each part that has states.
+    looks = np.zeros((count, MAX_OBJECTS, 5 + len(STATE_PARTS)), np.int64)
+    present = np.zeros((count, MAX_OBJECTS), bool)
+    for index, scene in enumerate(scenes):
         rendered = render(scene)
-        images.append(torch.from_numpy(np.ascontiguousarray(rendered.image)))
-        for slot, placed in enumerate(scene.objects):
-            boxes[index, slot] = torch.tensor(placed.box_xyxy, dtype=torch.float32)
-            nouns[index, slot] = NOUNS.index(placed.noun)
-            colors[index, slot] = COLOR_NAMES.index(placed.color)
-            present[index, slot] = True
+        images.append(rendered.image)
+        for slot, (item, seen) in enumerate(zip(scene.objects, sightings_of_scene(scene), strict=True)):
+            boxes[index, slot], present[index, slot] = item.box_xyxy, True
+            states = dict(seen.states)
+            looks[index, slot] = (
+                NOUNS.index(item.noun),
+                COLOR_NAMES.index(item.color),
+                PATTERNS.index(item.pattern),
+                OPEN if seen.mood is None else MOODS.index(seen.mood),
+                OPEN if seen.verb is None else POSES.index(seen.verb),
+                *(PART_STATES[part].index(states[part]) if part in states else OPEN for part in STATE_PARTS),
+            )
+        keypoints[index, : len(scene.objects)] = rendered.keypoints
         if with_masks:
-            stack = torch.zeros(MAX_OBJECTS, *images[-1].shape[:2])
-            for slot, mask in enumerate(rendered.masks):
-                stack[slot] = torch.from_numpy(np.asarray(mask, dtype=np.float32))
+            stack = np.zeros((MAX_OBJECTS, *rendered.image.shape[:2]), np.float32)
+            stack[: len(rendered.masks)] = rendered.masks
             masks.append(stack)
+    columns = torch.from_numpy(looks).unbind(-1)
     return SceneBatch(
-        images=torch.stack(images).permute(0, 3, 1, 2).float() / 255,
-        boxes=boxes,
-        nouns=nouns,
-        colors=colors,
-        present=present,
-        ignored=torch.zeros_like(present),
-        masks=torch.stack(masks) if with_masks else None,
+        images=torch.from_numpy(np.stack(images)).permute(0, 3, 1, 2).float() / 255,
+        boxes=torch.from_numpy(boxes),
+        nouns=columns[0],
+        colors=columns[1],
+        patterns=columns[2],
+        moods=columns[3],
+        verbs=columns[4],
+        states=torch.stack(columns[5:], dim=-1),
+        backgrounds=torch.tensor([BACKGROUNDS.index(scene.background) for scene in scenes]),
+        present=torch.from_numpy(present),
+        ignored=torch.zeros(count, MAX_OBJECTS, dtype=torch.bool),
+        keypoints=torch.from_numpy(keypoints),
+        masks=torch.from_numpy(np.stack(masks)) if with_masks else None,
     )
 
 
 def zoom(
     batch: SceneBatch, rng: np.random.Generator, *, share: float = 0.5, low: float = 0.7, high: float = 1.4
 ) -> SceneBatch:
-    """Magnify a share of the scenes about a random place; boxes and masks follow.
+    """Magnify a share of the scenes about a random place; boxes, keypoints and masks follow.
 
     An object with less than 0.7 of its box left in view becomes ``ignored``; one with less than 0.05 is forgotten.
     """
@@ -118,7 +213,10 @@ def zoom(
     seen = _area(clipped) / _area(moved).clamp(min=1e-6)
     present = batch.present & (seen >= 0.7)
     ignored = (batch.ignored | (batch.present & ~present)) & (seen >= 0.05)
-    return replace(batch, images=images, boxes=clipped, present=present, ignored=ignored, masks=masks)
+    keypoints = batch.keypoints * scale[:, None, None, None] + shift[:, None, None]
+    return replace(
+        batch, images=images, boxes=clipped, present=present, ignored=ignored, keypoints=keypoints, masks=masks
+    )
 
 
 def _area(boxes: Tensor) -> Tensor:

@@ -1,14 +1,13 @@
 """Recipe of the segmenter: box or point to mask, as in SAM, at toybox size.
 
 Follows Kirillov et al. 2023, appendix A ("Losses", "Training algorithm"), with one round of prompts: focal + dice loss on the
-best of three masks, squared error on the predicted IoU of all; a single mask from a box. ``run`` is called by
-``llmgen train toybox segmenter``.
+best of three masks, squared error on the predicted IoU of all; a single mask from a box.
 """
 
-import logging
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
+from typing import ClassVar, Final
 
 import numpy as np
 import torch
@@ -21,11 +20,12 @@ from llmgen.diffusion.segmentation import SamConfig, build_sam, save_sam
 from llmgen.toybox import WEIGHTS
 from llmgen.toybox.models.positions import sine_positions
 from llmgen.toybox.recipes.autoencoder_damage import AutoencoderDamage
+from llmgen.toybox.recipes.checkpoint import load_averaged_weights
 from llmgen.toybox.recipes.contact_sheet import tile, tint, to_pil
+from llmgen.toybox.recipes.growth import grow_from, read_weights
+from llmgen.toybox.recipes.run import MODEL, Lesson, Recipe, TrainingRun
 from llmgen.toybox.recipes.scene_batches import SceneBatch, degrade, draw_scenes, zoom
-from llmgen.toybox.recipes.training import FitSettings, Trainer
-
-logger = logging.getLogger(__name__)
+from llmgen.toybox.recipes.training import FitSettings
 
 TOYBOX_SAM: Final = SamConfig(
     image_size=128,
@@ -51,9 +51,11 @@ TOYBOX_SAM: Final = SamConfig(
 
 
 @dataclass(frozen=True)
-class SegmenterRecipe:
+class SegmenterRecipe(Recipe):
     """Everything that shapes the segmenter's training."""
 
+    folder: ClassVar[str] = "segmenter"
+    minutes: ClassVar[float] = 12
     model: SamConfig = TOYBOX_SAM
     fit: FitSettings = field(
         default_factory=lambda: FitSettings(learning_rate=1.5e-3, warmup_steps=100, weight_decay=0.02, ema_decay=0.998)
@@ -68,63 +70,77 @@ class SegmenterRecipe:
     """Standard deviation of a box side's shift, as a share of the box size (at most 0.25 of it)."""
     softened_share: float = 0.3
 
+    def lesson(self, run: TrainingRun) -> "SegmenterLesson":
+        """See `Recipe.lesson`; the autoencoder whose damage is mixed in is that of `run.weights`."""
+        return SegmenterLesson(self, run)
 
-def run(
-    out_dir: Path,
-    *,
-    minutes: float | None = None,
-    steps: int | None = None,
-    seed: int = 0,
-    device: str = "cpu",
-    resume: bool = False,
-    recipe: SegmenterRecipe | None = None,
-    autoencoder_dir: Path | None = None,
-) -> Sam:
-    """Train the segmenter and leave it in ``out_dir/model``.
+    def load(self, out_dir: Path, weights: Path = WEIGHTS) -> Sam:
+        """See `Recipe.load`."""
+        sam = build_sam(self.model)
+        sam.load_state_dict(load_averaged_weights(out_dir))
+        return sam.eval()
 
-    Args:
-        out_dir: working folder: checkpoint, log, contact sheet ``sheet.png`` and the model.
-        minutes: time budget.
-        steps: step budget; at least one of the two.
-        seed: of the weights and of all data.
-        device: a torch device.
-        resume: continue from the checkpoint in ``out_dir``.
-        recipe: settings; the default is what shipped.
-        autoencoder_dir: an autoencoder whose damage is mixed in; None takes the bundled one if it is there.
 
-    Returns:
-        The model with averaged weights, in evaluation mode.
-    """
-    recipe = recipe or SegmenterRecipe()
-    soften = AutoencoderDamage.load(autoencoder_dir or WEIGHTS / "text_to_image" / "vae", device)
-    torch.manual_seed(seed)
-    sam, averaged = (build_sam(recipe.model).to(device) for _ in range(2))
-    grid = recipe.model.image_size // recipe.model.patch_size
-    with torch.no_grad():
-        positions = sine_positions(grid, recipe.model.encoder_embed_dim).to(device)
-        sam.image_encoder.pos_embed.copy_(0.3 * positions.view(1, grid, grid, -1))
-    trainer = Trainer(sam, out_dir, recipe.fit, minutes=minutes, steps=steps, resume=resume)
+@dataclass
+class SegmenterBatch:
+    """Pictures, prompts about them and the masks wanted."""
 
-    def loss_of_step(step: int) -> dict[str, Tensor]:
-        rng = np.random.default_rng([seed, 2, step])
-        batch = zoom(draw_scenes(rng, recipe.batch_size, with_masks=True), rng)
+    images: Tensor
+    """``[B, 3, H, W]`` in 0..1."""
+    owner: Tensor
+    """``[P]`` index of the picture of each prompt."""
+    prompts: "Prompts"
+    wanted: Tensor
+    """``[P, H, W]`` in 0..1."""
+    softened: Tensor
+    """``[B]`` bool: the picture goes through the autoencoder."""
+
+
+class SegmenterLesson(Lesson[SegmenterBatch]):
+    """The segmenter in training."""
+
+    def __init__(self, recipe: SegmenterRecipe, run: TrainingRun) -> None:
+        """Make the segmenter.
+
+        Args:
+            recipe: Settings.
+            run: Device, seed, start and the autoencoder.
+        """
+        self._recipe, self._run = recipe, run
+        self._soften = AutoencoderDamage.load(run.weights / "text_to_image" / "vae", run.device)
+        sam = build_sam(recipe.model)
+        grid = recipe.model.image_size // recipe.model.patch_size
+        with torch.no_grad():
+            positions = sine_positions(grid, recipe.model.encoder_embed_dim)
+            sam.image_encoder.pos_embed.copy_(0.3 * positions.view(1, grid, grid, -1))
+        if run.start is not None:
+            grow_from(sam, read_weights(run.start), {})
+        self.module = self._sam = sam.to(run.device)
+
+    def draw(self, step: int) -> SegmenterBatch:
+        """Damaged scenes, prompts and masks."""
+        rng, recipe = self._run.numpy_rng(step), self._recipe
+        scenes = zoom(draw_scenes(rng, recipe.batch_size, with_masks=True), rng)
+        owner, prompts, wanted = draw_prompts(scenes, rng, recipe)
+        softened = torch.from_numpy(rng.random(recipe.batch_size) < recipe.softened_share)
+        return SegmenterBatch(degrade(scenes.images, rng), owner, prompts, wanted, softened)
+
+    def losses(self, batch: SegmenterBatch) -> dict[str, Tensor]:
+        """See `Lesson.losses`."""
+        sam, device = self._sam, self._run.device
         images = batch.images.to(device)
-        if soften is not None:
-            images = soften(images, rng, share=recipe.softened_share)
-        images = degrade(images.cpu(), rng).to(device)
-        owner, prompts, wanted = draw_prompts(batch, rng, recipe)
-        with torch.autocast(torch.device(device).type, torch.bfloat16):
+        if self._soften is not None:
+            images = self._soften(images, batch.softened)
+        with self._run.autocast():
             embeddings = sam.image_encoder((images * 255 - sam.pixel_mean) / sam.pixel_std)
-            masks, quality = predict_masks(sam, embeddings[owner.to(device)], prompts.to(device))
-        return mask_losses(masks.float(), quality.float(), wanted.to(device))
+            masks, quality = predict_masks(sam, embeddings[batch.owner.to(device)], batch.prompts.to(device))
+        return mask_losses(masks.float(), quality.float(), batch.wanted.to(device))
 
-    def on_checkpoint(_ended: bool) -> None:
-        averaged.load_state_dict(trainer.average.state)
-        save_sam(averaged, recipe.model, out_dir / "model")
-        save_masks_sheet(averaged, out_dir / "sheet.png", seed=seed + 1)
-
-    sam.load_state_dict(trainer.fit(loss_of_step, on_checkpoint))
-    return sam.eval()
+    def look(self, average: Mapping[str, Tensor], ended: bool) -> None:
+        """Save the segmenter and its masks in held-out scenes."""
+        averaged = self._recipe.load(self._run.out_dir)
+        save_sam(averaged, self._recipe.model, self._run.out_dir / MODEL)
+        save_masks_sheet(averaged, self._run.out_dir / "sheet.png", seed=(self._run.seed or 0) + 1)
 
 
 def save_masks_sheet(sam: Sam, path: Path, *, seed: int, count: int = 12) -> None:

@@ -6,31 +6,65 @@ names and how it lies to the other, and the pooled state answers for the whole c
 """
 
 import random
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
+from typing import ClassVar, Final
 
 import torch
 from torch import nn
 from torch.nn import functional
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
 
+from llmgen.toybox import WEIGHTS
 from llmgen.toybox.models.tokenizer import MAX_LENGTH, build_tokenizer
-from llmgen.toybox.recipes.training import FitSettings, Trainer
+from llmgen.toybox.recipes.checkpoint import load_averaged_weights
+from llmgen.toybox.recipes.growth import grow_from, read_weights, rows_by_token
+from llmgen.toybox.recipes.run import MODEL, Lesson, Recipe, TrainingRun, replace_files, save_staged
+from llmgen.toybox.recipes.shipping import tidy
+from llmgen.toybox.recipes.training import FitSettings
 from llmgen.toybox.world.captions import sample_caption, sample_vague_caption
-from llmgen.toybox.world.scenes import sample_scene
+from llmgen.toybox.world.scenes import Scene, sample_scene
 from llmgen.toybox.world.truth import OPPOSITES, Demand, Relation, Truth
-from llmgen.toybox.world.vocabulary import BACKGROUNDS, COLORS, NOUNS, PLURALS, object_phrase, singular
+from llmgen.toybox.world.vocabulary import (
+    BACKGROUND_PHRASES,
+    BACKGROUNDS,
+    COLORS,
+    MOODS,
+    NOUNS,
+    PART_STATES,
+    PATTERNS,
+    PLACE_PHRASES,
+    PLURALS,
+    STANDING,
+    VERBS,
+    object_phrase,
+)
 
 WIDTH: Final = 128
 _COLOR_NAMES: Final[tuple[str | None, ...]] = (None, *COLORS)
 _RELATIONS: Final[tuple[Relation | None, ...]] = (None, "left", "right", "above", "below")
 _COUNTS: Final = 5
 _IGNORED: Final = -100
+_QUESTIONS: Final[dict[str, tuple[object, ...]]] = {
+    "noun": NOUNS,
+    "color": _COLOR_NAMES,
+    "count": tuple(range(_COUNTS)),
+    "relation": _RELATIONS,
+    "pattern": (None, *PATTERNS),
+    "mood": (None, *MOODS),
+    "verb": (None, STANDING, *VERBS),
+    "suffers": (None, *VERBS),
+    **{part: (None, *states) for part, states in PART_STATES.items()},
+}
+"""What every noun of a caption is asked, and the answers; "suffers" is the verb that somebody does to it."""
+_OF_PHRASES: Final = ("noun", "color", "pattern", "mood", "verb", *PART_STATES)
+"""What the pooled state of a phrase is asked."""
+_PLACES: Final = {name: (*BACKGROUND_PHRASES[name], *PLACE_PHRASES[name]) for name in BACKGROUNDS}
 
 
-@dataclass(frozen=True, slots=True)
-class TextRecipe:
+@dataclass(frozen=True)
+class TextRecipe(Recipe):
     """Everything that shapes the training of the text encoder.
 
     Attributes:
@@ -39,6 +73,8 @@ class TextRecipe:
         phrase_share: Share of the batch that names a single object, as grounding phrases do.
     """
 
+    folder: ClassVar[str] = "text_to_image/text_encoder"
+    minutes: ClassVar[float] = 4
     batch: int = 128
     fit: FitSettings = field(
         default_factory=lambda: FitSettings(
@@ -51,6 +87,21 @@ class TextRecipe:
         )
     )
     phrase_share: float = 0.25
+
+    def lesson(self, run: TrainingRun) -> "TextLesson":
+        """See `Recipe.lesson`."""
+        return TextLesson(self, run)
+
+    def load(self, out_dir: Path, weights: Path = WEIGHTS) -> CLIPTextModel:
+        """See `Recipe.load`."""
+        exam = Exam(build_text_encoder(build_tokenizer()))
+        exam.load_state_dict(load_averaged_weights(out_dir))
+        return exam.encoder.eval()
+
+    def ship(self, out_dir: Path, weights: Path = WEIGHTS) -> None:
+        """See `Recipe.ship`; the tokenizer goes beside the encoder."""
+        replace_files(out_dir / MODEL, weights / self.folder)
+        save_staged(build_tokenizer().save_pretrained, (weights / self.folder).parent / "tokenizer")
 
 
 def build_text_encoder(tokenizer: CLIPTokenizer) -> CLIPTextModel:
@@ -78,43 +129,45 @@ def build_text_encoder(tokenizer: CLIPTokenizer) -> CLIPTextModel:
     )
 
 
-class _Exam(nn.Module):
+class Exam(nn.Module):
     """The encoder with the heads that question it; the heads are thrown away afterwards."""
 
     def __init__(self, encoder: CLIPTextModel) -> None:
+        """Question an encoder.
+
+        Args:
+            encoder: Is trained.
+        """
         super().__init__()
         self.encoder = encoder
-        self.tokens = nn.Linear(WIDTH, len(NOUNS) + len(_COLOR_NAMES) + _COUNTS + len(_RELATIONS))
+        self.tokens = nn.Linear(WIDTH, sum(map(len, _QUESTIONS.values())))
         bag = len(NOUNS) * len(_COLOR_NAMES) * _COUNTS
         # One head of two layers, but phrases are also asked linearly, because grounding reads the pooled state so.
         self.pooled = nn.Sequential(nn.Linear(WIDTH, 256), nn.GELU(), nn.Linear(256, bag + len(BACKGROUNDS) + 1))
-        self.linear = nn.Linear(WIDTH, len(NOUNS) + len(_COLOR_NAMES))
+        self.linear = nn.Linear(WIDTH, sum(len(_QUESTIONS[name]) for name in _OF_PHRASES))
 
 
-def _noun_answers(text: str, truth: Truth | None) -> list[tuple[int, int, int, int]]:
-    # In the order of the noun words of the caption: class, colour, count (0 when denied), relation.
-    answers = []
-    denied = False
-    shown = text.replace(",", " ,").split()
-    for i, word in enumerate(shown):
-        denied = denied or word in ("without", "no")
-        noun = singular(word)
-        if noun is None:
-            continue
-        color = next((c for c in shown[max(i - 1, 0) : i] if c in COLORS), None)
-        relation: Relation | None = None
-        count = 0
-        if not denied and truth is not None:
-            for index, demand in enumerate(truth.demands):
-                if (demand.noun, demand.color) == (noun, color):
-                    count = demand.count
-                    for placed in truth.relations:
-                        if placed.first == index:
-                            relation = placed.relation
-                        elif placed.second == index:
-                            relation = OPPOSITES[placed.relation]
-        answers.append((NOUNS.index(noun), _COLOR_NAMES.index(color), count, _RELATIONS.index(relation)))
-    return answers
+def _answers_of(truth: Truth, index: int | None, noun: str) -> list[int]:
+    # What each question of `_QUESTIONS` is answered with for one noun of a caption; a denied noun counts zero.
+    if index is None:
+        given: dict[str, object] = {"noun": noun, "count": 0}
+    else:
+        demand = truth.demands[index]
+        placed = [(p.relation, p.first) for p in truth.relations if p.first == index]
+        placed += [(OPPOSITES[p.relation], p.second) for p in truth.relations if p.second == index]
+        acts = [a.verb for a in truth.acts if a.second == index]
+        given = {
+            "noun": noun,
+            "color": demand.color,
+            "count": demand.count,
+            "relation": placed[0][0] if placed else None,
+            "pattern": demand.pattern,
+            "mood": demand.mood,
+            "verb": demand.verb,
+            "suffers": acts[0] if acts else None,
+            **dict(demand.states),
+        }
+    return [answers.index(given.get(name)) for name, answers in _QUESTIONS.items()]
 
 
 @dataclass(slots=True)
@@ -126,49 +179,80 @@ class _Batch:
     phrase: torch.Tensor
 
 
-def _sample_batch(rng: random.Random, tokenizer: CLIPTokenizer, noun_ids: set[int], recipe: TextRecipe) -> _Batch:
+def _sample_batch(rng: random.Random, tokenizer: CLIPTokenizer, noun_ids: dict[int, str], recipe: TextRecipe) -> _Batch:
     texts, answers, bags, backgrounds, phrases = [], [], [], [], []
     for _ in range(recipe.batch):
-        phrase = (_IGNORED, _IGNORED)
+        scene = sample_scene(rng)
+        phrase = [_IGNORED] * len(_OF_PHRASES)
+        mentions: Sequence[int | None] = (0,)
         if rng.random() < recipe.phrase_share:
-            noun, color = rng.choice(NOUNS), rng.choice(_COLOR_NAMES)
-            count = rng.choice((1, 1, 1, 2, 3, 4))
-            text = object_phrase(noun, color, count, article=rng.random() < 0.7)
+            demand = _phrase_demand(rng, scene)
+            text = object_phrase(
+                demand.noun,
+                demand.color,
+                demand.count,
+                article=rng.random() < 0.7,
+                pattern=demand.pattern,
+                mood=demand.mood,
+                states=demand.states,
+                verb=demand.verb,
+            )
             text = rng.choice(("", "", "", "image of ", "a picture of ")) + text
-            truth: Truth | None = Truth((Demand(noun, color, count),))
+            truth: Truth | None = Truth((demand,))
             background = len(BACKGROUNDS)
-            phrase = (NOUNS.index(noun), _COLOR_NAMES.index(color))
+            given = dict(zip(_QUESTIONS, _answers_of(Truth((demand,)), 0, demand.noun), strict=True))
+            phrase = [given[name] for name in _OF_PHRASES]
         else:
-            scene = sample_scene(rng)
             caption = sample_vague_caption(rng, scene) if rng.random() < 0.08 else sample_caption(rng, scene)
-            text, truth = caption.text, caption.truth
-            named = any(word.startswith(scene.background) for word in text.split())
-            background = BACKGROUNDS.index(scene.background) if named else len(BACKGROUNDS)
+            text, truth, mentions = caption.text, caption.truth, caption.mentions
+            named = [name for name, ways in _PLACES.items() if any(way in text for way in ways)]
+            background = BACKGROUNDS.index(named[0]) if named else len(BACKGROUNDS)
         bag = [0] * (len(NOUNS) * len(_COLOR_NAMES))
         for demand in truth.demands if truth else ():
-            bag[NOUNS.index(demand.noun) * len(_COLOR_NAMES) + _COLOR_NAMES.index(demand.color)] = demand.count
+            place = NOUNS.index(demand.noun) * len(_COLOR_NAMES) + _COLOR_NAMES.index(demand.color)
+            bag[place] = min(bag[place] + demand.count, _COUNTS - 1)
         texts.append(text)
-        answers.append(_noun_answers(text, truth))
+        answers.append((truth, mentions))
         bags.append(bag)
         backgrounds.append(background)
         phrases.append(phrase)
     ids = tokenizer(texts, padding="max_length", truncation=True, return_tensors="pt").input_ids
-    tokens = torch.full((*ids.shape, 4), _IGNORED)
-    for row, given in enumerate(answers):
-        places = [i for i, token in enumerate(ids[row].tolist()) if token in noun_ids]
-        for position, answer in zip(places, given, strict=True):
-            tokens[row, position] = torch.tensor(answer)
+    tokens = torch.full((*ids.shape, len(_QUESTIONS)), _IGNORED)
+    for row, (truth, mentions) in enumerate(answers):
+        if truth is None:
+            continue
+        places = [(i, noun_ids[token]) for i, token in enumerate(ids[row].tolist()) if token in noun_ids]
+        # A caption of too many words is cut, and the nouns at its end with it.
+        for (position, noun), index in zip(places, mentions, strict=False):
+            tokens[row, position] = torch.tensor(_answers_of(truth, index, noun))
     return _Batch(ids, tokens, torch.tensor(bags), torch.tensor(backgrounds), torch.tensor(phrases))
 
 
-def _examine(exam: _Exam, batch: _Batch) -> dict[str, torch.Tensor]:
+def _phrase_demand(rng: random.Random, scene: Scene) -> Demand:
+    # A phrase as a layout names its boxes: one object of a scene, or several of a plain kind.
+    item = rng.choice(scene.objects)
+    if rng.random() < 0.3:
+        return Demand(item.noun, rng.choice(_COLOR_NAMES), rng.choice((1, 2, 3, 4)))
+    said = [rng.random() < 0.85 for _ in range(5)]
+    return Demand(
+        item.noun,
+        item.color if said[0] else None,
+        1,
+        pattern=item.pattern if said[1] and item.pattern != PATTERNS[0] else None,
+        mood=item.mood if said[2] and item.mood != MOODS[0] else None,
+        verb=item.verb if said[3] else None,
+        states=item.states if said[4] else (),
+    )
+
+
+def _examine(exam: Exam, batch: _Batch) -> dict[str, torch.Tensor]:
     # The loss, and the share of right answers to each question.
     output = exam.encoder(batch.ids)
     states, pooled = output.last_hidden_state, output.pooler_output
     loss = states.new_zeros(())
     right: dict[str, torch.Tensor] = {}
-    parts = exam.tokens(states).split([len(NOUNS), len(_COLOR_NAMES), _COUNTS, len(_RELATIONS)], dim=-1)
-    for index, (name, logits) in enumerate(zip(("noun", "color", "count", "relation"), parts, strict=True)):
+    parts = exam.tokens(states).split([len(answers) for answers in _QUESTIONS.values()], dim=-1)
+    for index, (name, logits) in enumerate(zip(_QUESTIONS, parts, strict=True)):
         target = batch.tokens[..., index]
         loss = loss + functional.cross_entropy(logits.flatten(0, 1), target.flatten(), ignore_index=_IGNORED)
         kept = target != _IGNORED
@@ -182,51 +266,56 @@ def _examine(exam: _Exam, batch: _Batch) -> dict[str, torch.Tensor]:
     loss = loss + functional.cross_entropy(background_logits, batch.background)
     right["bag"] = (bag_logits.argmax(-1) == batch.bag).all(-1).float().mean()
     right["background"] = (background_logits.argmax(-1) == batch.background).float().mean()
-    for index, logits in enumerate(exam.linear(pooled).split([len(NOUNS), len(_COLOR_NAMES)], dim=-1)):
-        loss = loss + functional.cross_entropy(logits, batch.phrase[:, index], ignore_index=_IGNORED)
+    sizes = [len(_QUESTIONS[name]) for name in _OF_PHRASES]
+    for index, (name, logits) in enumerate(zip(_OF_PHRASES, exam.linear(pooled).split(sizes, dim=-1), strict=True)):
+        target = batch.phrase[:, index]
+        loss = loss + functional.cross_entropy(logits, target, ignore_index=_IGNORED)
+        right[f"phrase/{name}"] = (logits.argmax(-1) == target)[target != _IGNORED].float().mean()
     return {"loss": loss, **right}
 
 
-def run(
-    out_dir: Path,
-    *,
-    minutes: float | None = None,
-    steps: int | None = None,
-    seed: int = 0,
-    device: str = "cpu",
-    resume: bool = False,
-    recipe: TextRecipe | None = None,
-) -> CLIPTextModel:
-    """Train the text encoder.
+class TextLesson(Lesson[_Batch]):
+    """The text encoder under examination."""
 
-    Args:
-        out_dir: Gets the checkpoint and, at the end, the model and its tokenizer.
-        minutes: Time for the whole training.
-        steps: Steps of the whole training, instead of a time.
-        seed: Of weights and data.
-        device: Torch device.
-        resume: Whether to go on from the checkpoint in `out_dir`.
-        recipe: Settings; None takes the defaults.
+    def __init__(self, recipe: TextRecipe, run: TrainingRun) -> None:
+        """Make the encoder.
 
-    Returns:
-        The averaged encoder.
-    """
-    recipe = recipe or TextRecipe()
-    torch.manual_seed(seed)
-    tokenizer = build_tokenizer()
-    noun_ids = {tokenizer.convert_tokens_to_ids(f"{w}</w>") for w in (*NOUNS, *PLURALS.values())}
-    exam = _Exam(build_text_encoder(tokenizer)).to(device)
-    trainer = Trainer(exam, out_dir, recipe.fit, minutes=minutes, steps=steps, resume=resume)
-    rng = random.Random(f"text:{seed}:{trainer.budget.step}")
+        Args:
+            recipe: Settings.
+            run: Device, seed and start.
+        """
+        self._recipe, self._run = recipe, run
+        self._tokenizer = build_tokenizer()
+        self._noun_ids = {
+            self._tokenizer.convert_tokens_to_ids(f"{word}</w>"): noun
+            for noun in NOUNS
+            for word in (noun, PLURALS[noun])
+        }
+        encoder = build_text_encoder(self._tokenizer)
+        if run.start is not None:
+            weights, old = read_weights(run.start), CLIPTokenizer.from_pretrained(run.start.parent / "tokenizer")
+            rows = {"embeddings.token_embedding.weight": rows_by_token(self._tokenizer, old)}
+            grow_from(encoder, weights, rows)
+        self.module = self._exam = Exam(encoder).to(run.device)
 
-    def loss_of_step(_step: int) -> dict[str, torch.Tensor]:
-        batch = _sample_batch(rng, tokenizer, noun_ids, recipe)
+    def draw(self, step: int) -> _Batch:
+        """Captions with their answers."""
+        return _sample_batch(random.Random(self._run.key(step)), self._tokenizer, self._noun_ids, self._recipe)
+
+    def losses(self, batch: _Batch) -> dict[str, torch.Tensor]:
+        """See `Lesson.losses`; besides the loss, the share of right answers to each question."""
         for name in _Batch.__slots__:
-            setattr(batch, name, getattr(batch, name).to(device))
-        return _examine(exam, batch)
+            setattr(batch, name, getattr(batch, name).to(self._run.device))
+        # On a CPU these small products gain nothing from half precision.
+        with self._run.autocast(enabled=not self._run.on_cpu):
+            return _examine(self._exam, batch)
 
-    exam.load_state_dict(trainer.fit(loss_of_step))
-    encoder = exam.encoder.cpu().eval()
-    encoder.save_pretrained(out_dir / "text_encoder")
-    tokenizer.save_pretrained(out_dir / "tokenizer")
-    return encoder
+    def look(self, average: Mapping[str, torch.Tensor], ended: bool) -> None:
+        """Save the encoder."""
+        encoder = self._recipe.load(self._run.out_dir)
+
+        def save(folder: Path) -> None:
+            encoder.half().save_pretrained(folder)
+            tidy(folder / "config.json")
+
+        save_staged(save, self._run.out_dir / MODEL)

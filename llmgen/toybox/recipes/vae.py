@@ -1,10 +1,13 @@
 """Recipe of the autoencoder: diffusers' `AutoencoderTiny`, trained on 64-pixel crops around objects."""
 
+import copy
 import logging
 import math
 import random
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 import torch
@@ -13,14 +16,19 @@ from PIL import Image
 from torch import nn
 from torch.nn import functional
 
-from llmgen.toybox.recipes.training import Average, FitSettings, Trainer
+from llmgen.toybox import WEIGHTS
+from llmgen.toybox.recipes.checkpoint import load_averaged_weights
+from llmgen.toybox.recipes.growth import grow_from, read_weights
+from llmgen.toybox.recipes.run import MODEL, Lesson, Recipe, TrainingRun, save_staged
+from llmgen.toybox.recipes.shipping import tidy
+from llmgen.toybox.recipes.training import FitSettings
 from llmgen.toybox.world.scenes import SIZE, render_image, sample_scene
 
 logger = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
-class VaeRecipe:
+@dataclass(frozen=True)
+class VaeRecipe(Recipe):
     """Everything that shapes the training of the autoencoder.
 
     Attributes:
@@ -35,9 +43,13 @@ class VaeRecipe:
             by noise while colour is still clear.
         encoder_share: Share of the budget after which the encoder rests at its average and the decoder learns alone; the
             denoiser can be trained from then on.
+        anchor_weight: Of the loss that keeps the latents near those of the autoencoder it starts from, if there is one, so
+            that what was trained on those goes on from where it is.
         measured: Held-out pictures that each checkpoint is measured on.
     """
 
+    folder: ClassVar[str] = "text_to_image/vae"
+    minutes: ClassVar[float] = 15
     batch: int = 24
     crop: int = 64
     fit: FitSettings = field(
@@ -54,7 +66,16 @@ class VaeRecipe:
     color_weight: float = 5.0
     white_weight: float = 0.1
     encoder_share: float = 0.6
+    anchor_weight: float = 0.3
     measured: int = 64
+
+    def lesson(self, run: TrainingRun) -> "VaeLesson":
+        """See `Recipe.lesson`."""
+        return VaeLesson(self, run)
+
+    def load(self, out_dir: Path, weights: Path = WEIGHTS) -> AutoencoderTiny:
+        """See `Recipe.load`; `scaling_factor` is set so that scaled latents have unit standard deviation."""
+        return averaged_vae(load_averaged_weights(out_dir), self.measured)
 
 
 def build_vae() -> AutoencoderTiny:
@@ -101,6 +122,12 @@ def _loss(output: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
     difference = output - target
     edges = (difference.diff(dim=-1)).abs().mean() + (difference.diff(dim=-2)).abs().mean()
     return difference.abs().mean() + 1.0 * difference.square().mean() + 0.3 * edges
+
+
+def _drift(anchor: nn.Module, images: torch.Tensor, latents: torch.Tensor) -> torch.Tensor:
+    with torch.no_grad(), torch.autocast(images.device.type, torch.bfloat16):
+        before = anchor(images)
+    return (latents - before.float()).square().mean()
 
 
 def opponent_colors(images: torch.Tensor) -> torch.Tensor:
@@ -183,67 +210,69 @@ def contact_sheet(vae: AutoencoderTiny, path: Path, seeds: range) -> None:
     Image.fromarray(((rows + 1) * 127.5).round().byte().permute(1, 2, 0).numpy()).save(path)
 
 
-def run(
-    out_dir: Path,
-    *,
-    minutes: float | None = None,
-    steps: int | None = None,
-    seed: int = 0,
-    device: str = "cpu",
-    resume: bool = False,
-    recipe: VaeRecipe | None = None,
-) -> AutoencoderTiny:
-    """Train the autoencoder.
+class VaeLesson(Lesson[torch.Tensor]):
+    """The autoencoder in training; from a share of the budget on, its encoder rests."""
 
-    Args:
-        out_dir: Gets the checkpoint, the contact sheet and, at the end, the model.
-        minutes: Time for the whole training.
-        steps: Steps of the whole training, instead of a time.
-        seed: Of weights and data.
-        device: Torch device.
-        resume: Whether to go on from the checkpoint in `out_dir`.
-        recipe: Settings; None takes the defaults.
+    def __init__(self, recipe: VaeRecipe, run: TrainingRun) -> None:
+        """Make the autoencoder.
 
-    Returns:
-        The averaged model with `scaling_factor` set so that scaled latents have unit standard deviation.
-    """
-    recipe = recipe or VaeRecipe()
-    torch.manual_seed(seed)
-    vae = build_vae().to(device).to(memory_format=torch.channels_last)
-    reader = nn.Conv2d(4, 2, 1).to(device)
-    trained = nn.ModuleDict({"vae": vae, "reader": reader})
-    trainer = Trainer(trained, out_dir, recipe.fit, minutes=minutes, steps=steps, resume=resume, shipped=vae)
-    rng = random.Random(f"vae:{seed}:{trainer.budget.step}")
-    held_out = range(900_000, 900_000 + recipe.measured)
+        Args:
+            recipe: Settings.
+            run: Device, seed and start.
+        """
+        self._recipe, self._run = recipe, run
+        self._vae = build_vae()
+        self._anchor: nn.Module | None = None
+        if run.start is not None:
+            grow_from(self._vae, read_weights(run.start), {})
+            self._anchor = copy.deepcopy(self._vae.encoder).requires_grad_(False)
+            self._anchor.to(run.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self._vae = self._vae.to(run.device).to(memory_format=torch.channels_last)
+        self._reader = nn.Conv2d(4, 2, 1).to(run.device)
+        self.module, self.shipped = nn.ModuleDict({"vae": self._vae, "reader": self._reader}), self._vae
 
-    def loss_of_step(step: int) -> dict[str, torch.Tensor]:
+    def draw(self, step: int) -> torch.Tensor:
+        """Crops, [B, 3, side, side] in -1..1."""
+        return _crops(random.Random(self._run.key(step)), self._recipe)
+
+    def losses(self, batch: torch.Tensor) -> dict[str, torch.Tensor]:
+        """See `Lesson.losses`."""
+        vae, recipe = self._vae, self._recipe
         resting = not next(vae.encoder.parameters()).requires_grad
-        if not resting and trainer.budget.progress >= recipe.encoder_share:
-            vae.load_state_dict(trainer.average.state)
+        if not resting and self.trainer.budget.progress >= recipe.encoder_share:
+            vae.load_state_dict(self.trainer.average.state)
             vae.encoder.requires_grad_(False)
-            logger.info("step %d  the encoder rests", step)
-        images = _crops(rng, recipe).to(device).contiguous(memory_format=torch.channels_last)
-        with torch.autocast(torch.device(device).type, torch.bfloat16):
+            logger.info("step %d  the encoder rests", self.trainer.budget.step)
+        images = batch.to(self._run.device).contiguous(memory_format=torch.channels_last)
+        with self._run.autocast():
             latents = vae.encoder(images).float()
             output = vae.decoder(latents + recipe.latent_noise * torch.randn_like(latents)).float()
-        return {
+        drift = {}
+        if self._anchor is not None and not resting:
+            drift = {"anchor": _drift(self._anchor, images, latents) * recipe.anchor_weight}
+        return drift | {
             "picture": _loss(output, images),
-            "color": recipe.color_weight * (reader(latents) - opponent_colors(images)).square().mean(),
+            "color": recipe.color_weight * (self._reader(latents) - opponent_colors(images)).square().mean(),
             "white": recipe.white_weight * covariance_error(latents),
         }
 
-    def on_checkpoint(_ended: bool) -> None:
-        averaged = averaged_vae(trainer.average, recipe.measured)
-        contact_sheet(averaged, out_dir / "sheet.png", range(900_000, 900_008))
-        averaged.save_pretrained(out_dir / "vae")
+    def look(self, average: Mapping[str, torch.Tensor], ended: bool) -> None:
+        """Save the autoencoder, pictures above their reconstructions, and log the quality."""
+        averaged = averaged_vae(average, self._recipe.measured)
+        contact_sheet(averaged, self._run.out_dir / "sheet.png", range(900_000, 900_008))
+
+        def save(folder: Path) -> None:
+            averaged.half().save_pretrained(folder)
+            # diffusers derives this entry and then warns about it on loading.
+            tidy(folder / "config.json", "block_out_channels")
+
+        held_out = range(900_000, 900_000 + self._recipe.measured)
         quality, latents = psnr_on_renders(averaged, held_out), latent_statistics(averaged, held_out)
-        logger.info("step %d  psnr %.2f dB  latents %s", trainer.budget.step, quality, latents)
-
-    trainer.fit(loss_of_step, on_checkpoint)
-    return averaged_vae(trainer.average, recipe.measured)
+        save_staged(save, self._run.out_dir / MODEL)
+        logger.info("step %d  psnr %.2f dB  latents %s", self.trainer.budget.step, quality, latents)
 
 
-def averaged_vae(average: Average, measured: int = 256) -> AutoencoderTiny:
+def averaged_vae(average: Mapping[str, torch.Tensor], measured: int = 256) -> AutoencoderTiny:
     """Make a model of averaged weights, its latents scaled to unit standard deviation.
 
     Args:
@@ -254,7 +283,7 @@ def averaged_vae(average: Average, measured: int = 256) -> AutoencoderTiny:
         The model on the CPU, in evaluation mode.
     """
     vae = build_vae()
-    vae.load_state_dict({name: tensor.cpu() for name, tensor in average.state.items()})
+    vae.load_state_dict({name: tensor.cpu() for name, tensor in average.items()})
     vae.eval()
     _, deviation = latent_statistics(vae, range(800_000, 800_000 + measured))
     vae.register_to_config(scaling_factor=round(1 / deviation, 4))

@@ -1,183 +1,87 @@
 """The toybox world: scenes of one to four bold objects on a pale background, drawn exactly and fast.
 
-A scene is data (`Scene`); `render` turns it into a picture with exact boxes and masks. Everything follows from the
-seed, on numpy and Pillow alone.
+A scene is data (`Scene`); `render` turns it into a picture with exact boxes, masks, parts and keypoints; `place` finds
+room for what is wanted; the samplers here say what that is. Everything follows from the seed.
 """
 
-import functools
 import random
-from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Final
 
-import numpy as np
-import numpy.typing as npt
-from PIL import Image, ImageDraw, ImageFilter
+from llmgen.toybox.world.backgrounds import BACKGROUND_VARIANTS, SIZE, background
+from llmgen.toybox.world.held_out import held_out as read_held_out
+from llmgen.toybox.world.held_out import is_held_out
+from llmgen.toybox.world.picture import Box, Part, RenderedScene, Scene, SceneObject, render, render_image
+from llmgen.toybox.world.placing import (
+    BORDER,
+    FIGURE_SIZES,
+    GAP,
+    LARGE,
+    MAX_OBJECTS,
+    SMALL,
+    Kind,
+    PlacementError,
+    Wanted,
+    change,
+    move,
+    place,
+    place_beside,
+    without,
+)
+from llmgen.toybox.world.vocabulary import (
+    BACKGROUNDS,
+    CHARACTERS,
+    COLORS,
+    MOODS,
+    PART_STATES,
+    PARTS,
+    PATTERNS,
+    THINGS,
+    VERBS,
+)
 
-from llmgen.toybox.world.sprites import sprite
-from llmgen.toybox.world.vocabulary import BACKGROUNDS, COLORS, NOUNS, object_phrase
+__all__ = [
+    "BACKGROUND_VARIANTS",
+    "BORDER",
+    "FIGURE_SIZES",
+    "GAP",
+    "LARGE",
+    "MAX_OBJECTS",
+    "SIZE",
+    "SMALL",
+    "Box",
+    "Kind",
+    "Part",
+    "PlacementError",
+    "RenderedScene",
+    "Scene",
+    "SceneObject",
+    "Wanted",
+    "background",
+    "change",
+    "move",
+    "place",
+    "place_beside",
+    "render",
+    "render_image",
+    "sample_kinds",
+    "sample_scene",
+    "sample_wanted",
+    "without",
+]
 
-SIZE: Final = 128
-"""Side of a picture in pixels."""
-SMALL: Final[tuple[int, ...]] = (36, 38, 40)
-LARGE: Final[tuple[int, ...]] = (50, 53, 56)
-GAP: Final = 8
-"""Least distance between two boxes in pixels."""
-BORDER: Final = 3
-"""Least distance of a box from the edge of the picture in pixels."""
-MAX_OBJECTS: Final = 4
-BACKGROUND_VARIANTS: Final = 32
-
-Box = tuple[int, int, int, int]
-Kind = tuple[str, str]
-"""Noun and colour of an object."""
-
-
-@dataclass(frozen=True, slots=True)
-class SceneObject:
-    """One object of a scene.
-
-    Attributes:
-        noun: Class name.
-        color: Colour name.
-        size: Longest side that the drawing was asked for, in pixels.
-        box_xyxy: Exact box in pixels, the right and lower edge not included.
-    """
-
-    noun: str
-    color: str
-    size: int
-    box_xyxy: Box
-
-    @property
-    def phrase(self) -> str:
-        """The object in words, for example "a red ball"."""
-        return object_phrase(self.noun, self.color)
-
-    @property
-    def center(self) -> tuple[float, float]:
-        """Centre of the box in pixels."""
-        x0, y0, x1, y1 = self.box_xyxy
-        return (x0 + x1) / 2, (y0 + y1) / 2
-
-
-@dataclass(frozen=True, slots=True)
-class Scene:
-    """What a picture shows.
-
-    Attributes:
-        background: One of `BACKGROUNDS`.
-        objects: One to four objects, or none for a bare background.
-        seed: Picks the variant of the background.
-    """
-
-    background: str
-    objects: tuple[SceneObject, ...]
-    seed: int
-
-
-@dataclass(frozen=True, slots=True)
-class RenderedScene:
-    """A picture and its truth.
-
-    Attributes:
-        image: uint8 [128, 128, 3], RGB.
-        boxes: int64 [N, 4], xyxy in pixels, half-open.
-        masks: bool [N, 128, 128].
-    """
-
-    image: npt.NDArray[np.uint8]
-    boxes: npt.NDArray[np.int64]
-    masks: npt.NDArray[np.bool_]
-
-
-class PlacementError(ValueError):
-    """The objects asked for do not fit into the picture."""
-
-
-_PALETTE: Final[dict[str, tuple[tuple[int, int, int], ...]]] = {
-    "meadow": ((206, 234, 250), (226, 243, 252), (186, 224, 164), (198, 232, 178)),
-    "beach": ((222, 240, 248), (236, 246, 250), (246, 228, 190), (160, 212, 232)),
-    "night": ((156, 168, 212), (170, 182, 222), (138, 152, 190), (147, 160, 201)),
-    "snow": ((212, 216, 226), (222, 226, 234), (246, 248, 252), (236, 239, 246)),
-}
-"""Of each background: sky, cloud, ground and the band or hill between them."""
-
-
-@functools.cache
-def background(name: str, variant: int) -> npt.NDArray[np.float32]:
-    """Draw a background, or take it from the cache.
-
-    Args:
-        name: One of `BACKGROUNDS`.
-        variant: Which of its variants, 0 to `BACKGROUND_VARIANTS` - 1.
-
-    Returns:
-        float32 [128, 128, 3], 0..255. Not to be written to.
-    """
-    rng = random.Random(f"{name}:{variant}")
-    sky, cloud, ground, band = _PALETTE[name]
-    image = Image.new("RGB", (SIZE, SIZE), sky)
-    draw = ImageDraw.Draw(image)
-    horizon = rng.randint(48, 84)
-    for _ in range(2):
-        x, y, rx = rng.randint(0, SIZE), rng.randint(4, max(8, horizon - 26)), rng.randint(18, 30)
-        draw.ellipse((x - rx, y - 8, x + rx, y + 8), fill=cloud)
-    if name == "beach":
-        draw.rectangle((0, horizon - 14, SIZE, SIZE), fill=band)
-        draw.rectangle((0, horizon, SIZE, SIZE), fill=ground)
-    else:
-        x, rx = rng.randint(10, 118), rng.randint(40, 70)
-        draw.rectangle((0, horizon, SIZE, SIZE), fill=ground)
-        draw.ellipse((x - rx, horizon - rng.randint(8, 14), x + rx, horizon + 20), fill=band)
-        draw.rectangle((0, horizon + 6, SIZE, SIZE), fill=ground)
-    pixels = np.asarray(image.filter(ImageFilter.GaussianBlur(1.6)), dtype=np.float32)
-    pixels.flags.writeable = False
-    return pixels
-
-
-def place(kinds: Sequence[Kind], background_name: str, rng: random.Random) -> Scene:
-    """Put objects at random places so that none comes near another.
-
-    Args:
-        kinds: Noun and colour of each object, at most four.
-        background_name: One of `BACKGROUNDS`.
-        rng: Source of randomness.
-
-    Returns:
-        The scene; objects are in the order of `kinds`.
-
-    Raises:
-        PlacementError: When no arrangement was found.
-    """
-    share_large = (0.5, 0.5, 0.45, 0.3, 0.12)[min(len(kinds), 4)]
-    for attempt in range(200):
-        placed: list[SceneObject] = []
-        for noun, color in kinds:
-            # After many vain attempts only small objects are tried: four of them always fit sooner or later.
-            size = rng.choice(LARGE if attempt < 40 and rng.random() < share_large else SMALL)
-            height, width = sprite(noun, color, size).mask.shape
-            for _ in range(24):
-                x = rng.randint(BORDER, SIZE - BORDER - width)
-                y = rng.randint(BORDER, SIZE - BORDER - height)
-                if all(
-                    x + width + GAP <= o.box_xyxy[0]
-                    or o.box_xyxy[2] + GAP <= x
-                    or y + height + GAP <= o.box_xyxy[1]
-                    or o.box_xyxy[3] + GAP <= y
-                    for o in placed
-                ):
-                    placed.append(SceneObject(noun, color, size, (x, y, x + width, y + height)))
-                    break
-            else:
-                break
-        if len(placed) == len(kinds):
-            return Scene(background_name, tuple(placed), rng.getrandbits(31))
-    raise PlacementError(f"{len(kinds)} objects found no place in {SIZE} x {SIZE} pixels")
+_COLOR_NAMES: Final = tuple(COLORS)
+_THINGS_SHARE: Final = 0.5
+"""Share of the scenes without a character."""
+_DETAIL_SHARE: Final = 0.25
+"""Share of those, and of the things beside characters, with a pattern or a part in an unusual state."""
+_COVERING_VERBS: Final = ("holding", "riding", "carrying")
+"""Who does one of these is in front of the object."""
+_DOG_VERBS: Final = ("holding", "riding", "feeding")
+"""What may be done to a dog."""
 
 
 def sample_kinds(rng: random.Random, count: int | None = None) -> list[Kind]:
-    """Draw the objects of a scene: groups of equal things, things of one class in several colours, or all different.
+    """Draw the things of a scene: groups of equal things, things of one class in several colours, or all different.
 
     Args:
         rng: Source of randomness.
@@ -188,64 +92,126 @@ def sample_kinds(rng: random.Random, count: int | None = None) -> list[Kind]:
     """
     if count is None:
         count = rng.choices((1, 2, 3, 4), (18, 30, 28, 24))[0]
-    nouns, colors = NOUNS, tuple(COLORS)
     mode = rng.random()
     if mode < 0.36:
-        return [(rng.choice(nouns), rng.choice(colors)) for _ in range(count)]
+        return [(rng.choice(THINGS), rng.choice(_COLOR_NAMES)) for _ in range(count)]
     if mode < 0.86:
         first = rng.randint(1, count)
         groups = [first, count - first]
         kinds: list[Kind] = []
         for members in groups:
-            kinds += [(rng.choice(nouns), rng.choice(colors))] * members
+            kinds += [(rng.choice(THINGS), rng.choice(_COLOR_NAMES))] * members
         return kinds
-    noun = rng.choice(nouns)
-    return [(noun, rng.choice(colors)) for _ in range(count)]
+    noun = rng.choice(THINGS)
+    return [(noun, rng.choice(_COLOR_NAMES)) for _ in range(count)]
 
 
-def sample_scene(rng: random.Random, count: int | None = None) -> Scene:
-    """Draw a whole scene.
+def _detailed(kind: Kind, rng: random.Random) -> Wanted:
+    """A thing with a pattern, a part in an unusual state, or both."""
+    changeable = [part for part in PARTS.get(kind[0], ()) if part in PART_STATES]
+    states: tuple[tuple[str, str], ...] = ()
+    if changeable and rng.random() < 0.6:
+        chosen = rng.sample(changeable, rng.randint(1, len(changeable)))
+        states = tuple(sorted((part, rng.choice(PART_STATES[part][1:])) for part in chosen))
+    pattern = rng.choice(PATTERNS[1:]) if not states or rng.random() < 0.4 else "plain"
+    return Wanted(*kind, pattern, states)
+
+
+def _thing(rng: random.Random) -> Wanted:
+    kind = (rng.choice(THINGS), rng.choice(_COLOR_NAMES))
+    return _detailed(kind, rng) if rng.random() < _DETAIL_SHARE else Wanted(*kind)
+
+
+def _character(rng: random.Random, verb: str | None) -> Wanted:
+    pattern = rng.choice(PATTERNS[1:]) if rng.random() < 0.3 else "plain"
+    # A mood shows in the arms of who stands; beside a verb the calm face is the usual one.
+    mood = rng.choice(MOODS) if verb is None or rng.random() < 0.4 else MOODS[0]
+    return Wanted(rng.choice(CHARACTERS), rng.choice(_COLOR_NAMES), pattern, (), mood, verb)
+
+
+def sample_wanted(rng: random.Random, count: int | None = None) -> list[Wanted]:
+    """Draw what a scene shall show: things only, or one or two characters that stand, act, or act on something.
 
     Args:
         rng: Source of randomness.
         count: How many objects; None draws one to four.
 
     Returns:
-        A scene whose objects keep `GAP` and `BORDER`.
+        What each object shall be.
     """
-    return place(sample_kinds(rng, count), rng.choice(BACKGROUNDS), rng)
+    if rng.random() < _THINGS_SHARE:
+        kinds = sample_kinds(rng, count)
+        if rng.random() >= _DETAIL_SHARE:
+            return [Wanted(*kind) for kind in kinds]
+        # Equal things keep equal; at least one kind has something to it.
+        looks = {kind: _detailed(kind, rng) if rng.random() < 0.6 else Wanted(*kind) for kind in kinds}
+        looks[kinds[0]] = _detailed(kinds[0], rng)
+        return [looks[kind] for kind in kinds]
+    acts_on = rng.random() < 0.5 and count != 1
+    if count is None:
+        weights = (0, 68, 26, 6) if acts_on else (34, 34, 20, 12)
+        count = rng.choices((1, 2, 3, 4), weights)[0]
+    if acts_on:
+        verb = rng.choice(VERBS)
+        target = _thing(rng)
+        if verb in _COVERING_VERBS:
+            # The part whose state is said could be hidden.
+            target = target._replace(states=())
+        if verb in _DOG_VERBS and rng.random() < 0.1:
+            target = _character(rng, None)._replace(noun="dog")
+        wanted = [_character(rng, verb)._replace(target=1), target]
+    else:
+        wanted = [_character(rng, rng.choice(VERBS) if rng.random() < 0.5 else None)]
+    if len(wanted) < count and rng.random() < 0.25:
+        wanted.append(_character(rng, rng.choice(VERBS) if rng.random() < 0.3 else None))
+    return wanted + [_thing(rng) for _ in range(count - len(wanted))]
 
 
-def render_image(scene: Scene) -> npt.NDArray[np.uint8]:
-    """Draw a scene without its masks, which is all that a training of pictures needs.
+def _sample_held_out(rng: random.Random, count: int | None) -> tuple[list[Wanted], str]:
+    """What is held out, with something else besides when there is to be more."""
+    lists, background_name = read_held_out(), rng.choice(BACKGROUNDS)
+    least = rng.choice((2, 1, 2) if count is None or count > 1 else (1,))
+    mode = rng.randrange(3) if least == 2 or count is None or count > 1 else 1
+    if mode == 0:
+        verb, subject, noun = rng.choice(lists.triples)
+        wanted = [
+            _character(rng, verb)._replace(noun=subject, target=1),
+            Wanted(noun, rng.choice(_COLOR_NAMES)),
+        ]
+    elif mode == 1:
+        noun, pattern, color = rng.choice(lists.patterned)
+        wanted = [Wanted(noun, color, pattern)]
+    else:
+        *pair, background_name = rng.choice(lists.scenes)
+        wanted = [
+            _character(rng, None)._replace(noun=noun, color=color) if noun in CHARACTERS else Wanted(noun, color)
+            for noun, color in (pair[:2], pair[2:])
+        ]
+    if count is None:
+        count = max(len(wanted), rng.choices((1, 2, 3), (40, 40, 20))[0])
+    return wanted + [_thing(rng) for _ in range(count - len(wanted))], background_name
+
+
+def sample_scene(rng: random.Random, count: int | None = None, held_out: bool = False) -> Scene:
+    """Draw a whole scene.
 
     Args:
-        scene: What to draw.
+        rng: Source of randomness.
+        count: How many objects; None draws one to four.
+        held_out: Whether the scene shall show something that no training sees; otherwise it shows nothing of that.
 
     Returns:
-        uint8 [128, 128, 3], RGB.
+        A scene whose objects keep `GAP` and `BORDER`; only who acts and what is acted on may touch.
     """
-    canvas = background(scene.background, scene.seed % BACKGROUND_VARIANTS).copy()
-    for item in scene.objects:
-        x0, y0, x1, y1 = item.box_xyxy
-        drawing = sprite(item.noun, item.color, item.size)
-        region = canvas[y0:y1, x0:x1]
-        region += drawing.alpha * (drawing.rgb - region)
-    return (canvas + 0.5).astype(np.uint8)
-
-
-def render(scene: Scene) -> RenderedScene:
-    """Draw a scene with exact boxes and masks.
-
-    Args:
-        scene: What to draw.
-
-    Returns:
-        The picture and its truth, in the order of `scene.objects`.
-    """
-    masks = np.zeros((len(scene.objects), SIZE, SIZE), dtype=np.bool_)
-    for mask, item in zip(masks, scene.objects, strict=True):
-        x0, y0, x1, y1 = item.box_xyxy
-        mask[y0:y1, x0:x1] = sprite(item.noun, item.color, item.size).mask
-    boxes = np.array([item.box_xyxy for item in scene.objects], dtype=np.int64).reshape(-1, 4)
-    return RenderedScene(render_image(scene), boxes, masks)
+    while True:
+        if held_out:
+            wanted, background_name = _sample_held_out(rng, count)
+        else:
+            wanted, background_name = sample_wanted(rng, count), rng.choice(BACKGROUNDS)
+        try:
+            scene = place(wanted, background_name, rng)
+        except PlacementError:
+            # Some figures leave no room for what should stand besides: something else is drawn.
+            continue
+        if is_held_out(scene) == held_out:
+            return scene

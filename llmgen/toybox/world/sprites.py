@@ -1,30 +1,27 @@
-"""Bold little drawings: one routine a class, drawn once at four times the size and then only pasted.
+"""Bold little drawings, drawn once and then only pasted: one routine for each kind of thing, and the figures.
 
 Every drawing has one body colour, one dark outline about two pixels wide and a few fixed details, so that a small
-autoencoder keeps all of it. A further kind of object (a character, a marker) is one more entry of `DRAWERS`.
+autoencoder keeps all of it. A further kind of thing is one more entry of `DRAWERS`; its parts are what it marks as such.
 """
 
 import functools
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping
 from typing import Final, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image, ImageDraw
 
-from llmgen.toybox.world.vocabulary import COLORS
+from llmgen.toybox.world.brush import SUPERSAMPLING, Brush, Drawing, Paint, ellipse, palette
+from llmgen.toybox.world.figures import draw_figure, mirror
+from llmgen.toybox.world.vocabulary import CHARACTERS, PART_STATES
 
-SUPERSAMPLING: Final = 4
-INK: Final[tuple[int, int, int]] = (38, 32, 48)
-OUTLINE_PX: Final = 2.2
-
-Point = tuple[float, float]
-RGB = tuple[int, int, int]
+States = Mapping[str, str]
+"""State of each kind of part that has one."""
 
 
 class Sprite(NamedTuple):
-    """A drawing cut to its own edges.
+    """A coloured drawing cut to its own edges.
 
     Attributes:
         rgb: Colour premultiplied by nothing, float32 [H, W, 3], 0..255.
@@ -37,150 +34,92 @@ class Sprite(NamedTuple):
     mask: npt.NDArray[np.bool_]
 
 
-class Brush:
-    """Draws outlined shapes in unit coordinates (x right, y down, both 0..1) on a supersampled canvas."""
-
-    def __init__(self, width_px: int, height_px: int) -> None:
-        """Start an empty canvas.
-
-        Args:
-            width_px: Final width in pixels.
-            height_px: Final height in pixels.
-        """
-        self._pen = OUTLINE_PX * SUPERSAMPLING
-        self._size = (width_px * SUPERSAMPLING, height_px * SUPERSAMPLING)
-        self.image = Image.new("RGBA", self._size, (*INK, 0))
-        self._draw = ImageDraw.Draw(self.image)
-
-    def _pixels(self, points: Sequence[Point]) -> list[Point]:
-        # Half the pen stays outside the shape, so the unit square is inset by it and nothing is cut off.
-        inset = self._pen / 2
-        width, height = self._size
-        return [(inset + x * (width - 1 - 2 * inset), inset + y * (height - 1 - 2 * inset)) for x, y in points]
-
-    def fill(self, points: Sequence[Point], color: RGB) -> None:
-        """Fill a polygon without an outline.
-
-        Args:
-            points: Corners in unit coordinates.
-            color: RGB, 0..255.
-        """
-        self._draw.polygon(self._pixels(points), fill=(*color, 255))
-
-    def stroke(self, points: Sequence[Point], closed: bool = True) -> None:
-        """Draw the outline pen along a path, with round joints.
-
-        Args:
-            points: Path in unit coordinates.
-            closed: Whether the path returns to its start.
-        """
-        path = self._pixels([*points, points[0]] if closed else points)
-        self._draw.line(path, fill=(*INK, 255), width=round(self._pen))
-        radius = self._pen / 2
-        for x, y in path:
-            self._draw.ellipse((x - radius, y - radius, x + radius, y + radius), fill=(*INK, 255))
-
-    def shape(self, points: Sequence[Point], color: RGB) -> None:
-        """Fill a polygon and outline it.
-
-        Args:
-            points: Corners in unit coordinates.
-            color: RGB of the filling, 0..255.
-        """
-        self.fill(points, color)
-        self.stroke(points)
-
-    def hole(self, points: Sequence[Point]) -> None:
-        """Cut a see-through polygon out of what is drawn and outline it.
-
-        Args:
-            points: Corners in unit coordinates.
-        """
-        self._draw.polygon(self._pixels(points), fill=(*INK, 0))
-        self.stroke(points)
+_WINDOWS: Final = {"dark": Paint.DARK_WINDOW, "lit": Paint.LIT_WINDOW}
 
 
-def ellipse(cx: float, cy: float, rx: float, ry: float, start: float = 0.0, stop: float = 360.0) -> list[Point]:
-    """Points of an elliptic arc.
-
-    Args:
-        cx: Centre, unit coordinates.
-        cy: Centre, unit coordinates.
-        rx: Horizontal radius.
-        ry: Vertical radius.
-        start: First angle in degrees, clockwise from the right.
-        stop: Last angle in degrees.
-
-    Returns:
-        Forty-one points.
-    """
-    angles = (math.radians(start + (stop - start) * i / 40) for i in range(41))
-    return [(cx + rx * math.cos(a), cy + ry * math.sin(a)) for a in angles]
+def _ball(brush: Brush, states: States) -> None:
+    brush.shape(ellipse(0.5, 0.5, 0.5, 0.5), Paint.BODY)
+    brush.fill(ellipse(0.34, 0.3, 0.13, 0.11), Paint.GLOSS)
 
 
-def _shade(color: RGB, factor: float) -> RGB:
-    target = 255 if factor > 1 else 0
-    weight = abs(factor - 1)
-    return tuple(round(c + (target - c) * weight) for c in color)  # type: ignore[return-value]
-
-
-def _ball(brush: Brush, color: RGB) -> None:
-    brush.shape(ellipse(0.5, 0.5, 0.5, 0.5), color)
-    brush.fill(ellipse(0.34, 0.3, 0.13, 0.11), _shade(color, 1.75))
-
-
-def _star(brush: Brush, color: RGB) -> None:
+def _star(brush: Brush, states: States) -> None:
     points = []
     for i in range(10):
         radius = 0.54 if i % 2 == 0 else 0.25
         angle = math.radians(-90 + 36 * i)
         points.append((0.5 + radius * math.cos(angle) * 0.97, 0.54 + radius * math.sin(angle)))
-    brush.shape(points, color)
+    brush.shape(points, Paint.BODY)
 
 
-def _heart(brush: Brush, color: RGB) -> None:
+def _heart(brush: Brush, states: States) -> None:
     points = []
     for i in range(48):
         t = 2 * math.pi * i / 48
         x = 16 * math.sin(t) ** 3
         y = 13 * math.cos(t) - 5 * math.cos(2 * t) - 2 * math.cos(3 * t) - math.cos(4 * t)
         points.append((0.5 + x / 32, (12 - y) / 29))
-    brush.shape(points, color)
+    brush.shape(points, Paint.BODY)
 
 
-def _house(brush: Brush, color: RGB) -> None:
-    brush.shape([(0.1, 0.44), (0.9, 0.44), (0.9, 1.0), (0.1, 1.0)], color)
-    brush.shape([(0.0, 0.46), (0.5, 0.0), (1.0, 0.46)], _shade(color, 0.62))
-    brush.shape([(0.38, 0.64), (0.62, 0.64), (0.62, 1.0), (0.38, 1.0)], (250, 240, 215))
+def _house(brush: Brush, states: States) -> None:
+    brush.shape([(0.06, 0.38), (0.94, 0.38), (0.94, 1.0), (0.06, 1.0)], Paint.BODY)
+    brush.shape([(0.0, 0.42), (0.5, 0.0), (1.0, 0.42)], Paint.ROOF)
+    brush.part("window", states["window"])
+    brush.shape([(0.6, 0.56), (0.82, 0.56), (0.82, 0.78), (0.6, 0.78)], _WINDOWS[states["window"]])
+    brush.part("door", states["door"])
+    doorway = [(0.2, 0.56), (0.44, 0.56), (0.44, 1.0), (0.2, 1.0)]
+    if states["door"] == "closed":
+        brush.shape(doorway, Paint.CREAM)
+        brush.fill(ellipse(0.37, 0.8, 0.035, 0.035), Paint.INK)
+    else:
+        brush.shape(doorway, Paint.INDOORS)
+        # The leaf is swung out to the left.
+        brush.shape([(0.2, 0.56), (0.05, 0.64), (0.05, 1.0), (0.2, 1.0)], Paint.CREAM)
 
 
-def _tree(brush: Brush, color: RGB) -> None:
-    brush.shape([(0.37, 0.76), (0.63, 0.76), (0.63, 1.0), (0.37, 1.0)], (140, 92, 54))
-    brush.shape([(0.5, 0.0), (0.84, 0.4), (0.66, 0.4), (1.0, 0.8), (0.0, 0.8), (0.34, 0.4), (0.16, 0.4)], color)
+def _tree(brush: Brush, states: States) -> None:
+    brush.part("trunk")
+    brush.shape([(0.37, 0.76), (0.63, 0.76), (0.63, 1.0), (0.37, 1.0)], Paint.WOOD)
+    brush.part(None)
+    brush.shape([(0.5, 0.0), (0.84, 0.4), (0.66, 0.4), (1.0, 0.8), (0.0, 0.8), (0.34, 0.4), (0.16, 0.4)], Paint.BODY)
 
 
-def _car(brush: Brush, color: RGB) -> None:
-    brush.shape([(0.16, 0.44), (0.28, 0.0), (0.72, 0.0), (0.86, 0.44)], (225, 240, 250))
-    brush.stroke([(0.5, 0.0), (0.5, 0.44)], closed=False)
-    brush.shape([(0.0, 0.4), (1.0, 0.4), (1.0, 0.82), (0.0, 0.82)], color)
-    for x in (0.25, 0.75):
-        brush.shape(ellipse(x, 0.82, 0.12, 0.18), (90, 88, 100))
+def _car(brush: Brush, states: States) -> None:
+    pane = _WINDOWS[states["window"]]
+    for corners in (
+        [(0.14, 0.42), (0.27, 0.0), (0.5, 0.0), (0.5, 0.42)],
+        [(0.5, 0.42), (0.5, 0.0), (0.73, 0.0), (0.88, 0.42)],
+    ):
+        brush.part("window", states["window"])
+        brush.shape(corners, pane)
+    brush.part(None)
+    brush.shape([(0.0, 0.4), (1.0, 0.4), (1.0, 0.8), (0.0, 0.8)], Paint.BODY)
+    for x in (0.24, 0.76):
+        brush.part("wheel")
+        brush.shape(ellipse(x, 0.8, 0.145, 0.2), Paint.RUBBER)
+        brush.fill(ellipse(x, 0.8, 0.05, 0.07), Paint.CREAM)
 
 
-def _fish(brush: Brush, color: RGB) -> None:
-    brush.shape([(0.6, 0.5), (1.0, 0.1), (1.0, 0.9)], _shade(color, 0.68))
-    brush.shape(ellipse(0.38, 0.5, 0.38, 0.5), color)
-    brush.fill(ellipse(0.2, 0.4, 0.08, 0.115), INK)
+def _fish(brush: Brush, states: States) -> None:
+    brush.part("tail")
+    brush.shape([(0.6, 0.5), (1.0, 0.1), (1.0, 0.9)], Paint.SHADE)
+    brush.part(None)
+    brush.shape(ellipse(0.38, 0.5, 0.38, 0.5), Paint.BODY)
+    brush.fill(ellipse(0.2, 0.4, 0.08, 0.115), Paint.INK)
 
 
-def _cup(brush: Brush, color: RGB) -> None:
-    brush.shape(ellipse(0.7, 0.46, 0.3, 0.32), _shade(color, 0.68))
-    brush.hole(ellipse(0.72, 0.46, 0.12, 0.14))
-    brush.shape([(0.0, 0.05), (0.74, 0.05), (0.64, 1.0), (0.1, 1.0)], color)
-    brush.shape([(0.0, 0.0), (0.74, 0.0), (0.74, 0.14), (0.0, 0.14)], _shade(color, 1.55))
+def _cup(brush: Brush, states: States) -> None:
+    brush.part("handle")
+    brush.shape(ellipse(0.7, 0.46, 0.3, 0.32), Paint.SHADE)
+    hole = ellipse(0.72, 0.46, 0.12, 0.14)
+    brush.fill(hole, Paint.NOTHING)
+    brush.stroke(hole)
+    brush.part(None)
+    brush.shape([(0.0, 0.05), (0.74, 0.05), (0.64, 1.0), (0.1, 1.0)], Paint.BODY)
+    brush.shape([(0.0, 0.0), (0.74, 0.0), (0.74, 0.14), (0.0, 0.14)], Paint.RIM)
 
 
-DRAWERS: Final[dict[str, tuple[float, Callable[[Brush, RGB], None]]]] = {
+DRAWERS: Final[dict[str, tuple[float, Callable[[Brush, States], None]]]] = {
     "ball": (1.0, _ball),
     "star": (1.0, _star),
     "heart": (1.08, _heart),
@@ -190,11 +129,13 @@ DRAWERS: Final[dict[str, tuple[float, Callable[[Brush, RGB], None]]]] = {
     "fish": (1.4, _fish),
     "cup": (1.1, _cup),
 }
-"""For each kind of object its width over its height and the routine that draws it."""
+"""For each kind of thing its width over its height and the routine that draws it."""
+
+_USUAL: Final[dict[str, str]] = {part: states[0] for part, states in PART_STATES.items()}
 
 
-def sprite_size(noun: str, size: int) -> tuple[int, int]:
-    """Width and height of a drawing whose longest side is given.
+def thing_size(noun: str, size: int) -> tuple[int, int]:
+    """Width and height of a thing whose longest side is given.
 
     Args:
         noun: Class name.
@@ -207,28 +148,70 @@ def sprite_size(noun: str, size: int) -> tuple[int, int]:
     return (size, round(size / aspect)) if aspect >= 1 else (round(size * aspect), size)
 
 
-@functools.cache
-def sprite(noun: str, color: str, size: int) -> Sprite:
-    """Draw one object, or take it from the cache.
+@functools.lru_cache(maxsize=4096)
+def drawing(
+    noun: str,
+    size: int,
+    pattern: str = "plain",
+    states: tuple[tuple[str, str], ...] = (),
+    mood: str = "calm",
+    verb: str | None = None,
+    facing: str = "right",
+) -> Drawing:
+    """Draw one object without its colour, or take it from the cache.
 
     Args:
-        noun: Class name, a key of `DRAWERS`.
-        color: Colour name, a key of `COLORS`.
-        size: Longest side in pixels.
+        noun: Class name, one of `NOUNS`.
+        size: Longest side of a thing, or height of a character that stands upright, in pixels.
+        pattern: One of `PATTERNS`.
+        states: Part and state, for parts that are not in their usual one.
+        mood: One of `MOODS`; a character's.
+        verb: One of `VERBS`, or None for standing; a character's.
+        facing: "left" or "right"; a character's.
 
     Returns:
-        The drawing, cut to the pixels that the object covers by at least one half.
+        The drawing.
     """
-    width, height = sprite_size(noun, size)
-    brush = Brush(width, height)
-    DRAWERS[noun][1](brush, COLORS[color])
-    pixels = np.asarray(brush.image, dtype=np.float32)
-    coverage = pixels[..., 3:] / 255
-    # Averaging colour times coverage, not colour alone, keeps the transparent ground from bleeding into the rim.
-    blocks = (height, SUPERSAMPLING, width, SUPERSAMPLING, -1)
-    alpha = coverage.reshape(blocks).mean((1, 3))
-    rgb = (pixels[..., :3] * coverage).reshape(blocks).mean((1, 3)) / np.maximum(alpha, 1e-6)
-    mask = alpha[..., 0] >= 0.5
-    rows, columns = np.flatnonzero(mask.any(1)), np.flatnonzero(mask.any(0))
-    cut = (slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1))
-    return Sprite(rgb[cut].astype(np.float32), alpha[cut].astype(np.float32), mask[cut])
+    if facing == "left":
+        return mirror(drawing(noun, size, pattern, states, mood, verb))
+    if noun in CHARACTERS:
+        return draw_figure(noun, size, pattern, mood, verb)
+    width, height = thing_size(noun, size)
+    brush = Brush.of_unit_square(width, height)
+    DRAWERS[noun][1](brush, _USUAL | dict(states))
+    return brush.finish(pattern)
+
+
+@functools.lru_cache(maxsize=2048)
+def sprite(
+    noun: str,
+    color: str,
+    size: int,
+    pattern: str = "plain",
+    states: tuple[tuple[str, str], ...] = (),
+    mood: str = "calm",
+    verb: str | None = None,
+    facing: str = "right",
+) -> Sprite:
+    """Colour one object, or take it from the cache.
+
+    Args:
+        noun: Class name, one of `NOUNS`.
+        color: Colour name, a key of `COLORS`.
+        size: As of `drawing`.
+        pattern: As of `drawing`.
+        states: As of `drawing`.
+        mood: As of `drawing`.
+        verb: As of `drawing`.
+        facing: As of `drawing`.
+
+    Returns:
+        The drawing in colour.
+    """
+    drawn = drawing(noun, size, pattern, states, mood, verb, facing)
+    full = np.float32(SUPERSAMPLING**2)
+    shares = drawn.shares.astype(np.float32)
+    covered = full - shares[..., :1]
+    # Empty ground is no colour: colours are averaged over what is covered only.
+    rgb = shares[..., 1:] @ palette(color)[drawn.paints[1:]] / np.maximum(covered, np.float32(1e-6))
+    return Sprite(rgb.astype(np.float32), (covered / full).astype(np.float32), drawn.mask)

@@ -8,7 +8,7 @@ from torchvision.ops import box_iou
 from transformers import Owlv2ForObjectDetection, Owlv2Processor
 
 import llmgen.toybox
-from llmgen.toybox.recipes.quality import detector_quality, find_phrases
+from llmgen.toybox.recipes.detector_quality import detail_answers, detector_quality, find_phrases
 from llmgen.toybox.world.scenes import Scene, SceneObject, render
 from llmgen.toybox.world.sprites import sprite
 
@@ -52,7 +52,8 @@ def image() -> torch.Tensor:
         ("yellow cars", [2]),
         ("a red object", [0]),
         ("image of a green ball", []),
-        ("image of a dog", []),
+        ("image of a cat", []),
+        ("a boy in red", []),
         ("a red car", []),
     ],
 )
@@ -85,6 +86,12 @@ def test_average_precision_on_held_out_renders(detector: Owlv2ForObjectDetection
     quality = detector_quality(detector, processor, count=40)
     assert quality.ap50 >= 0.85
     assert min(quality.true_scores) > 0.05
+
+
+def test_the_right_pattern_and_mood_score_best(detector: Owlv2ForObjectDetection, processor: Owlv2Processor) -> None:
+    answers = detail_answers(detector, processor, count=30)
+    assert set(answers) == {"pattern", "mood"}
+    assert min(answers.values()) > 0.6
 
 
 def test_boxes_of_a_wide_picture_are_in_its_own_pixels(

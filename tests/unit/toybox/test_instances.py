@@ -1,4 +1,5 @@
 import random
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -6,12 +7,13 @@ import pytest
 import torch
 
 from llmgen.diffusion.instances.unifusion import FORMATS, InstanceGrounding
+from llmgen.toybox import WEIGHTS
 from llmgen.toybox.models.unet import build_unet, paint_boxes
 from llmgen.toybox.models.unifusion import ToyboxUniFusion
 from llmgen.toybox.recipes.diffusion import DiffusionRecipe
-from llmgen.toybox.recipes.export import export_instances
 from llmgen.toybox.recipes.instance_batches import draw_polygon, draw_scribble, ground_scenes
-from llmgen.toybox.recipes.instances import InstanceParts, InstanceRecipe, load_average, run
+from llmgen.toybox.recipes.instances import InstanceParts, InstanceRecipe, load_average
+from llmgen.toybox.recipes.run import TrainingRun
 from llmgen.toybox.world.scenes import SIZE, Scene, render, sample_scene
 
 
@@ -22,7 +24,7 @@ def _scenes(count: int = 3) -> list[Scene]:
 def _grounding(scenes: list[Scene], **options: float) -> InstanceGrounding:
     return ground_scenes(
         scenes,
-        lambda item: torch.full((128,), float(len(item.noun))),
+        lambda scene, index: torch.full((128,), float(len(scene.objects[index].noun))),
         random.Random(1),
         slots=12,
         width=128,
@@ -109,18 +111,16 @@ def test_tokens_and_map_steer_the_denoiser_and_switched_off_fusers_do_not() -> N
     assert torch.equal(call(grounding), call(None))
 
 
-def test_the_recipe_trains_only_the_additions_resumes_and_exports(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    recipe = InstanceRecipe(scenes=DiffusionRecipe(batch=2, pool=16), look_s=1e9)
-    # The contact sheet draws 192 pictures.
-    monkeypatch.setattr("llmgen.toybox.recipes.instances.look", lambda models, unifusion, path: {"seen": 1.0})
-    run(tmp_path, steps=3, recipe=recipe, processes=1)
+def test_the_recipe_trains_only_the_additions_resumes_and_ships(tmp_path: Path) -> None:
+    recipe = InstanceRecipe(scenes=DiffusionRecipe(batch=2, pool=16), looks=2)
+    TrainingRun(tmp_path, steps=3, processes=1).train(recipe)
     unet, before = load_average(tmp_path)
-    _, after = run(tmp_path, steps=6, recipe=recipe, processes=1, resume=True), load_average(tmp_path)[1]
+    after = TrainingRun(tmp_path, steps=6, processes=1, resume=True).train(recipe)
     assert not torch.equal(before.unifusion.null_text, after.unifusion.null_text)
-    export_instances(tmp_path, tmp_path / "shipped")
-    again = ToyboxUniFusion.from_pretrained(tmp_path / "shipped" / "unifusion")
+    shutil.copytree(WEIGHTS / "text_to_image", tmp_path / "weights" / "text_to_image")
+    recipe.ship(tmp_path, tmp_path / "weights")
+    folder = tmp_path / "weights" / "instancediffusion"
+    again = ToyboxUniFusion.from_pretrained(folder / "unifusion")
     assert torch.allclose(again.null_text.float(), after.unifusion.null_text, atol=1e-3)
-    assert sum(f.stat().st_size for f in (tmp_path / "shipped").rglob("*.safetensors")) < 8e6
+    assert sum(f.stat().st_size for f in folder.rglob("*.safetensors")) < 8e6
     assert SIZE == 128 and unet.config.in_channels == 4

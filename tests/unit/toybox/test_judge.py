@@ -8,12 +8,14 @@ import torch
 from PIL import Image
 
 import llmgen.toybox
-from llmgen.toybox.models.judge import JudgeConfig, ToyboxJudge, understand_query
+from llmgen.toybox.models.judge import JudgeConfig, ToyboxJudge
+from llmgen.toybox.models.judged import understand_query
 from llmgen.toybox.recipes.contact_sheet import to_pil
-from llmgen.toybox.recipes.quality import held_out_scenes, judge_accuracy
+from llmgen.toybox.recipes.quality import held_out_scenes, judge_accuracy, judge_details
 from llmgen.toybox.recipes.scene_batches import degrade
 from llmgen.toybox.world.scenes import Scene, SceneObject, render
 from llmgen.toybox.world.sprites import sprite
+from llmgen.toybox.world.truth import Demand, Truth
 
 WEIGHTS = Path(llmgen.toybox.__file__).parent / "weights" / "judge"
 
@@ -65,7 +67,9 @@ def test_order_and_batching_do_not_matter(judge: ToyboxJudge) -> None:
 
 
 def test_answers_the_most_particular_query_once(judge: ToyboxJudge) -> None:
-    hits = judge.detect_phrases([picture(RED_BALL, BLUE_CAR)], [["image of a ball", "image of a red ball", "a dog"]])[0]
+    hits = judge.detect_phrases([picture(RED_BALL, BLUE_CAR)], [["image of a ball", "image of a red ball", "a zebra"]])[
+        0
+    ]
     assert [hit.query for hit in hits] == ["image of a red ball"]
     assert hits[0].box_xyxy == pytest.approx(RED_BALL.box_xyxy, abs=4)
 
@@ -77,7 +81,8 @@ def test_answers_the_most_particular_query_once(judge: ToyboxJudge) -> None:
         ("two balls", ("ball", None)),
         ("An Orange fish", ("fish", "orange")),
         ("a blue object", (None, "blue")),
-        ("a dog", None),
+        ("a boy in red", ("boy", "red")),
+        ("a zebra", None),
         ("red", None),
     ],
 )
@@ -85,9 +90,37 @@ def test_understands_queries(query: str, meaning: tuple[str | None, str | None] 
     assert understand_query(query) == meaning
 
 
+def test_the_judge_of_the_eight_nouns_reads_as_it_did() -> None:
+    judge = ToyboxJudge.from_pretrained(Path(__file__).parents[3] / "benchmarks" / "data" / "judge_v1")
+    assert judge.config.nouns == ("ball", "star", "heart", "house", "tree", "car", "fish", "cup")
+    seen = judge.look([picture(RED_BALL, placed("star", "blue", 50, 70, 60))])[0]
+    assert sorted((o.noun, o.color, o.pattern, o.states) for o in seen.objects) == [
+        ("ball", "red", None, ()),
+        ("star", "blue", None, ()),
+    ]
+    assert seen.background is None
+    assert seen.is_right(Truth((Demand("ball", "red"), Demand("star", "blue"))))
+    assert not seen.is_right(Truth((Demand("ball", "red"),)))
+
+
+def test_names_details_and_the_background(judge: ToyboxJudge) -> None:
+    figures = judge_details(judge, count=120)
+    assert set(figures) == {"found", "pattern", "mood", "verb", "window", "door", "background"}
+    assert min(figures.values()) >= 0.9
+    seen = judge.look([picture(RED_BALL)])[0]
+    assert seen.background == "meadow"
+    assert (seen.objects[0].pattern, seen.objects[0].mood, seen.objects[0].verb) == ("plain", None, None)
+    assert seen.objects[0].sighting.noun == "ball"
+
+
 def test_round_trip_keeps_shape_and_answers(tmp_path: Path) -> None:
     torch.manual_seed(0)
-    small = ToyboxJudge(JudgeConfig(widths=(8, 8, 8, 8), deep_blocks=1)).eval()
+    details = {"pattern": ("plain", "striped"), "mood": ("calm", "sad")}
+    small = ToyboxJudge(
+        JudgeConfig(
+            widths=(8, 8, 8, 8), deep_blocks=1, details=details, backgrounds=("day", "night"), parts={"car": ()}
+        )
+    ).eval()
     small.save_pretrained(tmp_path)
     again = ToyboxJudge.from_pretrained(tmp_path)
     images = torch.rand(2, 3, 128, 128)

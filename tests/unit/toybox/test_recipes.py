@@ -5,15 +5,13 @@ from pathlib import Path
 import pytest
 import torch
 
-from llmgen.toybox.recipes.diffusion import DiffusionRecipe, load_average
-from llmgen.toybox.recipes.diffusion import run as train_diffusion
-from llmgen.toybox.recipes.export import export_denoiser
+from llmgen.toybox import WEIGHTS
+from llmgen.toybox.recipes.diffusion import DiffusionRecipe
+from llmgen.toybox.recipes.run import TrainingRun
 from llmgen.toybox.recipes.sampling import TextToImage, generate, grounding_of_scenes
 from llmgen.toybox.recipes.text import TextRecipe
-from llmgen.toybox.recipes.text import run as train_text
 from llmgen.toybox.recipes.training import Budget, FitSettings
 from llmgen.toybox.recipes.vae import VaeRecipe, psnr_on_renders
-from llmgen.toybox.recipes.vae import run as train_vae
 from llmgen.toybox.world.captions import sample_caption
 from llmgen.toybox.world.scenes import sample_scene
 from llmgen.toybox.world.vocabulary import NOUNS
@@ -37,39 +35,45 @@ def test_the_shipped_text_encoder_tells_phrases_apart() -> None:
 
 def test_the_autoencoder_recipe_learns_resumes_and_repeats(tmp_path: Path) -> None:
     recipe = VaeRecipe(batch=4, measured=2)
-    first = train_vae(tmp_path / "a", steps=3, recipe=recipe)
-    again = train_vae(tmp_path / "b", steps=3, recipe=recipe)
+    first = TrainingRun(tmp_path / "a", steps=3).train(recipe)
+    again = TrainingRun(tmp_path / "b", steps=3).train(recipe)
     assert all(torch.equal(a, b) for a, b in zip(first.parameters(), again.parameters(), strict=True))
-    longer = train_vae(tmp_path / "a", steps=5, recipe=recipe, resume=True)
+    longer = TrainingRun(tmp_path / "a", steps=5, resume=True).train(recipe)
     # By then the encoder rests, and only the decoder goes on.
     assert torch.equal(next(first.encoder.parameters()), next(longer.encoder.parameters()))
     assert not torch.equal(next(first.decoder.parameters()), next(longer.decoder.parameters()))
     assert '"step": 5' in (tmp_path / "a" / "state.json").read_text()
     assert longer.config.scaling_factor > 0
     assert (tmp_path / "a" / "sheet.png").is_file()
+    recipe.ship(tmp_path / "a", tmp_path / "weights")
+    assert (tmp_path / "weights" / "text_to_image" / "vae" / "config.json").is_file()
 
 
-def test_the_text_recipe_runs(tmp_path: Path) -> None:
-    encoder = train_text(tmp_path, steps=2, recipe=TextRecipe(batch=8))
+def test_the_text_recipe_starts_from_the_words_it_knows(tmp_path: Path) -> None:
+    recipe = TextRecipe(batch=8, fit=FitSettings(learning_rate=0.0))
+    encoder = TrainingRun(tmp_path, steps=1, start=WEIGHTS / "text_to_image" / "text_encoder").train(recipe)
     assert encoder.config.hidden_size == 128
-    assert (tmp_path / "text_encoder" / "model.safetensors").is_file()
+    recipe.ship(tmp_path, tmp_path / "weights")
+    folder = tmp_path / "weights" / "text_to_image"
+    models = TextToImage.from_pretrained()
+    tokenizer = models.tokenizer.from_pretrained(folder / "tokenizer")
+    ids = tokenizer("a red ball", return_tensors="pt").input_ids
+    with torch.no_grad():
+        after = encoder(ids).last_hidden_state
+        before = models.text_encoder(models.tokenizer("a red ball", return_tensors="pt").input_ids).last_hidden_state
+    torch.testing.assert_close(after, before)
 
 
-def test_the_denoiser_recipe_runs_resumes_and_exports(tmp_path: Path) -> None:
-    recipe = DiffusionRecipe(batch=2, pool=16, look_s=1e9, grounded_share=0.5)
-    with pytest.MonkeyPatch.context() as patch:
-        # The contact sheet at the end draws 48 pictures twice; two show as much here.
-        from llmgen.toybox.recipes import diffusion as module
-
-        patch.setattr(module, "look", lambda models, path: {"seen": float(models.unet is not None)})
-        train_diffusion(tmp_path, steps=4, recipe=recipe, processes=1)
-        before = load_average(tmp_path)
-        after = train_diffusion(tmp_path, steps=8, recipe=recipe, processes=1, resume=True)
+def test_the_denoiser_recipe_runs_resumes_and_ships(tmp_path: Path) -> None:
+    recipe = DiffusionRecipe(batch=2, pool=16, grounded_share=0.5, looks=1)
+    before = TrainingRun(tmp_path, steps=4, processes=1).train(recipe)
+    after = TrainingRun(tmp_path, steps=8, processes=1, resume=True).train(recipe)
     assert not torch.equal(next(before.parameters()), next(after.parameters()))
-    export_denoiser(tmp_path, tmp_path / "shipped")
-    index = (tmp_path / "shipped" / "model_index.json").read_text()
-    assert "StableDiffusionGLIGENPipeline" in index
-    assert (tmp_path / "shipped" / "unet" / "diffusion_pytorch_model.safetensors").stat().st_size < 20e6
+    recipe.ship(tmp_path, tmp_path / "weights")
+    folder = tmp_path / "weights" / "text_to_image"
+    assert "StableDiffusionGLIGENPipeline" in (folder / "model_index.json").read_text()
+    assert (folder / "unet" / "diffusion_pytorch_model.safetensors").stat().st_size < 22e6
+    assert (tmp_path / "sheet.png").is_file()
 
 
 def test_sampling_is_seeded_and_sees_text_and_boxes(tmp_path: Path) -> None:

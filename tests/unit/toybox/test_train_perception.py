@@ -1,5 +1,6 @@
 """The recipes of detector and segmenter run, resume and leave loadable models; their losses mean what they say."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -8,14 +9,16 @@ import torch
 from transformers import Owlv2ForObjectDetection, Owlv2Processor
 
 from llmgen.diffusion.segmentation import build_sam, build_sam_from_config
-from llmgen.toybox.models.judge import JudgeConfig, JudgeOutput, ToyboxJudge
+from llmgen.toybox.models.judge import JudgeOutput, ToyboxJudge
 from llmgen.toybox.recipes import detector as train_detector
 from llmgen.toybox.recipes import judge as train_judge
 from llmgen.toybox.recipes import segmenter as train_segmenter
-from llmgen.toybox.recipes.phrase_queries import foreign_phrase, sample_queries, wordings
-from llmgen.toybox.recipes.quality import find_phrases
+from llmgen.toybox.recipes.detector_quality import find_phrases
+from llmgen.toybox.recipes.phrase_queries import Looks, foreign_phrase, sample_queries, wordings
+from llmgen.toybox.recipes.run import TrainingRun
 from llmgen.toybox.recipes.scene_batches import draw_scenes
-from llmgen.toybox.world.vocabulary import COLORS, NOUNS
+from llmgen.toybox.world.held_out import held_out
+from llmgen.toybox.world.vocabulary import BACKGROUNDS, COLORS, NOUNS
 
 SMALL_SAM = train_segmenter.TOYBOX_SAM.model_copy(
     update={
@@ -30,8 +33,8 @@ SMALL_SAM = train_segmenter.TOYBOX_SAM.model_copy(
 
 def test_detector_recipe_leaves_a_stock_model(tmp_path: Path) -> None:
     recipe = train_detector.DetectorRecipe(width=32, vision_layers=1, text_layers=1, batch_size=2)
-    trained = train_detector.run(tmp_path, steps=2, recipe=recipe, autoencoder_dir=tmp_path / "none")
-    again = train_detector.run(tmp_path, steps=2, recipe=recipe, autoencoder_dir=tmp_path / "none", resume=True)
+    trained = TrainingRun(tmp_path, steps=2, weights=tmp_path / "none").train(recipe)
+    again = TrainingRun(tmp_path, steps=2, weights=tmp_path / "none", resume=True).train(recipe)
     assert torch.equal(again.class_head.dense0.weight, trained.class_head.dense0.weight)
     loaded = Owlv2ForObjectDetection.from_pretrained(tmp_path / "model").eval()
     assert loaded.dtype == torch.float32
@@ -44,7 +47,7 @@ def test_detector_recipe_leaves_a_stock_model(tmp_path: Path) -> None:
 
 def test_segmenter_recipe_leaves_a_loadable_sam(tmp_path: Path) -> None:
     recipe = train_segmenter.SegmenterRecipe(model=SMALL_SAM, batch_size=2, prompts_per_batch=4)
-    trained = train_segmenter.run(tmp_path, steps=2, recipe=recipe, autoencoder_dir=tmp_path / "none")
+    trained = TrainingRun(tmp_path, steps=2, weights=tmp_path / "none").train(recipe)
     assert (tmp_path / "sheet.png").exists()
     loaded = build_sam_from_config(tmp_path / "model")
     weights = trained.state_dict()
@@ -53,8 +56,9 @@ def test_segmenter_recipe_leaves_a_loadable_sam(tmp_path: Path) -> None:
 
 
 def test_judge_recipe_leaves_a_loadable_judge(tmp_path: Path) -> None:
-    recipe = train_judge.JudgeRecipe(model=JudgeConfig(widths=(8, 8, 8, 8), deep_blocks=1), batch_size=2)
-    train_judge.run(tmp_path, steps=2, recipe=recipe)
+    small = replace(train_judge.TOYBOX_JUDGE, widths=(8, 8, 8, 8), deep_blocks=1)
+    recipe = train_judge.JudgeRecipe(model=small, batch_size=3, finding=2)
+    TrainingRun(tmp_path, steps=2).train(recipe)
     assert (tmp_path / "sheet.png").exists()
     assert ToyboxJudge.from_pretrained(tmp_path / "model").config == recipe.model
 
@@ -75,8 +79,9 @@ def test_a_perfect_detector_has_nearly_no_loss_and_a_blind_one_much() -> None:
         down = (2 * middle - top - bottom) / (bottom - top)
         distance = (across[None, :] ** 2 + down[:, None] ** 2).sqrt().flatten()
         patches = torch.nonzero(distance < 0.5).flatten()
-        noun, color = NOUNS[batch.nouns[index, slot]], tuple(COLORS)[batch.colors[index, slot]]
-        fits = torch.tensor([query.fits(noun, color) for query in queries])
+        row = (int(each[index, slot]) for each in (batch.nouns, batch.colors, batch.patterns, batch.moods))
+        looks = Looks.of(*row)
+        fits = torch.tensor([query.fits(looks) for query in queries])
         logits[index, patches] = torch.where(fits, 12.0, -12.0)
         objectness[index, patches] = 12.0
         box = torch.tensor([(left + right) / 2, (top + bottom) / 2, right - left, bottom - top])
@@ -88,7 +93,12 @@ def test_a_perfect_detector_has_nearly_no_loss_and_a_blind_one_much() -> None:
 
 def test_judge_losses_reward_the_truth() -> None:
     batch = draw_scenes(np.random.default_rng(5), 3)
-    nothing = JudgeOutput(torch.full((3, 8, 32, 32), -9.0), torch.zeros(3, 6, 32, 32), torch.full((3, 4, 32, 32), 20.0))
+    nothing = JudgeOutput(
+        torch.full((3, len(NOUNS), 32, 32), -9.0),
+        torch.zeros(3, 6, 32, 32),
+        torch.full((3, 4, 32, 32), 20.0),
+        torch.zeros(3, len(BACKGROUNDS)),
+    )
     before = train_judge.judge_losses(nothing, batch, 1.0)
     heat, color = nothing.heat.clone(), nothing.color.clone()
     for index, slot in torch.nonzero(batch.present).tolist():
@@ -96,7 +106,7 @@ def test_judge_losses_reward_the_truth() -> None:
         row, column = (top + bottom) // 8, (left + right) // 8
         heat[index, batch.nouns[index, slot], row, column] = 9.0
         color[index, batch.colors[index, slot], top // 4 : bottom // 4, left // 4 : right // 4] = 9.0
-    after = train_judge.judge_losses(JudgeOutput(heat, color, nothing.sides), batch, 1.0)
+    after = train_judge.judge_losses(nothing._replace(heat=heat, color=color), batch, 1.0)
     assert after["heat"] < 0.5 * before["heat"]
     assert after["color"] < 0.1 * before["color"]
     assert after["box"] == before["box"]
@@ -147,16 +157,50 @@ def test_a_prompt_for_nothing_wants_nothing() -> None:
         assert mask[int(point[1]), int(point[0])] == 1
 
 
+def test_detail_losses_reward_the_truth_and_spare_what_an_object_lacks() -> None:
+    batch = draw_scenes(np.random.default_rng(6), 24, detailed=1.0)
+    count = int(batch.present.sum())
+    logits = {"pattern": torch.zeros(count, 4), "mood": torch.zeros(count, 4), "door": torch.zeros(count, 2)}
+    blind = train_judge.detail_losses(logits, batch, 1.0)
+    assert blind["pattern"] == pytest.approx(np.log(4), abs=1e-4)
+    logits["pattern"][torch.arange(count), batch.patterns[batch.present]] = 20.0
+    things = batch.moods[batch.present] < 0
+    # A wrong word about something without a mood costs nothing.
+    logits["mood"][things, 1] = 20.0
+    seeing = train_judge.detail_losses(logits, batch, 1.0)
+    assert seeing["pattern"] < 1e-4
+    assert things.any() and not things.all()
+    assert seeing["mood"] == pytest.approx(blind["mood"].item())
+    no_house = replace(batch, states=torch.full_like(batch.states, -1))
+    assert "door" not in train_judge.detail_losses(logits, no_house, 1.0)
+
+
 def test_queries_cover_every_kind_and_foreign_ones_fit_nothing() -> None:
     rng = np.random.default_rng(0)
-    queries = sample_queries(rng, foreign=5)
+    queries = sample_queries(rng, foreign=5, detailed=0)
     for noun in NOUNS:
         for color in COLORS:
-            fitting = {(query.noun, query.color) for query in queries if query.fits(noun, color)}
+            fitting = {query.asks[:2] for query in queries if query.fits(Looks(noun, color, "plain", None))}
             assert fitting == {(noun, color), (noun, None), (None, color), (None, None)}
     assert sum(not query.known for query in queries) == 5
     assert foreign_phrase(np.random.default_rng(1)) == foreign_phrase(np.random.default_rng(1))
-    assert wordings("fish", "orange")[:2] == ("an orange fish", "orange fish")
+    assert wordings(Looks("fish", "orange"))[:2] == ("an orange fish", "orange fish")
+
+
+def test_detailed_queries_ask_for_what_is_there_and_never_for_what_is_held_out() -> None:
+    present = [Looks("ball", "blue", "striped", None), Looks("boy", "red", "plain", "sad")]
+    seen = set()
+    for seed in range(60):
+        for query in sample_queries(np.random.default_rng(seed), present=present, foreign=0):
+            asks = query.asks
+            assert (asks.noun, asks.pattern, asks.color) not in held_out().patterned
+            assert asks.pattern != "plain" and asks.mood != "calm"
+            assert all(query.indices[i] >= 0 or asks[i] is None for i in range(4))
+            if query.fits(present[0]) and asks.pattern:
+                seen.add(query.text)
+            if query.fits(present[1]) and asks.mood:
+                seen.add(query.text)
+    assert {"a striped blue ball", "a blue striped ball", "a sad boy in red", "striped balls"} <= seen
 
 
 def test_prompts_need_masks() -> None:

@@ -77,6 +77,7 @@ def detector_quality(
     seed: int = HELD_OUT_SEED,
     damage: Damage | None = None,
     threshold: float = 0.05,
+    plain: bool = False,
 ) -> DetectorQuality:
     """Average precision on held-out scenes, with the 48 phrases noun x colour as categories.
 
@@ -87,11 +88,12 @@ def detector_quality(
         seed: which scenes.
         damage: applied to the renders first.
         threshold: least score of a hit that counts at all.
+        plain: whether to look at scenes of plain things only.
 
     Returns:
         AP by pycocotools and the scores of right and wrong hits.
     """
-    batch = held_out_scenes(count, seed=seed)
+    batch = held_out_scenes(count, seed=seed, plain=plain)
     images = batch.images if damage is None else damage(batch.images, np.random.default_rng([HELD_OUT_SEED, seed, 1]))
     kinds = [(noun, color) for noun in NOUNS for color in COLOR_NAMES]
     phrases = [object_phrase(noun, color) for noun, color in kinds]

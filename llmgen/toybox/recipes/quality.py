@@ -48,10 +48,11 @@ def held_out_scenes(
     with_masks: bool = False,
     detailed: float = 0.0,
     held_out: bool = False,
+    plain: bool = False,
 ) -> SceneBatch:
     """Scenes that no training saw; see `draw_scenes`."""
     rng = np.random.default_rng([HELD_OUT_SEED, seed])
-    return draw_scenes(rng, count, with_masks=with_masks, detailed=detailed, held_out=held_out)
+    return draw_scenes(rng, count, with_masks=with_masks, detailed=detailed, held_out=held_out, plain=plain)
 
 
 def kinds_of(batch: SceneBatch, index: int) -> Counter[tuple[str, str]]:

@@ -18,7 +18,7 @@ import torch.nn.functional as F
 from PIL import Image
 from torch import Tensor
 
-from llmgen.toybox.world.scenes import MAX_OBJECTS, Scene, SceneObject, render, sample_scene
+from llmgen.toybox.world.scenes import MAX_OBJECTS, Scene, SceneObject, render, sample_plain_scene, sample_scene
 from llmgen.toybox.world.truth import sightings_of_scene
 from llmgen.toybox.world.vocabulary import (
     BACKGROUNDS,
@@ -101,6 +101,7 @@ def draw_scenes(
     with_masks: bool = False,
     detailed: float = 0.0,
     held_out: bool = False,
+    plain: bool = False,
 ) -> SceneBatch:
     """Sample and render scenes of the world; a few are bare backgrounds, which the world itself never samples.
 
@@ -110,11 +111,13 @@ def draw_scenes(
         with_masks: whether to keep the masks.
         detailed: share of the scenes that surely show a pattern, a mood, an action or a part in an unusual state.
         held_out: whether all scenes show what no training may see, see `held_out.py` of the world; otherwise none does.
+        plain: whether all scenes are of plain things, see `sample_plain_scene`.
     """
     chance = random.Random(int(rng.integers(2**62)))
     scenes = []
     for _ in range(count):
-        scene, must = sample_scene(chance, held_out=held_out), chance.random() < detailed
+        scene = sample_plain_scene(chance) if plain else sample_scene(chance, held_out=held_out)
+        must = chance.random() < detailed
         while must and not any(map(_has_details, scene.objects)):
             scene = sample_scene(chance, held_out=held_out)
         scenes.append(Scene(scene.background, (), scene.seed) if chance.random() < _EMPTY_SHARE else scene)

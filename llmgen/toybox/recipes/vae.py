@@ -4,7 +4,7 @@ import copy
 import logging
 import math
 import random
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import ClassVar
@@ -22,7 +22,7 @@ from llmgen.toybox.recipes.growth import grow_from, read_weights
 from llmgen.toybox.recipes.run import MODEL, Lesson, Recipe, TrainingRun, save_staged
 from llmgen.toybox.recipes.shipping import tidy
 from llmgen.toybox.recipes.training import FitSettings
-from llmgen.toybox.world.scenes import SIZE, render_image, sample_scene
+from llmgen.toybox.world.scenes import SIZE, Scene, render_image, sample_scene
 
 logger = logging.getLogger(__name__)
 
@@ -160,12 +160,15 @@ def covariance_error(latents: torch.Tensor) -> torch.Tensor:
 
 
 @torch.no_grad()
-def psnr_on_renders(vae: AutoencoderTiny, seeds: range) -> float:
+def psnr_on_renders(
+    vae: AutoencoderTiny, seeds: range, sample: Callable[[random.Random], Scene] = sample_scene
+) -> float:
     """Mean PSNR of reconstructions of whole held-out pictures.
 
     Args:
         vae: The autoencoder.
         seeds: One picture a seed.
+        sample: Draws the scenes.
 
     Returns:
         Decibels, against the range 0..255.
@@ -173,7 +176,7 @@ def psnr_on_renders(vae: AutoencoderTiny, seeds: range) -> float:
     device = next(vae.parameters()).device
     total = 0.0
     for seed in seeds:
-        image = to_tensor([render_image(sample_scene(random.Random(seed)))]).to(device, vae.dtype)
+        image = to_tensor([render_image(sample(random.Random(seed)))]).to(device, vae.dtype)
         output = vae.decoder(vae.encoder(image)).clamp(-1, 1)
         total += 10 * math.log10(4 / float((output - image).float().square().mean()))
     return total / len(seeds)

@@ -64,6 +64,7 @@ __all__ = [
     "render",
     "render_image",
     "sample_kinds",
+    "sample_plain_scene",
     "sample_scene",
     "sample_wanted",
     "without",
@@ -215,3 +216,16 @@ def sample_scene(rng: random.Random, count: int | None = None, held_out: bool = 
             continue
         if is_held_out(scene) == held_out:
             return scene
+
+
+def sample_plain_scene(rng: random.Random, count: int | None = None) -> Scene:
+    """Draw a scene of plain things on one of the first four backgrounds: what the shipped drawing models know.
+
+    Args:
+        rng: Source of randomness.
+        count: How many objects; None draws one to four.
+
+    Returns:
+        A scene without characters, patterns and states.
+    """
+    return place(sample_kinds(rng, count), rng.choice(BACKGROUNDS[:4]), rng)

@@ -121,7 +121,7 @@ def test_parse_joins_groups_of_one_noun() -> None:
     assert (reply.call, reply.provider, reply.model) == ("parse", "rules", None)
 
 
-def test_what_is_not_read_is_logged(caplog: pytest.LogCaptureFixture) -> None:
-    layout = plan("zwei rote Bälle")
-    assert (layout.instances, layout.background_prompt) == ((), "zwei rote Bälle")
-    assert "prompt 'zwei rote Bälle': only English is read" in caplog.text
+def test_what_is_not_read_is_remarked() -> None:
+    answer = Rules().ask(LayoutQuestion("zwei rote Bälle", 128, 128, 0))
+    assert (answer.value.instances, answer.value.background_prompt) == ((), "zwei rote Bälle")
+    assert any(line.startswith("only English is read") for line in answer.remarks)

@@ -145,7 +145,9 @@ def test_nothing_outside_the_world_reads_the_file() -> None:
         for path in root.rglob("*.py")
         if "world.held_out" in (text := path.read_text(encoding="utf-8")) or "held_out.json" in text
     }
-    assert readers <= {f"toybox/world/{name}.py" for name in ("held_out", "scenes", "captions", "pairs")}
+    world = {f"toybox/world/{name}.py" for name in ("held_out", "scenes", "captions", "pairs")}
+    # These make phrases that no scene stands behind, and leave out what is held out.
+    assert readers <= world | {"toybox/recipes/clip.py", "toybox/recipes/phrase_queries.py"}
     planning = list((root / "llm").rglob("*.py"))
     assert len(planning) > 10
     assert not [path for path in planning if "llmgen.toybox" in path.read_text(encoding="utf-8")]

@@ -79,6 +79,9 @@ ROWS = [
     ('a desk with nothing on it', 'a desk; ?'),
     ('a dog without a collar and a cat with a collar', 'a dog; a cat; a collar; ?'),
     ('not a single cloud in the sky', 'no cloud'),
+    ("a boy and a girl, neither of them wearing shoes", "a boy; a girl; no shoe"),
+    ("a fruit bowl without any bananas, only apples", "a fruit bowl; some apple; no banana"),
+    ("a bridge not made of stone", "a bridge; ?"),
     # M: attributes shared out
     ('two stools, one red and the other green', '1 red stool; 1 green stool'),
     ('two cats, one black and one white, on a sofa', '1 black cat; 1 white cat; a sofa; 0 on 2; 1 on 2'),
@@ -92,6 +95,11 @@ ROWS = [
     ('two hats - one blue, one green', '1 blue hat; 1 green hat'),
     ('a photo of two dogs, one of them asleep', '1 asleep dog; 1 dog'),
     ('three apples, all green', '3 green apple'),
+    ("four dogs, each with a red collar", "4 dog; 4 red collar"),
+    ("two clowns, each holding a balloon", "2 clown; 2 balloon; 0 holding 1"),
+    ("two trucks, the larger one red and the smaller one blue", "1 red truck; 1 blue truck"),
+    ("three ducks and two geese, all white", "3 white duck; 2 white goose"),
+    ("two umbrellas (one open, one closed)", "1 open umbrella; 1 closed umbrella"),
     # P: comparisons and open numbers
     ('a tray with more plums than pears', 'a tray; some plum; some pear; ?'),
     ('a horse smaller than a dog', 'a horse; a dog; ?'),

@@ -73,12 +73,11 @@ def write_named(path: Path, data: bytes) -> None:
     Raises:
         OutputError: If it cannot be written.
     """
-    target = leads_to(path)
-    if not is_stream(target):
-        write_atomic(target, data)
+    if not is_stream(path):
+        write_atomic(leads_to(path), data)
         return
     try:
-        target.write_bytes(data)
+        path.write_bytes(data)
     except BrokenPipeError:
         raise
     except OSError as error:

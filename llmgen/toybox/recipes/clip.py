@@ -12,7 +12,7 @@ from typing import ClassVar, Final
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
 from torchvision.ops import roi_align
 from transformers import CLIPConfig, CLIPImageProcessor, CLIPModel, CLIPProcessor, CLIPTokenizer
 
@@ -22,6 +22,7 @@ from llmgen.toybox.models.tokenizer import build_tokenizer
 from llmgen.toybox.recipes.autoencoder_damage import AutoencoderDamage
 from llmgen.toybox.recipes.checkpoint import load_averaged_weights
 from llmgen.toybox.recipes.growth import grow_from, read_weights, rows_by_token
+from llmgen.toybox.recipes.phrase_exam import PhraseExam
 from llmgen.toybox.recipes.phrase_queries import Looks, sample_queries
 from llmgen.toybox.recipes.run import MODEL, Lesson, Recipe, TrainingRun
 from llmgen.toybox.recipes.scene_batches import batch_scenes, degrade
@@ -54,6 +55,8 @@ class ClipRecipe(Recipe):
     """Whole pictures of a batch, each with its caption and that of a scene that differs in one thing."""
     crops: int = 16
     """Crops of objects of a batch, each with a phrase."""
+    exam_weight: float = 0.3
+    """Weight of the exam of the text tower, see `phrase_exam`."""
     softened_share: float = 0.15
     """Share of the pictures that pass through the toybox autoencoder, which blurs what captions say of faces and patterns."""
 
@@ -110,6 +113,7 @@ class ClipBatch:
         images: ``[S + C, 3, H, W]`` in 0..1, scenes before crops.
         captions: of the scenes, then of the scenes that differ in one thing, 2 S.
         phrases: texts that crops are compared with, P.
+        asked: ``[P, 4]`` indices of what the phrases ask for.
         fitting: ``[C, P]`` bool, the phrase fits the crop.
         softened: ``[S + C]`` bool: the picture goes through the autoencoder.
     """
@@ -117,6 +121,7 @@ class ClipBatch:
     images: Tensor
     captions: list[str]
     phrases: list[str]
+    asked: Tensor
     fitting: Tensor
     softened: Tensor
 
@@ -143,7 +148,8 @@ class ClipLesson(Lesson[ClipBatch]):
         if run.on_cpu:
             # The fused attention kernel's backward pass is slow on a CPU at these sizes.
             model.set_attn_implementation("eager")
-        self.module = self._model = model.to(run.device)
+        self._model, self._exam = model.to(run.device), PhraseExam(recipe.width).to(run.device)
+        self.module, self.shipped = nn.ModuleDict({"model": self._model, "exam": self._exam}), self._model
 
     def draw(self, step: int) -> ClipBatch:
         """Damaged scenes and crops with texts."""
@@ -162,7 +168,7 @@ class ClipLesson(Lesson[ClipBatch]):
         kept = [i for i, query in enumerate(queries) if any(query.asks)]
         softened = torch.from_numpy(rng.random(len(scenes) + len(crops)) < recipe.softened_share)
         images = degrade(torch.cat([batch.images, crops]), rng)
-        return ClipBatch(images, captions, [queries[i].text for i in kept], fitting[:, kept], softened)
+        return ClipBatch(images, captions, [queries[i].text for i in kept], asked[kept], fitting[:, kept], softened)
 
     def losses(self, batch: ClipBatch) -> dict[str, Tensor]:
         """See `Lesson.losses`."""
@@ -174,14 +180,16 @@ class ClipLesson(Lesson[ClipBatch]):
         with self._run.autocast():
             seen = model.get_image_features(pixel_values=images * 2 - 1).pooler_output
             said = model.get_text_features(**texts).pooler_output
+        count, captions = len(batch.images) - len(batch.fitting), len(batch.captions)
+        exam = self._exam(said[captions:], batch.asked.to(device))
         seen, said = F.normalize(seen.float(), dim=-1), F.normalize(said.float(), dim=-1)
         logits = model.logit_scale.exp().clamp(max=100) * seen @ said.T
-        count, captions = len(batch.images) - len(batch.fitting), len(batch.captions)
         scenes = logits[:count, :captions]
         own = torch.arange(count, device=device)
         crops, fitting = logits[count:, captions:], batch.fitting.to(device)
         right = (scenes.argmax(1) == own).float().mean().detach()
         return {
+            "exam": self._recipe.exam_weight * exam,
             "caption": F.cross_entropy(scenes, own),
             "scene": F.cross_entropy(scenes[:, :count].T, own),
             "phrase": multi_positive(crops, fitting),

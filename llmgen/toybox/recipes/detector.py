@@ -13,7 +13,7 @@ from typing import ClassVar
 import numpy as np
 import torch
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
 from torchvision.ops import generalized_box_iou_loss
 from transformers import (
     CLIPTokenizer,
@@ -34,6 +34,7 @@ from llmgen.toybox.recipes.contact_sheet import draw_boxes, tile, to_pil
 from llmgen.toybox.recipes.detector_quality import find_phrases
 from llmgen.toybox.recipes.drawn_pictures import DrawnPictures
 from llmgen.toybox.recipes.growth import grow_from, read_weights, rows_by_token
+from llmgen.toybox.recipes.phrase_exam import PhraseExam
 from llmgen.toybox.recipes.phrase_queries import Looks, PhraseQuery, sample_queries
 from llmgen.toybox.recipes.run import MODEL, Lesson, Recipe, TrainingRun
 from llmgen.toybox.recipes.scene_batches import COLOR_NAMES, SceneBatch, degrade, draw_scenes, zoom
@@ -58,11 +59,15 @@ class DetectorRecipe(Recipe):
         default_factory=lambda: FitSettings(learning_rate=1.5e-3, warmup_steps=200, weight_decay=0.02, ema_decay=0.998)
     )
     batch_size: int = 32
-    detailed: float = 0.4
+    detailed: float = 0.6
     """Share of the scenes that surely show a pattern, a mood, an action or a part in an unusual state."""
     class_weight: float = 1.0
+    detail_weight: float = 5.0
+    """Weight of the class loss of queries that name a pattern or a mood: the few that tell them apart drown in the others."""
     box_weight: float = 5.0
     giou_weight: float = 2.0
+    exam_weight: float = 0.3
+    """Weight of the exam of the text tower, see `phrase_exam`."""
     softened_share: float = 0.15
     """Share of the pictures that pass through the toybox autoencoder, when there is one."""
     drawn: Path | None = None
@@ -168,7 +173,8 @@ class DetectorLesson(Lesson[DetectorBatch]):
         if run.on_cpu:
             # The fused attention kernel's backward pass takes half of a step on a CPU; the plain one a tenth.
             detector.set_attn_implementation("eager")
-        self.module = self._detector = detector.to(run.device)
+        self._detector, self._exam = detector.to(run.device), PhraseExam(recipe.width).to(run.device)
+        self.module, self.shipped = nn.ModuleDict({"detector": self._detector, "exam": self._exam}), self._detector
 
     def draw(self, step: int) -> DetectorBatch:
         """Damaged scenes and queries."""
@@ -196,7 +202,9 @@ class DetectorLesson(Lesson[DetectorBatch]):
         logits = detector.class_predictor(flat, text.float()[None].expand(len(flat), -1, -1))[0]
         boxes = detector.box_predictor(flat, features)
         objectness = detector.objectness_predictor(flat)
-        return detector_losses(logits, boxes, objectness, scenes, batch.queries, self._recipe)
+        asked = torch.tensor([query.indices for query in batch.queries], device=device)
+        exam = self._recipe.exam_weight * self._exam(text, asked)
+        return {"exam": exam} | detector_losses(logits, boxes, objectness, scenes, asked, self._recipe)
 
     def look(self, average: Mapping[str, Tensor], ended: bool) -> None:
         """Save the detector and what it finds in held-out scenes."""
@@ -247,7 +255,7 @@ def detector_losses(
     boxes: Tensor,
     objectness: Tensor,
     batch: SceneBatch,
-    queries: list[PhraseQuery],
+    asked: Tensor,
     recipe: DetectorRecipe,
 ) -> dict[str, Tensor]:
     """Losses of a batch under dense assignment.
@@ -261,7 +269,7 @@ def detector_losses(
         boxes: ``[B, P, 4]`` cxcywh in 0..1.
         objectness: ``[B, P]`` logits.
         batch: the truth.
-        queries: the Q queries.
+        asked: ``[Q, 4]`` indices of what the queries ask for, see ``PhraseQuery.indices``.
         recipe: sizes and weights.
 
     Returns:
@@ -283,8 +291,7 @@ def detector_losses(
     central = ((distance < 0.6) | holds) & present[..., None]
     cut = (across.abs() <= 1.1) & (down.abs() <= 1.1) & ignored[..., None]
 
-    # Each asked property as an index, -1 where it is left open; a foreign query asks for a noun that nothing is.
-    asked = torch.tensor([query.indices for query in queries], device=device)  # [Q, properties]
+    # A property that is left open is -1; a foreign query asks for a noun that nothing is.
     looks = torch.stack([batch.nouns, batch.colors, batch.patterns, batch.moods], dim=-1).to(device)
     answers = ((asked == looks[:, :, None]) | (asked < 0)).all(dim=-1)  # [B, slots, Q]
     target = (positive[..., None] & answers[:, :, None]).any(dim=1)  # [B, P, Q]
@@ -295,7 +302,9 @@ def detector_losses(
 
     entropy = F.binary_cross_entropy_with_logits(logits, target.float(), reduction="none")
     surprise = (target.float() - logits.sigmoid()).abs() ** 2
-    class_loss = (surprise * entropy * counted).sum() / count
+    detailed = (asked[:, 2:] >= 0).any(dim=1)
+    weight = torch.where(detailed, recipe.detail_weight, 1.0)
+    class_loss = (surprise * entropy * counted * weight).sum() / count
 
     example, slot, patch = torch.nonzero(central, as_tuple=True)
     found_cxcywh = boxes[example, patch]

@@ -14,7 +14,8 @@ from llmgen.toybox.recipes import detector as train_detector
 from llmgen.toybox.recipes import judge as train_judge
 from llmgen.toybox.recipes import segmenter as train_segmenter
 from llmgen.toybox.recipes.detector_quality import find_phrases
-from llmgen.toybox.recipes.phrase_queries import Looks, foreign_phrase, sample_queries, wordings
+from llmgen.toybox.recipes.phrase_exam import PhraseExam
+from llmgen.toybox.recipes.phrase_queries import NOTHING, Looks, foreign_phrase, sample_queries, wordings
 from llmgen.toybox.recipes.run import TrainingRun
 from llmgen.toybox.recipes.scene_batches import draw_scenes
 from llmgen.toybox.world.held_out import held_out
@@ -67,11 +68,12 @@ def test_a_perfect_detector_has_nearly_no_loss_and_a_blind_one_much() -> None:
     recipe = train_detector.DetectorRecipe()
     rng = np.random.default_rng(2)
     batch, queries = draw_scenes(rng, 3), sample_queries(rng)
+    asked = torch.tensor([query.indices for query in queries])
     side = recipe.image_size // recipe.patch_size
     logits = torch.full((3, side * side, len(queries)), -12.0)
     boxes = torch.full((3, side * side, 4), 0.5)
     objectness = torch.full((3, side * side), -12.0)
-    blind = train_detector.detector_losses(logits, boxes, objectness, batch, queries, recipe)
+    blind = train_detector.detector_losses(logits, boxes, objectness, batch, asked, recipe)
     middle = (torch.arange(side) + 0.5) * recipe.patch_size
     for index, slot in torch.nonzero(batch.present).tolist():
         left, top, right, bottom = batch.boxes[index, slot].tolist()
@@ -86,7 +88,7 @@ def test_a_perfect_detector_has_nearly_no_loss_and_a_blind_one_much() -> None:
         objectness[index, patches] = 12.0
         box = torch.tensor([(left + right) / 2, (top + bottom) / 2, right - left, bottom - top])
         boxes[index, distance < 0.7] = box / recipe.image_size
-    perfect = train_detector.detector_losses(logits, boxes, objectness, batch, queries, recipe)
+    perfect = train_detector.detector_losses(logits, boxes, objectness, batch, asked, recipe)
     assert sum(perfect.values()) < 0.01
     assert all(blind[name] > 1 for name in ("class", "l1", "giou"))
 
@@ -207,3 +209,18 @@ def test_prompts_need_masks() -> None:
     rng = np.random.default_rng(0)
     with pytest.raises(ValueError, match="masks"):
         train_segmenter.draw_prompts(draw_scenes(rng, 2), rng, train_segmenter.SegmenterRecipe())
+
+
+def test_an_exam_tells_words_apart_that_are_alike() -> None:
+    torch.manual_seed(0)
+    exam, words = PhraseExam(16), torch.nn.Embedding(3, 16)
+    words.weight.data = words.weight.data[:1] + 0.01 * words.weight.data
+    asked = torch.tensor([[0, -1, 1, -1], [0, -1, 2, -1], [NOTHING, -1, -1, -1]])
+    fit = torch.optim.Adam([*exam.parameters(), *words.parameters()], 0.03)
+    for _ in range(80):
+        fit.zero_grad()
+        loss = exam(words.weight, asked)
+        loss.backward()
+        fit.step()
+    assert loss.item() < 0.1
+    assert torch.nn.functional.cosine_similarity(words.weight[0], words.weight[1], dim=0).item() < 0.9

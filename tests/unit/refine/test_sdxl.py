@@ -83,9 +83,12 @@ def test_neighbours_do_not_matter(tmp_path: Path) -> None:
     assert np.abs(a - b).max() <= 1
 
 
-def test_no_step_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="no step"):
-        refine(tiny_context(tmp_path), num_inference_steps=2, strength=0.3)
+@pytest.mark.parametrize(
+    "given", [{"num_inference_steps": 2, "strength": 0.3}, {"profile": "instancediffusion", "strength": 0.03}]
+)
+def test_no_step_is_refused_before_any_model_is_loaded(given: dict[str, object]) -> None:
+    with pytest.raises(InputError, match=r"^refine sdxl: \d+ steps at strength 0.\d+ is no step; raise one$"):
+        settings(**given)
 
 
 def settings(preset: str = "toybox", **given: object) -> ImageToImageRefineConfig:

@@ -5,6 +5,11 @@ import socket
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+# No test is judged by its time: on a busy machine a first call takes seconds.
+settings.register_profile("llmgen", deadline=None)
+settings.load_profile("llmgen")
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ["HF_HUB_OFFLINE"] = "1"

@@ -72,7 +72,7 @@ def test_an_object_of_texts_is_a_prompt_and_no_cache(llmgen):
 def test_layouts_that_lose_everything_are_refused(llmgen):
     lost = [{"prompt": "two lamps", "objects": [["a lamp", [900, 900, 0, 9]]]}]
     done = llmgen("import", "lmd", "-", stdin=json.dumps(lost))
-    assert done.code == 3 and "nothing is left of its 1 objects" in done.err and not done.out
+    assert done.code == 3 and "no box is inside the 512x512 canvas" in done.err and not done.out
 
 
 def test_output_to_nowhere_works(llmgen, workplace):

@@ -152,7 +152,8 @@ def test_a_single_stage_resumes_too(tmp_path):
     subprocess.run([*command, "-o", "whole/i.json", "-q"], cwd=tmp_path, check=True)
     process = subprocess.Popen([*command, "-o", "cut/i.json", "-q"], cwd=tmp_path)
     journal = tmp_path / "cut/.llmgen/i.json.journal"
-    while not journal.exists():
+    # Its first line says how the stage was begun, the next ones hold finished records.
+    while not journal.exists() or len(journal.read_bytes().splitlines()) < 2:
         time.sleep(0.01)
     process.kill()
     process.wait()

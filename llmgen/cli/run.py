@@ -11,6 +11,7 @@ from llmgen.cli.options import (
     OUTPUT,
     RUNNING,
     BatchSizeOpt,
+    ConcurrencyOpt,
     CriticOpt,
     DeviceOpt,
     DryRunOpt,
@@ -48,6 +49,7 @@ def run(
     dtype: DtypeOpt = "auto",
     offload: OffloadOpt = None,
     batch_size: BatchSizeOpt = 8,
+    concurrency: ConcurrencyOpt = None,
     settings: SetOpt = None,
     resume: Annotated[
         bool,
@@ -79,6 +81,7 @@ def run(
         dtype=dtype,
         offload=offload,
         batch_size=batch_size,
+        concurrency=concurrency,
         given=_by_stage(settings),
         force=force,
     )

@@ -71,6 +71,7 @@ def run_stage_command(
             dtype=flags.dtype,
             offload=flags.offload,
             batch_size=flags.batch_size,
+            concurrency=flags.concurrency,
         ),
         resume=flags.resume,
         force=flags.force,

@@ -27,6 +27,9 @@ class StageMethod(Protocol):
     A call fills its section and nothing else: provenance, errors, seeds and the journal are the engine's. It must not depend on the
     order or the neighbours of a record in the batch. What it mends, cuts or leaves out it says by `StageContext.remark_on`. When a
     batch raises an `LlmgenError`, the engine runs its records one by one and writes the error into the record that caused it.
+
+    A method that only asks the planner, and asks the same whenever it is called, may have `ask_ahead(record)`: the engine calls it for
+    records whose turn comes later, from threads, so that a server answers several at the same time.
     """
 
     stage: ClassVar[Stage]
@@ -78,6 +81,8 @@ class StageContext:
     """Told what is worth knowing of a stage when it is over, such as what it cost; the last remark counts."""
     remark_on: Callable[[str, str], None] = lambda record_id, text: logger.warning("record %r: %s", record_id, text)
     """Told, by id, what of a record was mended, cut or left out. The engine writes it into the record and says it once."""
+    concurrency: int | None = None
+    """Questions that a language model is asked at the same time; as many as suit its server by default."""
     _models: "ModelPool | None" = field(default=None, repr=False)
     _planner: "Provider | None" = field(default=None, repr=False)
     _critic: "Provider | None" = field(default=None, repr=False)
@@ -98,7 +103,7 @@ class StageContext:
         if self._planner is None:
             from llmgen.llm.providers.provider import load_provider
 
-            self._planner = load_provider(self.planner_name or self.preset.planner)
+            self._planner = load_provider(self.planner_name or self.preset.planner, at_once=self.concurrency)
         return self._planner
 
     @property
@@ -109,7 +114,7 @@ class StageContext:
         if self._critic is None:
             from llmgen.llm.providers.provider import load_provider
 
-            self._critic = load_provider(self.critic_name, role="critic")
+            self._critic = load_provider(self.critic_name, role="critic", at_once=self.concurrency)
         return self._critic
 
     def heard(self, record_id: str, answer: "Answer[T]") -> "Answer[T]":

@@ -11,6 +11,7 @@ from pydantic import ValidationError
 from llmgen import errors, settings
 from llmgen.artifacts import Kind, Record, RecordError, Stage
 from llmgen.artifacts.complaints import describe
+from llmgen.engine.ahead import AskingAhead
 from llmgen.engine.calling import CannotLoad, MethodCaller
 from llmgen.engine.context import StageContext
 from llmgen.engine.fingerprint import StageFingerprint
@@ -193,11 +194,26 @@ class _StageRun:
                 todo.append(index)
         flush()
         size = max(1, self.context.batch_size)
-        for start in range(0, len(todo), size):
-            chosen = todo[start : start + size]
-            for index, result in zip(chosen, self.batch([incoming[i] for i in chosen]), strict=True):
-                self.results[index] = result
-            flush()
+        with self._asking_ahead([incoming[index] for index in todo]) as ahead:
+            for start in range(0, len(todo), size):
+                chosen = todo[start : start + size]
+                for index, result in zip(chosen, self.batch([incoming[i] for i in chosen]), strict=True):
+                    self.results[index] = result
+                ahead.finished(len(chosen))
+                flush()
+
+    def _asking_ahead(self, records: Sequence[Record]) -> AskingAhead:
+        """Threads that ask about records before their turn, where the method lets them and the planner gains by it."""
+        journal = self.journal
+        if getattr(self.method_class, "ask_ahead", None) is not None:
+            records = [r for r in records if journal is None or self.fingerprint.key(r) not in journal]
+            if records and self.context.planner.at_once > 1:
+                try:
+                    method: Any = self.caller.method
+                except CannotLoad as error:
+                    raise error.reason from error
+                return AskingAhead(method.ask_ahead, records, self.context.planner.at_once)
+        return AskingAhead(lambda record: record, (), 1)
 
     def batch(self, records: list[Record]) -> list[Record]:
         """One batch, from the journal or anew."""

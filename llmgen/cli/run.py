@@ -28,7 +28,7 @@ from llmgen.cli.output import out
 from llmgen.cli.stage import raise_failures
 
 if TYPE_CHECKING:
-    from llmgen.pipeline import RunOutcome
+    from llmgen.pipeline.manifest import RunOutcome
 
 
 def run(
@@ -65,7 +65,7 @@ def run(
     """Run a manifest's stages in order; started again, it takes up where it was. --set takes stage.name=value."""
     from llmgen.cli.progress import StageProgress
     from llmgen.errors import LlmgenError
-    from llmgen.pipeline import ManifestRun, plan_manifest, run_manifest
+    from llmgen.pipeline.manifest import ManifestRun, plan_manifest, run_manifest
 
     out.configure(quiet=quiet, verbose=verbose)
     if resume and force:

@@ -1,5 +1,6 @@
 """The local engine: one process, batches in order, one error boundary around every record."""
 
+import functools
 import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -146,10 +147,14 @@ class _StageRun:
         self.context = context
         self.progress = progress
         self.journal = journal
-        self.fingerprint = StageFingerprint(context, self.stage, self.name, config)
         self.results: list[Record | None] = []
         self.reused = 0
         self._any_success = False
+
+    @functools.cached_property
+    def fingerprint(self) -> StageFingerprint:
+        """Keys of the journal; it reads the weights of the preset, so only where there is a journal."""
+        return StageFingerprint(self.context, self.stage, self.name, self.config)
 
     def prepare(self, record: Record) -> Record:
         """The record with its seed filled in."""
@@ -217,8 +222,9 @@ class _StageRun:
 
     def batch(self, records: list[Record]) -> list[Record]:
         """One batch, from the journal or anew."""
-        keys = [self.fingerprint.key(record) for record in records]
-        known = [self.journal.find(key, self.context.images) if self.journal else None for key in keys]
+        journal = self.journal
+        keys = [self.fingerprint.key(record) for record in records] if journal is not None else []
+        known = [journal.find(key, self.context.images) for key in keys] if journal is not None else []
         found = [record for record in known if record is not None]
         if len(found) == len(records) and all(record.error is None for record in found):
             self.reused += len(found)
@@ -231,8 +237,8 @@ class _StageRun:
             results = [old if old.error is None else self._alone(new) for old, new in zip(found, records, strict=True)]
         else:
             results = self._together(records)
-        if self.journal is not None:
-            self.journal.append(list(zip(keys, results, strict=True)), time.perf_counter() - started)
+        if journal is not None:
+            journal.append(list(zip(keys, results, strict=True)), time.perf_counter() - started)
         self.progress.done(results, reused=False)
         return results
 

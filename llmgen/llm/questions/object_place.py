@@ -8,6 +8,7 @@ from llmgen.llm.planning.interactions import RELATIONS, Figure, Relation, place_
 from llmgen.llm.questions.bounds import bounded_schema
 from llmgen.llm.questions.figures import PUBLISHED_FRAME, checked_object_box, joints_line, read_box
 from llmgen.llm.questions.found import whole_box
+from llmgen.llm.questions.pictures import Picture
 from llmgen.llm.questions.question import Question, one_line
 from llmgen.llm.replies.bounds import Remark, log_remark, unusable
 from llmgen.llm.replies.extract import body_of, find_json
@@ -77,7 +78,7 @@ class ObjectPlaceQuestion(Question[ObjectPlace]):
     width: int
     height: int
     seed: int
-    pictures: tuple[Any, ...] = ()
+    pictures: tuple[Picture, ...] = ()
 
     @property
     def text(self) -> str:

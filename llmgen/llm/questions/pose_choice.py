@@ -9,6 +9,7 @@ from llmgen.errors import ModelError
 from llmgen.llm.planning.interactions import Figure, pose_distance, verb_poses
 from llmgen.llm.questions.bounds import bounded_schema
 from llmgen.llm.questions.figures import joints_line
+from llmgen.llm.questions.pictures import Picture
 from llmgen.llm.questions.question import Question, one_line
 from llmgen.llm.replies.bounds import Remark, log_remark, unusable
 from llmgen.llm.replies.extract import body_of, find_json
@@ -63,7 +64,7 @@ class PoseChoiceQuestion(Question[PoseChoice]):
     verb_base: str
     figures: tuple[Figure | None, ...]
     seed: int
-    pictures: tuple[Any, ...] = ()
+    pictures: tuple[Picture, ...] = ()
 
     @property
     def text(self) -> str:

@@ -35,7 +35,9 @@ def read_interaction(prompt: str, remark: Callable[[str], None]) -> Interaction:
     words = tag(tokenize_prompt(prompt)[:_MOST_WORDS])
     at = _verb_at(words)
     if at is None:
-        raise InputError(f"{short(prompt)!r} has no verb: say what somebody does with something, as in 'a boy is feeding a bird'")
+        raise InputError(
+            f"{short(prompt)!r} has no verb: say what somebody does with something, as in 'a boy is feeding a bird'"
+        )
     verb = words[at]
     being = _being_before(words, at)
     if being is None:

@@ -4,6 +4,7 @@ from llmgen.artifacts.base import SCHEMA_VERSION, ArtifactModel, Box, check_insi
 from llmgen.artifacts.detection import Detection, Mask
 from llmgen.artifacts.edit import AddEdit, ChangeAttributeEdit, DeleteEdit, Edit, EditPlan, MoveEdit
 from llmgen.artifacts.image import ImageRef
+from llmgen.artifacts.interaction import Interaction, WordAttention, WordSpan
 from llmgen.artifacts.layout import Instance, Layout
 from llmgen.artifacts.manifest import Manifest, PromptEntry, StageEntry
 from llmgen.artifacts.record import (
@@ -37,6 +38,7 @@ __all__ = [
     "HistoryEntry",
     "ImageRef",
     "Instance",
+    "Interaction",
     "Kind",
     "Layout",
     "Manifest",
@@ -53,5 +55,7 @@ __all__ = [
     "Score",
     "Stage",
     "StageEntry",
+    "WordAttention",
+    "WordSpan",
     "check_inside",
 ]

@@ -8,6 +8,7 @@ from llmgen.artifacts.base import SCHEMA_VERSION, ArtifactModel, Sha256, check_i
 from llmgen.artifacts.detection import Detection
 from llmgen.artifacts.edit import EditPlan
 from llmgen.artifacts.image import ImageRef, RelativePath
+from llmgen.artifacts.interaction import WordAttention
 from llmgen.artifacts.layout import Layout
 from llmgen.artifacts.sample import Sample, check_samples
 from llmgen.artifacts.score import Score
@@ -57,6 +58,10 @@ class HistoryEntry(ArtifactModel):
     """The edits that made this picture."""
     region: ImageRef | None = None
     """White where those edits were allowed to change pixels (a grey PNG)."""
+    attention: WordAttention | None = None
+    """Where this picture attended to a word while it was drawn, if that was read."""
+    energies: tuple[float, ...] = ()
+    """Energy of the attention before each step that lowered it, in order."""
     satisfied: bool | None = None
     """Whether the planner saw nothing left to correct in this picture."""
     agreement: float | None = Field(default=None, ge=0, le=1)
@@ -199,6 +204,8 @@ class Record(ArtifactModel):
                 if getattr(self, section) is None:
                     raise ValueError(f"a record of kind {self.kind!r} needs the section {section!r}")
             check_prompt(self.prompt, self.instruction, self.source_image)
+        if self.layout is not None and self.layout.interaction is not None:
+            self.layout.interaction.check_prompt(self.prompt)
         check_samples(self.samples)
         seen: set[str] = set()
         for detection in self.detections or ():
@@ -244,7 +251,7 @@ class Record(ArtifactModel):
             detections=wanted.detections,
             scores=wanted.scores,
             edits=None,
-            history=(HistoryEntry(stage="generate", round=0, image=wanted.image),),
+            history=(HistoryEntry(stage="generate", round=0, image=wanted.image, attention=wanted.attention),),
         )
 
     def grown(self, **sections: Any) -> "Record":

@@ -46,7 +46,9 @@ def models(
 
 @app.command()
 def fetch(
-    source: Annotated[str, typer.Argument(help="Address that a preset names; `llmgen doctor` says it.", show_default=False)],
+    source: Annotated[
+        str, typer.Argument(help="Address that a preset names; `llmgen doctor` says it.", show_default=False)
+    ],
 ) -> None:
     """Download the weights that a preset names by their address, check their hash and keep them as safetensors."""
     out.configure(quiet=False, verbose=False)

@@ -1,14 +1,14 @@
 """Mask R-CNN: all instances of a list of classes, with their masks."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 from pydantic import Field
 
 from llmgen.artifacts import Detection, Kind, ModelUse, Record, Stage
 from llmgen.detect.asked import nouns_of, picture_of
-from llmgen.engine.stage import StageConfig
+from llmgen.engine.stage import Profile, StageConfig
 from llmgen.llm.english.words import singularize
 from llmgen.vision.masks import encode_mask
 from llmgen.vision.protocols import FoundInstance, InstanceThresholds
@@ -20,6 +20,12 @@ if TYPE_CHECKING:
 class MaskRcnnDetectConfig(StageConfig):
     """Settings of `detect mask-rcnn`."""
 
+    profiles: ClassVar[Mapping[str, Profile]] = {
+        "reference": Profile({"score_threshold": 0.9, "nms_threshold": 0.3, "most": 100, "mask_threshold": 0.5})
+    }
+
+    profile: Literal["llmgen", "reference"] = "llmgen"
+    """`reference` has the thresholds of the context loop of 2023."""
     role: Literal["detector_objects", "detector_parts"] = "detector_objects"
     """Which detector: of objects, or of their parts. A preset without `detector_objects` has its `detector` look for objects."""
     labels: tuple[str, ...] = ()
@@ -75,7 +81,9 @@ class MaskRcnnDetect:
             InputError: If a record has no picture or it cannot be read.
         """
         config = self.config
-        thresholds = InstanceThresholds(config.score_threshold, config.nms_threshold, config.most, config.mask_threshold)
+        thresholds = InstanceThresholds(
+            config.score_threshold, config.nms_threshold, config.most, config.mask_threshold
+        )
         pictures = [picture_of(record, self.context) for record in records]
         found = self.detector.detect_instances(pictures, thresholds)
         for record in records:
@@ -127,5 +135,7 @@ class MaskRcnnDetect:
                 )
             )
         if empty:
-            self.context.remark_on(record.id, f"{empty} of the {len(instances)} found have an empty mask and are left out")
+            self.context.remark_on(
+                record.id, f"{empty} of the {len(instances)} found have an empty mask and are left out"
+            )
         return tuple(detections)

@@ -65,7 +65,9 @@ def _load_mask_rcnn(parts: Parts) -> Any:
     from llmgen.diffusion.mask_rcnn import MaskRcnnDetector, load_mask_rcnn
 
     if not parts.local:
-        raise PresetError(f"the role at {parts.spec.source!r} lists no `files`: a Mask R-CNN is config.json and model.safetensors")
+        raise PresetError(
+            f"the role at {parts.spec.source!r} lists no `files`: a Mask R-CNN is config.json and model.safetensors"
+        )
     return MaskRcnnDetector(*load_mask_rcnn(parts.source), parts.device)
 
 

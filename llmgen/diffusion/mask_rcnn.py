@@ -28,7 +28,7 @@ from torchvision.ops.feature_pyramid_network import ExtraFPNBlock
 from llmgen.artifacts import ArtifactModel
 from llmgen.errors import InputError, MissingRequirementError
 from llmgen.vision.boxes import BoxTuple, clip
-from llmgen.vision.protocols import FoundInstance, InstanceThresholds, PhraseHit
+from llmgen.vision.protocols import OWN_THRESHOLDS, FoundInstance, InstanceThresholds, PhraseHit
 from llmgen.vision.queries import phrase_query
 
 CONFIG_FILE: Final = "config.json"
@@ -122,7 +122,9 @@ def _build_small(shape: SmallShape, num_classes: int, shared: dict[str, Any]) ->
     backbone = BackboneWithFPN(
         body, returned, [shape.channels[level] for level in shape.levels], shape.pyramid_channels, _NoExtraLevel()
     )
-    anchors = AnchorGenerator(tuple((size,) for size in shape.anchor_sizes), ((0.5, 1.0, 2.0),) * len(shape.anchor_sizes))
+    anchors = AnchorGenerator(
+        tuple((size,) for size in shape.anchor_sizes), ((0.5, 1.0, 2.0),) * len(shape.anchor_sizes)
+    )
     names = [str(place) for place in range(len(shape.levels))]
     return MaskRCNN(
         backbone,
@@ -197,7 +199,9 @@ def read_mask_rcnn_config(folder: Path | str) -> MaskRcnnConfig:
         return MaskRcnnConfig.model_validate_json(path.read_bytes())
     except ValidationError as error:
         fault = error.errors()[0]
-        raise InputError(f"Mask R-CNN: {path} is not valid: /{'/'.join(map(str, fault['loc']))}: {fault['msg']}") from error
+        raise InputError(
+            f"Mask R-CNN: {path} is not valid: /{'/'.join(map(str, fault['loc']))}: {fault['msg']}"
+        ) from error
 
 
 def load_mask_rcnn(folder: Path | str) -> tuple[Any, MaskRcnnConfig]:
@@ -216,7 +220,9 @@ def load_mask_rcnn(folder: Path | str) -> tuple[Any, MaskRcnnConfig]:
         raise MissingRequirementError(f"Mask R-CNN: {path} is missing; a model is a folder of {CONFIG_FILE} and it")
     model = build_mask_rcnn(config)
     try:
-        weights = {name: value.float() if value.is_floating_point() else value for name, value in load_file(path).items()}
+        weights = {
+            name: value.float() if value.is_floating_point() else value for name, value in load_file(path).items()
+        }
         model.load_state_dict(weights)
     except (RuntimeError, SafetensorError) as error:
         reason = " ".join(str(error).split())[:300]
@@ -247,7 +253,7 @@ class MaskRcnnDetector:
 
     @torch.no_grad()
     def detect_instances(
-        self, images: Sequence[Image.Image], thresholds: InstanceThresholds = InstanceThresholds()
+        self, images: Sequence[Image.Image], thresholds: InstanceThresholds = OWN_THRESHOLDS
     ) -> list[list[FoundInstance]]:
         """Find all instances of its classes; see `InstanceDetector.detect_instances`."""
         config, heads = self.config, self.model.roi_heads
@@ -279,11 +285,14 @@ class MaskRcnnDetector:
         asked = [self._queries_by_class(of_picture) for of_picture in queries]
         seen = iter(
             self.detect_instances(
-                [image for image, names in zip(images, asked, strict=True) if names], InstanceThresholds(score=threshold)
+                [image for image, names in zip(images, asked, strict=True) if names],
+                InstanceThresholds(score=threshold),
             )
         )
         return [
-            [PhraseHit(names[hit.label], hit.box_xyxy, hit.score) for hit in next(seen) if hit.label in names] if names else []
+            [PhraseHit(names[hit.label], hit.box_xyxy, hit.score) for hit in next(seen) if hit.label in names]
+            if names
+            else []
             for names in asked
         ]
 

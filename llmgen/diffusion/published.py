@@ -50,7 +50,9 @@ def _mask_rcnn_of_coco(file: Path, folder: Path) -> None:
 #: Address to what lies there. No other address is ever fetched, whatever a preset says. The digits are those that torchvision's file names
 #: carry and its own loader checks; more of the hash is not published.
 PUBLISHED: Final[dict[str, Published]] = {
-    "https://download.pytorch.org/models/maskrcnn_resnet50_fpn_v2_coco-73cbd019.pth": Published("73cbd019", _mask_rcnn_of_coco),
+    "https://download.pytorch.org/models/maskrcnn_resnet50_fpn_v2_coco-73cbd019.pth": Published(
+        "73cbd019", _mask_rcnn_of_coco
+    ),
 }
 
 
@@ -78,7 +80,9 @@ def lacking(spec: PublishedRole) -> str | None:
         return f"{spec.source} is pinned to {spec.revision!r}; its file is {_PINNED + known.sha256!r}"
     if all((kept_folder(spec.source) / name).is_file() for name in spec.files):
         return None
-    return f"{spec.source} is not fetched; run `{fetch_command(spec.source)}`, which is the only time that it goes online"
+    return (
+        f"{spec.source} is not fetched; run `{fetch_command(spec.source)}`, which is the only time that it goes online"
+    )
 
 
 def published_folder(spec: PublishedRole) -> Path:

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Final, Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -69,6 +69,10 @@ class InstanceThresholds:
     """Least probability of a pixel of a mask."""
 
 
+OWN_THRESHOLDS: Final = InstanceThresholds()
+"""Those of the detector."""
+
+
 class InstanceDetector(Protocol):
     """A detector with a list of classes of its own, which also says which pixels."""
 
@@ -78,7 +82,7 @@ class InstanceDetector(Protocol):
         ...
 
     def detect_instances(
-        self, images: Sequence[Image.Image], thresholds: InstanceThresholds = InstanceThresholds()
+        self, images: Sequence[Image.Image], thresholds: InstanceThresholds = OWN_THRESHOLDS
     ) -> list[list[FoundInstance]]:
         """Find all instances of its classes.
 

@@ -64,7 +64,9 @@ def test_more_phrases_than_a_caption_holds_are_asked_in_further_passes(detector:
 def test_a_picture_is_seen_the_same_beside_others(detector: GroundingDinoPhraseDetector) -> None:
     pictures, asked = [noise(), noise(64, 96, 1)], [["red ball"], ["car", "palm tree"]]
     together = detector.detect_phrases(pictures, asked, threshold=0.0)
-    assert together == [detector.detect_phrases([p], [a], threshold=0.0)[0] for p, a in zip(pictures, asked, strict=True)]
+    assert together == [
+        detector.detect_phrases([p], [a], threshold=0.0)[0] for p, a in zip(pictures, asked, strict=True)
+    ]
 
 
 def test_loads_by_family_and_runs_as_a_method(tmp_path: Path) -> None:

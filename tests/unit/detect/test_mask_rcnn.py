@@ -255,7 +255,10 @@ def own_preset(folder: Path, **role: Any) -> Path:
 def test_through_the_command_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     preset = own_preset(tmp_path)
     image = ImageStore(tmp_path).save("r", "test", noise(120, 80))
-    records = [Record(kind="images", id=name, prompt=f"a {noun}", image=image) for name, noun in (("a", "ball"), ("b", "giraffe"))]
+    records = [
+        Record(kind="images", id=name, prompt=f"a {noun}", image=image)
+        for name, noun in (("a", "ball"), ("b", "giraffe"))
+    ]
     write_artifact(tmp_path / "images.json", "images", records)
     command = ["detect", str(tmp_path / "images.json"), "--preset", str(preset), "-o", str(tmp_path / "seen.json")]
     assert main([*command, "--set", "most=5"]) == 0, capsys.readouterr().err
@@ -270,7 +273,10 @@ def test_a_role_of_another_family_is_refused(tmp_path: Path, capsys: pytest.Capt
     preset = own_preset(tmp_path, source="package:toybox/weights/detector", family="owlv2")
     image = ImageStore(tmp_path).save("r", "test", noise())
     write_artifact(tmp_path / "images.json", "images", [Record(kind="images", id="a", prompt="a ball", image=image)])
-    assert main(["detect", str(tmp_path / "images.json"), "--preset", str(preset), "-o", str(tmp_path / "o.json")]) == PresetError.exit_code
+    assert (
+        main(["detect", str(tmp_path / "images.json"), "--preset", str(preset), "-o", str(tmp_path / "o.json")])
+        == PresetError.exit_code
+    )
     assert "finds instances of classes of its own" in capsys.readouterr().err
 
 

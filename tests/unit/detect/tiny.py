@@ -86,7 +86,9 @@ def tiny_mask_rcnn(classes: tuple[str, ...] = ("ball", "house"), **settings: Any
     config = MaskRcnnConfig(classes=classes, min_size=64, max_size=96, small=TINY_SHAPE, **settings)
     torch.manual_seed(0)
     model = build_mask_rcnn(config).eval()
-    with torch.no_grad():  # a fresh model is sure of nothing and paints half of every box: bring both into a range where they differ
+    with (
+        torch.no_grad()
+    ):  # a fresh model is sure of nothing and paints half of every box: bring both into a range where they differ
         model.roi_heads.box_predictor.cls_score.weight.mul_(30)
         model.roi_heads.mask_predictor.mask_fcn_logits.weight.mul_(30)
     return model, config
@@ -104,7 +106,11 @@ def tiny_grounding_dino() -> tuple[Any, Any]:
     tokenizer = BertTokenizer(vocab={name: i for i, name in enumerate(names)})
     config = GroundingDinoConfig(
         backbone_config=ResNetConfig(
-            embedding_size=8, hidden_sizes=[8, 8, 16, 16], depths=[1, 1, 1, 1], layer_type="basic", out_features=["stage3", "stage4"]
+            embedding_size=8,
+            hidden_sizes=[8, 8, 16, 16],
+            depths=[1, 1, 1, 1],
+            layer_type="basic",
+            out_features=["stage3", "stage4"],
         ),
         text_config=BertConfig(
             vocab_size=len(names), hidden_size=16, num_hidden_layers=1, num_attention_heads=2, intermediate_size=16
@@ -116,7 +122,7 @@ def tiny_grounding_dino() -> tuple[Any, Any]:
         decoder_layers=1,
         decoder_ffn_dim=16,
         decoder_attention_heads=2,
-        d_model=16,
+        d_model=32,
         num_feature_levels=2,
         max_text_len=12,
         disable_custom_kernels=True,

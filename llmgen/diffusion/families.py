@@ -75,6 +75,26 @@ def _load_owlv2(parts: Parts) -> Any:
     return Owlv2PhraseDetector(parts.weights(Owlv2ForObjectDetection), processor, parts.device)
 
 
+def _load_grounding_dino(parts: Parts) -> Any:
+    from transformers import AutoProcessor, GroundingDinoForObjectDetection
+
+    from llmgen.diffusion.phrase_grounding import GroundingDinoPhraseDetector
+
+    # MM-Grounding-DINO and LLMDet: the preset names `transformers:MMGroundingDinoForObjectDetection` as the class of `model`.
+    processor = parts.load(AutoProcessor, "processor" if "processor" in parts.spec.classes else None)
+    return GroundingDinoPhraseDetector(parts.weights(GroundingDinoForObjectDetection), processor, parts.device)
+
+
+def _load_mask_rcnn(parts: Parts) -> Any:
+    from llmgen.diffusion.mask_rcnn import MaskRcnnDetector, load_mask_rcnn
+
+    if not parts.local:
+        raise PresetError(
+            f"the role at {parts.spec.source!r} lists no `files`: a Mask R-CNN is config.json and model.safetensors"
+        )
+    return MaskRcnnDetector(*load_mask_rcnn(parts.source), parts.device)
+
+
 def _load_clip(parts: Parts) -> Any:
     from transformers import CLIPModel, CLIPProcessor
 
@@ -121,6 +141,8 @@ FAMILIES: dict[str, Callable[[Parts], Any]] = {
     "stable-diffusion-xl": _load_stable_diffusion_xl,
     "stable-diffusion-xl-refiner": _load_sdxl_refiner,
     "owlv2": _load_owlv2,
+    "grounding-dino": _load_grounding_dino,
+    "mask-rcnn": _load_mask_rcnn,
     "clip": _load_clip,
     "sam": _load_sam,
     "vitpose": _load_vitpose,

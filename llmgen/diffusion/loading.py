@@ -13,7 +13,7 @@ from llmgen.diffusion.sources import Parts
 from llmgen.diffusion.text import TextEncoder
 from llmgen.diffusion.text_xl import XLTextEncoder
 from llmgen.errors import MissingRequirementError, PresetError
-from llmgen.vision.protocols import PhraseDetector, PhraseScorer, PoseEstimator, Segmenter
+from llmgen.vision.protocols import InstanceDetector, PhraseDetector, PhraseScorer, PoseEstimator, Segmenter
 
 if TYPE_CHECKING:
     from llmgen.diffusion.instances.loading import InstanceDiffusion
@@ -148,6 +148,10 @@ class ModelPool:
     def phrase_detector(self, role: str = "detector") -> PhraseDetector:
         """The open-vocabulary detector of a role, `detector` or `judge`."""
         return cast(PhraseDetector, self._able(role, "detect_phrases", "looks for phrases"))
+
+    def instance_detector(self, role: str) -> InstanceDetector:
+        """The detector with classes and masks of its own of a role, `detector_objects` or `detector_parts`."""
+        return cast(InstanceDetector, self._able(role, "detect_instances", "finds instances of classes of its own"))
 
     def phrase_scorer(self, role: str = "clip") -> PhraseScorer:
         """What compares crops with phrases; where a detector fills the role, its best hits do."""

@@ -5,6 +5,7 @@ import logging
 import struct
 import warnings
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Final
 
 import numpy as np
@@ -12,6 +13,7 @@ from PIL import Image, UnidentifiedImageError
 from PIL.PngImagePlugin import PngInfo
 
 from llmgen.errors import InputError
+from llmgen.vision.images import MAX_FILE_BYTES
 
 logger = logging.getLogger(__name__)
 
@@ -80,6 +82,41 @@ def decode(data: bytes, name: str) -> Image.Image:
         raise InputError(f"image {name!r} is not a picture (PNG, JPEG or WebP)") from error
     except (OSError, SyntaxError, ValueError, EOFError, struct.error, IndexError) as error:
         raise InputError(f"image {name!r} is broken: {_short(str(error))[1:-1]}; replace it") from error
+
+
+def load_picture(path: Path) -> Image.Image:
+    """A picture file as RGB and upright; see `decode`.
+
+    Raises:
+        InputError: If it cannot be read, is larger than `MAX_FILE_BYTES`, or is no picture.
+    """
+    try:
+        if path.stat().st_size > MAX_FILE_BYTES:
+            raise InputError(f"image {str(path)!r} is larger than {MAX_FILE_BYTES // 2**20} MiB; make it smaller")
+        return decode(path.read_bytes(), str(path))
+    except OSError as error:
+        raise InputError(f"image {str(path)!r} cannot be read: {error.strerror or error}") from error
+
+
+def measure(path: Path) -> tuple[int, int]:
+    """Width and height of a picture file as it is upright; only its head is read.
+
+    Raises:
+        InputError: If it cannot be read, is no picture, or has more than `MAX_PIXELS`.
+    """
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            with Image.open(path, formats=FORMATS) as image:
+                width, height = image.size
+                turned = _orientation(image) >= 5
+    except (OSError, SyntaxError, ValueError, EOFError, struct.error, Image.DecompressionBombError) as error:
+        raise InputError(f"image {str(path)!r} is not a picture (PNG, JPEG or WebP), or broken; replace it") from error
+    if width * height > MAX_PIXELS:
+        raise InputError(
+            f"image {str(path)!r} has {width}x{height} pixels, more than {MAX_PIXELS // 10**6} million; make it smaller"
+        )
+    return (height, width) if turned else (width, height)
 
 
 def _eight_bits(image: Image.Image) -> Image.Image:

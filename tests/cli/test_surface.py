@@ -60,7 +60,10 @@ FLAGS = {
         "--dry-run --quiet -q --verbose -v"
     ).split(),
     "report": ["source", "--output", "-o", "--quiet", "-q"],
-    "import": "dialect source --output -o --prompts --images-from --bbox-format --seed --force --quiet -q --verbose -v".split(),
+    "import": (
+        "dialect source --output -o --prompts --images-from --bbox-format --seed --classes --label-key --default-class --force "
+        "--quiet -q --verbose -v"
+    ).split(),
     "export": "dialect source --output -o --bbox-format --force --quiet -q".split(),
     "methods": ["stage", "--json"],
     "models": ["--preset", "--json"],

@@ -12,18 +12,19 @@ from torch import Tensor, nn
 from llmgen.toybox import WEIGHTS
 from llmgen.toybox.models.unet import PositionedUNet2DConditionModel
 from llmgen.toybox.recipes.catalogue import NAMES, WholeTraining, load_recipe, shipped
-from llmgen.toybox.recipes.checkpoint import load_averaged_weights
 from llmgen.toybox.recipes.clip import ClipRecipe
 from llmgen.toybox.recipes.detector import DetectorRecipe
 from llmgen.toybox.recipes.diffusion import DiffusionRecipe
 from llmgen.toybox.recipes.instances import InstanceRecipe
 from llmgen.toybox.recipes.judge import JudgeRecipe
 from llmgen.toybox.recipes.pose import PoseRecipe
-from llmgen.toybox.recipes.run import MODEL, Lesson, Recipe, TrainingRun, draw_ahead
+from llmgen.toybox.recipes.run import MODEL, Recipe, TrainingRun
 from llmgen.toybox.recipes.segmenter import SegmenterRecipe
 from llmgen.toybox.recipes.text import TextRecipe
-from llmgen.toybox.recipes.training import FitSettings
 from llmgen.toybox.recipes.vae import VaeRecipe
+from llmgen.training.checkpoint import load_averaged_weights
+from llmgen.training.lesson import Lesson, draw_ahead
+from llmgen.training.loop import FitSettings
 
 
 class LineLesson(Lesson[Tensor]):

@@ -7,8 +7,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from llmgen.toybox.recipes.checkpoint import load_averaged_weights
-from llmgen.toybox.recipes.training import Budget, FitSettings, Trainer
+from llmgen.training.checkpoint import load_averaged_weights
+from llmgen.training.loop import Budget, FitSettings, Trainer
 
 SETTINGS = FitSettings(learning_rate=0.05, warmup_steps=2, ema_decay=0.9, log_every_s=0.0)
 

@@ -82,8 +82,9 @@ class DiffusersInpainter:
             "generator": torch.Generator("cpu").manual_seed(patch.seed),
             "output_type": "np",
         }
-        with warnings.catch_warnings():  # what diffusers has to say of its own methods
+        with warnings.catch_warnings():  # what diffusers has to say of its own methods, and numpy of its schedulers
             warnings.simplefilter("ignore", FutureWarning)
+            warnings.simplefilter("ignore", DeprecationWarning)
             values = self.pipe(**{name: value for name, value in given.items() if name in known}).images[0]
         if not np.isfinite(values).all():
             raise ModelError("inpainting: the model returned numbers that are not finite; use --dtype float32")

@@ -142,8 +142,9 @@ class ContextCorrection:
         assert record.image is not None
         image = self._context.images.load(record.image)
         carried = self._carry_out(record, image, plan, number, budget)
-        ref = record.image if carried.region is None else self._save(record, f"depth-{number}", carried.image)
-        outcomes = (*self._outcomes(record, carried, number, ref), *left_out(plan))
+        outcomes = (*self._outcomes(record, carried, number), *left_out(plan))
+        kept = [outcome.after for outcome in outcomes if outcome.status == "painted"]
+        ref = (kept[-1] if kept else None) or record.image
         region = None if carried.region is None else region_picture(carried.region)
         entry = HistoryEntry(
             stage="correct",
@@ -275,7 +276,7 @@ class ContextCorrection:
 
     # What is kept of it
 
-    def _outcomes(self, record: Record, carried: Carried, number: int, ref: ImageRef) -> list[EditOutcome]:
+    def _outcomes(self, record: Record, carried: Carried, number: int) -> list[EditOutcome]:
         """Outcomes with their pictures, which the report shows."""
         outcomes = []
         for step in carried.steps:

@@ -12,12 +12,14 @@ from llmgen.inflection import plural_of
 from llmgen.llm.english.words import bare, with_article
 from llmgen.llm.planning.layouts import seeded_random
 from llmgen.llm.replies.context_reply import Context, Contexts
-from llmgen.vision.boxes import area, clip
+from llmgen.vision.boxes import area, clip, iou
 
 ANY: Final = "*"
 """Stands for every noun in a table of details."""
 OWNED_SHARE: Final = 0.7
 """A part lies on the object that holds so much of its box."""
+SAME_IOU: Final = 0.5
+"""Overlap from which an object is one that was painted before; it keeps what it was painted with."""
 _SEVERAL: Final = ("window", "wheel")
 """Parts that a thing has several of."""
 
@@ -70,7 +72,8 @@ def _context(
     if not details:
         return Context((found.phrase,))
     offered = details.get(found.noun, details.get(ANY, ()))
-    new = [word for word in offered if word not in found.phrase]
+    looks = next((known.phrase for known in reversed(earlier) if _is_same(known, found)), found.phrase)
+    new = [word for word in offered if word not in looks]
     if not new:
         return Context(skip=True)
     owner = _owner(found, earlier)
@@ -78,7 +81,7 @@ def _context(
     about = f"{found.noun} of {owner.box_xyxy}" if owner is not None else f"{number} {found.noun}"
     chosen = seeded_random(prompt, seed, f"context {about}").choice(new)
     if owner is None:
-        return Context((with_detail(found.phrase, chosen),))
+        return Context((with_detail(looks, chosen),))
     part = f"{chosen} {plural_of(found.noun)}" if found.noun in _SEVERAL else with_article(f"{chosen} {found.noun}")
     joint = "and" if " with " in owner.phrase else "with"
     return Context((f"{owner.phrase} {joint} {part}",))
@@ -86,9 +89,15 @@ def _context(
 
 def with_detail(phrase: str, detail: str) -> str:
     """An object with a detail, and its article: `a striped red ball`, `a boy in a striped shirt`."""
+    if detail.split()[0] == "with" and " with " in phrase:
+        return f"{with_article(bare(phrase))} and {detail.partition(' ')[2]}"
     if detail.split()[0] in ("in", "with", "on"):
         return f"{with_article(bare(phrase))} {detail}"
     return with_article(f"{detail} {bare(phrase)}")
+
+
+def _is_same(known: Known, found: Detection) -> bool:
+    return known.noun == found.noun and iou(known.box_xyxy, found.box_xyxy) >= SAME_IOU
 
 
 def _owner(found: Detection, earlier: Sequence[Known]) -> Known | None:

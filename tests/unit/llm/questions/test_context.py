@@ -141,6 +141,8 @@ def test_parts_are_told_with_the_thing_they_lie_on_and_alike_on_one_thing() -> N
     assert alone.tags == ("an open door",)
     (whole,) = Rules().ask(question(HOUSE, offered=STATES)).value.objects
     assert whole.tags == ("a red house with lit windows",)
+    (again,) = Rules().ask(question(HOUSE, offered=STATES, earlier=(before,))).value.objects
+    assert again.tags == ("a dotted red house with lit windows",)
 
 
 def test_an_empty_prompt_cannot_be_asked_about() -> None:

@@ -239,6 +239,8 @@ class _StageRun:
             results = self._together(records)
         if journal is not None:
             journal.append(list(zip(keys, results, strict=True)), time.perf_counter() - started)
+        while self.context.when_saved:
+            self.context.when_saved.pop()()
         self.progress.done(results, reused=False)
         return results
 

@@ -27,6 +27,7 @@ FAMILIES: dict[str, tuple[str, ...]] = {
     "stable-diffusion": ("torch", "diffusers", "transformers", "accelerate"),
     "stable-diffusion-xl": ("torch", "diffusers", "transformers", "accelerate"),
     "stable-diffusion-xl-refiner": ("torch", "diffusers", "transformers", "accelerate"),
+    "inpainting": ("torch", "diffusers", "transformers", "accelerate"),
     "instancediffusion": ("torch", "torchvision", "diffusers", "transformers"),
     "owlv2": ("torch", "transformers"),
     "grounding-dino": ("torch", "transformers"),

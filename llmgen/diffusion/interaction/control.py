@@ -210,7 +210,9 @@ class Control:
         """Find where the gradient pass may end."""
         order = [layer for run in _RUNS for layer in self.layers if layer.name.startswith(run)]
         self._last_energy = next(layer.name for layer in reversed(order) if layer.energy_heads is not None)
-        read = [each for each in order if each.energy_heads is not None or self._suppresses and each.mask_heads is not None]
+        read = [
+            each for each in order if each.energy_heads is not None or self._suppresses and each.mask_heads is not None
+        ]
         self._last = read[-1].name
 
     @property
@@ -232,7 +234,9 @@ class Control:
             [
                 torch.stack(
                     [
-                        suppression_mask(one[:, place].view(rows, columns), row_softmax=self.settings.quirks.row_softmax)
+                        suppression_mask(
+                            one[:, place].view(rows, columns), row_softmax=self.settings.quirks.row_softmax
+                        )
                         for place in range(one.shape[1])
                     ]
                 )
@@ -260,7 +264,9 @@ class Control:
         first = 0 if full else min(wanted, default=0)
         maps = _probabilities(query[:, first:], key[:, first:], scale) if full or wanted else None
         if maps is not None and layer.energy_heads is not None:
-            self.energy.add(maps[:, layer.energy_heads - first :].sum(dim=1), maps.shape[1] - layer.energy_heads + first)
+            self.energy.add(
+                maps[:, layer.energy_heads - first :].sum(dim=1), maps.shape[1] - layer.energy_heads + first
+            )
         if maps is not None and layer.mask_heads is not None and self._suppresses:
             own = maps[:, layer.mask_heads - first :].detach()
             columns = [

@@ -82,9 +82,7 @@ def box_cells(box: Box, rows: int, columns: int) -> tuple[int, int, int, int]:
     )
 
 
-def box_terms(
-    image: Tensor, box: Box, *, top_share: float = 0.2, corner_cells: int = 1, least_cells: int = 1
-) -> Terms:
+def box_terms(image: Tensor, box: Box, *, top_share: float = 0.2, corner_cells: int = 1, least_cells: int = 1) -> Terms:
     """The terms of one object.
 
     Args:

@@ -130,7 +130,9 @@ def _guided_pass(settings: PairSettings, index: int, correcting: bool) -> Guided
     if edits:
         copies = (("c0", "c1"),) if proper else (("u0", "c0"), ("u1", "c1"))
     suppressed: tuple[Row, ...] = ()
-    if correcting and (settings.suppression == "others" or settings.suppression == "object" and 1 < number < 2 * altered):
+    if correcting and (
+        settings.suppression == "others" or settings.suppression == "object" and 1 < number < 2 * altered
+    ):
         suppressed = _CONDITIONAL if proper else ROWS
     return GuidedPass(number, ROWS, copies, suppressed)
 

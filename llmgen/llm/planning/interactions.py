@@ -201,7 +201,9 @@ def place_object(
 
 
 def _faces_left(joints: Mapping[str, Point]) -> bool:
-    middle = [joints[name][0] for name in ("left_shoulder", "right_shoulder", "left_hip", "right_hip") if name in joints]
+    middle = [
+        joints[name][0] for name in ("left_shoulder", "right_shoulder", "left_hip", "right_hip") if name in joints
+    ]
     return bool(middle) and "nose" in joints and joints["nose"][0] < sum(middle) / len(middle)
 
 
@@ -236,7 +238,10 @@ def _supposed(box: BoxTuple, verb: str, left: bool) -> dict[str, Point]:
     """The joints of the verb's pose, or of one who stands, stretched over a figure's box."""
     pose = verb_poses().get(verb) or verb_poses()["stand"]
     if left:
-        pose = {name: (-pose[_other(name)][0], pose[_other(name)][1]) if "_" in name else (-x, y) for name, (x, y) in pose.items()}
+        pose = {
+            name: (-pose[_other(name)][0], pose[_other(name)][1]) if "_" in name else (-x, y)
+            for name, (x, y) in pose.items()
+        }
     xs, ys = [p[0] for p in pose.values()], [p[1] for p in pose.values()]
     wide, high = max(xs) - min(xs), max(ys) - min(ys)
     x0, y0, x1, y1 = box

@@ -70,7 +70,11 @@ def read_box(value: Any, reply: str) -> BoxTuple:
     """
     if isinstance(value, Mapping):
         sides = {str(key).lower(): number for key, number in value.items()}
-        for names, convert in ((("x", "y", "width", "height"), xywh_to_xyxy), (("x0", "y0", "x1", "y1"), tuple), (("x1", "y1", "x2", "y2"), tuple)):
+        for names, convert in (
+            (("x", "y", "width", "height"), xywh_to_xyxy),
+            (("x0", "y0", "x1", "y1"), tuple),
+            (("x1", "y1", "x2", "y2"), tuple),
+        ):
             if all(_is_number(sides.get(name)) for name in names):
                 x0, y0, x1, y1 = convert([float(sides[name]) for name in names])
                 return (x0, y0, x1, y1)

@@ -86,7 +86,9 @@ class ObjectPlaceQuestion(Question[ObjectPlace]):
         human = json.dumps(whole_box(self.figure.box)) if self.figure is not None else "not found"
         joints = joints_line(self.figure) if self.figure is not None else "{}"
         found = (
-            f"{json.dumps(whole_box(self.object_box))} (by {self.found_by})" if self.object_box is not None else "not found"
+            f"{json.dumps(whole_box(self.object_box))} (by {self.found_by})"
+            if self.object_box is not None
+            else "not found"
         )
         return "\n".join(
             (

@@ -75,7 +75,11 @@ class PoseChoiceQuestion(Question[PoseChoice]):
             if len(self.pictures) == count
             else f"Pictures: {count}, on one sheet with their numbers"
         )
-        lines = [f"Description: {one_line(self.subject)}", f"Action: {one_line(self.who)}, {one_line(self.verb)}", shown]
+        lines = [
+            f"Description: {one_line(self.subject)}",
+            f"Action: {one_line(self.who)}, {one_line(self.verb)}",
+            shown,
+        ]
         for number, figure in enumerate(self.figures, 1):
             lines.append(f"Joints in picture {number}: {joints_line(figure) if figure is not None else 'nobody found'}")
         return "\n".join(lines)
@@ -113,7 +117,9 @@ class PoseChoiceQuestion(Question[PoseChoice]):
         if distances:
             index = min(distances, key=distances.__getitem__)
             rest = len(self.figures) - len(distances)
-            reason = f"the pose is nearest to {self.verb!r}: {distances[index]:.2f} of {_range(list(distances.values()))}"
+            reason = (
+                f"the pose is nearest to {self.verb!r}: {distances[index]:.2f} of {_range(list(distances.values()))}"
+            )
             reason += f"; {rest} without a figure" if rest else ""
         elif seen:
             index, reason = seen[0], f"the first in which {self.who!r} is found"

@@ -1,10 +1,11 @@
-"""`llmgen run`: a manifest from its prompts to its report."""
+"""`llmgen run`: a manifest, or prompts, from the prompts to the report."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from llmgen.cli.completion import manifests, shipped_manifests
 from llmgen.cli.evaluate import show_comparison, show_scores
 from llmgen.cli.options import (
     MODEL,
@@ -28,10 +29,36 @@ from llmgen.cli.stage import raise_failures
 
 if TYPE_CHECKING:
     from llmgen.pipeline import RunOutcome
+    from llmgen.pipeline.sources import Source
+
+PROMPT_SUFFIXES = (".txt", ".text", ".csv", ".tsv", ".jsonl", ".ndjson")
+"""Endings of files that hold prompts and cannot be a manifest."""
 
 
 def run(
-    manifest: Annotated[Path, typer.Argument(metavar="MANIFEST", help="Manifest, such as manifests/quickstart.json.")],
+    manifest: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="[MANIFEST]",
+            help="Manifest, or the name of one that comes along (quickstart). A prompt in quotes, a file of prompts (txt, csv, "
+            "jsonl) or no manifest at all: the whole chain by the preset's methods.",
+            show_default=False,
+            autocompletion=manifests,
+        ),
+    ] = None,
+    prompts: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FILE", help="Draw these prompts (txt, csv, jsonl, json; - for stdin), not the manifest's own."
+        ),
+    ] = None,
+    prompt: Annotated[
+        list[str] | None,
+        typer.Option("--prompt", metavar="TEXT", help="Draw this prompt, not the manifest's own; can be repeated."),
+    ] = None,
+    samples: Annotated[
+        int | None, typer.Option("--samples", "-n", min=1, help="Pictures of each prompt, each from a seed of its own.")
+    ] = None,
     output: Annotated[
         Path | None,
         typer.Option(
@@ -60,7 +87,7 @@ def run(
     quiet: QuietOpt = False,
     verbose: VerboseOpt = False,
 ) -> None:
-    """Run a manifest's stages in order; started again, it takes up where it was. --set takes stage.name=value."""
+    """Run a manifest's stages, or the whole chain on your prompts; started again, it goes on. --set takes stage.name=value."""
     from llmgen.cli.progress import StageProgress
     from llmgen.errors import LlmgenError
     from llmgen.pipeline import ManifestRun, plan_manifest, run_manifest
@@ -68,8 +95,10 @@ def run(
     out.configure(quiet=quiet, verbose=verbose)
     if resume and force:
         raise typer.BadParameter("--resume and --force exclude each other")
+    path, source = _what_to_run(manifest, prompts, prompt)
     request = ManifestRun(
-        path=find_manifest(manifest),
+        path=path,
+        prompts=source,
         output=output,
         preset=preset,
         planner=planner,
@@ -79,7 +108,7 @@ def run(
         dtype=dtype,
         offload=offload,
         batch_size=batch_size,
-        given=_by_stage(settings),
+        given=_by_stage(settings, samples),
         force=force,
     )
     if dry_run:
@@ -97,22 +126,55 @@ def run(
     raise_failures(outcome.records, outcome.dropped)
 
 
+def _what_to_run(
+    manifest: str | None, prompts: str | None, prompt: list[str] | None
+) -> "tuple[Path | None, Source | None]":
+    """The manifest, or None for the whole chain; and the prompts, or None for the manifest's own.
+
+    Raises:
+        typer.BadParameter: If nothing is given, or prompts in two ways.
+        InputError: If the manifest is a word that names nothing.
+    """
+    from llmgen.pipeline.sources import Source, is_path
+
+    if prompts is not None and prompt:
+        raise typer.BadParameter("give --prompts or --prompt, not both", param_hint="--prompt")
+    source = Source(prompts=tuple(prompt)) if prompt else Source(prompts) if prompts is not None else None
+    if manifest is None:
+        if source is None:
+            raise typer.BadParameter(
+                f'name a manifest ({", ".join(manifests())}), or give prompts: llmgen run --prompts FILE, llmgen run "a red ball"',
+                param_hint="[MANIFEST]",
+            )
+        return None, source
+    found = find_manifest(Path(manifest))
+    if found.exists() or is_path(manifest):
+        if found.suffix.lower() not in PROMPT_SUFFIXES:
+            return found, source
+        own = Source(manifest)
+    elif " " in manifest.strip():
+        own = Source(prompts=(manifest,))
+    else:
+        from llmgen.errors import UnknownNameError
+        from llmgen.registry import unknown
+
+        raise UnknownNameError(
+            f"{unknown('manifest', manifest, manifests())}; a file goes by its path (./{manifest}), a prompt of one word to --prompt"
+        )
+    if source is not None:
+        raise typer.BadParameter(f"{manifest!r} is prompts, and others are given besides", param_hint="[MANIFEST]")
+    return None, own
+
+
 def find_manifest(path: Path) -> Path:
     """A manifest on disk, or one of those that come with llmgen: `manifests/quickstart.json`, `quickstart`."""
     if path.exists() or path.is_absolute() or path.parent not in (Path(), Path("manifests")):
         return path
-    from importlib.resources import files
-
-    package = Path(str(files("llmgen")))
-    for folder in (package / "_manifests", package.parent / "manifests"):
-        found = folder / f"{path.name.removesuffix('.json')}.json"
-        if found.is_file():
-            return found
-    return path
+    return shipped_manifests().get(path.name.removesuffix(".json"), path)
 
 
-def _by_stage(settings: list[str] | None) -> dict[str, dict[str, Any]]:
-    given: dict[str, dict[str, Any]] = {}
+def _by_stage(settings: list[str] | None, samples: int | None) -> dict[str, dict[str, Any]]:
+    given: dict[str, dict[str, Any]] = {} if samples is None else {"generate": {"samples": samples}}
     for name, value in parse_settings(settings).items():
         stage, dot, setting = name.partition(".")
         if not dot:

@@ -143,6 +143,6 @@ class StageContext:
     def collaborator(self, stage: str) -> StageMethod:
         """Another stage's method with the preset's settings, for example the detector inside a correction loop."""
         if stage not in self._methods:
-            method_class = resolve(stage, self.preset.methods[stage])
+            method_class = resolve(stage, self.preset.methods.get(stage))
             self._methods[stage] = method_class(self, self.settings_of(method_class))
         return self._methods[stage]

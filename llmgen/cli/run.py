@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from llmgen.cli.completion import manifests, shipped_manifests
+from llmgen.cli.configured import without_a_manifest
 from llmgen.cli.evaluate import show_comparison, show_scores
 from llmgen.cli.options import (
     MODEL,
@@ -84,6 +85,9 @@ def run(
     ] = False,
     force: ForceOpt = False,
     dry_run: DryRunOpt = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print what came out to stdout as JSON: folder, artifacts, scores.")
+    ] = False,
     quiet: QuietOpt = False,
     verbose: VerboseOpt = False,
 ) -> None:
@@ -96,6 +100,11 @@ def run(
     if resume and force:
         raise typer.BadParameter("--resume and --force exclude each other")
     path, source = _what_to_run(manifest, prompts, prompt)
+    if path is None:
+        preset = preset or without_a_manifest("preset", str)
+        planner = planner or without_a_manifest("planner", str)
+        critic = critic or without_a_manifest("critic", str)
+        seed = without_a_manifest("seed", int) if seed is None else seed
     request = ManifestRun(
         path=path,
         prompts=source,
@@ -122,7 +131,10 @@ def run(
         if progress.began:
             out.note("what is finished is kept; the same command takes up from there")
         raise
-    _conclude(outcome)
+    if as_json:
+        out.json(_summary(outcome))
+    else:
+        _conclude(outcome)
     raise_failures(outcome.records, outcome.dropped)
 
 
@@ -187,9 +199,7 @@ def _conclude(outcome: "RunOutcome") -> None:
     """The last lines: what was made, the score before and after, where the report is."""
     records = outcome.records
     done = sum(record.error is None for record in records)
-    made = [record for stage in outcome.stages for record in stage.result.records]
-    pictures = {entry.image.path for record in made for entry in record.history}
-    pictures |= {sample.image.path for record in made for sample in record.samples}
+    pictures = _pictures(outcome)
     files = ", ".join(stage.path.name for stage in outcome.stages)
     seconds = sum(stage.result.seconds for stage in outcome.stages)
     out.note(f"made {done} of {len(records)} records with {len(pictures)} pictures in {seconds:.0f} s")
@@ -200,3 +210,36 @@ def _conclude(outcome: "RunOutcome") -> None:
     if not compared or outcome.stages[-1] not in compared[-1]:
         show_scores(records)
     out.note(f"report: {outcome.report}")
+
+
+def _summary(outcome: "RunOutcome") -> dict[str, Any]:
+    """What `_conclude` says, as JSON values."""
+    from dataclasses import asdict
+
+    from llmgen.evaluate.comparison import compare
+    from llmgen.evaluate.summary import metrics_of
+    from llmgen.pipeline.summary import score_lines
+
+    comparisons = []
+    for group in outcome.compared:
+        parts = [(one.branch.source, one.result.records) for one in group]
+        metrics = dict.fromkeys(metric for _, records in parts for metric in metrics_of(records, group[0].method))
+        comparisons += [compare(parts, metric) for metric in metrics]
+    return {
+        "folder": str(outcome.folder),
+        "report": str(outcome.report),
+        "artifacts": [str(stage.path) for stage in outcome.stages],
+        "records": len(outcome.records),
+        "failed": [record.id for record in outcome.records if record.error is not None],
+        "pictures": sorted(_pictures(outcome)),
+        "seconds": round(sum(stage.result.seconds for stage in outcome.stages), 3),
+        "scores": [asdict(line) for line in score_lines(outcome.records)],
+        "comparisons": comparisons,
+    }
+
+
+def _pictures(outcome: "RunOutcome") -> set[str]:
+    """Paths of all pictures of a run, relative to its folder."""
+    made = [record for stage in outcome.stages for record in stage.result.records]
+    found = {entry.image.path for record in made for entry in record.history}
+    return found | {sample.image.path for record in made for sample in record.samples}

@@ -255,7 +255,11 @@ class MaskRcnnDetector:
     def detect_instances(
         self, images: Sequence[Image.Image], thresholds: InstanceThresholds = OWN_THRESHOLDS
     ) -> list[list[FoundInstance]]:
-        """Find all instances of its classes; see `InstanceDetector.detect_instances`."""
+        """Find all instances of its classes; see `InstanceDetector.detect_instances`.
+
+        Raises:
+            InputError: If a picture is so narrow that it vanishes at the detector's size.
+        """
         config, heads = self.config, self.model.roi_heads
         heads.score_thresh = config.score_threshold if thresholds.score is None else thresholds.score
         heads.nms_thresh = config.nms_threshold if thresholds.nms is None else thresholds.nms
@@ -263,6 +267,11 @@ class MaskRcnnDetector:
         return [self._instances(image, thresholds.mask) for image in images]
 
     def _instances(self, image: Image.Image, mask_threshold: float) -> list[FoundInstance]:
+        if min(image.size) * self.config.max_size < max(image.size):
+            raise InputError(
+                f"the picture is {image.width}x{image.height}: of its shorter side nothing is left when the longer one is scaled to "
+                f"the {self.config.max_size} pixels of the detector; cut it"
+            )
         # Floats of 0..1: of 0..255 it finds nothing, without a word.
         pixels = torch.from_numpy(np.array(image.convert("RGB"))).permute(2, 0, 1).float() / 255
         [seen] = self.model([pixels.to(self.device)])

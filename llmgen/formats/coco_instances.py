@@ -178,7 +178,7 @@ class _Reading:
             raise _Wrong("an annotation is no object")
         called = f"annotation {annotation.get('id')!r}"
         category = plain_id(annotation.get("category_id"))
-        if category not in self.names:
+        if category is None or category not in self.names:
             raise _Wrong(f"{called}: its category {annotation.get('category_id')!r} is none of the file's classes")
         try:
             plain = plain_annotation(annotation, height, width)

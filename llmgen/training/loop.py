@@ -167,10 +167,11 @@ class Average:
 
 
 def _make_optimizer(groups: list[dict[str, Any]], settings: FitSettings) -> torch.optim.Optimizer:
-    shared: dict[str, Any] = {"lr": settings.learning_rate, "weight_decay": settings.weight_decay, "fused": True}
+    rate, decay = settings.learning_rate, settings.weight_decay
     if settings.optimizer == "sgd":
-        return torch.optim.SGD(groups, momentum=settings.momentum, **shared)
-    return torch.optim.AdamW(groups, betas=settings.betas, **shared)
+        # Not fused: that kernel fails when parameters begin to learn later than others of their group.
+        return torch.optim.SGD(groups, lr=rate, momentum=settings.momentum, weight_decay=decay)
+    return torch.optim.AdamW(groups, lr=rate, betas=settings.betas, weight_decay=decay, fused=True)
 
 
 class Trainer:

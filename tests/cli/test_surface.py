@@ -10,7 +10,7 @@ import typer
 from llmgen.cli import app, main
 
 STAGE_FLAGS = (
-    "--output -o --format --images --preset --planner --seed --device --dtype --offload --batch-size --set --resume --force "
+    "--output -o --format --images --preset --planner --seed --device --dtype --offload --batch-size --concurrency --set --resume --force "
     "--dry-run --quiet -q --verbose -v"
 ).split()
 FLAGS = {
@@ -66,7 +66,7 @@ FLAGS = {
     + STAGE_FLAGS,
     "run": (
         "manifest --prompts --prompt --samples -n --output -o --preset --planner --critic --seed --device --dtype --offload "
-        "--batch-size --set --resume --force --json "
+        "--batch-size --concurrency --set --resume --force --json "
         "--dry-run --quiet -q --verbose -v"
     ).split(),
     "report": ["source", "--output", "-o", "--quiet", "-q"],

@@ -30,7 +30,8 @@ def instance_quality(
         `pictures` and `objects`. A figure is in [0, 1], or None where nothing was wanted.
     """
     label = {name: number for number, name in enumerate(data.classes, start=1)}
-    annotations, results = [], []
+    annotations: list[dict[str, Any]] = []
+    results: list[dict[str, Any]] = []
     for number, picture in enumerate(data.pictures, start=1):
         for own, mask in zip(picture.labels, picture.masks, strict=True):
             drawn = decode_mask(mask)

@@ -290,7 +290,7 @@ class _MaskRcnnLesson(Lesson[PictureBatch]):
 
 def _frozen_norms(model: nn.Module) -> list[nn.Module]:
     """The batch norms of a model, whose scale and shift are frozen here; who trains puts them into evaluation mode."""
-    norms = [module for module in model.modules() if isinstance(module, nn.BatchNorm2d)]
+    norms: list[nn.Module] = [module for module in model.modules() if isinstance(module, nn.BatchNorm2d)]
     for norm in norms:
         norm.requires_grad_(False)
     return norms

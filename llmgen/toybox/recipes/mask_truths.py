@@ -10,6 +10,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from llmgen.toybox.world.picture import mask_bounds
 from llmgen.toybox.world.scenes import RenderedScene, Scene, render, sample_scene
 from llmgen.toybox.world.vocabulary import NOUNS, PARTS
 
@@ -94,11 +95,7 @@ def targets_of(truths: Sequence[Truth], classes: Sequence[str]) -> list[dict[str
     """
     targets = []
     for truth in truths:
-        rows, columns = truth.masks.any(axis=2), truth.masks.any(axis=1)
-        boxes = np.zeros((len(truth.names), 4), dtype=np.float32)
-        for index, (row, column) in enumerate(zip(rows, columns, strict=True)):
-            ys, xs = np.flatnonzero(row), np.flatnonzero(column)
-            boxes[index] = xs[0], ys[0], xs[-1] + 1, ys[-1] + 1
+        boxes = np.array([mask_bounds(mask) for mask in truth.masks], dtype=np.float32).reshape(-1, 4)
         labels = torch.tensor([classes.index(name) + 1 for name in truth.names], dtype=torch.int64)
         masks = torch.from_numpy(truth.masks.astype(np.uint8))
         targets.append({"boxes": torch.from_numpy(boxes), "labels": labels, "masks": masks})

@@ -110,6 +110,18 @@ def test_thresholds_given_win_over_those_of_the_weights() -> None:
     assert detector.detect_instances([noise()]) == [[]]
 
 
+@pytest.mark.parametrize("size", [(1, 1), (2, 90), (96, 1), (640, 9)])
+def test_pictures_of_hardly_any_pixels(size: tuple[int, int]) -> None:
+    detector = MaskRcnnDetector(*tiny_mask_rcnn(score_threshold=0.05))
+    [found] = detector.detect_instances([Image.new("RGB", size)])
+    assert all(one.mask.shape == (size[1], size[0]) for one in found)
+
+
+def test_a_picture_that_vanishes_is_refused() -> None:
+    with pytest.raises(InputError, match="400x2: of its shorter side nothing is left"):
+        MaskRcnnDetector(*tiny_mask_rcnn()).detect_instances([Image.new("RGB", (400, 2))])
+
+
 def test_a_label_that_stands_for_nothing_is_never_found() -> None:
     model, config = tiny_mask_rcnn(("N/A", "N/A"), score_threshold=0.05)
     assert config.labels == ()

@@ -96,7 +96,7 @@ def test_one_step_after_the_other_lowers_the_loss_on_a_fixed_picture(data: Insta
     model = build_mask_rcnn(training.config).train()
     optimizer = torch.optim.SGD(model.parameters(), lr=0.02, momentum=0.9)
     batch = draw_batch(data.pictures[:2], np.random.default_rng(0), augmented=False)
-    for _ in range(12):
+    for _ in range(30):
         total = torch.stack(list(model(batch.images, batch.targets).values())).sum()
         optimizer.zero_grad()
         total.backward()

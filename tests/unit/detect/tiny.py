@@ -119,7 +119,7 @@ def tiny_grounding_dino() -> tuple[Any, Any]:
         encoder_layers=1,
         encoder_ffn_dim=16,
         encoder_attention_heads=2,
-        decoder_layers=1,
+        decoder_layers=2,
         decoder_ffn_dim=16,
         decoder_attention_heads=2,
         d_model=32,

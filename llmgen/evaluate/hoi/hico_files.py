@@ -125,9 +125,8 @@ def _read_lists(value: Mapping[str, Any], path: Path, config: HicoFilesConfig) -
 def _pairs_of_lists(
     entry: Any, read: Annotated, boxes: Boxes, size: tuple[int, int] | None, where: str
 ) -> Iterator[Pair]:
-    parts = (
-        [entry.get(name) for name in ("boxes_h", "boxes_o", "hoi", "object", "verb")] if isinstance(entry, dict) else []
-    )
+    names = ("boxes_h", "boxes_o", "hoi", "object", "verb")
+    parts: list[Any] = [entry.get(name) for name in names] if isinstance(entry, dict) else []
     if not parts or not all(isinstance(part, list) and len(part) == len(parts[0]) for part in parts):
         raise ValueError("`boxes_h`, `boxes_o`, `hoi`, `object` and `verb` are lists of one length")
     for person, thing, *numbers in zip(*parts, strict=True):

@@ -2,5 +2,6 @@
 
 METHODS = {
     "image_editing": "llmgen.correct.image_editing:ImageEditing",
+    "interaction": "llmgen.correct.interaction:InteractionCorrection",
     "self_correction": "llmgen.correct.self_correction:SelfCorrection",
 }

@@ -60,7 +60,7 @@ def read_interaction(prompt: str, remark: Callable[[str], None]) -> Interaction:
     if named.count(thing.noun) > 1 or thing.count > 1:
         remark(f"it names {thing.noun!r} more than once; only what the verb speaks of is placed, as one box")
     return Interaction(
-        intransitive_prompt=_without(prompt, verb.end, words[thing.last - 1].end),
+        intransitive_prompt=intransitive(prompt, verb.end, words[thing.last - 1].end),
         subject=acting,
         verb=_span(prompt, verb.start, verb.end),
         verb_base=verb.value or verb.lower,
@@ -155,6 +155,13 @@ def _span(prompt: str, start: int, end: int) -> WordSpan:
     return WordSpan(text=prompt[start:end], start=start, end=end)
 
 
-def _without(prompt: str, start: int, end: int) -> str:
+def intransitive(prompt: str, start: int, end: int) -> str:
+    """A prompt without its object.
+
+    Args:
+        prompt: The full prompt.
+        start: Where the verb ends.
+        end: Where the object ends.
+    """
     rest = prompt[end:]
     return prompt[:start] + rest if any(letter.isalnum() for letter in rest) else prompt[:start]

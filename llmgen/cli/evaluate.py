@@ -16,7 +16,7 @@ from llmgen.cli.stage import raise_failures, run_stage_command
 if TYPE_CHECKING:
     from llmgen.artifacts import Record
 
-FILES = "COCO files, without INPUT"
+FILES = "COCO files, or HICO-DET's, without INPUT"
 
 
 @with_stage_flags
@@ -51,14 +51,14 @@ def evaluate(
         Path | None,
         typer.Option(
             metavar="FILE",
-            help="coco, pim: compare --results with these COCO annotations, without records.",
+            help="coco, pim: compare --results with these COCO annotations, without records. hoi: HICO-DET's.",
             rich_help_panel=FILES,
         ),
     ] = None,
     results: Annotated[
         Path | None,
         typer.Option(
-            metavar="FILE", help="A detector's results as COCO's JSON list; with --annotations.", rich_help_panel=FILES
+            metavar="FILE", help="A detector's results as a JSON list; with --annotations.", rich_help_panel=FILES
         ),
     ] = None,
     subset: Annotated[

@@ -11,6 +11,7 @@ from llmgen.cli.options import (
     OUTPUT,
     RUNNING,
     BatchSizeOpt,
+    ConcurrencyOpt,
     CriticOpt,
     DeviceOpt,
     DryRunOpt,
@@ -27,7 +28,7 @@ from llmgen.cli.output import out
 from llmgen.cli.stage import raise_failures
 
 if TYPE_CHECKING:
-    from llmgen.pipeline import RunOutcome
+    from llmgen.pipeline.manifest import RunOutcome
 
 
 def run(
@@ -48,6 +49,7 @@ def run(
     dtype: DtypeOpt = "auto",
     offload: OffloadOpt = None,
     batch_size: BatchSizeOpt = 8,
+    concurrency: ConcurrencyOpt = None,
     settings: SetOpt = None,
     resume: Annotated[
         bool,
@@ -63,7 +65,7 @@ def run(
     """Run a manifest's stages in order; started again, it takes up where it was. --set takes stage.name=value."""
     from llmgen.cli.progress import StageProgress
     from llmgen.errors import LlmgenError
-    from llmgen.pipeline import ManifestRun, plan_manifest, run_manifest
+    from llmgen.pipeline.manifest import ManifestRun, plan_manifest, run_manifest
 
     out.configure(quiet=quiet, verbose=verbose)
     if resume and force:
@@ -79,6 +81,7 @@ def run(
         dtype=dtype,
         offload=offload,
         batch_size=batch_size,
+        concurrency=concurrency,
         given=_by_stage(settings),
         force=force,
     )

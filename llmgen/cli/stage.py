@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from llmgen.artifacts import Record
-    from llmgen.pipeline import SingleResult
+    from llmgen.pipeline.single import SingleResult
 
 
 def run_stage_command(
@@ -45,7 +45,8 @@ def run_stage_command(
     """
     from llmgen.artifacts.io import record_line
     from llmgen.cli.progress import StageProgress
-    from llmgen.pipeline import RunOptions, SingleStage, plan_single, run_single
+    from llmgen.pipeline.options import RunOptions
+    from llmgen.pipeline.single import SingleStage, plan_single, run_single
 
     out.configure(quiet=flags.quiet, verbose=flags.verbose)
     target, stream = file_or_stream(flags.output)
@@ -71,6 +72,7 @@ def run_stage_command(
             dtype=flags.dtype,
             offload=flags.offload,
             batch_size=flags.batch_size,
+            concurrency=flags.concurrency,
         ),
         resume=flags.resume,
         force=flags.force,

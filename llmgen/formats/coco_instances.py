@@ -19,7 +19,7 @@ from llmgen.formats.coco_entries import Id, id_order, packed, plain_annotation, 
 from llmgen.formats.coco_figures import quiet_pycocotools
 from llmgen.formats.picture_files import PictureFolder
 from llmgen.printable import printable
-from llmgen.vision.images import measure
+from llmgen.vision.decoding import measure
 
 _NO_CLASS: Final = ("_background_", "__background__", "__ignore__")
 _ROBOFLOW_COPY: Final = re.compile(r"^(.+)_(?:jpe?g|png|webp)\.rf\.[^.]+\.\w+$", re.IGNORECASE)

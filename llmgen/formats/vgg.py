@@ -18,7 +18,7 @@ from llmgen.errors import InputError
 from llmgen.formats.picture_files import PictureFolder
 from llmgen.printable import printable
 from llmgen.vision.boxes import xyxy_to_xywh
-from llmgen.vision.images import measure
+from llmgen.vision.decoding import measure
 from llmgen.vision.polygons import Point, clip_polygon, ellipse_polygon, polygon_area, polygon_box
 
 _MOST_POINTS: Final = 20_000

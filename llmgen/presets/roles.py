@@ -25,7 +25,9 @@ ROLES: dict[str, str] = {
 #: Family of models to the packages that it is loaded with; its loader has the same name in `diffusion/families.py`.
 FAMILIES: dict[str, tuple[str, ...]] = {
     "stable-diffusion": ("torch", "diffusers", "transformers", "accelerate"),
+    "stable-diffusion-xl": ("torch", "diffusers", "transformers", "accelerate"),
     "stable-diffusion-xl-refiner": ("torch", "diffusers", "transformers", "accelerate"),
+    "inpainting": ("torch", "diffusers", "transformers", "accelerate"),
     "instancediffusion": ("torch", "torchvision", "diffusers", "transformers"),
     "owlv2": ("torch", "transformers"),
     "grounding-dino": ("torch", "transformers"),

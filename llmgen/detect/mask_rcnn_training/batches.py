@@ -9,7 +9,7 @@ from torch import Tensor
 from torchvision.transforms.v2 import functional as F
 
 from llmgen.formats.coco_instances import AnnotatedPicture
-from llmgen.vision.images import load_picture
+from llmgen.vision.decoding import load_picture
 from llmgen.vision.masks import decode_mask, mask_bounds
 
 Target = dict[str, Tensor]

@@ -7,7 +7,7 @@ from llmgen.diffusion.mask_rcnn import MaskRcnnDetector
 from llmgen.formats.coco_figures import ap_by_category, coco_figures
 from llmgen.formats.coco_instances import InstanceSet
 from llmgen.vision.boxes import xyxy_to_xywh
-from llmgen.vision.images import load_picture
+from llmgen.vision.decoding import load_picture
 from llmgen.vision.masks import decode_mask, encode_mask, mask_bounds
 from llmgen.vision.protocols import InstanceThresholds
 

@@ -19,7 +19,13 @@ if TYPE_CHECKING:
     from llmgen.diffusion.instances.loading import InstanceDiffusion
 
 #: Families whose models can wait in main memory. Detectors and segmenters are small and are not called as a whole.
-OFFLOADED = ("stable-diffusion", "stable-diffusion-xl", "stable-diffusion-xl-refiner", "inpainting", "instancediffusion")
+OFFLOADED = (
+    "stable-diffusion",
+    "stable-diffusion-xl",
+    "stable-diffusion-xl-refiner",
+    "inpainting",
+    "instancediffusion",
+)
 
 
 class PresetLike(Protocol):

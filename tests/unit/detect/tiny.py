@@ -100,7 +100,10 @@ WORDS = ("red", "blue", "ball", "car", "tall", "palm", "tree", "of")
 
 
 def tiny_grounding_dino(relative: bool = False) -> tuple[Any, Any]:
-    """A Grounding DINO of random weights, or its relative, MM-Grounding-DINO. Its tokenizer has BERT's ids of the tokens that the model knows by number."""
+    """A Grounding DINO of random weights, or its relative, MM-Grounding-DINO.
+
+    Its tokenizer has BERT's ids of the tokens that the model knows by number.
+    """
     names = [f"[unused{i}]" for i in range(1030)]
     names[0], names[100], names[101], names[102] = "[PAD]", "[UNK]", "[CLS]", "[SEP]"
     names[1012], names[1029] = ".", "?"

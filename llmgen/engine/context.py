@@ -162,7 +162,7 @@ class StageContext:
             UnknownNameError: If there is no such method.
             InputError: If a setting does not exist or has a bad value.
         """
-        name = method or self.preset.methods[stage]
+        name = method or self.preset.methods.get(stage)
         other = method is not None or bool(given)
         key = f"{stage} {name} {json.dumps(given or {}, sort_keys=True, default=str)}" if other else stage
         if key not in self._methods:

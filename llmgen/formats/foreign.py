@@ -2,7 +2,7 @@
 
 import logging
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from llmgen.artifacts import Record
 from llmgen.artifacts.io import ReadArtifact, parse_entries, read_bytes, read_value
@@ -13,18 +13,21 @@ _FIELDS = frozenset(Record.model_fields)
 _SECTIONS = _FIELDS - {"prompt", "id", "seed", "type", "instruction", "source_image"}
 
 
-def read_any(source: str | Path, images_from: Path | None = None) -> ReadArtifact:
+def read_any(
+    source: str | Path, images_from: Path | None = None, read_as: Literal["txt", "csv", "tsv"] | None = None
+) -> ReadArtifact:
     """Read an artifact or prompts in any form; or tasks of SLD, inputs of InstanceDiffusion, caches and layouts of LMD as they are.
 
     Args:
         source: A path, or `-` for stdin.
         images_from: Folder of the pictures that SLD's tasks name; `src_image` beside the file by default.
+        read_as: What it is, where somebody says so: a text with one prompt a line, or a table.
 
     Raises:
         InputError: If nothing usable can be read, or pictures are given for a file that brings its own.
     """
     name, base, data = read_bytes(source)
-    return read_any_value(parse_entries(data, name), name, base, images_from)
+    return read_any_value(parse_entries(data, name, read_as), name, base, images_from)
 
 
 def read_any_value(value: Any, name: str, base: Path, images_from: Path | None = None) -> ReadArtifact:

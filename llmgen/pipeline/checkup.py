@@ -16,7 +16,7 @@ from llmgen.engine.devices import resolve_device, resolve_dtype
 from llmgen.errors import MissingRequirementError
 from llmgen.presets import Preset, RoleSpec, load_preset, preset_names
 from llmgen.presets.roles import FAMILIES
-from llmgen.settings import cache_dir
+from llmgen.settings import cache_dir, config_path
 
 PACKAGES = (
     "accelerate",
@@ -71,6 +71,7 @@ def examine(presets: list[str] | None = None) -> dict[str, Any]:
     Raises:
         UnknownNameError: If there is no such preset.
     """
+    config, _ = config_path()
     names = presets or preset_names()
     device = resolve_device("auto")
     dtype = resolve_dtype("auto", device)
@@ -88,6 +89,11 @@ def examine(presets: list[str] | None = None) -> dict[str, Any]:
             "dtype": dtype,
             "openai_key": "set" if os.environ.get("OPENAI_API_KEY") else "not set",
             "cache": str(cache_dir()),
+            "config": str(config)
+            if config is not None and config.is_file()
+            else f"none at {config}"
+            if config
+            else "none",
         },
         "packages": {name: _version(name) for name in PACKAGES},
         "presets": {name: _examine_preset(load_preset(name), device, dtype, free_gb) for name in names},

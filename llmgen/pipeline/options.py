@@ -93,7 +93,7 @@ def choose(context: StageContext, stage: str, method: str | None, given: Mapping
     Args:
         context: Its collaborators.
         stage: Name of the stage.
-        method: Name of the method; by default the preset's, else the first of the stage's table.
+        method: Name of the method; by default the preset's, else the stage's own.
         given: Settings that somebody gave.
 
     Raises:

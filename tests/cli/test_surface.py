@@ -10,18 +10,23 @@ import typer
 from llmgen.cli import app, main
 
 STAGE_FLAGS = (
-    "--output -o --images --preset --planner --seed --device --dtype --offload --batch-size --set --resume --force "
+    "--output -o --format --images --preset --planner --seed --device --dtype --offload --batch-size --concurrency --set --resume --force "
     "--dry-run --quiet -q --verbose -v"
 ).split()
 FLAGS = {
-    "layout": ["source", "--method", *STAGE_FLAGS],
+    "layout": ["source", "--prompt", "--method", "--width", "--height", *STAGE_FLAGS],
     "generate": [
         "source",
+        "--prompt",
         "--method",
         "--samples",
         "-n",
+        "--width",
+        "--height",
+        "--negative-prompt",
         "--steps",
         "--guidance-scale",
+        "--guidance",
         "--use",
         "--reuse",
         *STAGE_FLAGS,
@@ -38,6 +43,7 @@ FLAGS = {
         "--images-from",
         "--steps",
         "--guidance-scale",
+        "--guidance",
         "--outside-vocabulary",
         "--critic",
         *STAGE_FLAGS,
@@ -48,6 +54,7 @@ FLAGS = {
         "--strength",
         "--steps",
         "--guidance-scale",
+        "--guidance",
         "--profile",
         "--reference",
         *STAGE_FLAGS,
@@ -58,7 +65,8 @@ FLAGS = {
     ).split()
     + STAGE_FLAGS,
     "run": (
-        "manifest --output -o --preset --planner --critic --seed --device --dtype --offload --batch-size --set --resume --force "
+        "manifest --prompts --prompt --samples -n --output -o --preset --planner --critic --seed --device --dtype --offload "
+        "--batch-size --concurrency --set --resume --force --json "
         "--dry-run --quiet -q --verbose -v"
     ).split(),
     "report": ["source", "--output", "-o", "--quiet", "-q"],

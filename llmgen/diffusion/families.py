@@ -84,12 +84,12 @@ def _load_owlv2(parts: Parts) -> Any:
 
 
 def _load_grounding_dino(parts: Parts) -> Any:
-    from transformers import AutoProcessor, GroundingDinoForObjectDetection
+    from transformers import GroundingDinoForObjectDetection, GroundingDinoProcessor
 
     from llmgen.diffusion.phrase_grounding import GroundingDinoPhraseDetector
 
     # MM-Grounding-DINO and LLMDet: the preset names `transformers:MMGroundingDinoForObjectDetection` as the class of `model`.
-    processor = parts.load(AutoProcessor, "processor" if "processor" in parts.spec.classes else None)
+    processor = parts.load(GroundingDinoProcessor, "processor" if "processor" in parts.spec.classes else None)
     return GroundingDinoPhraseDetector(parts.weights(GroundingDinoForObjectDetection), processor, parts.device)
 
 

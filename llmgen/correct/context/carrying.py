@@ -45,8 +45,8 @@ class Step:
 
     edit: RepaintEdit
     outcome: EditOutcome
-    before: Image.Image | None = None
     after: Image.Image | None = None
+    """What was painted, also where it was dropped; None where nothing was."""
 
 
 @dataclass
@@ -145,7 +145,7 @@ def _take(
         score_after=verdict.score_after,
         found_iou=verdict.found_iou,
     )
-    done.steps.append(Step(edit, outcome, before, painted.image))
+    done.steps.append(Step(edit, outcome, painted.image))
     if verdict.reason is None:
         done.image = painted.image
         done.region = weight if done.region is None else np.maximum(done.region, weight)

@@ -277,17 +277,15 @@ class ContextCorrection:
     # What is kept of it
 
     def _outcomes(self, record: Record, carried: Carried, number: int) -> list[EditOutcome]:
-        """Outcomes with their pictures, which the report shows."""
-        outcomes = []
+        """Outcomes with their pictures, which the report shows: each begins with what the last one that was kept left."""
+        outcomes, current = [], record.image
         for step in carried.steps:
-            if step.before is None or step.after is None:
+            if step.after is None:
                 outcomes.append(step.outcome)
                 continue
-            pictures = {
-                name: self._save(record, f"depth-{number}-step", picture)
-                for name, picture in (("before", step.before), ("after", step.after))
-            }
-            outcomes.append(step.outcome.model_copy(update=pictures))
+            after = self._save(record, f"depth-{number}-step", step.after)
+            outcomes.append(step.outcome.model_copy(update={"before": current, "after": after}))
+            current = after if step.outcome.status == "painted" else current
         return outcomes
 
     def _save(self, record: Record, label: str, picture: Image.Image) -> ImageRef:

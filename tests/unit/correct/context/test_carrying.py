@@ -8,11 +8,12 @@ from PIL import Image
 from tiny_models import noise_image
 
 from llmgen.artifacts import DeleteEdit, Detection, Edit, EditPlan, Instance, RepaintEdit
-from llmgen.correct.context.acceptance import Acceptance, best_overlap, crop_around
+from llmgen.correct.context.acceptance import MARGIN, Acceptance, best_overlap
 from llmgen.correct.context.carrying import Budget, Carried, carry_out
 from llmgen.correct.context.settings import ContextConfig
 from llmgen.errors import MissingRequirementError, ModelError
 from llmgen.paint.inpainter import Cost, Patch
+from llmgen.vision.crops import crop_around
 from llmgen.vision.masks import encode_mask
 
 
@@ -174,5 +175,5 @@ def test_a_soft_edge_does_not_reach_smaller_objects_of_the_plan() -> None:
 
 
 def test_crops_hold_the_object_and_at_least_a_pixel() -> None:
-    assert crop_around(noise_image(), (10, 10, 30, 20)).size == (26, 16)
-    assert crop_around(noise_image(), (63.5, 63.5, 64, 64)).size == (1, 1)
+    assert crop_around(noise_image(), (10, 10, 30, 20), MARGIN).size == (26, 16)
+    assert crop_around(noise_image(), (63.5, 63.5, 64, 64), MARGIN).size == (1, 1)

@@ -27,6 +27,8 @@ class StageMethod(Protocol):
     A call fills its section and nothing else: provenance, errors, seeds and the journal are the engine's. It must not depend on the
     order or the neighbours of a record in the batch. What it mends, cuts or leaves out it says by `StageContext.remark_on`. When a
     batch raises an `LlmgenError`, the engine runs its records one by one and writes the error into the record that caused it.
+
+    A method whose settings can be wrong in what they name has a static `check_settings(context, config)`, which raises before any work.
     """
 
     stage: ClassVar[Stage]

@@ -174,7 +174,8 @@ SCENE_FORMS: Final[dict[str, str]] = {
     "night": "a night scene", "midnight": "a night scene", "snow": "a snowy scene", "rain": "a rainy scene",
     "fog": "a foggy scene", "mist": "a misty scene", "day": "a daytime scene", "daytime": "a daytime scene",
     "sunset": "a sunset scene", "sunrise": "a sunrise scene", "dawn": "a scene at dawn", "dusk": "a scene at dusk",
-    "storm": "a stormy scene", "winter": "a winter scene", "summer": "a summer scene", "autumn": "an autumn scene", "spring": "a spring scene",
+    "storm": "a stormy scene",
+    "winter": "a winter scene", "summer": "a summer scene", "autumn": "an autumn scene", "spring": "a spring scene",
 }  # fmt: skip
 """Times and weathers as a scene that can stand alone."""
 WEATHER_VERBS: Final[dict[str, str]] = {

@@ -301,7 +301,7 @@ def test_a_preset_takes_no_class_of_the_working_directory(llmgen, workplace):
     assert "a preset takes no other code" in done.err
 
 
-def test_a_repository_with_code_of_its_own_is_refused_without_a_question(llmgen, workplace, capsys):
+def test_a_repository_with_code_of_its_own_is_refused_without_a_question(workplace, capsys):
     """`auto_map` names a file beside the weights that transformers would run, after it asked on the terminal."""
     Path("model").mkdir()
     Path("model/own.py").write_text("raise SystemExit('imported')")
@@ -316,8 +316,17 @@ def test_a_repository_with_code_of_its_own_is_refused_without_a_question(llmgen,
     preset = json.loads((files("llmgen.presets") / "toybox.json").read_text())
     preset["roles"]["detector"] |= {"source": "model", "classes": {"model": "transformers:AutoModel"}}
     write("own.json", preset)
-    write("p.json", ["a red ball"])
-    assert llmgen("generate", "p.json", "--method", "tiny", "-o", "i.json").code == 0
+    Image.new("RGB", (64, 64)).save("a.png")
+    write(
+        "i.json",
+        {
+            "kind": "images",
+            "schema_version": 1,
+            "id": "a",
+            "prompt": "a ball",
+            "image": {"path": "a.png", "width": 64, "height": 64},
+        },
+    )
     assert main(["detect", "i.json", "--preset", "own.json", "-q"]) == 4
     err = capsys.readouterr().err
     assert "imported" not in err and len(err.splitlines()) == 1 and "'model'" in err, err

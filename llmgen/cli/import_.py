@@ -16,8 +16,9 @@ def import_(
         str,
         typer.Argument(
             metavar="FORMAT",
-            help="instancediffusion (a file or a folder of them), lmd (caches, layouts, prompts) or sld (data.json).",
-            autocompletion=words("instancediffusion", "lmd", "sld"),
+            help="instancediffusion (a file or a folder of them), lmd (caches, layouts, prompts), png (a folder of pictures that say "
+            "their prompt) or sld (data.json).",
+            autocompletion=words("instancediffusion", "lmd", "png", "sld"),
         ),
     ],
     source: InputArg = "-",
@@ -45,7 +46,7 @@ def import_(
     quiet: QuietOpt = False,
     verbose: VerboseOpt = False,
 ) -> None:  # fmt: skip
-    """Take over files of InstanceDiffusion, LMD and SLD as records: layouts, cached layouts, prompts, tasks with pictures."""
+    """Take over files of InstanceDiffusion, LMD and SLD, or pictures, as records: layouts, cached layouts, prompts, tasks."""
     from llmgen.artifacts.io import record_line
     from llmgen.pipeline.importing import Import, import_foreign
 

@@ -18,6 +18,7 @@ from llmgen.cli.options import (
     DryRunOpt,
     DtypeOpt,
     ForceOpt,
+    MetadataOpt,
     OffloadOpt,
     PlannerOpt,
     QuietOpt,
@@ -83,6 +84,7 @@ def run(
             "--resume", help="What happens anyway: the same manifest takes up where it was.", rich_help_panel=RUNNING
         ),
     ] = False,
+    metadata: MetadataOpt = True,
     force: ForceOpt = False,
     dry_run: DryRunOpt = False,
     as_json: Annotated[
@@ -112,6 +114,7 @@ def run(
         preset=preset,
         planner=planner,
         critic=critic,
+        metadata=metadata,
         seed=seed,
         device=device,
         dtype=dtype,

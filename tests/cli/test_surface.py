@@ -27,6 +27,8 @@ FLAGS = {
         "--guidance-scale",
         "--guidance",
         "--use",
+        "--metadata",
+        "--no-metadata",
         "--reuse",
         *STAGE_FLAGS,
     ],
@@ -42,6 +44,8 @@ FLAGS = {
         "--guidance-scale",
         "--guidance",
         "--outside-vocabulary",
+        "--metadata",
+        "--no-metadata",
         "--critic",
         *STAGE_FLAGS,
     ],
@@ -54,6 +58,8 @@ FLAGS = {
         "--guidance",
         "--profile",
         "--reference",
+        "--metadata",
+        "--no-metadata",
         *STAGE_FLAGS,
     ],
     "evaluate": (
@@ -63,9 +69,11 @@ FLAGS = {
     + STAGE_FLAGS,
     "run": (
         "manifest --prompts --prompt --samples -n --output -o --preset --planner --critic --seed --device --dtype --offload "
-        "--batch-size --set --resume --force --json "
+        "--batch-size --set --resume --force --json --metadata --no-metadata "
         "--dry-run --quiet -q --verbose -v"
     ).split(),
+    "sheet": ["source", "--output", "-o", "--first", "--quiet", "-q"],
+    "show": ["pictures", "--json"],
     "report": ["source", "--output", "-o", "--quiet", "-q"],
     "import": "dialect source --output -o --prompts --images-from --bbox-format --seed --force --quiet -q --verbose -v".split(),
     "export": "dialect source --output -o --bbox-format --force --quiet -q".split(),

@@ -2,8 +2,18 @@
 
 from llmgen.artifacts.base import SCHEMA_VERSION, ArtifactModel, Box, check_inside
 from llmgen.artifacts.detection import Detection, Mask
-from llmgen.artifacts.edit import AddEdit, ChangeAttributeEdit, DeleteEdit, Edit, EditPlan, MoveEdit
+from llmgen.artifacts.edit import (
+    AddEdit,
+    ChangeAttributeEdit,
+    DeleteEdit,
+    Edit,
+    EditOutcome,
+    EditPlan,
+    MoveEdit,
+    RepaintEdit,
+)
 from llmgen.artifacts.image import ImageRef
+from llmgen.artifacts.interaction import Interaction, WordAttention, WordSpan
 from llmgen.artifacts.layout import Instance, Layout
 from llmgen.artifacts.manifest import Manifest, PromptEntry, StageEntry
 from llmgen.artifacts.record import (
@@ -33,10 +43,12 @@ __all__ = [
     "DeleteEdit",
     "Detection",
     "Edit",
+    "EditOutcome",
     "EditPlan",
     "HistoryEntry",
     "ImageRef",
     "Instance",
+    "Interaction",
     "Kind",
     "Layout",
     "Manifest",
@@ -48,10 +60,13 @@ __all__ = [
     "Record",
     "RecordError",
     "Remark",
+    "RepaintEdit",
     "Reply",
     "Sample",
     "Score",
     "Stage",
     "StageEntry",
+    "WordAttention",
+    "WordSpan",
     "check_inside",
 ]

@@ -95,6 +95,16 @@ OffloadOpt = Annotated[
     ),
 ]
 BatchSizeOpt = Annotated[int, typer.Option(min=1, help="Most records in one call of a model.", rich_help_panel=RUNNING)]
+ConcurrencyOpt = Annotated[
+    int | None,
+    typer.Option(
+        min=1,
+        max=256,
+        metavar="N",
+        help="Questions that a language model is asked at once; 8 by default, the slots of a local server.",
+        rich_help_panel=RUNNING,
+    ),
+]
 SetOpt = Annotated[
     list[str] | None,
     typer.Option(
@@ -152,6 +162,7 @@ class StageFlags:
     dtype: DtypeOpt = "auto"
     offload: OffloadOpt = None
     batch_size: BatchSizeOpt = 8
+    concurrency: ConcurrencyOpt = None
     settings: SetOpt = None
     resume: Annotated[bool, typer.Option("--resume", help="Complete an existing output.", rich_help_panel=RUNNING)] = (
         False

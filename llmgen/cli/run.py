@@ -13,6 +13,7 @@ from llmgen.cli.options import (
     OUTPUT,
     RUNNING,
     BatchSizeOpt,
+    ConcurrencyOpt,
     CriticOpt,
     DeviceOpt,
     DryRunOpt,
@@ -30,7 +31,7 @@ from llmgen.cli.output import out
 from llmgen.cli.stage import raise_failures
 
 if TYPE_CHECKING:
-    from llmgen.pipeline import RunOutcome
+    from llmgen.pipeline.manifest import RunOutcome
     from llmgen.pipeline.sources import Source
 
 PROMPT_SUFFIXES = (".txt", ".text", ".csv", ".tsv", ".jsonl", ".ndjson")
@@ -77,6 +78,7 @@ def run(
     dtype: DtypeOpt = "auto",
     offload: OffloadOpt = None,
     batch_size: BatchSizeOpt = 8,
+    concurrency: ConcurrencyOpt = None,
     settings: SetOpt = None,
     resume: Annotated[
         bool,
@@ -96,7 +98,7 @@ def run(
     """Run a manifest's stages, or the whole chain on your prompts; started again, it goes on. --set takes stage.name=value."""
     from llmgen.cli.progress import StageProgress
     from llmgen.errors import LlmgenError
-    from llmgen.pipeline import ManifestRun, plan_manifest, run_manifest
+    from llmgen.pipeline.manifest import ManifestRun, plan_manifest, run_manifest
 
     out.configure(quiet=quiet, verbose=verbose)
     if resume and force:
@@ -120,6 +122,7 @@ def run(
         dtype=dtype,
         offload=offload,
         batch_size=batch_size,
+        concurrency=concurrency,
         given=_by_stage(settings, samples),
         force=force,
     )

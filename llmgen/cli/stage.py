@@ -13,7 +13,7 @@ from llmgen.cli.output import file_or_stream, out
 
 if TYPE_CHECKING:
     from llmgen.artifacts import ImageRef, Record
-    from llmgen.pipeline import SingleResult
+    from llmgen.pipeline.single import SingleResult
     from llmgen.pipeline.sources import Source
 
 
@@ -51,8 +51,9 @@ def run_stage_command(
     """
     from llmgen.artifacts.io import artifact_text, record_line
     from llmgen.cli.progress import StageProgress
-    from llmgen.pipeline import RunOptions, SingleStage, plan_single, run_single
+    from llmgen.pipeline.options import RunOptions
     from llmgen.pipeline.output import DRAWN
+    from llmgen.pipeline.single import SingleStage, plan_single, run_single
 
     out.configure(quiet=flags.quiet, verbose=flags.verbose)
     found, as_document = _source_and_form(source, prompts, flags)
@@ -80,6 +81,7 @@ def run_stage_command(
             dtype=flags.dtype,
             offload=flags.offload,
             batch_size=flags.batch_size,
+            concurrency=flags.concurrency,
         ),
         resume=flags.resume,
         force=flags.force,

@@ -7,11 +7,10 @@ from typing import Any, Literal
 from llmgen.artifacts import Record
 from llmgen.artifacts.io import ReadArtifact, parse_entries, read_bytes, read_value
 from llmgen.errors import InputError
-from llmgen.formats.instancediffusion import is_instancediffusion, read_instancediffusion
-from llmgen.formats.lmd import is_cache_of_replies, is_layouts, read_lmd
-from llmgen.formats.sld import is_sld, read_sld
 
-_SECTIONS = frozenset(Record.model_fields) - {"prompt", "id", "seed", "type", "instruction", "source_image"}
+_DOCUMENT = {"kind", "schema_version", "records"}
+_FIELDS = frozenset(Record.model_fields)
+_SECTIONS = _FIELDS - {"prompt", "id", "seed", "type", "instruction", "source_image"}
 
 
 def read_any(
@@ -43,6 +42,13 @@ def read_any_value(value: Any, name: str, base: Path, images_from: Path | None =
     Raises:
         InputError: Likewise.
     """
+    if images_from is None and _is_ours(value):
+        return read_value(value, name, base)
+    # Readers of other programs' files bring numpy; the common case does without.
+    from llmgen.formats.instancediffusion import is_instancediffusion, read_instancediffusion
+    from llmgen.formats.lmd import is_cache_of_replies, is_layouts, read_lmd
+    from llmgen.formats.sld import is_sld, read_sld
+
     if is_sld(value):
         found = read_sld(value, name, base, images_from)
         return found.artifact("images", images_from or base, level=logging.WARNING)
@@ -54,6 +60,14 @@ def read_any_value(value: Any, name: str, base: Path, images_from: Path | None =
         found, kind = read_lmd(value, name)
         return found.artifact(kind, base, level=logging.WARNING)
     return read_value(value, name, base)
+
+
+def _is_ours(value: Any) -> bool:
+    """Whether a value is surely prompts or records: texts, or objects without any field that a record lacks."""
+    entries = value["records"] if isinstance(value, dict) and set(value) == _DOCUMENT else value
+    return isinstance(entries, list) and all(
+        isinstance(entry, str) or (isinstance(entry, dict) and set(entry) <= _FIELDS) for entry in entries
+    )
 
 
 def _is_artifact(value: Any) -> bool:

@@ -10,7 +10,7 @@ from llmgen.artifacts import HistoryEntry, ImageRef, Record
 from llmgen.artifacts.complaints import describe
 from llmgen.errors import InputError
 from llmgen.formats.collected import Collected
-from llmgen.vision.images import MAX_PIXELS
+from llmgen.vision.decoding import MAX_PIXELS
 from llmgen.vision.picture_text import SUFFIXES, read_picture_text
 
 _OUR_NAME = re.compile(r"(.+)\.(?:generate|correct-\d+|refine)-[0-9a-f]{8}")

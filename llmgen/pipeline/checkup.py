@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 from llmgen import __version__
 from llmgen.diffusion.hub import absent_files, download_command
+from llmgen.diffusion.published import is_address, lacking
 from llmgen.engine.devices import resolve_device, resolve_dtype
 from llmgen.errors import MissingRequirementError
 from llmgen.presets import Preset, RoleSpec, load_preset, preset_names
@@ -173,7 +174,7 @@ def _lacking_packages(spec: RoleSpec) -> list[str]:
 
 
 def _unpinned(spec: RoleSpec) -> list[str]:
-    if _is_here(spec):
+    if _is_here(spec) or is_address(spec.source):
         return []
     if spec.revision is None:
         return [f"{spec.source} is not pinned: its files may change"]
@@ -185,6 +186,9 @@ def _unpinned(spec: RoleSpec) -> list[str]:
 def _missing(spec: RoleSpec) -> list[str]:
     """What a role lacks, without loading or fetching anything."""
     bundled = spec.source.startswith("package:")
+    if is_address(spec.source):
+        absent_here = lacking(spec)
+        return [] if absent_here is None else [absent_here]
     if _is_here(spec):
         root = Path(str(files("llmgen"))) if bundled else Path()
         folder = root / Path(spec.source.removeprefix("package:")).expanduser()

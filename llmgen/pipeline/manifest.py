@@ -54,6 +54,7 @@ class ManifestRun:
     dtype: str = "auto"
     offload: str | None = None
     batch_size: int = RunOptions.batch_size
+    concurrency: int | None = None
     given: Mapping[str, Mapping[str, Any]] | None = None
     """Settings by stage that override the manifest's."""
     force: bool = False
@@ -214,6 +215,7 @@ def _resolve(run: ManifestRun) -> _Resolved:
         dtype=run.dtype,
         offload=run.offload,
         batch_size=run.batch_size,
+        concurrency=run.concurrency,
     )
     context = options.context(ImageStore(folder))
     steps = _steps(manifest, context, run.given or {})

@@ -29,6 +29,8 @@ class RunOptions:
     device: str = "auto"
     dtype: str = "auto"
     batch_size: int = DEFAULT_BATCH_SIZE
+    concurrency: int | None = None
+    """Questions that a language model is asked at the same time; as many as suit its server by default."""
     offload: str | None = None
     """`none`, `model` or `sequential`; the preset's by default."""
 
@@ -52,6 +54,7 @@ class RunOptions:
             planner_name=self.planner,
             critic_name=self.critic,
             batch_size=self.batch_size,
+            concurrency=self.concurrency,
             offload=resolve_offload(self.offload, preset.offload, device),
         )
 

@@ -14,7 +14,8 @@ from llmgen.artifacts.files import write_named
 from llmgen.errors import InputError, OutputError
 from llmgen.printable import printable
 from llmgen.report.source import read_source
-from llmgen.vision.images import MAX_PIXELS, ImageStore
+from llmgen.vision.decoding import MAX_PIXELS
+from llmgen.vision.images import ImageStore
 
 Font = ImageFont.FreeTypeFont | ImageFont.ImageFont
 FORMATS: Final = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".webp": "WEBP"}

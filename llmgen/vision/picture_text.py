@@ -10,7 +10,8 @@ from PIL import Image, UnidentifiedImageError
 
 from llmgen.artifacts.picture_text import MAX_BYTES, PARAMETERS, PictureText, read_chunks
 from llmgen.errors import InputError
-from llmgen.vision.images import FORMATS, MAX_FILE_BYTES
+from llmgen.vision.decoding import FORMATS
+from llmgen.vision.images import MAX_FILE_BYTES
 
 SUFFIXES: Final = (".png", ".jpg", ".jpeg", ".webp")
 """Endings of picture files."""

@@ -15,18 +15,19 @@ import torch
 
 from llmgen.toybox import WEIGHTS
 from llmgen.toybox.models.unet import LATENT_CHANNELS, PositionedUNet2DConditionModel, build_unet
-from llmgen.toybox.recipes.checkpoint import load_averaged_weights
 from llmgen.toybox.recipes.growth import grow_from, read_weights
 from llmgen.toybox.recipes.localisation import Watch, localisation_loss, mass_inside, measure_localisation, targets_of
 from llmgen.toybox.recipes.progress import look
-from llmgen.toybox.recipes.run import Lesson, Recipe, TrainingRun, save_staged
+from llmgen.toybox.recipes.run import Recipe, TrainingRun
 from llmgen.toybox.recipes.sampling import TextToImage, build_scheduler, write_model_index
 from llmgen.toybox.recipes.shipping import tidy
-from llmgen.toybox.recipes.training import FitSettings
 from llmgen.toybox.recipes.vae import to_tensor
 from llmgen.toybox.world.captions import Caption, sample_caption, sample_phrase, sample_vague_caption
 from llmgen.toybox.world.scenes import SIZE, Scene, render_image, sample_scene
 from llmgen.toybox.world.vocabulary import BACKGROUND_PHRASES, GENERIC_CAPTIONS
+from llmgen.training.checkpoint import load_averaged_weights
+from llmgen.training.lesson import Lesson, save_staged
+from llmgen.training.loop import FitSettings
 
 logger = logging.getLogger(__name__)
 

@@ -18,13 +18,14 @@ from torch.nn import functional
 
 from llmgen.toybox import WEIGHTS
 from llmgen.toybox.models.unet import LATENT_CHANNELS
-from llmgen.toybox.recipes.checkpoint import load_averaged_weights
 from llmgen.toybox.recipes.growth import grow_from, read_weights
-from llmgen.toybox.recipes.run import MODEL, Lesson, Recipe, TrainingRun, save_staged
+from llmgen.toybox.recipes.run import MODEL, Recipe, TrainingRun
 from llmgen.toybox.recipes.shipping import tidy
-from llmgen.toybox.recipes.training import FitSettings
 from llmgen.toybox.world.scenes import SIZE, Scene, render_image, sample_scene
 from llmgen.toybox.world.vocabulary import CHARACTERS
+from llmgen.training.checkpoint import load_averaged_weights
+from llmgen.training.lesson import Lesson, save_staged
+from llmgen.training.loop import FitSettings
 
 logger = logging.getLogger(__name__)
 

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from llmgen.cli.completion import method_names, words
-from llmgen.cli.options import CriticOpt, GuidanceOpt, InputArg, StageFlags, StepsOpt, with_stage_flags
+from llmgen.cli.options import CriticOpt, GuidanceOpt, InputArg, MetadataOpt, StageFlags, StepsOpt, with_stage_flags
 from llmgen.cli.stage import raise_failures, run_stage_command
 
 
@@ -49,6 +49,7 @@ def correct(
         ),
     ] = None,
     critic: CriticOpt = None,
+    metadata: MetadataOpt = True,
     *,
     flags: StageFlags,
 ) -> None:
@@ -62,6 +63,8 @@ def correct(
         "guidance_scale": guidance_scale,
         "outside_vocabulary": outside_vocabulary,
     }
-    done = run_stage_command("correct", source, mode, flags, named, images_from=images_from, critic=critic)
+    done = run_stage_command(
+        "correct", source, mode, flags, named, images_from=images_from, critic=critic, metadata=metadata
+    )
     if done is not None:
         raise_failures(done.result.records, done.dropped)

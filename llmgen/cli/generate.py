@@ -9,6 +9,7 @@ from llmgen.cli.options import (
     GuidanceOpt,
     HeightOpt,
     InputArg,
+    MetadataOpt,
     NegativeOpt,
     PromptOpt,
     StageFlags,
@@ -52,6 +53,7 @@ def generate(
             metavar="FILE",
         ),
     ] = None,
+    metadata: MetadataOpt = True,
     *,
     flags: StageFlags,
 ) -> None:
@@ -65,6 +67,6 @@ def generate(
         "guidance_scale": guidance_scale,
         "use": use,
     }
-    done = run_stage_command("generate", source, method, flags, named, reuse=reuse, prompts=prompt)
+    done = run_stage_command("generate", source, method, flags, named, reuse=reuse, prompts=prompt, metadata=metadata)
     if done is not None:
         raise_failures(done.result.records, done.dropped)

@@ -16,9 +16,9 @@ def import_(
         str,
         typer.Argument(
             metavar="FORMAT",
-            help="instancediffusion (a file or a folder of them), lmd (caches, layouts, prompts), sld (data.json) or vgg "
-            "(annotations of the VGG annotator).",
-            autocompletion=words("instancediffusion", "lmd", "sld", "vgg"),
+            help="instancediffusion (a file or a folder of them), lmd (caches, layouts, prompts), png (a folder of pictures that say "
+            "their prompt), sld (data.json) or vgg (annotations of the VGG annotator).",
+            autocompletion=words("instancediffusion", "lmd", "png", "sld", "vgg"),
         ),
     ],
     source: InputArg = "-",
@@ -56,7 +56,7 @@ def import_(
     quiet: QuietOpt = False,
     verbose: VerboseOpt = False,
 ) -> None:  # fmt: skip
-    """Take over files of InstanceDiffusion, LMD and SLD as records, and those of the VGG annotator as COCO annotations to train on."""
+    """Take over files of other programs as records, pictures that say their prompt, too; VGG's as COCO annotations to train on."""
     from llmgen.artifacts.io import record_line
     from llmgen.pipeline.importing import Import, import_foreign
 

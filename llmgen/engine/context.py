@@ -76,6 +76,8 @@ class StageContext:
     """Who looks at what was drawn; the planner by default."""
     offload: Offload = "none"
     """Where diffusion models wait on an accelerator; resolved, too."""
+    metadata: bool = True
+    """Whether new pictures say how they were made."""
     batch_size: int = 8
     """Most records in one call of a model."""
     progress: Callable[[str], None] = lambda message: None

@@ -11,13 +11,14 @@ from llmgen.engine.pictures import picture_store
 from llmgen.errors import InputError
 from llmgen.formats.instancediffusion import BboxFormat, read_instancediffusion_files
 from llmgen.formats.lmd import read_lmd_file
+from llmgen.formats.pictures import read_pictures
 from llmgen.formats.sld import is_sld, read_sld
 from llmgen.formats.vgg import VggAnnotations, VggOptions, read_vgg
 from llmgen.pipeline.incoming import brought
 from llmgen.pipeline.output import Output
 from llmgen.registry import unknown
 
-DIALECTS = ("instancediffusion", "lmd", "sld")
+DIALECTS = ("instancediffusion", "lmd", "png", "sld")
 #: What becomes annotations to train on, not records.
 ANNOTATIONS = ("vgg",)
 
@@ -29,7 +30,7 @@ class Import:
     dialect: str
     """One of `DIALECTS`."""
     source: str = "-"
-    """Path, or `-` for stdin; `instancediffusion` also takes a folder."""
+    """Path, or `-` for stdin; `instancediffusion` also takes a folder, `png` a picture or a folder of them."""
     output: Path | None = None
     """File to write, or None to hand the records back only."""
     prompts: Path | None = None
@@ -81,6 +82,8 @@ def import_foreign(request: Import) -> ImportResult:
         found, kind, base = read_lmd_file(request.source, request.prompts)
     elif request.dialect == "instancediffusion":
         (found, base), kind = read_instancediffusion_files(request.source, request.bbox_format), "layouts"
+    elif request.dialect == "png":
+        (found, base), kind = read_pictures(request.source), "images"
     else:
         name, folder, data = read_bytes(request.source)
         value = parse_json(data, name)

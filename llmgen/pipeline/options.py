@@ -23,6 +23,8 @@ class RunOptions:
     """`rules`, `openai` or `replay:FILE`; the preset's by default."""
     critic: str | None = None
     """Like the planner; who looks at what was drawn. The planner by default."""
+    metadata: bool = True
+    """Whether new pictures say how they were made."""
     seed: int = 0
     device: str = "auto"
     dtype: str = "auto"
@@ -47,6 +49,7 @@ class RunOptions:
             images=images,
             device=device,
             dtype=resolve_dtype(self.dtype, device),
+            metadata=self.metadata,
             seed=self.seed,
             planner_name=self.planner,
             critic_name=self.critic,

@@ -68,7 +68,9 @@ def load_lgd(parts: Parts) -> LatentEditor:
             f"the role at {parts.spec.source!r} needs `base`, the Stable Diffusion whose latents it draws"
         )
     if not parts.local:
-        raise MissingRequirementError(f"{parts.spec.source!r} must be a folder, or a repository whose files the role lists")
+        raise MissingRequirementError(
+            f"{parts.spec.source!r} must be a folder, or a repository whose files the role lists"
+        )
     folder = Path(parts.source)
     settings, base = read_settings(folder), parts.base()
     classes = parts.spec.classes

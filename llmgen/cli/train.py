@@ -12,7 +12,9 @@ from llmgen.cli.output import out
 
 app = typer.Typer(no_args_is_help=True, help="Train the models of the toybox world.")
 
-Model = Literal["all", "vae", "text", "judge", "detector", "clip", "segmenter", "pose", "diffusion", "instances"]
+Model = Literal[
+    "all", "vae", "text", "judge", "detector", "clip", "segmenter", "pose", "diffusion", "instances", "blip2"
+]
 
 
 @app.callback()

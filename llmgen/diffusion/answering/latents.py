@@ -122,7 +122,9 @@ class LatentReader:
         code_head: Maps the latent to the predictive code, where the editor was trained on that.
     """
 
-    def __init__(self, blip2: Any, tokenizer: Any, *, side: int | None = None, code_head: nn.Module | None = None) -> None:
+    def __init__(
+        self, blip2: Any, tokenizer: Any, *, side: int | None = None, code_head: nn.Module | None = None
+    ) -> None:
         blip2.vision_model.post_layernorm.eps = VISION_NORM_EPS
         self.blip2, self.tokenizer, self.code_head = blip2, tokenizer, code_head
         self.side = side or int(blip2.config.vision_config.image_size)

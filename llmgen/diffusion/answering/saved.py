@@ -173,7 +173,9 @@ def unet_folder(folder: Path) -> str:
     """
     found = next((name for name in (UNET_EMA, UNET) if (folder / name).is_dir()), None)
     if found is None:
-        raise MissingRequirementError(f"{folder} has neither {UNET_EMA}/ nor {UNET}/; train it with `llmgen train lgd-unet`")
+        raise MissingRequirementError(
+            f"{folder} has neither {UNET_EMA}/ nor {UNET}/; train it with `llmgen train lgd-unet`"
+        )
     return found
 
 
@@ -184,7 +186,9 @@ def _write(path: Path, tensors: dict[str, Tensor]) -> None:
 def _read(folder: Path, *names: str) -> dict[str, Tensor]:
     path = next((folder / name for name in names if (folder / name).is_file()), None)
     if path is None:
-        raise MissingRequirementError(f"{folder} has no {' or '.join(names)}; train it again with `llmgen train lgd-unet`")
+        raise MissingRequirementError(
+            f"{folder} has no {' or '.join(names)}; train it again with `llmgen train lgd-unet`"
+        )
     try:
         return load_file(path)
     except (OSError, SafetensorError) as error:
@@ -193,7 +197,9 @@ def _read(folder: Path, *names: str) -> dict[str, Tensor]:
 
 def _fill(module: nn.Module, weights: dict[str, Tensor], folder: Path) -> None:
     own = {name: value.shape for name, value in module.state_dict().items()}
-    wrong = [name for name in own.keys() | weights.keys() if name not in weights or own.get(name) != weights[name].shape]
+    wrong = [
+        name for name in own.keys() | weights.keys() if name not in weights or own.get(name) != weights[name].shape
+    ]
     if wrong:
         raise MissingRequirementError(f"the weights of {type(module).__name__} in {folder} do not fit: {min(wrong)}")
     module.load_state_dict(weights)

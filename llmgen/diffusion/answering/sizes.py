@@ -20,7 +20,9 @@ LONGEST: Final = 4
 """So many times the canvas the longer side may be: longer pictures would need more memory than any picture of the canvas."""
 
 
-def edit_size(width: int, height: int, *, side: int = REFERENCE_SIDE, multiple: int = REFERENCE_MULTIPLE) -> tuple[int, int]:
+def edit_size(
+    width: int, height: int, *, side: int = REFERENCE_SIDE, multiple: int = REFERENCE_MULTIPLE
+) -> tuple[int, int]:
     """Size at which a picture is edited.
 
     The longer side becomes `side`; then both are enlarged until the shorter one is the next multiple, and cut to multiples.

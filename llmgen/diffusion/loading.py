@@ -15,10 +15,12 @@ from llmgen.errors import MissingRequirementError, PresetError
 from llmgen.vision.protocols import PhraseDetector, PhraseScorer, PictureEncoder, PoseEstimator, Segmenter
 
 if TYPE_CHECKING:
+    from llmgen.diffusion.answering.editor import LatentEditor, PictureEditor
+    from llmgen.diffusion.answering.latents import LatentReader
     from llmgen.diffusion.instances.loading import InstanceDiffusion
 
 #: Families whose models can wait in main memory. Detectors and segmenters are small and are not called as a whole.
-OFFLOADED = ("stable-diffusion", "stable-diffusion-xl-refiner", "instancediffusion")
+OFFLOADED = ("stable-diffusion", "stable-diffusion-xl-refiner", "instancediffusion", "instruct-pix2pix", "lgd")
 
 
 class PresetLike(Protocol):
@@ -110,6 +112,53 @@ class ModelPool:
             raise PresetError(f"the role {role!r} must be of the family 'instancediffusion', not {family!r}")
         # It runs once for a picture and is the smallest part: it stays where it computes when the others are offloaded.
         made.unifusion.to(torch.device(self.device))
+        return made
+
+    def answerer(self, role: str = "answerer") -> "LatentReader":
+        """What reads questions about pictures, for a role of the family `blip2`.
+
+        Raises:
+            PresetError: If the role is of another family.
+        """
+        from llmgen.diffusion.answering.latents import LatentReader
+
+        return cast("LatentReader", self._of(role, LatentReader, "blip2"))
+
+    def picture_editor(self, role: str = "edit") -> "PictureEditor":
+        """What edits pictures by instruction, for a role of the family `instruct-pix2pix`.
+
+        Raises:
+            PresetError: If the role is of another family.
+        """
+        from diffusers import StableDiffusionInstructPix2PixPipeline
+
+        from llmgen.diffusion.answering.loading import editor_of
+
+        return editor_of(self._of(role, StableDiffusionInstructPix2PixPipeline, "instruct-pix2pix"))
+
+    def latent_editor(self, role: str = "answer_to_image") -> "tuple[LatentEditor, LatentReader]":
+        """What draws answers, for a role of the family `lgd`, and the answerer with what was trained of it.
+
+        Raises:
+            PresetError: If a role is of another family.
+            MissingRequirementError: If the two do not fit each other.
+        """
+        from llmgen.diffusion.answering.editor import LatentEditor
+        from llmgen.diffusion.answering.loading import reader_for
+
+        editor = cast("LatentEditor", self._of(role, LatentEditor, "lgd"))
+        key = f"reader:{id(editor)}"
+        if key not in self._loaded:
+            self._loaded[key] = reader_for(editor, self.answerer())
+        # It is small, and no hook brings it when the U-Net is offloaded.
+        editor.bridge.to(torch.device(self.device))
+        return editor, self._loaded[key]
+
+    def _of(self, role: str, kind: type, family: str) -> Any:
+        made = self._get(role)
+        if not isinstance(made, kind):
+            found = self.preset.role(role).family
+            raise PresetError(f"the role {role!r} must be of the family {family!r}, not {found!r}")
         return made
 
     def text(self, role: str) -> TextEncoder:

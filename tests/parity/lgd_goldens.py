@@ -1,12 +1,15 @@
-"""Goldens of Latent-Guided Diffusion: models of the tiny sizes that the sidecar says, with the original's weights."""
+"""Goldens of Latent-Guided Diffusion: models of the tiny sizes that the sidecar says, with the original's weights.
+
+The set in `tests/data` leaves out U-Net and autoencoder, for their size: a test that needs them is skipped there and says so.
+"""
 
 import copy
 from functools import cache
 from typing import Any
 
-import torch
+import pytest
 from diffusers import AutoencoderKL, DDPMScheduler, UNet2DConditionModel
-from parity.goldens import GoldenSet
+from parity.goldens import DATA, GoldenSet
 from torch import Tensor, nn
 from transformers import Blip2Config, Blip2ForConditionalGeneration, Blip2QFormerConfig, Blip2VisionConfig, T5Config
 
@@ -20,6 +23,8 @@ STATES = "features_A_B_null"
 def weights(golden: GoldenSet, part: str) -> dict[str, Tensor]:
     """The weights of a part by its own names."""
     prefix = f"{WEIGHTS}{part}."
+    if golden.path.parent == DATA and not any(name.startswith(prefix) for name in golden.names):
+        pytest.skip(f"{golden.name} has no {prefix}*; --goldens DIR names the folder of a complete set")
     return {name.removeprefix(prefix): golden[name] for name in golden.names_from(prefix)}
 
 

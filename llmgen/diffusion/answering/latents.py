@@ -128,6 +128,8 @@ class LatentReader:
         blip2.vision_model.post_layernorm.eps = VISION_NORM_EPS
         self.blip2, self.tokenizer, self.code_head = blip2, tokenizer, code_head
         self.side = side or int(blip2.config.vision_config.image_size)
+        self.question_tokens = QUESTION_TOKENS
+        """Tokens of a question; a longer one loses its end."""
         self._encoder: Any = None
 
     def num_tokens(self, text: str) -> int:
@@ -174,6 +176,6 @@ class LatentReader:
 
     def _inputs(self, images: Sequence[Image.Image], questions: Sequence[str]) -> tuple[Tensor, Tensor, Tensor]:
         device = device_of(self.blip2)
-        ids, mask = tokenize(self.tokenizer, questions, QUESTION_TOKENS)
+        ids, mask = tokenize(self.tokenizer, questions, self.question_tokens)
         values = question_pixels(images, self.side).to(device, self.blip2.dtype)
         return values, ids.to(device), mask.to(device)

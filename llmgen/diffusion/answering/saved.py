@@ -25,7 +25,7 @@ from llmgen.artifacts import ArtifactModel
 from llmgen.artifacts.complaints import describe
 from llmgen.artifacts.files import write_atomic
 from llmgen.diffusion.answering.bridge import Bridge, Slots
-from llmgen.errors import InputError, MissingRequirementError
+from llmgen.errors import MissingRequirementError
 
 SETTINGS: Final = "lgd.json"
 BRIDGE: Final = "bridge.safetensors"

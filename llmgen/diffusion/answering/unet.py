@@ -6,21 +6,20 @@ import torch
 from torch import nn
 
 
-def widen_input(unet: Any, picture_channels: int = 4) -> Any:
+def widen_input(unet: Any) -> Any:
     """Give a text-to-image U-Net channels for the picture to edit, so that it predicts at first as if it had none.
 
     Args:
         unet: A `UNet2DConditionModel` whose first convolution takes the latents before anything else; changed in place. One that
-            has the channels is left as it is.
-        picture_channels: Channels of the picture's latents; they come behind those of the noisy latents.
+            has the channels is left as it is. The picture's latents come behind the noisy ones and are as many.
 
     Returns:
         The U-Net.
 
     Source: InstructPix2Pix (Brooks et al. 2023): the weights of new channels are zero.
     """
-    old, place = unet.conv_in, int(unet.config.in_channels)
-    if place == unet.config.out_channels + picture_channels:
+    old, place, picture_channels = unet.conv_in, int(unet.config.in_channels), int(unet.config.out_channels)
+    if place == 2 * picture_channels:
         return unet
     new = nn.Conv2d(old.in_channels + picture_channels, old.out_channels, old.kernel_size, old.stride, old.padding)
     new.to(old.weight.device, old.weight.dtype)

@@ -14,7 +14,7 @@ from typing import ClassVar
 import torch
 
 from llmgen.toybox import WEIGHTS
-from llmgen.toybox.models.unet import PositionedUNet2DConditionModel, build_unet
+from llmgen.toybox.models.unet import LATENT_CHANNELS, PositionedUNet2DConditionModel, build_unet
 from llmgen.toybox.recipes.checkpoint import load_averaged_weights
 from llmgen.toybox.recipes.growth import grow_from, read_weights
 from llmgen.toybox.recipes.localisation import Watch, localisation_loss, mass_inside, measure_localisation, targets_of
@@ -115,7 +115,7 @@ class LatentPool:
         """
         self._models, self._recipe, self._rng = models, recipe, rng
         self._scenes: list[Scene] = []
-        self._latents = torch.empty(recipe.pool, 4, SIZE // 8, SIZE // 8, dtype=torch.float16)
+        self._latents = torch.empty(recipe.pool, LATENT_CHANNELS, SIZE // 8, SIZE // 8, dtype=torch.float16)
         self._cursor, self._owed = 0, 0.0
 
     @torch.no_grad()
@@ -143,7 +143,7 @@ class LatentPool:
         """Take a batch.
 
         Returns:
-            The scenes and their scaled latents, float32 [B, 4, 16, 16].
+            The scenes and their scaled latents, float32 [B, 8, 16, 16].
         """
         recipe = self._recipe
         full = len(self._scenes) == recipe.pool
@@ -241,7 +241,7 @@ def velocity_loss(
 
     Args:
         unet: In training.
-        latents: [B, 4, H, W] clean ones.
+        latents: [B, 8, H, W] clean ones.
         states: [B, L, D] token states of the captions.
         grounding: What the U-Net takes as "gligen", or None.
         signal: [1000] cumulative alphas.

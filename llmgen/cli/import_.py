@@ -16,8 +16,8 @@ def import_(
         str,
         typer.Argument(
             metavar="FORMAT",
-            help="instancediffusion (a file or a folder of them), lmd (caches, layouts, prompts) or sld (data.json).",
-            autocompletion=words("instancediffusion", "lmd", "sld"),
+            help="instancediffusion (a file or a folder of them), lmd (caches, layouts, prompts), sld (data.json) or vqai.",
+            autocompletion=words("instancediffusion", "lmd", "sld", "vqai"),
         ),
     ],
     source: InputArg = "-",
@@ -29,7 +29,12 @@ def import_(
         Path | None, typer.Option(metavar="FILE", help="lmd: prompts that give a cache its order, ids and types.")
     ] = None,
     images_from: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="sld: folder of the pictures; src_image beside the file by default.")
+        Path | None, typer.Option(
+            metavar="DIR", help="sld, vqai: folder of the pictures; src_image beside the file, or the file's, by default."
+        ),
+    ] = None,
+    categories: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="vqai: the category file, whose names become the records' types.")
     ] = None,
     bbox_format: Annotated[
         Literal["auto", "xywh", "xyxy"],
@@ -45,13 +50,13 @@ def import_(
     quiet: QuietOpt = False,
     verbose: VerboseOpt = False,
 ) -> None:  # fmt: skip
-    """Take over files of InstanceDiffusion, LMD and SLD as records: layouts, cached layouts, prompts, tasks with pictures."""
+    """Take over files of InstanceDiffusion, LMD, SLD and VQAI as records: layouts, prompts, tasks and questions with pictures."""
     from llmgen.artifacts.io import record_line
     from llmgen.pipeline.importing import Import, import_foreign
 
     out.configure(quiet=quiet, verbose=verbose)
     target, stream = file_or_stream(output)
-    done = import_foreign(Import(dialect, source, target, prompts, images_from, bbox_format, seed, force))
+    done = import_foreign(Import(dialect, source, target, prompts, images_from, categories, bbox_format, seed, force))
     if target is None:
         with out.records(stream) as write:
             for record in done.records:
@@ -59,6 +64,8 @@ def import_(
     if done.notes:
         more = "" if verbose else f" (and {len(done.notes) - 1} more; -v lists them)" if len(done.notes) > 1 else ""
         out.note(f"mended: {done.notes[0]}{more}")
+    if done.counts:
+        out.note(f"{source}: {done.counts}")
     if target is not None:
         out.note(f"{target}: {len(done.records)} records of kind {done.kind!r}")
     raise_failures(done.records, done.dropped)

@@ -12,7 +12,9 @@ from llmgen.cli.output import out
 
 app = typer.Typer(no_args_is_help=True, help="Train the models of the toybox world.")
 
-Model = Literal["all", "vae", "text", "judge", "detector", "clip", "segmenter", "pose", "diffusion", "instances"]
+Model = Literal[
+    "all", "vae", "text", "judge", "detector", "clip", "segmenter", "pose", "diffusion", "instances", "blip2"
+]
 
 
 @app.callback()
@@ -105,6 +107,23 @@ def drawn(
     models = TextToImage.from_pretrained(device=resolve_device(device))
     kept = draw_pictures(folder, count, models, ToyboxJudge.from_pretrained(WEIGHTS / "judge"), seed=seed)
     out.note(f"{kept} of {count} pictures kept in {folder}")
+
+
+@app.command()
+def questions(
+    folder: Annotated[Path, typer.Argument(help="Gets annotations, categories, pictures and right answers.")],
+    count: Annotated[int, typer.Option(min=1, help="Questions, the categories in turn.")] = 250,
+    held_out: Annotated[
+        Literal["none", "templates", "scenes"], typer.Option(help="What no training has seen in them.")
+    ] = "none",
+    seed: Annotated[int, typer.Option(help="Picks the questions.")] = 7_000_000,
+) -> None:
+    """Write questions about toybox pictures with their answers, as a VQAI data set, to train on or to score."""
+    out.configure(quiet=False, verbose=False)
+    from llmgen.toybox.recipes.question_files import sample_pairs, write_questions
+
+    write_questions(folder, sample_pairs(count, seed, held_out))
+    out.note(f"{folder}: {count} questions; `llmgen import vqai {folder / 'annotations.json'}` makes records of them")
 
 
 def _show_quality(count: int, device: str, names: tuple[str, ...], as_json: bool) -> None:

@@ -12,7 +12,7 @@ from llmgen.diffusion.offloading import Offload, Offloader
 from llmgen.diffusion.sources import Parts
 from llmgen.diffusion.text import TextEncoder
 from llmgen.errors import MissingRequirementError, PresetError
-from llmgen.vision.protocols import PhraseDetector, PhraseScorer, PoseEstimator, Segmenter
+from llmgen.vision.protocols import PhraseDetector, PhraseScorer, PictureEncoder, PoseEstimator, Segmenter
 
 if TYPE_CHECKING:
     from llmgen.diffusion.answering.editor import LatentEditor, PictureEditor
@@ -203,6 +203,26 @@ class ModelPool:
                 f"the model of the role {role!r} neither compares crops with phrases nor looks for phrases"
             )
         return DetectorPhraseScorer(cast(PhraseDetector, model))
+
+    def picture_encoder(self, role: str = "clip") -> PictureEncoder:
+        """What turns pictures into vectors that can be compared."""
+        return cast(PictureEncoder, self._able(role, "picture_features", "turns pictures into vectors"))
+
+    def world_judge(self, role: str = "judge") -> Any:
+        """A judge that names all that a picture of the toybox world shows."""
+        return self._able(role, "look", "says what a picture of the toybox world shows")
+
+    def autoencoder(self, role: str) -> Any:
+        """The autoencoder of a role that draws.
+
+        Raises:
+            PresetError: If it has none.
+        """
+        model = self._get(role)
+        vae = getattr(getattr(model, "pipe", model), "vae", None)
+        if vae is None:
+            raise PresetError(f"the model of the role {role!r}, {type(model).__name__}, has no autoencoder")
+        return vae
 
     def pose_estimator(self, role: str = "pose") -> PoseEstimator:
         """The model that finds the joints of figures in boxes."""

@@ -6,4 +6,5 @@ METHODS = {
     "grounding": "llmgen.evaluate.grounding:GroundingEvaluate",
     "lmd": "llmgen.evaluate.lmd:LmdEvaluate",
     "pim": "llmgen.evaluate.pim:PimEvaluate",
+    "vqai": "llmgen.evaluate.vqai.method:VqaiEvaluate",
 }

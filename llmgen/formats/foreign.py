@@ -11,7 +11,15 @@ from llmgen.formats.instancediffusion import is_instancediffusion, read_instance
 from llmgen.formats.lmd import is_cache_of_replies, is_layouts, read_lmd
 from llmgen.formats.sld import is_sld, read_sld
 
-_SECTIONS = frozenset(Record.model_fields) - {"prompt", "id", "seed", "type", "instruction", "source_image"}
+_SECTIONS = frozenset(Record.model_fields) - {
+    "prompt",
+    "id",
+    "seed",
+    "type",
+    "instruction",
+    "source_image",
+    "target_image",
+}
 
 
 def read_any(source: str | Path, images_from: Path | None = None) -> ReadArtifact:

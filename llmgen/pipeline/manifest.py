@@ -247,6 +247,7 @@ def _with_prompts(manifest: Manifest, records: list[Record]) -> Manifest:
             type=record.type,
             instruction=record.instruction,
             source_image=record.source_image,
+            target_image=record.target_image,
         )
         for record in records
     )

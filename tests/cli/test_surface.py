@@ -59,7 +59,9 @@ FLAGS = {
         "--dry-run --quiet -q --verbose -v"
     ).split(),
     "report": ["source", "--output", "-o", "--quiet", "-q"],
-    "import": "dialect source --output -o --prompts --images-from --bbox-format --seed --force --quiet -q --verbose -v".split(),
+    "import": (
+        "dialect source --output -o --prompts --images-from --categories --bbox-format --seed --force --quiet -q --verbose -v"
+    ).split(),
     "export": "dialect source --output -o --bbox-format --force --quiet -q".split(),
     "methods": ["stage", "--json"],
     "models": ["--preset", "--json"],

@@ -22,6 +22,7 @@ _RECIPES: Final = {
     "pose": "PoseRecipe",
     "diffusion": "DiffusionRecipe",
     "instances": "InstanceRecipe",
+    "blip2": "Blip2Recipe",
 }
 NAMES: Final = tuple(_RECIPES)
 

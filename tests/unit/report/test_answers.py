@@ -1,5 +1,6 @@
 """The report of a question about a picture: input, target, words and samples of every method, side by side."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -40,8 +41,8 @@ def _record(store: ImageStore, method: str, right: bool) -> Record:
             image=ref,
             chosen=i == 0,
             scores=(
-                Score(metric="vqai", by="judge", value=float(right and i == 0)),
-                Score(metric="vqai.similarity", by="clip", value=0.81),
+                Score(metric="vqai", of="final", by="judge", value=float(right and i == 0)),
+                Score(metric="vqai.similarity", of="final", by="clip", value=0.81),
             ),
         )
         for i, ref in enumerate(refs)
@@ -55,7 +56,7 @@ def _record(store: ImageStore, method: str, right: bool) -> Record:
         target_image="images/after.png",
         image=refs[0],
         samples=samples,
-        scores=(Score(metric="vqai", by="judge", value=float(right)),),
+        scores=(Score(metric="vqai", of="final", by="judge", value=float(right)),),
         replies=(Reply(call="answer", provider="rules", text=said),) if method == "answer-guided" else (),
         provenance=_made(method),
     )
@@ -68,13 +69,12 @@ def run(tmp_path: Path) -> Path:
     for name in ("before", "after"):
         noise_image(len(name)).save(tmp_path / "images" / f"{name}.png")
     stages = [{"stage": "generate", "method": name, "from": "prompts", "name": name} for name in METHODS]
-    manifest = Manifest.model_validate(
-        {
-            "name": "answers",
-            "prompts": ["a cat"],
-            "stages": [*stages, {"stage": "evaluate", "method": "vqai", "from": METHODS}],
-        }
-    )
+    entry = {
+        "name": "answers",
+        "prompts": ["a cat"],
+        "stages": [*stages, {"stage": "evaluate", "method": "vqai", "from": METHODS}],
+    }
+    manifest = Manifest.model_validate_json(json.dumps(entry))
     (tmp_path / "manifest.json").write_text(pretty_json(manifest.model_dump(mode="json", by_alias=True)))
     for method in METHODS:
         write_artifact(tmp_path / f"scores-{method}.json", "scores", [_record(store, method, method == "lgd")])

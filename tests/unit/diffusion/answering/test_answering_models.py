@@ -112,6 +112,8 @@ def test_guidance_at_its_corners() -> None:
         assert torch.allclose(guided(0, 0), alone(condition.null_text, nothing), atol=1e-5)
 
 
+# diffusers makes its sigmas by `np.array` of a tensor, about which numpy warns.
+@pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
 def test_the_sampler_is_that_of_the_published_pipeline() -> None:
     """The oracle: diffusers' InstructPix2Pix pipeline with its Euler ancestral scheduler, seed by seed."""
     vae, unet, seeds = tiny_vae("kl"), tiny_editor_unet(), [1391, 1491, 7]

@@ -5,9 +5,9 @@
     python benchmarks/toybox_lgd.py --tuned FOLDER                    # also question-guided by an editor tuned on the questions
     python benchmarks/toybox_lgd.py --set num_inference_steps=30      # of all arms alike
 
-All arms get the same pictures and questions, the same seeds, steps, guidance and size; no arm sees the right answer. The judge, which no arm
-uses, looks at each picture: is it the state of the world after the question, exactly, and is what the question does not touch as it
-was? `kept` is the PSNR outside what should change. The first sample of each question counts; `best` is any of `--samples`.
+All arms get the same pictures and questions, the same seeds, steps, guidance and size; no arm sees the right answer. The judge, which no
+arm uses, looks at each picture: is it the state of the world after the question, exactly, and is what the question does not touch as it
+was? `kept` is the PSNR outside what should change. The first sample of each question counts; `any sample` is the best of `--samples`.
 """
 
 import argparse
@@ -140,7 +140,7 @@ def table(pairs: Sequence[Pair], scored: Mapping[str, Sequence[Record]]) -> None
             ]
             cells.append(f"{share(chosen) if chosen else '-':>22s}")
         print(f"{name:24s}" + "".join(cells))
-    first = next(name for name in scored if name != COPY)
+    first = next((name for name in scored if name != COPY), COPY)
     for name, mine in right.items():
         kept = verdicts(scored[name], "vqai.kept")
         rest = verdicts(scored[name], "vqai.rest")

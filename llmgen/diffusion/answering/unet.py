@@ -27,7 +27,8 @@ def widen_input(unet: Any) -> Any:
         new.weight.zero_()
         new.weight[:, :place] = old.weight[:, :place]
         new.weight[:, place + picture_channels :] = old.weight[:, place:]
-        new.bias.copy_(old.bias)
+        if new.bias is not None:
+            new.bias.copy_(old.bias)
     unet.conv_in = new
     unet.register_to_config(in_channels=place + picture_channels)
     return unet

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 
 import torch
 from PIL import Image
+from torch import Tensor
 
-from llmgen.artifacts import ModelUse, Record
+from llmgen.artifacts import ModelUse, Record, Reply
 from llmgen.diffusion.answering.bridge import Slots, fill_slots
 from llmgen.diffusion.answering.wording import TEXT_TOKENS, clean_question, lost_words, question_at_evaluation
 from llmgen.engine.stage import Profile
@@ -78,7 +79,8 @@ class LgdGenerate(AnsweredGenerate):
             )
         slots = config.slots or lgd.settings.slots
         latent = reader.latents([picture], [question])
-        sentence, replies = None, ()
+        sentence: Tensor | None = None
+        replies: tuple[Reply, ...] = ()
         if slots != "feat" or config.say_answer:
             (answer,) = reader.answers([picture], [question])
             replies = (spoken_reply(answer, self._context.models.use("answerer")),)

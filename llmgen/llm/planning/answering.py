@@ -219,8 +219,9 @@ def _moving(asked: str, picture: _Picture) -> Effect | None:
     painted = re.search(r"paints? the (\w+)(?: on the far (left|right))?", asked)
     if painted is None:
         return None
-    side = {"left": 1, "right": -1, None: 0}[painted[2]]
-    return _painted(picture.seen.outermost(side).noun if side else painted[1], color)
+    if painted[2] is None:
+        return _painted(painted[1], color)
+    return _painted(picture.seen.outermost(1 if painted[2] == "left" else -1).noun, color)
 
 
 def _pointed_at(asked: str, picture: _Picture) -> SeenThing:

@@ -2,7 +2,16 @@
 
 from llmgen.artifacts.base import SCHEMA_VERSION, ArtifactModel, Box, check_inside
 from llmgen.artifacts.detection import Detection, Mask
-from llmgen.artifacts.edit import AddEdit, ChangeAttributeEdit, DeleteEdit, Edit, EditPlan, MoveEdit
+from llmgen.artifacts.edit import (
+    AddEdit,
+    ChangeAttributeEdit,
+    DeleteEdit,
+    Edit,
+    EditOutcome,
+    EditPlan,
+    MoveEdit,
+    RepaintEdit,
+)
 from llmgen.artifacts.image import ImageRef
 from llmgen.artifacts.layout import Instance, Layout
 from llmgen.artifacts.manifest import Manifest, PromptEntry, StageEntry
@@ -33,6 +42,7 @@ __all__ = [
     "DeleteEdit",
     "Detection",
     "Edit",
+    "EditOutcome",
     "EditPlan",
     "HistoryEntry",
     "ImageRef",
@@ -48,6 +58,7 @@ __all__ = [
     "Record",
     "RecordError",
     "Remark",
+    "RepaintEdit",
     "Reply",
     "Sample",
     "Score",

@@ -6,7 +6,7 @@ from pydantic import Field, model_validator
 
 from llmgen.artifacts.base import SCHEMA_VERSION, ArtifactModel, Sha256, check_inside
 from llmgen.artifacts.detection import Detection
-from llmgen.artifacts.edit import EditPlan
+from llmgen.artifacts.edit import EditOutcome, EditPlan
 from llmgen.artifacts.image import ImageRef, RelativePath
 from llmgen.artifacts.layout import Layout
 from llmgen.artifacts.sample import Sample, check_samples
@@ -55,6 +55,8 @@ class HistoryEntry(ArtifactModel):
     """What the loop's detector found in this picture, if it looked."""
     edits: EditPlan | None = None
     """The edits that made this picture."""
+    outcomes: tuple[EditOutcome, ...] | None = None
+    """What became of each of those edits, in order; null where they were carried out together."""
     region: ImageRef | None = None
     """White where those edits were allowed to change pixels (a grey PNG)."""
     satisfied: bool | None = None

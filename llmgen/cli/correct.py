@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from llmgen.cli.completion import method_names
+from llmgen.cli.completion import method_names, words
 from llmgen.cli.options import CriticOpt, InputArg, StageFlags, with_stage_flags
 from llmgen.cli.stage import raise_failures, run_stage_command
 
@@ -18,7 +18,7 @@ def correct(
         typer.Option(
             "--mode",
             "--method",
-            help="self_correction or image_editing; see `llmgen methods`.",
+            help="self_correction, image_editing or context; see `llmgen methods`.",
             autocompletion=method_names("correct"),
         ),
     ] = None,
@@ -27,6 +27,15 @@ def correct(
         typer.Option("--plan-only", help="Write the plan of edits and stop; the next `correct` carries it out."),
     ] = None,
     rounds: Annotated[int | None, typer.Option(help="Most rounds of looking and correcting.")] = None,
+    depths: Annotated[int | None, typer.Option(help="context: how often it looks and adds detail.")] = None,
+    painter: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="Who carries edits out: latents, inpaint or web (a server with the API of A1111).",
+            autocompletion=words("latents", "inpaint", "web"),
+        ),
+    ] = None,
     steps: Annotated[int | None, typer.Option(help="Denoising steps.")] = None,
     images_from: Annotated[
         Path | None,
@@ -47,6 +56,8 @@ def correct(
     named = {
         "plan_only": plan_only,
         "rounds": rounds,
+        "depths": depths,
+        "painter": painter,
         "num_inference_steps": steps,
         "guidance_scale": guidance_scale,
         "outside_vocabulary": outside_vocabulary,

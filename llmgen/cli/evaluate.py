@@ -25,7 +25,7 @@ def evaluate(
         str,
         typer.Argument(
             metavar="METHOD",
-            help="lmd, coco, pim, attributes, grounding or vqai; see `llmgen methods`.",
+            help="lmd, coco, pim, attributes, context, grounding or vqai; see `llmgen methods`.",
             autocompletion=method_names("evaluate"),
         ),
     ],

@@ -10,7 +10,7 @@ Source: SLD (Wu et al. 2024, Self-correcting LLM-controlled Diffusion Models).
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, Protocol
 
 from llmgen.artifacts import (
     AddEdit,
@@ -26,8 +26,11 @@ from llmgen.artifacts import (
     Reply,
     Stage,
 )
+from llmgen.correct.context.settings import ContextConfig
 from llmgen.correct.goals import goal_layout, remaining
-from llmgen.correct.painting import Job, LatentPainter
+from llmgen.correct.inpaint_painter import InpaintPainter
+from llmgen.correct.painters import load_inpainter, painter_models
+from llmgen.correct.painting import Job, LatentPainter, Painted
 from llmgen.correct.reference import ReferencePainter
 from llmgen.correct.settings import SelfCorrectionConfig
 from llmgen.diffusion.failures import as_model_errors
@@ -44,6 +47,14 @@ from llmgen.llm.questions.parse import ParseQuestion
 
 if TYPE_CHECKING:
     from llmgen.engine.context import StageContext
+
+
+class Painter(Protocol):
+    """Carries plans out."""
+
+    def paint(self, jobs: Sequence[Job]) -> list[Painted]:
+        """One result per job, in order, each of the size of its picture."""
+        ...
 
 
 @dataclass
@@ -109,14 +120,17 @@ class SelfCorrection:
 
     def __init__(self, context: "StageContext", config: SelfCorrectionConfig) -> None:
         self._context, self._config = context, config
-        self._painter: LatentPainter | None = None
+        self._painter: Painter | None = None
 
     @property
     def models(self) -> tuple[ModelUse, ...]:
         """The models in use; none when only plans are made."""
         if self._config.plan_only:
             return ()
-        return tuple(self._context.models.use(role) for role in ("layout_to_image", "segmenter", "detector"))
+        own = tuple(self._context.models.use(role) for role in ("segmenter", "detector"))
+        if self._config.painter != "latents":
+            return (*painter_models(self._context, self._config.painter), *own)
+        return (self._context.models.use("layout_to_image"), *own)
 
     def __call__(self, records: Sequence[Record]) -> list[Record]:
         """Correct each record's picture, or plan to."""
@@ -212,16 +226,7 @@ class SelfCorrection:
 
     def _round(self, loops: Sequence[Loop], number: int) -> None:
         if self._painter is None:
-            models = self._context.models
-            painter = ReferencePainter if self._config.profile == "reference" else LatentPainter
-            self._painter = painter(
-                models.stable_diffusion("layout_to_image"),
-                models.text("layout_to_image"),
-                models.segmenter("segmenter"),
-                self._config,
-                batch_size=self._context.batch_size,
-                progress=self._context.progress,
-            )
+            self._painter = self._load_painter()
         images = self._context.images
         with as_model_errors("correct self_correction"):
             painted = self._painter.paint([self._job(loop, number) for loop in loops])
@@ -254,11 +259,31 @@ class SelfCorrection:
             if better:
                 loop.best = seen
 
+    def _load_painter(self) -> Painter:
+        models, config = self._context.models, self._config
+        if config.painter != "latents":
+            if config.profile == "reference":
+                raise InputError("profile 'reference' paints with latents; leave the painter away, or the profile")
+            settings: ContextConfig = self._context.config_for("correct", "context")
+            inpainter = load_inpainter(self._context, config.painter, settings)
+            return InpaintPainter(inpainter, models.segmenter("segmenter"), config, settings)
+        painter = ReferencePainter if config.profile == "reference" else LatentPainter
+        return painter(
+            models.stable_diffusion("layout_to_image"),
+            models.text("layout_to_image"),
+            models.segmenter("segmenter"),
+            config,
+            batch_size=self._context.batch_size,
+            progress=self._context.progress,
+        )
+
     def _is_better(self, shown: float, before: float) -> bool:
         """Whether a picture in which the detector sees this much of what was asked takes the place of the best so far."""
         return shown > before
 
     def _remark_on_limits(self, record_id: str, background: str, plan: EditPlan) -> None:
+        if self._config.painter != "latents":
+            return  # Each edit has a prompt of its own, and no boxes.
         models, wanted = self._context.models, [instance.phrase for instance in plan.target]
         slots = grounding_slots(models.stable_diffusion("layout_to_image").unet)
         encoder = models.text("layout_to_image")

@@ -42,6 +42,14 @@ def _load_sdxl_refiner(parts: Parts) -> Any:
     return pipe
 
 
+def _load_inpainting(parts: Parts) -> Any:
+    from diffusers import AutoPipelineForInpainting
+
+    pipe = parts.load(AutoPipelineForInpainting, **parts.files(), dtype=parts.dtype).to(parts.device)
+    pipe.set_progress_bar_config(disable=True)
+    return pipe
+
+
 def _load_owlv2(parts: Parts) -> Any:
     from transformers import Owlv2ForObjectDetection, Owlv2Processor
 
@@ -113,6 +121,7 @@ def _load_lgd(parts: Parts) -> Any:
 FAMILIES: dict[str, Callable[[Parts], Any]] = {
     "stable-diffusion": _load_stable_diffusion,
     "stable-diffusion-xl-refiner": _load_sdxl_refiner,
+    "inpainting": _load_inpainting,
     "owlv2": _load_owlv2,
     "clip": _load_clip,
     "sam": _load_sam,

@@ -20,7 +20,14 @@ if TYPE_CHECKING:
     from llmgen.diffusion.instances.loading import InstanceDiffusion
 
 #: Families whose models can wait in main memory. Detectors and segmenters are small and are not called as a whole.
-OFFLOADED = ("stable-diffusion", "stable-diffusion-xl-refiner", "instancediffusion", "instruct-pix2pix", "lgd")
+OFFLOADED = (
+    "stable-diffusion",
+    "stable-diffusion-xl-refiner",
+    "inpainting",
+    "instancediffusion",
+    "instruct-pix2pix",
+    "lgd",
+)
 
 
 class PresetLike(Protocol):
@@ -183,6 +190,24 @@ class ModelPool:
                 made = pipe
             else:
                 made = AutoPipelineForImage2Image.from_pipe(pipe)
+            made.set_progress_bar_config(disable=True)
+            self._loaded[key] = made
+        return self._loaded[key]
+
+    def inpainting(self, role: str = "inpaint") -> Any:
+        """An inpainting pipeline made of the role's components, whatever its family."""
+        from diffusers import AutoPipelineForInpainting, StableDiffusionInpaintPipeline, StableDiffusionPipeline
+
+        pipe = self._get(role)
+        key = f"inpainting:{id(pipe)}"
+        if key not in self._loaded:
+            if isinstance(pipe, StableDiffusionPipeline):
+                parts = {k: v for k, v in pipe.components.items() if k != "image_encoder"}
+                made = StableDiffusionInpaintPipeline(**parts, requires_safety_checker=False)
+            elif "Inpaint" in type(pipe).__name__ or type(pipe).__name__.endswith("FillPipeline"):
+                made = pipe
+            else:
+                made = AutoPipelineForInpainting.from_pipe(pipe)
             made.set_progress_bar_config(disable=True)
             self._loaded[key] = made
         return self._loaded[key]

@@ -1,5 +1,6 @@
 """The contract between the engine and a method: what a method is, and what it is given."""
 
+import json
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -78,6 +79,8 @@ class StageContext:
     """Told what is worth knowing of a stage when it is over, such as what it cost; the last remark counts."""
     remark_on: Callable[[str, str], None] = lambda record_id, text: logger.warning("record %r: %s", record_id, text)
     """Told, by id, what of a record was mended, cut or left out. The engine writes it into the record and says it once."""
+    when_saved: list[Callable[[], None]] = field(default_factory=list)
+    """Called once the records of a batch are finished and in the journal: a method forgets what it kept for an interruption."""
     _models: "ModelPool | None" = field(default=None, repr=False)
     _planner: "Provider | None" = field(default=None, repr=False)
     _critic: "Provider | None" = field(default=None, repr=False)
@@ -140,9 +143,24 @@ class StageContext:
         preset_defaults = {**defaults.get(f"{stage}.{like}", {}), **defaults.get(f"{stage}.{method}", {})}
         return build_config(method_class, preset_defaults, given or {})
 
-    def collaborator(self, stage: str) -> StageMethod:
-        """Another stage's method with the preset's settings, for example the detector inside a correction loop."""
-        if stage not in self._methods:
-            method_class = resolve(stage, self.preset.methods[stage])
-            self._methods[stage] = method_class(self, self.settings_of(method_class))
-        return self._methods[stage]
+    def collaborator(
+        self, stage: str, method: str | None = None, given: Mapping[str, Any] | None = None
+    ) -> StageMethod:
+        """Another stage's method, for example the detector inside a correction loop; made once for each of its settings.
+
+        Args:
+            stage: Of the method.
+            method: Its name; the preset's by default.
+            given: Settings that differ from the preset's.
+
+        Raises:
+            UnknownNameError: If there is no such method.
+            InputError: If a setting does not exist or has a bad value.
+        """
+        name = method or self.preset.methods[stage]
+        other = method is not None or bool(given)
+        key = f"{stage} {name} {json.dumps(given or {}, sort_keys=True, default=str)}" if other else stage
+        if key not in self._methods:
+            method_class = resolve(stage, name)
+            self._methods[key] = method_class(self, self.settings_of(method_class, given))
+        return self._methods[key]

@@ -271,4 +271,6 @@ def image_refs(record: Record) -> list[ImageRef]:
         refs.append(entry.image)
         if entry.region is not None:
             refs.append(entry.region)
+        for outcome in entry.outcomes or ():
+            refs += [ref for ref in (outcome.before, outcome.after) if ref is not None]
     return [*refs, *(sample.image for sample in record.samples)]

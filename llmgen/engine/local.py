@@ -217,6 +217,8 @@ class _StageRun:
             results = self._together(records)
         if self.journal is not None:
             self.journal.append(list(zip(keys, results, strict=True)), time.perf_counter() - started)
+        while self.context.when_saved:
+            self.context.when_saved.pop()()
         self.progress.done(results, reused=False)
         return results
 

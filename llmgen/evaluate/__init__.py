@@ -3,6 +3,7 @@
 METHODS = {
     "attributes": "llmgen.evaluate.attributes:AttributesEvaluate",
     "coco": "llmgen.evaluate.coco:CocoEvaluate",
+    "context": "llmgen.evaluate.context:ContextEvaluate",
     "grounding": "llmgen.evaluate.grounding:GroundingEvaluate",
     "lmd": "llmgen.evaluate.lmd:LmdEvaluate",
     "pim": "llmgen.evaluate.pim:PimEvaluate",

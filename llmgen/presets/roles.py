@@ -26,6 +26,7 @@ ROLES: dict[str, str] = {
 FAMILIES: dict[str, tuple[str, ...]] = {
     "stable-diffusion": ("torch", "diffusers", "transformers", "accelerate"),
     "stable-diffusion-xl-refiner": ("torch", "diffusers", "transformers", "accelerate"),
+    "inpainting": ("torch", "diffusers", "transformers", "accelerate"),
     "instancediffusion": ("torch", "torchvision", "diffusers", "transformers"),
     "owlv2": ("torch", "transformers"),
     "sam": ("torch", "transformers", "segment-anything"),

@@ -5,7 +5,7 @@ import io
 import logging
 import struct
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Final
 
@@ -18,6 +18,7 @@ from llmgen.artifacts import ImageRef
 from llmgen.artifacts.complaints import describe
 from llmgen.artifacts.files import write_atomic
 from llmgen.errors import InputError, OutputError
+from llmgen.vision.boxes import clip
 
 logger = logging.getLogger(__name__)
 
@@ -177,6 +178,21 @@ class ImageStore:
         if path.is_symlink() or not _holds(path, data):
             write_atomic(path, data)
         return ImageRef(path=relative.as_posix(), sha256=sha256, width=size[0], height=size[1])
+
+
+def crop_around(image: Image.Image, box_xyxy: Sequence[float], margin: float) -> Image.Image:
+    """An object with a little of its surroundings; at least one pixel.
+
+    Args:
+        image: The picture.
+        box_xyxy: The object in pixels; some of it lies in the picture.
+        margin: What is seen around it, as a share of the longer side of its box.
+    """
+    x0, y0, x1, y1 = box_xyxy
+    around = margin * max(x1 - x0, y1 - y0)
+    left, top, right, bottom = clip((x0 - around, y0 - around, x1 + around, y1 + around), *image.size)
+    left, top = min(int(left), image.width - 1), min(int(top), image.height - 1)
+    return image.crop((left, top, max(left + 1, round(right)), max(top + 1, round(bottom))))
 
 
 def _holds(path: Path, data: bytes) -> bool:

@@ -32,6 +32,8 @@ FLAGS = {
         "--method",
         "--plan-only",
         "--rounds",
+        "--depths",
+        "--painter",
         "--images-from",
         "--steps",
         "--guidance-scale",

@@ -103,6 +103,12 @@ def grouped_cases(folder: Path, family: str) -> dict[str, list[Case]]:
     return groups
 
 
+def told_groups(folder: Path, family: str, group: str) -> list[Any]:
+    """What the files of groups say of one group that is no list of cases, such as settings, a file each."""
+    contents = [content for path in case_files(folder, family) if isinstance(content := _content(path), dict)]
+    return [content[group] for content in contents if isinstance(content.get(group), dict)]
+
+
 def named_cases(folder: Path, family: str, beginnings: Iterable[str]) -> list[Case]:
     """Cases of the files that are one list, by the beginning of their names; of equal names the last.
 

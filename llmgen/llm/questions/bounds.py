@@ -19,6 +19,7 @@ MOST_LETTERS: Final = {
     "attributes": 24,
     "answer": 200,
     "edit_instruction": 200,
+    "story": 300,
 }
 """By the name of the key; of others `_LETTERS`."""
 MOST_ITEMS: Final = {"attributes": 4, "negative": 12}

@@ -16,7 +16,7 @@ app = typer.Typer(
 
 Model = Literal[
     "all", "vae", "text", "judge", "detector", "mask-rcnn-objects", "mask-rcnn-parts", "clip", "segmenter", "pose", "diffusion",
-    "instances",
+    "instances", "blip2",
 ]  # fmt: skip
 
 
@@ -199,6 +199,23 @@ def drawn(
     models = TextToImage.from_pretrained(device=resolve_device(device))
     kept = draw_pictures(folder, count, models, ToyboxJudge.from_pretrained(WEIGHTS / "judge"), seed=seed)
     out.note(f"{kept} of {count} pictures kept in {folder}")
+
+
+@app.command()
+def questions(
+    folder: Annotated[Path, typer.Argument(help="Gets annotations, categories, pictures and right answers.")],
+    count: Annotated[int, typer.Option(min=1, help="Questions, the categories in turn.")] = 250,
+    held_out: Annotated[
+        Literal["none", "templates", "scenes"], typer.Option(help="What no training has seen in them.")
+    ] = "none",
+    seed: Annotated[int, typer.Option(help="Picks the questions.")] = 7_000_000,
+) -> None:
+    """Write questions about toybox pictures with their answers, as a VQAI data set, to train on or to score."""
+    out.configure(quiet=False, verbose=False)
+    from llmgen.toybox.recipes.question_files import sample_pairs, write_questions
+
+    write_questions(folder, sample_pairs(count, seed, held_out))
+    out.note(f"{folder}: {count} questions; `llmgen import vqai {folder / 'annotations.json'}` makes records of them")
 
 
 def _show_quality(count: int, device: str, names: tuple[str, ...], as_json: bool) -> None:

@@ -143,6 +143,24 @@ def _load_instance_diffusion(parts: Parts) -> Any:
     return load_instance_diffusion(parts)
 
 
+def _load_blip2(parts: Parts) -> Any:
+    from llmgen.diffusion.answering.loading import load_answerer
+
+    return load_answerer(parts)
+
+
+def _load_instruct_pix2pix(parts: Parts) -> Any:
+    from llmgen.diffusion.answering.loading import load_instruct_pix2pix
+
+    return load_instruct_pix2pix(parts)
+
+
+def _load_lgd(parts: Parts) -> Any:
+    from llmgen.diffusion.answering.loading import load_lgd
+
+    return load_lgd(parts)
+
+
 #: Family to loader.
 FAMILIES: dict[str, Callable[[Parts], Any]] = {
     "stable-diffusion": _load_stable_diffusion,
@@ -157,4 +175,7 @@ FAMILIES: dict[str, Callable[[Parts], Any]] = {
     "vitpose": _load_vitpose,
     "phrase-detector": _load_phrase_detector,
     "instancediffusion": _load_instance_diffusion,
+    "blip2": _load_blip2,
+    "instruct-pix2pix": _load_instruct_pix2pix,
+    "lgd": _load_lgd,
 }

@@ -14,11 +14,12 @@ from llmgen.formats.lmd import read_lmd_file
 from llmgen.formats.pictures import read_pictures
 from llmgen.formats.sld import is_sld, read_sld
 from llmgen.formats.vgg import VggAnnotations, VggOptions, read_vgg
+from llmgen.formats.vqai import read_annotations
 from llmgen.pipeline.incoming import brought
 from llmgen.pipeline.output import Output
 from llmgen.registry import unknown
 
-DIALECTS = ("instancediffusion", "lmd", "png", "sld")
+DIALECTS = ("instancediffusion", "lmd", "png", "sld", "vqai")
 #: What becomes annotations to train on, not records.
 ANNOTATIONS = ("vgg",)
 
@@ -36,7 +37,9 @@ class Import:
     prompts: Path | None = None
     """`lmd`: a list of prompts that orders a cache."""
     images_from: Path | None = None
-    """`sld`: folder of the pictures."""
+    """`sld`, `vqai`: folder of the pictures."""
+    categories: Path | None = None
+    """`vqai`: the category file."""
     bbox_format: BboxFormat = "auto"
     """`instancediffusion`: what the numbers of its boxes are."""
     seed: int | None = None
@@ -55,6 +58,8 @@ class ImportResult:
     """Lines about entries that could not even be named."""
     notes: tuple[str, ...]
     """Lines about what was mended."""
+    counts: str = ""
+    """Words on how much of what there is, where a reader counts."""
 
 
 def import_foreign(request: Import) -> ImportResult:
@@ -72,18 +77,24 @@ def import_foreign(request: Import) -> ImportResult:
         raise unknown("format to import", request.dialect, (*DIALECTS, *ANNOTATIONS))
     if request.prompts is not None and request.dialect != "lmd":
         raise InputError("--prompts orders a cache of lmd; leave it out")
-    if request.images_from is not None and request.dialect != "sld":
-        raise InputError("--images-from is for the tasks of sld; leave it out")
+    if request.images_from is not None and request.dialect not in ("sld", "vqai"):
+        raise InputError("--images-from is for the pictures of sld and vqai; leave it out")
+    if request.categories is not None and request.dialect != "vqai":
+        raise InputError("--categories go with the annotations of vqai; leave it out")
     if request.bbox_format != "auto" and request.dialect != "instancediffusion":
         raise InputError("--bbox-format is for the boxes of instancediffusion; leave it out")
     output = Output(request.output, force=request.force)
     output.check()
+    counts = ""
     if request.dialect == "lmd":
         found, kind, base = read_lmd_file(request.source, request.prompts)
     elif request.dialect == "instancediffusion":
         (found, base), kind = read_instancediffusion_files(request.source, request.bbox_format), "layouts"
     elif request.dialect == "png":
         (found, base), kind = read_pictures(request.source), "images"
+    elif request.dialect == "vqai":
+        file = read_annotations(request.source, request.images_from, request.categories)
+        found, kind, base, counts = file.found, "prompts", file.base, file.counts
     else:
         name, folder, data = read_bytes(request.source)
         value = parse_json(data, name)
@@ -95,7 +106,7 @@ def import_foreign(request: Import) -> ImportResult:
     if request.seed is not None:
         records = tuple(record.grown(seed=request.seed) for record in records)
     output.write(kind, records)
-    return ImportResult(kind, records, read.dropped, tuple(found.notes))
+    return ImportResult(kind, records, read.dropped, tuple(found.notes), counts)
 
 
 def import_annotations(

@@ -24,6 +24,7 @@ _RECIPES: Final = {
     "pose": "pose:PoseRecipe",
     "diffusion": "diffusion:DiffusionRecipe",
     "instances": "instances:InstanceRecipe",
+    "blip2": "blip2:Blip2Recipe",
 }
 NAMES: Final = tuple(_RECIPES)
 

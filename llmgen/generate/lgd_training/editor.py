@@ -66,8 +66,7 @@ def train_editor(
         adapter: Folder of stage A, whose `qformer_delta.safetensors` goes along.
     """
     torch.manual_seed(plan.seed)
-    channels = int(unet.config.out_channels)
-    unet = widen_input(unet.float(), channels)
+    unet = widen_input(unet.float())
     if settings.gradient_checkpointing:
         unet.enable_gradient_checkpointing()
     width, context_width = data.settings.width, int(unet.config.cross_attention_dim)

@@ -208,7 +208,7 @@ def test_latents_and_pictures_of_every_step(golden_set: GoldenSet, slots: str) -
             _near(golden_set, torch.cat([clean for _, clean in seen]), f"{prefix}.denoised", tolerance)
         _near(golden_set, final, f"{prefix}.final_latents", tolerance)
         _near(golden_set, _picture(vae, final), f"{prefix}.image", golden_set.tolerance("image"))
-        cut = torch.from_numpy(np.asarray(decode_cut(vae, final)[0])).permute(2, 0, 1)[None]
+        cut = torch.from_numpy(np.array(decode_cut(vae, final)[0])).permute(2, 0, 1)[None]
         levels = (cut.int() - golden_set[f"{prefix}.image_uint8"].int()).abs()
         # A value within 1e-5 of a whole number may be cut to either side of it.
         assert levels.max() <= 1 and (levels > 0).float().mean() < 0.01

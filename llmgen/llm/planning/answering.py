@@ -80,7 +80,7 @@ _BEINGS: Final = ("boy", "girl", "dog", "cat", "man", "woman", "child")
 _GOES: Final = (
     r"takes? away|taken away|vanish|no longer anything|goes away|runs? off|lets? go|has to go home|disappears"
 )
-_COMES: Final = r"\bbrings?\b|wishes for|shopping|puts? something|gets a twin|one more joins"
+_COMES: Final = r"\bbrings?\b|wishes for|shopping|puts? something|gets a twin\b|one more joins"
 
 
 def answer_question(question: str, seen: SeenPicture | None) -> Effect:
@@ -160,7 +160,7 @@ def _going(asked: str, picture: _Picture) -> Effect | None:
 def _coming(asked: str, picture: _Picture) -> Effect | None:
     if not re.search(_COMES, asked):
         return None
-    if "twin" in asked:
+    if re.search(r"\btwin\b", asked):
         return _several(picture.seen.outermost(1 if "left" in asked else -1), 2)
     if "one more joins" in asked:
         return _several(_pair(picture.seen), 3)

@@ -17,8 +17,9 @@ app.command("lgd-cache")(lgd_cache)
 app.command("lgd-unet")(lgd_unet)
 
 Model = Literal[
-    "all", "vae", "text", "judge", "detector", "clip", "segmenter", "pose", "diffusion", "instances", "blip2"
-]
+    "all", "vae", "text", "judge", "detector", "clip", "segmenter", "pose", "diffusion", "instances", "blip2", "editor", "lgd",
+    "question_editor",
+]  # fmt: skip
 
 
 @app.callback()

@@ -8,11 +8,11 @@ from parity.goldens import Case, GoldenSet
 from parity.lgd_goldens import blip2_of, bridge_of, code_head_of, schedule, unet_of, weights
 from torch import Tensor, nn
 
+from llmgen.diffusion.answering.dropout import dropped_conditions
 from llmgen.generate.lgd_training.losses import (
     CodeDistances,
     code_distances,
     code_loss,
-    dropped_conditions,
     weighted_mean,
 )
 from llmgen.generate.lgd_training.steps import AdapterBatch, AdapterStep, EditorBatch, EditorStep

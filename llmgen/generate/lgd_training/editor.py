@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from llmgen.diffusion.answering.bridge import Bridge
+from llmgen.diffusion.answering.dropout import DROP
 from llmgen.diffusion.answering.saved import (
     ADAPTER,
     BRIDGE,
@@ -22,7 +23,6 @@ from llmgen.diffusion.answering.saved import (
 from llmgen.diffusion.answering.unet import widen_input
 from llmgen.generate.lgd_training.cache import CachedData
 from llmgen.generate.lgd_training.fitting import TrainingPlan, fit
-from llmgen.generate.lgd_training.losses import DROP
 from llmgen.generate.lgd_training.steps import EditorStep
 from llmgen.toybox.models.saving import save_atomically
 

@@ -10,31 +10,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-DROP: Final = 0.05
-"""Share of each of the three ways in which training drops conditions."""
 CODE_DROP: Final = 0.1
 """Share of the samples whose latent is replaced by the empty text before the predictive head."""
 ANSWER_WEIGHT: Final = 0.1
 CODE_WEIGHT: Final = 0.1
 IGNORED: Final = -100
-
-
-class Dropped(NamedTuple):
-    """Which samples lose which condition, bool [B] each."""
-
-    text: Tensor
-    picture: Tensor
-
-
-def dropped_conditions(u: Tensor, share: float = DROP) -> Dropped:
-    """The table of conditioning dropout: text alone, text and picture, picture alone, each with the same share.
-
-    Args:
-        u: float32 [B], one uniform number a sample; the borders are compared in float32, and a number on one belongs above it.
-        share: Of each way.
-    """
-    first, second, third = (torch.tensor(share * n, dtype=torch.float32, device=u.device) for n in (1, 2, 3))
-    return Dropped(u < second, (u >= first) & (u < third))
 
 
 def answer_losses(logits: Tensor, ids: Tensor, mask: Tensor) -> Tensor:

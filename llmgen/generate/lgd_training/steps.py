@@ -12,15 +12,14 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from llmgen.diffusion.answering.bridge import Bridge
+from llmgen.diffusion.answering.dropout import DROP, dropped_conditions
 from llmgen.diffusion.answering.latents import project_picture
 from llmgen.generate.lgd_training.losses import (
     ANSWER_WEIGHT,
     CODE_DROP,
     CODE_WEIGHT,
-    DROP,
     answer_losses,
     code_loss,
-    dropped_conditions,
     weighted_mean,
 )
 

@@ -23,7 +23,13 @@ _RECIPES: Final = {
     "diffusion": "DiffusionRecipe",
     "instances": "InstanceRecipe",
     "blip2": "Blip2Recipe",
+    "editor": "EditorRecipe",
+    "lgd": "editor:LgdRecipe",
 }
+_NOT_SHIPPED: Final = {
+    "question_editor": "editor:QuestionEditorRecipe",
+}
+"""Recipes of models that are only measured against."""
 NAMES: Final = tuple(_RECIPES)
 
 
@@ -31,10 +37,10 @@ def load_recipe(name: str) -> Recipe:
     """The recipe of a model with its usual settings.
 
     Args:
-        name: One of `NAMES`.
+        name: One of `NAMES`, or of those that are measured and not shipped.
     """
-    module = importlib.import_module(f"llmgen.toybox.recipes.{name}")
-    recipe: Recipe = getattr(module, _RECIPES[name])()
+    module, _, kind = {**_RECIPES, **_NOT_SHIPPED}[name].rpartition(":")
+    recipe: Recipe = getattr(importlib.import_module(f"llmgen.toybox.recipes.{module or name}"), kind)()
     return recipe
 
 

@@ -13,6 +13,7 @@ from safetensors.torch import load_file
 from tiny_answering import CONTEXT, WIDTH, save_answerer, tiny_blip2, tiny_editor_unet, tiny_word_tokenizer
 from tiny_models import tiny_scheduler, tiny_vae
 
+from llmgen.diffusion.answering.dropout import dropped_conditions
 from llmgen.diffusion.answering.latents import LatentReader
 from llmgen.diffusion.answering.saved import LgdSettings, load_adapter, load_bridge, load_null, read_settings
 from llmgen.errors import InputError
@@ -22,7 +23,6 @@ from llmgen.generate.lgd_training.cache import CachedData, CacheSettings, write_
 from llmgen.generate.lgd_training.editor import EditorSettings, train_editor
 from llmgen.generate.lgd_training.features import causal_features, causal_sentences, load_features, save_features
 from llmgen.generate.lgd_training.fitting import Place, TrainingPlan
-from llmgen.generate.lgd_training.losses import dropped_conditions
 from llmgen.generate.lgd_training.order import EpochOrder
 
 ALONE = Place(0, 1)

@@ -25,7 +25,13 @@ _RECIPES: Final = {
     "diffusion": "diffusion:DiffusionRecipe",
     "instances": "instances:InstanceRecipe",
     "blip2": "blip2:Blip2Recipe",
+    "editor": "editor:EditorRecipe",
+    "lgd": "editor:LgdRecipe",
 }
+_NOT_SHIPPED: Final = {
+    "question_editor": "editor:QuestionEditorRecipe",
+}
+"""Recipes of models that are only measured against."""
 NAMES: Final = tuple(_RECIPES)
 
 
@@ -33,9 +39,9 @@ def load_recipe(name: str) -> Recipe:
     """The recipe of a model with its usual settings.
 
     Args:
-        name: One of `NAMES`.
+        name: One of `NAMES`, or of those that are measured and not shipped.
     """
-    module, _, recipe_class = _RECIPES[name].partition(":")
+    module, _, recipe_class = {**_RECIPES, **_NOT_SHIPPED}[name].partition(":")
     recipe: Recipe = getattr(importlib.import_module(f"llmgen.toybox.recipes.{module}"), recipe_class)()
     return recipe
 

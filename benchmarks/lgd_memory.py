@@ -13,12 +13,12 @@ from pathlib import Path
 
 import torch
 from diffusers import DDPMScheduler, UNet2DConditionModel
-from llmgen.toybox.recipes.training import Average
 from torch import nn
 from transformers import Blip2Config, Blip2ForConditionalGeneration, Blip2QFormerConfig, Blip2VisionConfig, T5Config
 
 from llmgen.diffusion.answering.bridge import Bridge
 from llmgen.generate.lgd_training.steps import AdapterStep, EditorStep
+from llmgen.training.loop import Average
 
 GB = 1e9
 FLAN_T5 = {

@@ -4,7 +4,6 @@ import copy
 
 import pytest
 import torch
-from llmgen.toybox.recipes.training import Average
 from parity.goldens import Case, GoldenSet
 from parity.lgd_goldens import blip2_of, bridge_of, code_head_of, schedule, unet_of, weights
 from torch import Tensor, nn
@@ -17,6 +16,7 @@ from llmgen.generate.lgd_training.losses import (
     weighted_mean,
 )
 from llmgen.generate.lgd_training.steps import AdapterBatch, AdapterStep, EditorBatch, EditorStep
+from llmgen.training.loop import Average
 
 FAMILY = "lgd"
 

@@ -26,7 +26,7 @@ from llmgen.generate.lgd_training.features import causal_features, joined, save_
 from llmgen.generate.lgd_training.fitting import Place, TrainingPlan, fit, generator_of
 from llmgen.generate.lgd_training.order import EpochOrder
 from llmgen.generate.lgd_training.steps import AdapterBatch, AdapterStep
-from llmgen.vision.images import decode
+from llmgen.vision.decoding import decode
 
 logger = logging.getLogger(__name__)
 

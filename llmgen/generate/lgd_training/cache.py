@@ -26,7 +26,7 @@ from llmgen.generate.lgd_training.adapter import open_picture
 from llmgen.generate.lgd_training.fitting import Place, generator_of
 from llmgen.generate.lgd_training.order import EpochOrder
 from llmgen.generate.lgd_training.steps import EditorBatch
-from llmgen.toybox.models.saving import save_atomically
+from llmgen.training.saving import save_atomically
 
 INDEX: Final = "cache.json"
 _SHARD: Final = 256

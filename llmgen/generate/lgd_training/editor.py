@@ -24,7 +24,7 @@ from llmgen.diffusion.answering.unet import widen_input
 from llmgen.generate.lgd_training.cache import CachedData
 from llmgen.generate.lgd_training.fitting import TrainingPlan, fit
 from llmgen.generate.lgd_training.steps import EditorStep
-from llmgen.toybox.models.saving import save_atomically
+from llmgen.training.saving import save_atomically
 
 _WEIGHTS: Final = "diffusion_pytorch_model.safetensors"
 

@@ -18,7 +18,7 @@ from llmgen.diffusion.answering.latents import LatentReader, sentence_encoder, t
 from llmgen.diffusion.answering.wording import TEXT_TOKENS
 from llmgen.diffusion.offloading import device_of
 from llmgen.errors import InputError
-from llmgen.toybox.models.saving import save_atomically
+from llmgen.training.saving import save_atomically
 
 _SENTENCE_END: Final = re.compile(r"(?<=[.!?;])\s+|\s*\n+\s*|\s*->\s*")
 

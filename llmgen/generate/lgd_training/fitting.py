@@ -14,7 +14,7 @@ from typing import Any, Final, Literal, Protocol
 import torch
 from torch import Tensor, nn
 
-from llmgen.toybox.recipes.training import FitSettings, Trainer
+from llmgen.training.loop import FitSettings, Trainer
 
 logger = logging.getLogger(__name__)
 

@@ -21,17 +21,18 @@ from llmgen.diffusion.answering.latents import LatentReader, question_pixels, to
 from llmgen.diffusion.answering.wording import QUESTION_TOKENS, clean_question
 from llmgen.toybox import WEIGHTS
 from llmgen.toybox.models.answerer import build_answer_tokenizer, build_answerer, take_tower
-from llmgen.toybox.recipes.checkpoint import load_averaged_weights
 from llmgen.toybox.recipes.contact_sheet import tile
 from llmgen.toybox.recipes.growth import grow_from, read_weights
 from llmgen.toybox.recipes.question_files import HeldOut, sample_pairs
-from llmgen.toybox.recipes.run import MODEL, Lesson, Recipe, TrainingRun
+from llmgen.toybox.recipes.run import MODEL, Recipe, TrainingRun
 from llmgen.toybox.recipes.shipping import save_transformer
-from llmgen.toybox.recipes.training import FitSettings
 from llmgen.toybox.recipes.vae import to_tensor
 from llmgen.toybox.world.pairs import sample_pair
 from llmgen.toybox.world.scenes import Scene, render_image
 from llmgen.toybox.world.vocabulary import object_phrase
+from llmgen.training.checkpoint import load_averaged_weights
+from llmgen.training.lesson import Lesson
+from llmgen.training.loop import FitSettings
 
 logger = logging.getLogger(__name__)
 

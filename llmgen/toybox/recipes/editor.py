@@ -30,19 +30,20 @@ from llmgen.toybox import WEIGHTS
 from llmgen.toybox.models.answerer import load_answerer
 from llmgen.toybox.models.judge import ToyboxJudge
 from llmgen.toybox.models.unet import PositionedUNet2DConditionModel
-from llmgen.toybox.recipes.checkpoint import load_averaged_weights
 from llmgen.toybox.recipes.edit_words import instruction_for
 from llmgen.toybox.recipes.growth import grow_from, read_weights
 from llmgen.toybox.recipes.progress import paste_rows
 from llmgen.toybox.recipes.question_files import sample_pairs
-from llmgen.toybox.recipes.run import MODEL, Lesson, Recipe, TrainingRun, save_staged
+from llmgen.toybox.recipes.run import MODEL, Recipe, TrainingRun
 from llmgen.toybox.recipes.sampling import TextToImage, build_scheduler
 from llmgen.toybox.recipes.shipping import tidy
-from llmgen.toybox.recipes.training import FitSettings
 from llmgen.toybox.recipes.vae import to_tensor
 from llmgen.toybox.world.answers import answer_of, is_right_answer
 from llmgen.toybox.world.pairs import Pair, sample_pair
 from llmgen.toybox.world.scenes import render_image
+from llmgen.training.checkpoint import load_averaged_weights
+from llmgen.training.lesson import Lesson, save_staged
+from llmgen.training.loop import FitSettings
 
 logger = logging.getLogger(__name__)
 

@@ -16,7 +16,7 @@ from llmgen.cli.stage import raise_failures, run_stage_command
 if TYPE_CHECKING:
     from llmgen.artifacts import Record
 
-FILES = "COCO files, without INPUT"
+FILES = "COCO files, or HICO-DET's, without INPUT"
 
 
 @with_stage_flags
@@ -25,7 +25,7 @@ def evaluate(
         str,
         typer.Argument(
             metavar="METHOD",
-            help="lmd, coco, pim, attributes or grounding; see `llmgen methods`.",
+            help="lmd, coco, pim, attributes, grounding or hoi; see `llmgen methods`.",
             autocompletion=method_names("evaluate"),
         ),
     ],
@@ -44,21 +44,21 @@ def evaluate(
         Path | None,
         typer.Option(
             metavar="FILE",
-            help="attributes: keep the model's answers here, ask none twice. grounding: replies by record.",
+            help="attributes, hoi: keep the models' answers here, ask none twice. grounding: replies by record.",
         ),
     ] = None,
     annotations: Annotated[
         Path | None,
         typer.Option(
             metavar="FILE",
-            help="coco, pim: compare --results with these COCO annotations, without records.",
+            help="coco, pim: compare --results with these COCO annotations, without records. hoi: HICO-DET's.",
             rich_help_panel=FILES,
         ),
     ] = None,
     results: Annotated[
         Path | None,
         typer.Option(
-            metavar="FILE", help="A detector's results as COCO's JSON list; with --annotations.", rich_help_panel=FILES
+            metavar="FILE", help="A detector's results as a JSON list; with --annotations.", rich_help_panel=FILES
         ),
     ] = None,
     subset: Annotated[
@@ -196,12 +196,29 @@ def show_summaries(method: str, summaries: list[dict[str, Any]]) -> None:
     """Several metrics of one method as a table on stderr, one a line."""
     rows = []
     paired = any("initial" in summary for summary in summaries)
+    compared = any("difference" in summary for summary in summaries)
     for summary in summaries:
         name = summary["metric"].removeprefix(f"{method}.")
         first = share(summary.get("initial", {}).get("overall", {}))
         last = summary["overall"]
-        rows.append([name, *([first] if paired else []), share(last), str(last["n"])])
-    columns = ["score", *(["#first picture"] if paired else []), "#last picture" if paired else "#mean [95 %]", "#n"]
+        change = summary.get("difference", {})
+        difference = share({"accuracy": change.get("value"), "ci95": change.get("ci95")})
+        unit = "" if summary["unit"] == "share" else f" ({summary['unit']}, {summary['better']} is better)"
+        row = [
+            name + unit,
+            *([first] if paired else []),
+            share(last),
+            *([difference] if compared else []),
+            str(last["n"]),
+        ]
+        rows.append(row)
+    columns = [
+        "score",
+        *(["#first picture"] if paired else []),
+        "#last picture" if paired else "#mean [95 %]",
+        *(["#difference"] if compared else []),
+        "#n",
+    ]
     out.table(f"{method} of {summaries[0]['of']} by {summaries[0]['by']}", columns, rows)
     for summary in summaries:
         if summary["overall"].get("mean_over_labels") is not None:

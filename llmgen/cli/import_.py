@@ -16,8 +16,8 @@ def import_(
         str,
         typer.Argument(
             metavar="FORMAT",
-            help="instancediffusion (a file or a folder of them), lmd (caches, layouts, prompts) or sld (data.json).",
-            autocompletion=words("instancediffusion", "lmd", "sld"),
+            help="instancediffusion (a file or a folder of them), lmd (caches, layouts, prompts), record (tables) or sld (data.json).",
+            autocompletion=words("instancediffusion", "lmd", "record", "sld"),
         ),
     ],
     source: InputArg = "-",
@@ -29,7 +29,7 @@ def import_(
         Path | None, typer.Option(metavar="FILE", help="lmd: prompts that give a cache its order, ids and types.")
     ] = None,
     images_from: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="sld: folder of the pictures; src_image beside the file by default.")
+        Path | None, typer.Option(metavar="DIR", help="sld: folder of the pictures, else src_image beside the file. record: of candidates.")
     ] = None,
     bbox_format: Annotated[
         Literal["auto", "xywh", "xyxy"],
@@ -45,7 +45,7 @@ def import_(
     quiet: QuietOpt = False,
     verbose: VerboseOpt = False,
 ) -> None:  # fmt: skip
-    """Take over files of InstanceDiffusion, LMD and SLD as records: layouts, cached layouts, prompts, tasks with pictures."""
+    """Take over files of InstanceDiffusion, LMD, ReCorD and SLD as records: layouts, caches, prompts, tables, tasks with pictures."""
     from llmgen.artifacts.io import record_line
     from llmgen.pipeline.importing import Import, import_foreign
 

@@ -10,12 +10,13 @@ from llmgen.engine.pictures import picture_store
 from llmgen.errors import InputError
 from llmgen.formats.instancediffusion import BboxFormat, read_instancediffusion_files
 from llmgen.formats.lmd import read_lmd_file
+from llmgen.formats.record import read_record_file
 from llmgen.formats.sld import is_sld, read_sld
 from llmgen.pipeline.incoming import brought
 from llmgen.pipeline.output import Output
 from llmgen.registry import unknown
 
-DIALECTS = ("instancediffusion", "lmd", "sld")
+DIALECTS = ("instancediffusion", "lmd", "record", "sld")
 
 
 @dataclass(frozen=True)
@@ -31,7 +32,7 @@ class Import:
     prompts: Path | None = None
     """`lmd`: a list of prompts that orders a cache."""
     images_from: Path | None = None
-    """`sld`: folder of the pictures."""
+    """`sld`: folder of the pictures. `record`: of the candidates, by prompt and seed."""
     bbox_format: BboxFormat = "auto"
     """`instancediffusion`: what the numbers of its boxes are."""
     seed: int | None = None
@@ -67,14 +68,16 @@ def import_foreign(request: Import) -> ImportResult:
         raise unknown("format to import", request.dialect, DIALECTS)
     if request.prompts is not None and request.dialect != "lmd":
         raise InputError("--prompts orders a cache of lmd; leave it out")
-    if request.images_from is not None and request.dialect != "sld":
-        raise InputError("--images-from is for the tasks of sld; leave it out")
+    if request.images_from is not None and request.dialect not in ("sld", "record"):
+        raise InputError("--images-from is for the tasks of sld and the candidates of record; leave it out")
     if request.bbox_format != "auto" and request.dialect != "instancediffusion":
         raise InputError("--bbox-format is for the boxes of instancediffusion; leave it out")
     output = Output(request.output, force=request.force)
     output.check()
     if request.dialect == "lmd":
         found, kind, base = read_lmd_file(request.source, request.prompts)
+    elif request.dialect == "record":
+        found, kind, base = read_record_file(request.source, request.images_from)
     elif request.dialect == "instancediffusion":
         (found, base), kind = read_instancediffusion_files(request.source, request.bbox_format), "layouts"
     else:

@@ -13,6 +13,7 @@ from llmgen.artifacts.edit import (
     RepaintEdit,
 )
 from llmgen.artifacts.image import ImageRef
+from llmgen.artifacts.interaction import Interaction, WordAttention, WordSpan
 from llmgen.artifacts.layout import Instance, Layout
 from llmgen.artifacts.manifest import Manifest, PromptEntry, StageEntry
 from llmgen.artifacts.record import (
@@ -47,6 +48,7 @@ __all__ = [
     "HistoryEntry",
     "ImageRef",
     "Instance",
+    "Interaction",
     "Kind",
     "Layout",
     "Manifest",
@@ -64,5 +66,7 @@ __all__ = [
     "Score",
     "Stage",
     "StageEntry",
+    "WordAttention",
+    "WordSpan",
     "check_inside",
 ]

@@ -6,6 +6,7 @@ from pydantic import Field, model_validator
 
 from llmgen.artifacts.base import ArtifactModel, Box, check_inside
 from llmgen.artifacts.detection import Mask
+from llmgen.artifacts.interaction import Interaction
 from llmgen.artifacts.run_lengths import read_runs
 
 MOST_SCRIBBLE_POINTS = 1000
@@ -58,6 +59,8 @@ class Layout(ArtifactModel):
     """Singular nouns that must not appear; detectors look for them too."""
     instances: tuple[Instance, ...] = ()
     """The objects, later ones in front."""
+    interaction: Interaction | None = None
+    """Who does what with what, where the picture is about that."""
 
     @model_validator(mode="after")
     def _check(self) -> Self:

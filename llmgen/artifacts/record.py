@@ -8,6 +8,7 @@ from llmgen.artifacts.base import SCHEMA_VERSION, ArtifactModel, Sha256, check_i
 from llmgen.artifacts.detection import Detection
 from llmgen.artifacts.edit import EditOutcome, EditPlan
 from llmgen.artifacts.image import ImageRef, RelativePath
+from llmgen.artifacts.interaction import WordAttention
 from llmgen.artifacts.layout import Layout
 from llmgen.artifacts.sample import Sample, check_samples
 from llmgen.artifacts.score import Score
@@ -59,6 +60,10 @@ class HistoryEntry(ArtifactModel):
     """What became of each of those edits, in order; null where they were carried out together."""
     region: ImageRef | None = None
     """White where those edits were allowed to change pixels (a grey PNG)."""
+    attention: WordAttention | None = None
+    """Where this picture attended to a word while it was drawn, if that was read."""
+    energies: tuple[float, ...] = ()
+    """Energy of the attention before each step that lowered it, in order."""
     satisfied: bool | None = None
     """Whether the planner saw nothing left to correct in this picture."""
     agreement: float | None = Field(default=None, ge=0, le=1)
@@ -201,6 +206,8 @@ class Record(ArtifactModel):
                 if getattr(self, section) is None:
                     raise ValueError(f"a record of kind {self.kind!r} needs the section {section!r}")
             check_prompt(self.prompt, self.instruction, self.source_image)
+        if self.layout is not None and self.layout.interaction is not None:
+            self.layout.interaction.check_prompt(self.prompt)
         check_samples(self.samples)
         seen: set[str] = set()
         for detection in self.detections or ():
@@ -246,7 +253,7 @@ class Record(ArtifactModel):
             detections=wanted.detections,
             scores=wanted.scores,
             edits=None,
-            history=(HistoryEntry(stage="generate", round=0, image=wanted.image),),
+            history=(HistoryEntry(stage="generate", round=0, image=wanted.image, attention=wanted.attention),),
         )
 
     def grown(self, **sections: Any) -> "Record":

@@ -7,6 +7,7 @@ from pydantic import Field
 from llmgen.artifacts.base import ArtifactModel, check_inside
 from llmgen.artifacts.detection import Detection
 from llmgen.artifacts.image import ImageRef
+from llmgen.artifacts.interaction import WordAttention
 from llmgen.artifacts.score import Score
 
 
@@ -23,6 +24,8 @@ class Sample(ArtifactModel):
     """What the detector found in it; null when nobody has looked."""
     scores: tuple[Score, ...] | None = None
     """What `evaluate` found about it; null when nobody has scored it."""
+    attention: WordAttention | None = None
+    """Where it attended to the object's word, if that was read."""
     chosen: bool = False
     """Whether the record goes on with this picture: it is the record's `image` until a later stage makes another."""
     reason: str | None = None

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from llmgen.cli.completion import method_names, words
-from llmgen.cli.options import CriticOpt, InputArg, StageFlags, with_stage_flags
+from llmgen.cli.options import CriticOpt, GuidanceOpt, InputArg, StageFlags, StepsOpt, with_stage_flags
 from llmgen.cli.stage import raise_failures, run_stage_command
 
 
@@ -36,12 +36,12 @@ def correct(
             autocompletion=words("latents", "inpaint", "web"),
         ),
     ] = None,
-    steps: Annotated[int | None, typer.Option(help="Denoising steps.")] = None,
+    steps: StepsOpt = None,
     images_from: Annotated[
         Path | None,
         typer.Option(metavar="DIR", help="Folder of the pictures of SLD's data.json; src_image by default."),
     ] = None,
-    guidance_scale: Annotated[float | None, typer.Option(help="Classifier-free guidance; 1 switches it off.")] = None,
+    guidance_scale: GuidanceOpt = None,
     outside_vocabulary: Annotated[
         bool | None,
         typer.Option(

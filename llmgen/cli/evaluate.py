@@ -25,7 +25,7 @@ def evaluate(
         str,
         typer.Argument(
             metavar="METHOD",
-            help="lmd, coco, pim, attributes, context or grounding; see `llmgen methods`.",
+            help="lmd, coco, pim, attributes, context, grounding or hoi; see `llmgen methods`.",
             autocompletion=method_names("evaluate"),
         ),
     ],
@@ -44,7 +44,7 @@ def evaluate(
         Path | None,
         typer.Option(
             metavar="FILE",
-            help="attributes: keep the model's answers here, ask none twice. grounding: replies by record.",
+            help="attributes, hoi: keep the models' answers here, ask none twice. grounding: replies by record.",
         ),
     ] = None,
     annotations: Annotated[
@@ -196,12 +196,29 @@ def show_summaries(method: str, summaries: list[dict[str, Any]]) -> None:
     """Several metrics of one method as a table on stderr, one a line."""
     rows = []
     paired = any("initial" in summary for summary in summaries)
+    compared = any("difference" in summary for summary in summaries)
     for summary in summaries:
         name = summary["metric"].removeprefix(f"{method}.")
         first = share(summary.get("initial", {}).get("overall", {}))
         last = summary["overall"]
-        rows.append([name, *([first] if paired else []), share(last), str(last["n"])])
-    columns = ["score", *(["#first picture"] if paired else []), "#last picture" if paired else "#mean [95 %]", "#n"]
+        change = summary.get("difference", {})
+        difference = share({"accuracy": change.get("value"), "ci95": change.get("ci95")})
+        unit = "" if summary["unit"] == "share" else f" ({summary['unit']}, {summary['better']} is better)"
+        row = [
+            name + unit,
+            *([first] if paired else []),
+            share(last),
+            *([difference] if compared else []),
+            str(last["n"]),
+        ]
+        rows.append(row)
+    columns = [
+        "score",
+        *(["#first picture"] if paired else []),
+        "#last picture" if paired else "#mean [95 %]",
+        *(["#difference"] if compared else []),
+        "#n",
+    ]
     out.table(f"{method} of {summaries[0]['of']} by {summaries[0]['by']}", columns, rows)
     for summary in summaries:
         if summary["overall"].get("mean_over_labels") is not None:

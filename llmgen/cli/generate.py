@@ -5,13 +5,24 @@ from typing import Annotated
 import typer
 
 from llmgen.cli.completion import method_names
-from llmgen.cli.options import InputArg, StageFlags, with_stage_flags
+from llmgen.cli.options import (
+    GuidanceOpt,
+    HeightOpt,
+    InputArg,
+    NegativeOpt,
+    PromptOpt,
+    StageFlags,
+    StepsOpt,
+    WidthOpt,
+    with_stage_flags,
+)
 from llmgen.cli.stage import raise_failures, run_stage_command
 
 
 @with_stage_flags
 def generate(
     source: InputArg = "-",
+    prompt: PromptOpt = None,
     method: Annotated[
         str | None,
         typer.Option(
@@ -22,8 +33,11 @@ def generate(
     samples: Annotated[
         int | None, typer.Option("--samples", "-n", min=1, help="Pictures of each prompt, each from a seed of its own.")
     ] = None,
-    steps: Annotated[int | None, typer.Option(help="Denoising steps.")] = None,
-    guidance_scale: Annotated[float | None, typer.Option(help="Classifier-free guidance; 1 switches it off.")] = None,
+    width: WidthOpt = None,
+    height: HeightOpt = None,
+    negative_prompt: NegativeOpt = None,
+    steps: StepsOpt = None,
+    guidance_scale: GuidanceOpt = None,
     use: Annotated[
         str | None,
         typer.Option(
@@ -42,7 +56,15 @@ def generate(
     flags: StageFlags,
 ) -> None:
     """Draw each record's picture."""
-    named = {"samples": samples, "num_inference_steps": steps, "guidance_scale": guidance_scale, "use": use}
-    done = run_stage_command("generate", source, method, flags, named, reuse=reuse)
+    named = {
+        "samples": samples,
+        "width": width,
+        "height": height,
+        "negative_prompt": negative_prompt,
+        "num_inference_steps": steps,
+        "guidance_scale": guidance_scale,
+        "use": use,
+    }
+    done = run_stage_command("generate", source, method, flags, named, reuse=reuse, prompts=prompt)
     if done is not None:
         raise_failures(done.result.records, done.dropped)

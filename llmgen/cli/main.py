@@ -13,6 +13,7 @@ from typing import Annotated, Any
 import typer
 
 from llmgen import __version__, settings
+from llmgen.cli.configured import default_map
 from llmgen.cli.correct import correct
 from llmgen.cli.detect import detect
 from llmgen.cli.doctor import doctor
@@ -85,7 +86,7 @@ def main(argv: list[str] | None = None) -> int:
     _add_train()
     previous = _on_termination()
     try:
-        app(args=argv, prog_name="llmgen")
+        app(args=argv, prog_name="llmgen", default_map=default_map(app))
     except SystemExit as error:
         return error.code if isinstance(error.code, int) else int(error.code is not None)
     except LlmgenError as error:

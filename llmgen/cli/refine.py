@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from llmgen.cli.completion import method_names, words
-from llmgen.cli.options import InputArg, StageFlags, with_stage_flags
+from llmgen.cli.options import GuidanceOpt, InputArg, StageFlags, StepsOpt, with_stage_flags
 from llmgen.cli.stage import raise_failures, run_stage_command
 
 
@@ -16,8 +16,8 @@ def refine(
         str | None, typer.Option(help="sdxl; see `llmgen methods`.", autocompletion=method_names("refine"))
     ] = None,
     strength: Annotated[float | None, typer.Option(help="Denoising strength, 0 to 1; 1 ignores the picture.")] = None,
-    steps: Annotated[int | None, typer.Option(help="Denoising steps.")] = None,
-    guidance_scale: Annotated[float | None, typer.Option(help="Classifier-free guidance; 1 switches it off.")] = None,
+    steps: StepsOpt = None,
+    guidance_scale: GuidanceOpt = None,
     profile: Annotated[
         str | None,
         typer.Option(

@@ -113,6 +113,22 @@ def _sides(unet: Any, way: str) -> list[float]:
     return up
 
 
+def attention_sides(unet: Any) -> dict[str, float]:
+    """Self- and cross-attention layers of a U-Net to the longest side of their grids, in cells, at the size it was trained at.
+
+    Layers of grounding are not among them.
+    """
+    down = _sides(unet, "down")
+    halved = unet.down_blocks[-1].downsamplers is not None
+    blocks = {
+        **{f"down_blocks.{number}.": side for number, side in enumerate(down)},
+        "mid_block.": down[-1] / 2 if halved else down[-1],
+        **{f"up_blocks.{number}.": side for number, side in enumerate(_sides(unet, "up"))},
+    }
+    names = [name for name, _ in unet.named_modules() if name.endswith(("attn1", "attn2"))]
+    return {name: side for name in names for block, side in blocks.items() if name.startswith(block)}
+
+
 def all_layers(unet: Any) -> list[str]:
     """Names of all cross-attention layers of a U-Net."""
     return [name for name, _ in unet.named_modules() if name.endswith("attn2")]

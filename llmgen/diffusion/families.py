@@ -4,6 +4,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from llmgen.diffusion.sources import Parts
 from llmgen.errors import PresetError
 
@@ -34,6 +36,28 @@ def _load_stable_diffusion(parts: Parts) -> Any:
     return pipe
 
 
+def _load_stable_diffusion_xl(parts: Parts) -> Any:
+    from diffusers import AutoencoderKL, StableDiffusionXLPipeline, UNet2DConditionModel
+    from transformers import CLIPTextModel, CLIPTextModelWithProjection, CLIPTokenizer
+
+    vae = parts.weights(AutoencoderKL, "vae")
+    if parts.dtype == torch.float16 and getattr(vae.config, "force_upcast", False):
+        vae = vae.float()  # Its numbers grow beyond half precision: the pictures would be black.
+    pipe = StableDiffusionXLPipeline(
+        vae=vae,
+        text_encoder=parts.weights(CLIPTextModel, "text_encoder"),
+        text_encoder_2=parts.weights(CLIPTextModelWithProjection, "text_encoder_2"),
+        tokenizer=parts.load(CLIPTokenizer, "tokenizer"),
+        tokenizer_2=parts.load(CLIPTokenizer, "tokenizer_2"),
+        unet=parts.complete(UNet2DConditionModel, "unet"),
+        scheduler=_scheduler(parts),
+        force_zeros_for_empty_prompt=True,
+        add_watermarker=False,
+    )
+    pipe.set_progress_bar_config(disable=True)
+    return pipe
+
+
 def _load_sdxl_refiner(parts: Parts) -> Any:
     from diffusers import StableDiffusionXLImg2ImgPipeline
 
@@ -57,6 +81,26 @@ def _load_owlv2(parts: Parts) -> Any:
 
     processor = parts.load(Owlv2Processor, "processor" if "processor" in parts.spec.classes else None)
     return Owlv2PhraseDetector(parts.weights(Owlv2ForObjectDetection), processor, parts.device)
+
+
+def _load_grounding_dino(parts: Parts) -> Any:
+    from transformers import AutoProcessor, GroundingDinoForObjectDetection
+
+    from llmgen.diffusion.phrase_grounding import GroundingDinoPhraseDetector
+
+    # MM-Grounding-DINO and LLMDet: the preset names `transformers:MMGroundingDinoForObjectDetection` as the class of `model`.
+    processor = parts.load(AutoProcessor, "processor" if "processor" in parts.spec.classes else None)
+    return GroundingDinoPhraseDetector(parts.weights(GroundingDinoForObjectDetection), processor, parts.device)
+
+
+def _load_mask_rcnn(parts: Parts) -> Any:
+    from llmgen.diffusion.mask_rcnn import MaskRcnnDetector, load_mask_rcnn
+
+    if not parts.local:
+        raise PresetError(
+            f"the role at {parts.spec.source!r} lists no `files`: a Mask R-CNN is config.json and model.safetensors"
+        )
+    return MaskRcnnDetector(*load_mask_rcnn(parts.source), parts.device)
 
 
 def _load_clip(parts: Parts) -> Any:
@@ -102,9 +146,12 @@ def _load_instance_diffusion(parts: Parts) -> Any:
 #: Family to loader.
 FAMILIES: dict[str, Callable[[Parts], Any]] = {
     "stable-diffusion": _load_stable_diffusion,
+    "stable-diffusion-xl": _load_stable_diffusion_xl,
     "stable-diffusion-xl-refiner": _load_sdxl_refiner,
     "inpainting": _load_inpainting,
     "owlv2": _load_owlv2,
+    "grounding-dino": _load_grounding_dino,
+    "mask-rcnn": _load_mask_rcnn,
     "clip": _load_clip,
     "sam": _load_sam,
     "vitpose": _load_vitpose,

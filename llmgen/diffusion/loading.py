@@ -11,14 +11,21 @@ from llmgen.diffusion.families import FAMILIES
 from llmgen.diffusion.offloading import Offload, Offloader
 from llmgen.diffusion.sources import Parts
 from llmgen.diffusion.text import TextEncoder
+from llmgen.diffusion.text_xl import XLTextEncoder
 from llmgen.errors import MissingRequirementError, PresetError
-from llmgen.vision.protocols import PhraseDetector, PhraseScorer, PoseEstimator, Segmenter
+from llmgen.vision.protocols import InstanceDetector, PhraseDetector, PhraseScorer, PoseEstimator, Segmenter
 
 if TYPE_CHECKING:
     from llmgen.diffusion.instances.loading import InstanceDiffusion
 
 #: Families whose models can wait in main memory. Detectors and segmenters are small and are not called as a whole.
-OFFLOADED = ("stable-diffusion", "stable-diffusion-xl-refiner", "inpainting", "instancediffusion")
+OFFLOADED = (
+    "stable-diffusion",
+    "stable-diffusion-xl",
+    "stable-diffusion-xl-refiner",
+    "inpainting",
+    "instancediffusion",
+)
 
 
 class PresetLike(Protocol):
@@ -78,7 +85,7 @@ class ModelPool:
         return ModelUse(role=role, source=spec.source, revision=spec.revision)
 
     def stable_diffusion(self, role: str) -> Any:
-        """A `diffusers.StableDiffusionPipeline`.
+        """A `diffusers.StableDiffusionPipeline`, or a `StableDiffusionXLPipeline` where the preset says so.
 
         Args:
             role: `text_to_image` or `layout_to_image`.
@@ -117,7 +124,13 @@ class ModelPool:
         instances = self.preset.role(role).family == "instancediffusion"
         pipe = self.instance_diffusion(role).pipe if instances else self.stable_diffusion(role)
         if id(pipe) not in self._text:
-            self._text[id(pipe)] = TextEncoder(pipe.tokenizer, pipe.text_encoder)
+            if hasattr(pipe, "text_encoder_2"):
+                made: TextEncoder = XLTextEncoder(
+                    pipe.tokenizer, pipe.text_encoder, pipe.tokenizer_2, pipe.text_encoder_2
+                )
+            else:
+                made = TextEncoder(pipe.tokenizer, pipe.text_encoder)
+            self._text[id(pipe)] = made
         return self._text[id(pipe)]
 
     def image_to_image(self, role: str = "refiner") -> Any:
@@ -159,6 +172,10 @@ class ModelPool:
     def phrase_detector(self, role: str = "detector") -> PhraseDetector:
         """The open-vocabulary detector of a role, `detector` or `judge`."""
         return cast(PhraseDetector, self._able(role, "detect_phrases", "looks for phrases"))
+
+    def instance_detector(self, role: str) -> InstanceDetector:
+        """The detector with classes and masks of its own of a role, `detector_objects` or `detector_parts`."""
+        return cast(InstanceDetector, self._able(role, "detect_instances", "finds instances of classes of its own"))
 
     def phrase_scorer(self, role: str = "clip") -> PhraseScorer:
         """What compares crops with phrases; where a detector fills the role, its best hits do."""

@@ -8,6 +8,8 @@ from PIL import Image
 
 from llmgen.vision.protocols import FigurePose
 
+_SIDES = {"l": "left", "r": "right"}
+
 
 class VitPoseEstimator:
     """Finds the joints of figures whose boxes are known; implements `llmgen.vision.protocols.PoseEstimator`.
@@ -21,8 +23,8 @@ class VitPoseEstimator:
     def __init__(self, model: Any, processor: Any, device: str | torch.device = "cpu") -> None:
         self.model, self.processor, self.device = model.eval(), processor, torch.device(device)
         names = model.config.id2label
-        self.joints: tuple[str, ...] = tuple(names[index] for index in sorted(names))
-        """Names of the joints."""
+        self.joints: tuple[str, ...] = tuple(_joint_name(names[index]) for index in sorted(names))
+        """Names of the joints, such as `left_wrist`."""
 
     @torch.no_grad()
     def estimate_poses(
@@ -49,3 +51,9 @@ class VitPoseEstimator:
             # The `bbox` of a result is no box: a centre and a size in units of 200 pixels.
             found.append([FigurePose(f["keypoints"].numpy(), f["scores"].numpy()) for f in figures])
         return found
+
+
+def _joint_name(label: str) -> str:
+    """One spelling for the labels of all checkpoints: the public ones say `L_Wrist` and `Nose`."""
+    first, _, rest = label.strip().lower().replace(" ", "_").partition("_")
+    return f"{_SIDES.get(first, first)}_{rest}" if rest else first

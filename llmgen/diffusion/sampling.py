@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from llmgen.diffusion.grounding import Grounding
+from llmgen.diffusion.text import TextCondition, as_condition
 
 PredictionType = Literal["epsilon", "v_prediction", "sample"]
 Predict = Callable[[Tensor, int, int], Tensor]
@@ -175,8 +176,8 @@ class GuidedUNet:
 
     Args:
         unet: A `UNet2DConditionModel`.
-        text: Conditional token states, `[n, length, dim]`.
-        negative: Unconditional token states, same shape.
+        text: Conditions of the pictures, or their token states alone, `[n, length, dim]`.
+        negative: Unconditional ones, likewise.
         guidance: Guidance scale, one number or one per row.
         grounding: Boxes and phrases of all rows, or None.
         grounding_steps: Grounding is on for steps before this one.
@@ -186,18 +187,18 @@ class GuidedUNet:
     def __init__(
         self,
         unet: Any,
-        text: Tensor,
-        negative: Tensor,
+        text: Tensor | TextCondition,
+        negative: Tensor | TextCondition,
         guidance: float | Sequence[float],
         *,
         grounding: Grounding | None = None,
         grounding_steps: int = 0,
         batch_size: int = 8,
     ) -> None:
-        n = text.shape[0]
+        self.unet, self.text, self.negative = unet, as_condition(text), as_condition(negative)
+        n = len(self.text)
         scales = [float(guidance)] * n if isinstance(guidance, int | float) else [float(g) for g in guidance]
-        self.unet, self.text, self.negative = unet, text, negative
-        self.guidance = torch.tensor(scales, device=text.device).view(-1, 1, 1, 1)
+        self.guidance = torch.tensor(scales, device=self.text.hidden.device).view(-1, 1, 1, 1)
         self.grounding, self.grounding_steps, self.batch_size = grounding, grounding_steps, batch_size
         self.calls = 0
 
@@ -219,16 +220,14 @@ class GuidedUNet:
 
     def _rows(self, latents: Tensor, timestep: int, rows: list[int], grounding: Grounding | None) -> Tensor:
         self.calls += 1
-        z, scale = latents[rows].to(self.text.dtype), self.guidance[rows]
+        z, scale = latents[rows].to(self.text.hidden.dtype), self.guidance[rows]
         if bool((scale == 1).all()):
             extra = grounding.conditional() if grounding is not None else None
-            return self._call(z, timestep, self.text[rows], extra).to(latents.dtype)
+            return self._call(z, timestep, self.text.rows(rows), extra).to(latents.dtype)
         extra = grounding.both_halves() if grounding is not None else None
-        text = torch.cat([self.negative[rows], self.text[rows]])
+        text = self.negative.rows(rows).followed_by(self.text.rows(rows))
         free, wanted = self._call(torch.cat([z, z]), timestep, text, extra).to(latents.dtype).chunk(2)
         return free + scale.to(latents.dtype) * (wanted - free)
 
-    def _call(self, latents: Tensor, timestep: int, text: Tensor, extra: dict[str, Any] | None) -> Tensor:
-        return self.unet(
-            latents, timestep, encoder_hidden_states=text, cross_attention_kwargs=extra, return_dict=False
-        )[0]
+    def _call(self, latents: Tensor, timestep: int, text: TextCondition, extra: dict[str, Any] | None) -> Tensor:
+        return self.unet(latents, timestep, **text.unet_kwargs(), cross_attention_kwargs=extra, return_dict=False)[0]

@@ -15,6 +15,7 @@ from torch import Tensor
 from llmgen.diffusion.attention import capture_attention
 from llmgen.diffusion.grounding import Grounding
 from llmgen.diffusion.sampling import Levels
+from llmgen.diffusion.text import TextCondition, as_condition
 from llmgen.errors import ModelError
 
 Energy = Callable[[dict[str, Tensor], int], Tensor]
@@ -47,7 +48,7 @@ class Steering:
 
     Args:
         unet: The U-Net.
-        text: Conditional token states, `[n, length, dim]`.
+        text: Conditions of the pictures, or their token states alone, `[n, length, dim]`.
         energies: One energy per picture; None leaves it alone.
         levels: Noise levels.
         rule: When and how far.
@@ -67,7 +68,7 @@ class Steering:
     def __init__(
         self,
         unet: Any,
-        text: Tensor,
+        text: Tensor | TextCondition,
         energies: Sequence[Energy | None],
         levels: Levels,
         rule: SteeringRule,
@@ -81,7 +82,7 @@ class Steering:
             raise ModelError(
                 "the model's U-Net has no cross-attention in its lower levels; attention guidance needs it"
             )
-        self.unet, self.text, self.energies, self.levels, self.rule = unet, text, energies, levels, rule
+        self.unet, self.text, self.energies, self.levels, self.rule = unet, as_condition(text), energies, levels, rule
         self.layers, self.grounding, self.null_grounding = list(layers), grounding, null_grounding
         self.batch_size = batch_size
         self.last = [math.inf] * len(energies)
@@ -123,9 +124,9 @@ class Steering:
         with capture_attention(self.unet, self.layers) as watched:
             with _left_after(self.unet, self.layers[-1]):
                 self.unet(
-                    latents.to(self.text.dtype),
+                    latents.to(self.text.hidden.dtype),
                     self.levels.timesteps[index],
-                    encoder_hidden_states=self.text[rows],
+                    **self.text.rows(rows).unet_kwargs(),
                     cross_attention_kwargs=extra,
                     return_dict=False,
                 )

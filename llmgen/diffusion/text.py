@@ -1,13 +1,50 @@
 """Prompts to embeddings, each string encoded once."""
 
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from llmgen.diffusion.offloading import device_of
+
+
+@dataclass(frozen=True)
+class TextCondition:
+    """All that a U-Net is told of the texts of `n` pictures.
+
+    Attributes:
+        hidden: Token states for the cross-attention, `[n, length, dim]`.
+        added: What is added to the embedding of time, each `[n, ...]`: `text_embeds` and `time_ids` of SDXL, nothing of Stable Diffusion.
+    """
+
+    hidden: Tensor
+    added: Mapping[str, Tensor] = field(default_factory=dict)
+
+    def __len__(self) -> int:
+        return len(self.hidden)
+
+    def rows(self, rows: Sequence[int]) -> "TextCondition":
+        """Some of the pictures."""
+        places = list(rows)
+        return TextCondition(self.hidden[places], {name: values[places] for name, values in self.added.items()})
+
+    def followed_by(self, other: "TextCondition") -> "TextCondition":
+        """These pictures and then others; both are of one model."""
+        added = {name: torch.cat([values, other.added[name]]) for name, values in self.added.items()}
+        return TextCondition(torch.cat([self.hidden, other.hidden]), added)
+
+    def unet_kwargs(self) -> dict[str, Any]:
+        """What the U-Net is called with."""
+        added = {"added_cond_kwargs": dict(self.added)} if self.added else {}
+        return {"encoder_hidden_states": self.hidden, **added}
+
+
+def as_condition(text: Tensor | TextCondition) -> TextCondition:
+    """Token states alone are a condition, too."""
+    return text if isinstance(text, TextCondition) else TextCondition(text)
 
 
 class TextEncoder:
@@ -36,6 +73,19 @@ class TextEncoder:
     def pooled(self, phrases: Sequence[str]) -> Tensor:
         """One vector per phrase for GLIGEN, `[n, dim]`: the pooled text output."""
         return self._encode(phrases, self._pooled, self._pooled_of)
+
+    def conditions(self, texts: Sequence[str], size: tuple[int, int]) -> TextCondition:
+        """What the U-Net is told of some prompts.
+
+        Args:
+            texts: Prompts.
+            size: Width and height of the pictures in pixels.
+        """
+        return TextCondition(self.hidden(texts))
+
+    def negatives(self, texts: Sequence[str], size: tuple[int, int]) -> TextCondition:
+        """What the unconditional half of the guidance is told: as `conditions`, for negative prompts, which may be empty."""
+        return self.conditions(texts, size)
 
     def num_tokens(self, text: str) -> int:
         """How many tokens a text has, start and end included."""

@@ -92,23 +92,33 @@ class MethodCaller:
                 new.append(texts[text])
         return record.grown(remarks=(*record.remarks, *new)) if new else record
 
-    def _work(self) -> list[Record]:
-        """The method's answer for all views, in calls that are no larger than a batch."""
+    @property
+    def method(self) -> StageMethod:
+        """The method, loaded on first use.
+
+        Raises:
+            CannotLoad: If what it needs is missing.
+        """
         if self._method is None:
             # What is missing here is missing for all records: no boundary around loading.
             try:
                 self._method = self._class(self._context, self._config)
             except LlmgenError as error:
                 raise CannotLoad(error) from error
+        return self._method
+
+    def _work(self) -> list[Record]:
+        """The method's answer for all views, in calls that are no larger than a batch."""
+        method = self.method
         grown: dict[int, Record] = {}
         first_alone = getattr(self._config, "first_alone", True)
         for places in calls_of(self._views, self._context.batch_size, first_alone=first_alone):
             part = [self._views[place].record for place in places]
-            made = self._method(part)
+            made = method(part)
             if [record.id for record in made] != [record.id for record in part]:
                 raise RuntimeError(f"{self._class.stage} {self._class.name} returned other records than it was given")
             grown |= dict(zip(places, made, strict=True))
-            self._models += [model for model in self._method.models if model not in self._models]
+            self._models += [model for model in method.models if model not in self._models]
         return [grown[place] for place in range(len(self._views))]
 
     def _finished(self, row: int, old: Record, new: Record) -> Record:

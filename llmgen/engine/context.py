@@ -28,6 +28,9 @@ class StageMethod(Protocol):
     A call fills its section and nothing else: provenance, errors, seeds and the journal are the engine's. It must not depend on the
     order or the neighbours of a record in the batch. What it mends, cuts or leaves out it says by `StageContext.remark_on`. When a
     batch raises an `LlmgenError`, the engine runs its records one by one and writes the error into the record that caused it.
+
+    A method that only asks the planner, and asks the same whenever it is called, may have `ask_ahead(record)`: the engine calls it for
+    records whose turn comes later, from threads, so that a server answers several at the same time.
     """
 
     stage: ClassVar[Stage]
@@ -79,6 +82,8 @@ class StageContext:
     """Told what is worth knowing of a stage when it is over, such as what it cost; the last remark counts."""
     remark_on: Callable[[str, str], None] = lambda record_id, text: logger.warning("record %r: %s", record_id, text)
     """Told, by id, what of a record was mended, cut or left out. The engine writes it into the record and says it once."""
+    concurrency: int | None = None
+    """Questions that a language model is asked at the same time; as many as suit its server by default."""
     when_saved: list[Callable[[], None]] = field(default_factory=list)
     """Called once the records of a batch are finished and in the journal: a method forgets what it kept for an interruption."""
     _models: "ModelPool | None" = field(default=None, repr=False)
@@ -101,7 +106,7 @@ class StageContext:
         if self._planner is None:
             from llmgen.llm.providers.provider import load_provider
 
-            self._planner = load_provider(self.planner_name or self.preset.planner)
+            self._planner = load_provider(self.planner_name or self.preset.planner, at_once=self.concurrency)
         return self._planner
 
     @property
@@ -112,7 +117,7 @@ class StageContext:
         if self._critic is None:
             from llmgen.llm.providers.provider import load_provider
 
-            self._critic = load_provider(self.critic_name, role="critic")
+            self._critic = load_provider(self.critic_name, role="critic", at_once=self.concurrency)
         return self._critic
 
     def heard(self, record_id: str, answer: "Answer[T]") -> "Answer[T]":
@@ -157,7 +162,7 @@ class StageContext:
             UnknownNameError: If there is no such method.
             InputError: If a setting does not exist or has a bad value.
         """
-        name = method or self.preset.methods[stage]
+        name = method or self.preset.methods.get(stage)
         other = method is not None or bool(given)
         key = f"{stage} {name} {json.dumps(given or {}, sort_keys=True, default=str)}" if other else stage
         if key not in self._methods:

@@ -92,6 +92,9 @@ class Journal:
     def __len__(self) -> int:
         return len(self._entries)
 
+    def __contains__(self, key: str) -> bool:
+        return key in self._entries
+
     def compare(self, begun: Mapping[str, Any]) -> None:
         """Refuse to go on with what was begun in another way.
 

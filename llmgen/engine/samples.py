@@ -163,7 +163,9 @@ def drawn(records: Sequence[Record], views: Sequence[View], grown: Sequence[Reco
             if new.image is None:
                 raise RuntimeError(f"no picture was drawn for {new.id!r}")
             index = view.sample or 0
-            samples.append(Sample(index=index, seed=view.record.seed or 0, image=new.image, chosen=index == 0))
+            attention = next((entry.attention for entry in new.history if entry.image == new.image), None)
+            seed = view.record.seed or 0
+            samples.append(Sample(index=index, seed=seed, image=new.image, attention=attention, chosen=index == 0))
         finished.append(
             first.grown(
                 id=record.id, seed=record.seed, samples=tuple(samples), replies=_all_replies([new for _, new in parts])

@@ -5,6 +5,7 @@ METHODS = {
     "coco": "llmgen.evaluate.coco:CocoEvaluate",
     "context": "llmgen.evaluate.context:ContextEvaluate",
     "grounding": "llmgen.evaluate.grounding:GroundingEvaluate",
+    "hoi": "llmgen.evaluate.hoi.method:HoiEvaluate",
     "lmd": "llmgen.evaluate.lmd:LmdEvaluate",
     "pim": "llmgen.evaluate.pim:PimEvaluate",
 }

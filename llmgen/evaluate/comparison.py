@@ -8,7 +8,7 @@ from llmgen.artifacts import Record
 from llmgen.artifacts.score import SHARE
 from llmgen.artifacts.statistics import bootstrap
 from llmgen.errors import InputError
-from llmgen.evaluate.summary import mcnemar, summarize
+from llmgen.evaluate.summary import VERDICTS, mcnemar, summarize
 
 
 def names_of(sources: Sequence[str]) -> list[str]:
@@ -75,7 +75,7 @@ def _values(records: Sequence[Record], metric: str, by: str, of: str) -> dict[st
 
 
 def _verdicts(metric: str, summary: dict[str, Any]) -> bool:
-    return summary["unit"] == SHARE and metric != "coco" and "." not in metric
+    return summary["unit"] == SHARE and metric != "coco" and ("." not in metric or metric in VERDICTS)
 
 
 def _against(first: dict[str, float], own: dict[str, float], *, verdicts: bool) -> dict[str, Any]:

@@ -25,7 +25,7 @@ from llmgen.errors import InputError
 from llmgen.evaluate.scores import merge_scores
 from llmgen.llm.english.words import singularize
 from llmgen.vision.boxes import iou
-from llmgen.vision.images import crop_around
+from llmgen.vision.blending import crop_around
 from llmgen.vision.protocols import PhraseScorer
 
 if TYPE_CHECKING:

@@ -11,6 +11,8 @@ from llmgen.errors import InputError
 from llmgen.evaluate.average_precision import average_precision, equal_scores, masked_pictures, scored_pictures
 from llmgen.evaluate.grounding import label_overlaps
 
+VERDICTS = ("hoi.subject", "hoi.object", "hoi.relation")
+"""Metrics of several parts that are verdicts all the same, and no means over the instances of a picture."""
 _BY = ("judge", "detector", "layout")
 _LAST_OF = ("final", "detections", "layout")
 
@@ -45,6 +47,7 @@ def summarize(records: Sequence[Record], metric: str, *, by: str | None = None) 
           these records with their `ci95`: `mean` of all pictures, and `best`, that of the best picture of each.
         - `change`, for shares but not for means over instances: exact McNemar test of first against last picture: `fixed`,
           `broken`, `p_value`.
+        - `difference`, for `hoi`: mean of last minus first picture over the `n` records that have both, with its `ci95`.
         - `n_failed`, `failed` (ids) and, for shares, when there are any, `accuracy_failed_as_wrong`; `n_unscored`: records without
           this score.
         - for `coco`, `overall` and `initial.overall` also have `ap`, `ap50`, `ap75`, `ar` over all pictures, and `accuracy` is the mean
@@ -61,7 +64,7 @@ def summarize(records: Sequence[Record], metric: str, *, by: str | None = None) 
     last = [(record, scored[record.id][of]) for record in done if of in scored[record.id]]
     first = [(record, scored[record.id]["initial"]) for record in done if "initial" in scored[record.id]]
     # Metrics of several parts, such as `pim.point`, are means over the instances of a picture.
-    means = "." in metric
+    means = "." in metric and metric not in VERDICTS
     unit, better = _measure([score for _, score in last], metric)
     shares = metric != "coco" and not means and unit == SHARE
     summary: dict[str, Any] = {
@@ -76,6 +79,8 @@ def summarize(records: Sequence[Record], metric: str, *, by: str | None = None) 
         ]
         if not means and unit == SHARE:
             summary["change"] = mcnemar(pairs)
+        if metric.startswith("hoi."):
+            summary["difference"] = _difference(pairs)
     samples = samples_of(done, metric, by)
     if samples:
         summary["samples"] = _samples_table(samples, better, shares)
@@ -132,6 +137,17 @@ def _samples_table(samples: dict[str, list[float]], better: Better, shares: bool
         "pictures": sum(map(len, samples.values())),
         "mean": {"value": sum(means) / len(means), "ci95": list(of_means) if of_means else None},
         "best": {"value": sum(best) / len(best), "ci95": list(of_best) if of_best else None},
+    }
+
+
+def _difference(pairs: Sequence[tuple[float, float]]) -> dict[str, Any]:
+    """Mean of after minus before over the records that have both, with its bootstrap interval."""
+    differences = [after - before for before, after in pairs]
+    interval = bootstrap(differences) if differences else None
+    return {
+        "n": len(differences),
+        "value": sum(differences) / len(differences) if differences else None,
+        "ci95": list(interval) if interval else None,
     }
 
 

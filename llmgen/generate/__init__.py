@@ -6,5 +6,6 @@ METHODS = {
     "gligen": "llmgen.generate.gligen:GligenGenerate",
     "instancediffusion": "llmgen.generate.instancediffusion:InstanceGenerate",
     "lmd": "llmgen.generate.lmd:LayoutGenerate",
+    "record": "llmgen.generate.record:RecordGenerate",
     "sd": "llmgen.generate.sd:TextGenerate",
 }

@@ -1,9 +1,9 @@
-"""Text to image by Stable Diffusion, from the prompt alone.
+"""Text to image by Stable Diffusion or SDXL, from the prompt alone.
 
-The picture is drawn by `StableDiffusionPipeline` with the scheduler of its own repository. Each record has its own generator, so a
-picture does not depend on the others of its batch.
+The picture is drawn by `StableDiffusionPipeline` or `StableDiffusionXLPipeline` with the scheduler of its own repository. Each record
+has its own generator, so a picture does not depend on the others of its batch.
 
-Source: Rombach et al. 2022, High-resolution image synthesis with latent diffusion models.
+Source: Rombach et al. 2022, High-resolution image synthesis with latent diffusion models; Podell et al. 2023, SDXL.
 """
 
 from collections.abc import Sequence
@@ -72,7 +72,8 @@ class TextGenerate:
                     height=height,
                     num_inference_steps=config.num_inference_steps,
                     guidance_scale=config.guidance_scale,
-                    negative_prompt=[config.negative_prompt] * len(batch),
+                    # None, not an empty text: for SDXL these differ, and it was trained without one.
+                    negative_prompt=[config.negative_prompt] * len(batch) if config.negative_prompt else None,
                     generator=[torch.Generator("cpu").manual_seed(record.seed or 0) for record in batch],
                     output_type="latent",
                 ).images

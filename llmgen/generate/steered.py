@@ -89,12 +89,13 @@ class SteeredGenerate:
         words = [word(layout, self._text) for layout in layouts]
         for record, each in zip(records, words, strict=True):
             remark_on_limits(self._context, record, each.prompt, self._text)
-        text = self._text.hidden([each.prompt for each in words])
-        negative = self._text.hidden([join_negatives(x.negative_prompt, config.negative_prompt) for x in layouts])
+        negatives = [join_negatives(x.negative_prompt, config.negative_prompt) for x in layouts]
+        text = self._text.conditions([each.prompt for each in words], (width, height))
+        negative = self._text.negatives(negatives, (width, height))
         factor = latent_factor(pipe.vae)
         rows, columns = height // factor, width // factor
         shape = (1, pipe.unet.config.in_channels, rows, columns)
-        noise = torch.cat([make_noise(record.seed or 0, shape) for record in records]).to(text.device)
+        noise = torch.cat([make_noise(record.seed or 0, shape) for record in records]).to(text.hidden.device)
         steering = Steering(
             pipe.unet,
             text,

@@ -4,13 +4,15 @@ These are wire formats, made for constrained decoding (no tuples, no free dictio
 turned into artifacts by `llmgen.llm.replies`, which also repairs what models like to get wrong.
 """
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import ConfigDict
+
+from llmgen.artifacts.documented import DocumentedModel
 
 
-class WireModel(BaseModel):
+class WireModel(DocumentedModel):
     """Base of the wire formats: strict, nothing unknown, no NaN."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, use_attribute_docstrings=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, defer_build=True)
 
 
 class WireBox(WireModel):

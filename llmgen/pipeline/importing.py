@@ -4,18 +4,22 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from llmgen.artifacts import Kind, Record
-from llmgen.artifacts.io import parse_json, read_bytes
+from llmgen.artifacts.files import write_atomic
+from llmgen.artifacts.io import parse_json, pretty_json, read_bytes
 from llmgen.engine.local import Progress
 from llmgen.engine.pictures import picture_store
 from llmgen.errors import InputError
 from llmgen.formats.instancediffusion import BboxFormat, read_instancediffusion_files
 from llmgen.formats.lmd import read_lmd_file
 from llmgen.formats.sld import is_sld, read_sld
+from llmgen.formats.vgg import VggAnnotations, VggOptions, read_vgg
 from llmgen.pipeline.incoming import brought
 from llmgen.pipeline.output import Output
 from llmgen.registry import unknown
 
 DIALECTS = ("instancediffusion", "lmd", "sld")
+#: What becomes annotations to train on, not records.
+ANNOTATIONS = ("vgg",)
 
 
 @dataclass(frozen=True)
@@ -64,7 +68,7 @@ def import_foreign(request: Import) -> ImportResult:
         OutputError: If the output exists or cannot be written.
     """
     if request.dialect not in DIALECTS:
-        raise unknown("format to import", request.dialect, DIALECTS)
+        raise unknown("format to import", request.dialect, (*DIALECTS, *ANNOTATIONS))
     if request.prompts is not None and request.dialect != "lmd":
         raise InputError("--prompts orders a cache of lmd; leave it out")
     if request.images_from is not None and request.dialect != "sld":
@@ -89,3 +93,32 @@ def import_foreign(request: Import) -> ImportResult:
         records = tuple(record.grown(seed=request.seed) for record in records)
     output.write(kind, records)
     return ImportResult(kind, records, read.dropped, tuple(found.notes))
+
+
+def import_annotations(
+    source: str,
+    output: Path | None,
+    pictures: Path | None,
+    options: tuple[tuple[str, ...], str | None, str | None],
+    force: bool = False,
+) -> VggAnnotations:
+    """Read a file of the VGG annotator and write it as COCO instance annotations.
+
+    Args:
+        source: Path, or `-` for stdin.
+        output: File to write, or None to hand the annotations back only.
+        pictures: Folder of the pictures; the file's own by default.
+        options: Classes, key of the label and class of regions without one; see `VggOptions`.
+        force: Whether to replace a file.
+
+    Raises:
+        InputError: If nothing usable can be read.
+        OutputError: If the output exists or cannot be written.
+    """
+    target = Output(output, force=force)
+    target.check()
+    name, folder, data = read_bytes(source)
+    found = read_vgg(parse_json(data, name), name, pictures or folder, VggOptions(*options))
+    if output is not None:
+        write_atomic(output, pretty_json(found.dataset).encode())
+    return found

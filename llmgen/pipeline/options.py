@@ -27,6 +27,8 @@ class RunOptions:
     device: str = "auto"
     dtype: str = "auto"
     batch_size: int = DEFAULT_BATCH_SIZE
+    concurrency: int | None = None
+    """Questions that a language model is asked at the same time; as many as suit its server by default."""
     offload: str | None = None
     """`none`, `model` or `sequential`; the preset's by default."""
 
@@ -49,6 +51,7 @@ class RunOptions:
             planner_name=self.planner,
             critic_name=self.critic,
             batch_size=self.batch_size,
+            concurrency=self.concurrency,
             offload=resolve_offload(self.offload, preset.offload, device),
         )
 
@@ -90,7 +93,7 @@ def choose(context: StageContext, stage: str, method: str | None, given: Mapping
     Args:
         context: Its collaborators.
         stage: Name of the stage.
-        method: Name of the method; by default the preset's, else the first of the stage's table.
+        method: Name of the method; by default the preset's, else the stage's own.
         given: Settings that somebody gave.
 
     Raises:

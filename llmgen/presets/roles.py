@@ -12,6 +12,7 @@ ROLES: dict[str, str] = {
     "inpaint": "draws inside a mask",
     "edit": "edits a picture by an instruction",
     "detector": "finds what a loop asks for",
+    "detector_objects": "finds the objects of its own classes, with their masks",
     "detector_parts": "finds parts of objects",
     "segmenter": "turns boxes into masks",
     "pose": "finds the keypoints of figures",
@@ -24,10 +25,13 @@ ROLES: dict[str, str] = {
 #: Family of models to the packages that it is loaded with; its loader has the same name in `diffusion/families.py`.
 FAMILIES: dict[str, tuple[str, ...]] = {
     "stable-diffusion": ("torch", "diffusers", "transformers", "accelerate"),
+    "stable-diffusion-xl": ("torch", "diffusers", "transformers", "accelerate"),
     "stable-diffusion-xl-refiner": ("torch", "diffusers", "transformers", "accelerate"),
     "inpainting": ("torch", "diffusers", "transformers", "accelerate"),
     "instancediffusion": ("torch", "torchvision", "diffusers", "transformers"),
     "owlv2": ("torch", "transformers"),
+    "grounding-dino": ("torch", "transformers"),
+    "mask-rcnn": ("torch", "torchvision", "pycocotools"),
     "sam": ("torch", "transformers", "segment-anything"),
     "clip": ("torch", "transformers"),
     "vitpose": ("torch", "transformers", "scipy"),

@@ -11,7 +11,7 @@ from PIL import Image
 from llmgen.artifacts import Detection, RepaintEdit
 from llmgen.llm.english.words import singularize
 from llmgen.vision.boxes import iou
-from llmgen.vision.images import crop_around
+from llmgen.vision.blending import crop_around
 from llmgen.vision.protocols import PhraseScorer
 
 MARGIN = 0.15

@@ -38,7 +38,7 @@ from llmgen.correct.context.resuming import Finished, FinishedDepths
 from llmgen.correct.context.settings import ContextConfig
 from llmgen.correct.painters import load_inpainter, painter_models
 from llmgen.correct.regions import object_masks
-from llmgen.errors import InputError
+from llmgen.errors import InputError, MissingRequirementError
 from llmgen.paint.inpainter import Inpainter
 from llmgen.vision.blending import region_picture
 from llmgen.vision.masks import BoolMask, decode_mask
@@ -63,13 +63,15 @@ class ContextCorrection:
     def __init__(self, context: "StageContext", config: ContextConfig) -> None:
         self._context, self._config = context, config
         self._inpainter: Inpainter | None = None
+        self._parts_missing: str | None = None
+        """Why there is no detector of parts; empty where there is one, None before anybody asked."""
         self._finished = FinishedDepths(context, config)
 
     @property
     def models(self) -> tuple[ModelUse, ...]:
         """The models in use; none of a painter when only plans are made."""
         models, roles = self._context.models, ["detector"]
-        if PARTS_ROLE in self._context.preset.roles and self._config.depths > 1:
+        if self._parts_missing == "":
             roles.append(PARTS_ROLE)
         painters = () if self._config.plan_only else painter_models(self._context, self._config.painter)
         if self._scores and not self._config.plan_only:
@@ -215,21 +217,31 @@ class ContextCorrection:
     def _seen(self, record: Record, number: int) -> tuple[Detection, ...]:
         """What there is for a depth to paint: what was found before, if the picture is still that one, or a new look."""
         depth = self._config.depth(number)
-        own = depth.detector or depth.detector_config or depth.classes or (number > 1 and self._has_parts)
+        own = depth.detector or depth.detector_config or depth.classes or (number > 1 and self._parts_there(record))
         if record.detections is not None and not own and record.image is not None:
             return record.detections
         assert record.image is not None
         return self._look(record, number, record.image)
 
-    @property
-    def _has_parts(self) -> bool:
-        return PARTS_ROLE in self._context.preset.roles
+    def _parts_there(self, record: Record) -> bool:
+        """Whether there is a detector of parts; where the preset names one that is not on this machine, it is said."""
+        if PARTS_ROLE not in self._context.preset.roles:
+            return False
+        if self._parts_missing is None:
+            try:
+                self._context.collaborator("detect", PARTS_DETECTOR, {"role": PARTS_ROLE})
+                self._parts_missing = ""
+            except MissingRequirementError as error:
+                self._parts_missing = f"there is no detector of parts, the first depth's looks again: {error}"
+        if self._parts_missing:
+            self._remark(record, self._parts_missing)
+        return not self._parts_missing
 
     def _look(self, record: Record, number: int, image: ImageRef) -> tuple[Detection, ...]:
         """What the detector of a depth finds in a picture."""
         depth = self._config.depth(number)
         method, given = depth.detector, dict(depth.detector_config)
-        if method is None and number > 1 and self._has_parts:
+        if method is None and number > 1 and self._parts_there(record):
             method, given = PARTS_DETECTOR, {"role": PARTS_ROLE, **given}
         view = record.grown(image=image, detections=None)
         if depth.classes:

@@ -90,3 +90,57 @@ def _named_boxes(value: Any, text: str) -> list[NamedBox]:
             raise ModelError("unusable reply: a box holds something that is no number")
         found.append((name, list(box)))
     return found
+
+
+_POSE_WORDS = (
+    ("first", "1st", "number 1", "one"),
+    ("second", "2nd", "number 2", "two"),
+    ("third", "3rd", "number 3", "three"),
+    ("fourth", "4th", "number 4", "four"),
+    ("fifth", "5th", "number 5", "five"),
+)
+_POSE_NUMBER = re.compile("|".join(rf"\b{word}\b" for words in _POSE_WORDS for word in words), re.IGNORECASE)
+
+
+def pose_number(text: str, *, unambiguous: bool = False) -> int | None:
+    """Index of the picture that ReCorD reads from a reply about poses: the first of its number words.
+
+    Args:
+        text: The reply.
+        unambiguous: None where the words name several pictures; the original takes the first.
+
+    Source:
+        ReCorD (Lin et al. 2024), pose selection.
+    """
+    found = [_pose_index(match) for match in _POSE_NUMBER.findall(text)]
+    return None if not found or (unambiguous and len(set(found)) > 1) else found[0]
+
+
+def _pose_index(word: str) -> int:
+    return next(index for index, words in enumerate(_POSE_WORDS) if word.lower() in words)
+
+
+_INTEGERS = r"\[(\d+),\s*(\d+),\s*(\d+),\s*(\d+)\]"
+_ANY_LOCATION = re.compile(
+    rf"Object Location: {_INTEGERS}|Object Location \([^)]*\): {_INTEGERS}|object_location: {_INTEGERS}"
+)
+
+
+def object_location(text: str, label: str) -> tuple[int, int, int, int] | None:
+    """Corners that ReCorD reads from a reply about the object's place: that of the label, else the last of all.
+
+    The label is taken literally; the original takes it for a pattern.
+
+    Args:
+        text: The reply.
+        label: Name of the object.
+
+    Source:
+        ReCorD (Lin et al. 2024), interaction-aware reasoning.
+    """
+    own = re.search(rf"Object Location \({re.escape(label)}\): {_INTEGERS}", text)
+    found = [own] if own is not None else list(_ANY_LOCATION.finditer(text))
+    if not found:
+        return None
+    numbers = [int(number) for number in found[-1].groups() if number is not None and len(number) < 10]
+    return (numbers[0], numbers[1], numbers[2], numbers[3]) if len(numbers) == 4 else None

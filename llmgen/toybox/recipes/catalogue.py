@@ -13,15 +13,17 @@ from llmgen.toybox.recipes.run import Recipe, TrainingRun
 logger = logging.getLogger(__name__)
 
 _RECIPES: Final = {
-    "vae": "VaeRecipe",
-    "text": "TextRecipe",
-    "judge": "JudgeRecipe",
-    "detector": "DetectorRecipe",
-    "clip": "ClipRecipe",
-    "segmenter": "SegmenterRecipe",
-    "pose": "PoseRecipe",
-    "diffusion": "DiffusionRecipe",
-    "instances": "InstanceRecipe",
+    "vae": "vae:VaeRecipe",
+    "text": "text:TextRecipe",
+    "judge": "judge:JudgeRecipe",
+    "detector": "detector:DetectorRecipe",
+    "mask-rcnn-objects": "mask_rcnn:ObjectsRecipe",
+    "mask-rcnn-parts": "mask_rcnn:PartsRecipe",
+    "clip": "clip:ClipRecipe",
+    "segmenter": "segmenter:SegmenterRecipe",
+    "pose": "pose:PoseRecipe",
+    "diffusion": "diffusion:DiffusionRecipe",
+    "instances": "instances:InstanceRecipe",
 }
 NAMES: Final = tuple(_RECIPES)
 
@@ -32,8 +34,8 @@ def load_recipe(name: str) -> Recipe:
     Args:
         name: One of `NAMES`.
     """
-    module = importlib.import_module(f"llmgen.toybox.recipes.{name}")
-    recipe: Recipe = getattr(module, _RECIPES[name])()
+    module, _, recipe_class = _RECIPES[name].partition(":")
+    recipe: Recipe = getattr(importlib.import_module(f"llmgen.toybox.recipes.{module}"), recipe_class)()
     return recipe
 
 

@@ -11,6 +11,7 @@ from PIL import Image
 from tiny_hub import cache
 from tiny_models import TOKENS, noise_image, tiny_pipeline, tiny_tokenizer
 from tiny_refiner import tiny_refiner_preset
+from tiny_xl import tiny_xl_pipeline
 from transformers import SamConfig, SamImageProcessor, SamModel, SamProcessor
 
 from llmgen.diffusion.loading import ModelPool
@@ -56,6 +57,10 @@ def preset(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.Fixt
                 folder, variant=spec.variant
             )
             write_tokenizer(folder / "tokenizer")
+        elif spec.family == "stable-diffusion-xl":
+            tiny_xl_pipeline().save_pretrained(folder, variant=spec.variant)
+            write_tokenizer(folder / "tokenizer")
+            write_tokenizer(folder / "tokenizer_2")
         elif spec.family == "stable-diffusion-xl-refiner":
             tiny_refiner_preset(tmp_path)
             (tmp_path / "refiner").rename(folder)
@@ -102,13 +107,14 @@ def preset(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.Fixt
     return found
 
 
-@pytest.mark.parametrize("preset", ["sd14-gligen", "sd15", "sd21"], indirect=True)
+@pytest.mark.parametrize("preset", ["sd14-gligen", "sd15", "sd21", "sdxl"], indirect=True)
 def test_every_role_loads_from_what_the_preset_lists(preset: Preset) -> None:
     pool = ModelPool(preset, device="cpu", dtype="float32")
     for role in ("text_to_image", "layout_to_image"):
         pipe = pool.stable_diffusion(role)
         assert type(pipe.scheduler).__name__ == "DDIMScheduler"
-        assert pool.text(role).hidden(["a ball"]).shape == (1, TOKENS, 32)
+        width = pipe.unet.config.cross_attention_dim
+        assert pool.text(role).hidden(["a ball"]).shape == (1, TOKENS, width)
     assert pool.stable_diffusion("layout_to_image").unet.position_net is not None
     pipe = pool.image_to_image("refiner")
     picture = pipe(prompt="a ball", image=noise_image(), strength=0.5, num_inference_steps=2).images[0]

@@ -13,7 +13,7 @@ from llmgen.correct.context.carrying import Budget, Carried, carry_out
 from llmgen.correct.context.settings import ContextConfig
 from llmgen.errors import MissingRequirementError, ModelError
 from llmgen.paint.inpainter import Cost, Patch
-from llmgen.vision.images import crop_around
+from llmgen.vision.blending import crop_around
 from llmgen.vision.masks import encode_mask
 
 

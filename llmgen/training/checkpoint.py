@@ -15,7 +15,7 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from llmgen.toybox.models.saving import save_atomically
+from llmgen.training.saving import save_atomically
 
 _MODEL: Final = "model.safetensors"
 _AVERAGE: Final = "average.safetensors"

@@ -1,0 +1,167 @@
+"""ReCorD's correction: the chosen candidate drawn again from its seed, with its object pulled to where the pose wants it.
+
+The plan is a choice and one edit, both made by the critic; it can be read, changed and carried out later. Carried out, both prompts are
+denoised from the candidate's noise once more, and in the first steps the latents of the full one follow the slope of an energy of the
+object's attention.
+
+Source: ReCorD (Lin et al. 2024), Interaction correction with Diffusion models.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, ClassVar, Literal
+
+import torch
+from PIL import Image
+
+from llmgen.artifacts import EditPlan, HistoryEntry, Kind, ModelUse, Record, Stage, WordAttention
+from llmgen.correct.interaction.plan import Planner, interaction_of, placed_box, waiting_plan
+from llmgen.diffusion.failures import as_model_errors, check_finite
+from llmgen.diffusion.interaction.drawing import Drawn, PairSampler
+from llmgen.diffusion.interaction.pairs import make_pair, unit_attention
+from llmgen.diffusion.interaction.settings import PUBLISHED, PairFields, beyond_steps
+from llmgen.diffusion.latents import decode_latents, latent_factor, sides_multiple
+from llmgen.diffusion.sampling import make_levels
+from llmgen.engine.stage import Profile, StageConfig
+from llmgen.errors import InputError
+from llmgen.vision.boxes import BoxTuple, clip, to_unit
+
+if TYPE_CHECKING:
+    from llmgen.engine.context import StageContext
+
+
+class InteractionCorrectionConfig(PairFields, StageConfig):
+    """Settings of `correct --mode interaction`."""
+
+    profiles: ClassVar[Mapping[str, Profile]] = {"reference": Profile(PUBLISHED)}
+
+    plan_only: bool = False
+    """Write the choice and the edit into the record and do not carry them out."""
+    shown_as: Literal["parts", "sheet"] = "parts"
+    """How candidates are shown to a critic that sees: as parts of one message, or as one numbered contact sheet. More than eight are a
+    sheet always."""
+
+
+class InteractionCorrection:
+    """Choose a candidate by its pose and bring its object where the pose wants it."""
+
+    stage: ClassVar[Stage] = "correct"
+    name: ClassVar[str] = "interaction"
+    makes: ClassVar[Kind] = "corrections"
+    needs: ClassVar[tuple[str, ...]] = ("image", "prompt", "layout")
+    Config = InteractionCorrectionConfig
+
+    def __init__(self, context: "StageContext", config: InteractionCorrectionConfig) -> None:
+        self._context, self._config = context, config
+        self._planner: Planner | None = None
+        self._loaded: PairSampler | None = None
+
+    @property
+    def models(self) -> tuple[ModelUse, ...]:
+        """The models in use."""
+        roles = ["detector", *(["pose"] if "pose" in self._context.preset.roles else [])]
+        roles += [] if self._config.plan_only else ["text_to_image"]
+        return tuple(self._context.models.use(role) for role in roles)
+
+    def __call__(self, records: Sequence[Record]) -> list[Record]:
+        """Correct each record's picture, or plan to.
+
+        Raises:
+            InputError: If a record does not say who does what with what, has no picture, or has a plan that is none for this method.
+        """
+        planned = [self._planned(record) for record in records]
+        if self._config.plan_only:
+            return planned
+        multiple = sides_multiple(self._context.models.stable_diffusion("text_to_image"))
+        places: dict[tuple[int, int], list[int]] = {}
+        for i, record in enumerate(planned):
+            assert record.image is not None
+            size = (record.image.width, record.image.height)
+            if any(side % multiple for side in size):
+                raise InputError(
+                    f"record {record.id!r}: a picture of {size[0]}x{size[1]} needs sides that are multiples of {multiple}"
+                )
+            places.setdefault(size, []).append(i)
+        made: dict[int, Record] = {}
+        step = self._context.batch_size
+        for size, rows in places.items():
+            for start in range(0, len(rows), step):
+                part = rows[start : start + step]
+                corrected = self._carry_out([planned[i] for i in part], size)
+                made |= dict(zip(part, corrected, strict=True))
+                self._context.progress(f"correct interaction: {len(made)}/{len(records)}")
+        return [made[i] for i in range(len(records))]
+
+    def _planned(self, record: Record) -> Record:
+        interaction_of(record)
+        waiting = waiting_plan(record)
+        if waiting is not None:
+            return record.grown(edits=waiting)
+        if self._planner is None:
+            self._planner = Planner(self._context, self._config.shown_as)
+        return self._planner.plan(record)
+
+    def _carry_out(self, records: Sequence[Record], size: tuple[int, int]) -> list[Record]:
+        pipe = self._context.models.stable_diffusion("text_to_image")
+        encoder = self._context.models.text("text_to_image")
+        sampler = self._sampler
+        width, height = size
+        factor = latent_factor(pipe.vae)
+        with as_model_errors("correct interaction"):
+            pairs = [
+                make_pair(
+                    record.prompt,
+                    interaction_of(record),
+                    record.chosen.seed if record.chosen is not None else record.seed or 0,
+                    encoder,
+                    sampler.settings,
+                    negative=self._config.negative_prompt,
+                    size=size,
+                    latents=(pipe.unet.config.in_channels, height // factor, width // factor),
+                    cross_replace=self._config.cross_replace,
+                    box=to_unit(self._inside(record, size), width, height),
+                )
+                for record in records
+            ]
+            drawn = sampler.draw(pairs, box_rows=("c1",))
+            images = decode_latents(pipe.vae, check_finite(drawn.latents, "correct interaction"))
+        return [self._finished(record, images[i], drawn, i) for i, record in enumerate(records)]
+
+    @property
+    def _sampler(self) -> PairSampler:
+        if self._loaded is None:
+            pipe = self._context.models.stable_diffusion("text_to_image")
+            settings = self._config.constants(xl=hasattr(pipe, "text_encoder_2"))
+            self._loaded = PairSampler(pipe.unet, make_levels(pipe.scheduler, settings.steps), settings)
+        return self._loaded
+
+    def _inside(self, record: Record, size: tuple[int, int]) -> BoxTuple:
+        """The planned box, cut to the picture."""
+        box = placed_box(record, record.edits or EditPlan())
+        inside = clip(box, *size)
+        if inside[2] <= inside[0] or inside[3] <= inside[1]:
+            raise InputError(
+                f"record {record.id!r}: the planned box {list(box)} lies outside its {size[0]}x{size[1]} picture"
+            )
+        if inside != box:
+            self._context.remark_on(record.id, "the planned box reached over the edge of the picture and was cut")
+        if (said := beyond_steps(self._config, self._sampler.settings)) is not None:
+            self._context.remark_on(record.id, said)
+        return inside
+
+    def _finished(self, record: Record, image: Image.Image, drawn: Drawn, place: int) -> Record:
+        interaction, images = interaction_of(record), self._context.images
+        ref = images.save(record.id, "correct-1", image)
+        attention = None
+        if drawn.attention is not None:
+            grey = (unit_attention(drawn.attention[place]) * 255).round().to(torch.uint8).cpu().numpy()
+            seen = images.save(record.id, "attention-1", Image.fromarray(grey))
+            attention = WordAttention(word=interaction.object_noun.text, image=seen)
+        entry = HistoryEntry(
+            stage="correct",
+            round=1 + sum(known.stage == "correct" for known in record.history),
+            image=ref,
+            edits=record.edits,
+            attention=attention,
+            energies=tuple(drawn.energies[place]),
+        )
+        return record.grown(image=ref, detections=None, history=(*record.history, entry), scores=None)

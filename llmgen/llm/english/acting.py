@@ -1,0 +1,167 @@
+"""Who does what with what: subject, verb and object of a prompt, with their places in it."""
+
+from collections.abc import Callable, Sequence
+from typing import Final
+
+from llmgen.artifacts.interaction import Interaction, WordSpan
+from llmgen.errors import InputError
+from llmgen.llm.english.dictionary import look_up
+from llmgen.llm.english.grammar import read_prompt
+from llmgen.llm.english.phrases import NounPhrase, read_noun_phrase
+from llmgen.llm.english.tagged import Word
+from llmgen.llm.english.tagging import tag
+from llmgen.llm.english.tokens import short, tokenize_prompt
+
+_MOST_WORDS: Final = 400
+_BOUNDARIES: Final = ("comma", "stop", "break", "colon", "and", "but", "there")
+_BETWEEN: Final = ("rel", "prep", "adv", "filler", "side")
+"""What may stand between a verb and its object: "sitting right on a chair"."""
+_PLURAL: Final = ("are", "were")
+
+
+def read_interaction(prompt: str, remark: Callable[[str], None]) -> Interaction:
+    """Find who does what with what.
+
+    The verb is the first one after "is" or its like, else the first after somebody. The intransitive prompt is the prompt without the
+    object and what joins it to the verb; what follows the object stays.
+
+    Args:
+        prompt: English, for example "a boy is feeding a bird in the snow".
+        remark: Told of all that is taken otherwise than it is said, a line each.
+
+    Raises:
+        InputError: If there is no subject, no verb or no object.
+    """
+    words = tag(tokenize_prompt(prompt)[:_MOST_WORDS])
+    at = _verb_at(words)
+    if at is None:
+        raise InputError(
+            f"{short(prompt)!r} has no verb: say what somebody does with something, as in 'a boy is feeding a bird'"
+        )
+    verb = words[at]
+    being = _being_before(words, at)
+    if being is None:
+        remark(f"it has no 'is'; {verb.lower!r} is taken for what is done")
+    subject = _subject(words, being if being is not None else at)
+    if subject is None:
+        raise InputError(f"{short(prompt)!r} does not say who is {verb.lower}")
+    thing = _object(words, at + 1, prompt)
+    if thing is None:
+        raise InputError(
+            f"{short(prompt)!r} has no object: ReCorD places what the subject acts on, as in 'a boy is feeding a bird'"
+        )
+    end = words[(being if being is not None else at) - 1].end
+    acting = _span(prompt, words[subject.first].start, end)
+    if subject.plural or subject.count > 1 or (being is not None and words[being].lower in _PLURAL):
+        remark(f"its subject {acting.text!r} is plural; the pose of one figure is kept and looked at")
+    noun_first = _noun_first(words, thing)
+    noun = _span(prompt, words[noun_first].start, words[thing.last - 1].end)
+    named = [wanted.noun for wanted in read_prompt(prompt).objects]
+    if named.count(thing.noun) > 1 or thing.count > 1:
+        remark(f"it names {thing.noun!r} more than once; only what the verb speaks of is placed, as one box")
+    return Interaction(
+        intransitive_prompt=intransitive(prompt, verb.end, words[thing.last - 1].end),
+        subject=acting,
+        verb=_span(prompt, verb.start, verb.end),
+        verb_base=verb.value or verb.lower,
+        object=_span(prompt, words[thing.first].start, words[thing.last - 1].end),
+        object_noun=noun,
+    )
+
+
+def split_at_is(prompt: str) -> tuple[Interaction, tuple[int, int, int]]:
+    """The published rule: words at spaces, the verb behind "is", the last two words for the object.
+
+    Args:
+        prompt: One line, for example "a boy is feeding a bird".
+
+    Returns:
+        The interaction, and the token places of subject, verb and object as published: every word is taken for one token.
+
+    Raises:
+        InputError: If there is no "is"; the published script stops there.
+    """
+    line = prompt.strip("\n")
+    parts, starts, begin = line.split(" "), [], 0
+    for part in parts:
+        starts.append(begin)
+        begin += len(part) + 1
+    if "is" not in parts:
+        raise InputError(f"{short(line)!r} has no word 'is', at which profile=reference splits it")
+    at = parts.index("is")
+    verb_at, noun_at = min(at + 1, len(parts) - 1), len(parts) - 1
+    object_at = max(noun_at - 1, 0)
+    span = _span(line, starts[verb_at], starts[verb_at] + len(parts[verb_at]))
+    interaction = Interaction(
+        intransitive_prompt=line[: span.end],
+        subject=_span(line, 0, max(starts[at] - 1, 1)),
+        verb=span,
+        verb_base=look_up(span.text.lower()).verb or span.text.lower(),
+        object=_span(line, starts[object_at], len(line)),
+        object_noun=_span(line, starts[noun_at], len(line)),
+    )
+    return interaction, (at, at + 2, len(parts))
+
+
+def _verb_at(words: Sequence[Word]) -> int | None:
+    verbs = [index for index, word in enumerate(words) if word.kind == "verb" and index > 0]
+    said = [index for index in verbs if _being_before(words, index) is not None and words[index].lower.endswith("ing")]
+    return next(iter(said or verbs), None)
+
+
+def _being_before(words: Sequence[Word], at: int) -> int | None:
+    """Where the "is" of a verb stands."""
+    index = at - 1
+    while index >= 0 and words[index].kind in ("adv", "filler"):
+        index -= 1
+    return index if index >= 0 and words[index].kind == "be" else None
+
+
+def _subject(words: Sequence[Word], end: int) -> NounPhrase | None:
+    """The first noun phrase of the clause that ends before a word."""
+    plural = end < len(words) and words[end].lower in _PLURAL
+    begin = end
+    while begin > 0 and (words[begin - 1].kind not in _BOUNDARIES or (plural and words[begin - 1].kind == "and")):
+        begin -= 1
+    for index in range(begin, end):
+        found = read_noun_phrase(words[:end], index)
+        if found is not None and found.noun:
+            return found
+    return None
+
+
+def _object(words: Sequence[Word], begin: int, prompt: str) -> NounPhrase | None:
+    index = begin
+    while index < len(words) and words[index].kind in _BETWEEN:
+        index += 1
+    found = read_noun_phrase(words, index)
+    if found is None or not found.noun:
+        return None
+    # "kicking in the snow": the snow is where it happens. "skateboarding fast": an adverb that is a noun, too.
+    if found.noun not in {wanted.noun for wanted in read_prompt(prompt).objects}:
+        return None
+    bare = found.last - found.first == 1 and not found.plural
+    return None if bare and look_up(words[found.first].lower).adverb else found
+
+
+def _noun_first(words: Sequence[Word], phrase: NounPhrase) -> int:
+    first = phrase.last - 1
+    while first > phrase.first and words[first - 1].kind == "noun":
+        first -= 1
+    return first
+
+
+def _span(prompt: str, start: int, end: int) -> WordSpan:
+    return WordSpan(text=prompt[start:end], start=start, end=end)
+
+
+def intransitive(prompt: str, start: int, end: int) -> str:
+    """A prompt without its object.
+
+    Args:
+        prompt: The full prompt.
+        start: Where the verb ends.
+        end: Where the object ends.
+    """
+    rest = prompt[end:]
+    return prompt[:start] + rest if any(letter.isalnum() for letter in rest) else prompt[:start]

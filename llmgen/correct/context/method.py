@@ -71,7 +71,7 @@ class ContextCorrection:
     def models(self) -> tuple[ModelUse, ...]:
         """The models in use; none of a painter when only plans are made."""
         models, roles = self._context.models, ["detector"]
-        if self._parts_missing == "":
+        if self._config.depths > 1 and self._lacking_parts() == "":
             roles.append(PARTS_ROLE)
         painters = () if self._config.plan_only else painter_models(self._context, self._config.painter)
         if self._scores and not self._config.plan_only:
@@ -225,17 +225,20 @@ class ContextCorrection:
 
     def _parts_there(self, record: Record) -> bool:
         """Whether there is a detector of parts; where the preset names one that is not on this machine, it is said."""
-        if PARTS_ROLE not in self._context.preset.roles:
-            return False
-        if self._parts_missing is None:
+        lacking = self._lacking_parts()
+        if lacking:
+            self._remark(record, lacking)
+        return lacking == ""
+
+    def _lacking_parts(self) -> str | None:
+        """Why there is no detector of parts on this machine; empty where there is one, None where the preset names none."""
+        if PARTS_ROLE in self._context.preset.roles and self._parts_missing is None:
             try:
                 self._context.collaborator("detect", PARTS_DETECTOR, {"role": PARTS_ROLE})
                 self._parts_missing = ""
             except MissingRequirementError as error:
                 self._parts_missing = f"there is no detector of parts, the first depth's looks again: {error}"
-        if self._parts_missing:
-            self._remark(record, self._parts_missing)
-        return not self._parts_missing
+        return self._parts_missing
 
     def _look(self, record: Record, number: int, image: ImageRef) -> tuple[Detection, ...]:
         """What the detector of a depth finds in a picture."""

@@ -33,7 +33,7 @@ from llmgen.artifacts import (
 from llmgen.correct.context.acceptance import Acceptance
 from llmgen.correct.context.carrying import Budget, Carried, carry_out
 from llmgen.correct.context.masks import choose_targets
-from llmgen.correct.context.planning import ask_for_contexts, depths_behind, left_out, plan_of, question_of
+from llmgen.correct.context.planning import LEFT, ask_for_contexts, depths_behind, left_out, plan_of, question_of
 from llmgen.correct.context.resuming import Finished, FinishedDepths
 from llmgen.correct.context.settings import ContextConfig
 from llmgen.correct.painters import load_inpainter, painter_models
@@ -169,6 +169,9 @@ class ContextCorrection:
     def _ends(
         self, record: Record, number: int, plan: EditPlan, outcomes: Sequence[EditOutcome], budget: Budget
     ) -> bool:
+        for outcome in outcomes:
+            if outcome.status == "skipped" and outcome.reason not in (None, LEFT):
+                self._remark(record, f"depth {number}: {outcome.target!r} is skipped: {outcome.reason}")
         reason = None
         if not plan.target and not plan.edits:
             reason = "nothing to paint was found"

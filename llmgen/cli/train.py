@@ -9,12 +9,17 @@ import typer
 
 from llmgen.cli.options import JsonOpt
 from llmgen.cli.output import out
+from llmgen.cli.train_lgd import lgd_adapter, lgd_cache, lgd_unet
 
-app = typer.Typer(no_args_is_help=True, help="Train the models of the toybox world.")
+app = typer.Typer(no_args_is_help=True, help="Train the models of the toybox world, and LGD.")
+app.command("lgd-adapter")(lgd_adapter)
+app.command("lgd-cache")(lgd_cache)
+app.command("lgd-unet")(lgd_unet)
 
 Model = Literal[
-    "all", "vae", "text", "judge", "detector", "clip", "segmenter", "pose", "diffusion", "instances", "blip2"
-]
+    "all", "vae", "text", "judge", "detector", "clip", "segmenter", "pose", "diffusion", "instances", "blip2", "editor", "lgd",
+    "question_editor",
+]  # fmt: skip
 
 
 @app.callback()

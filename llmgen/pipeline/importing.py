@@ -11,7 +11,8 @@ from llmgen.errors import InputError
 from llmgen.formats.instancediffusion import BboxFormat, read_instancediffusion_files
 from llmgen.formats.lmd import read_lmd_file
 from llmgen.formats.sld import is_sld, read_sld
-from llmgen.formats.vqai import read_annotations
+from llmgen.formats.vqai import read_annotations, read_categories
+from llmgen.formats.vqai_folders import read_answer_folders
 from llmgen.pipeline.incoming import brought
 from llmgen.pipeline.output import Output
 from llmgen.registry import unknown
@@ -26,7 +27,7 @@ class Import:
     dialect: str
     """One of `DIALECTS`."""
     source: str = "-"
-    """Path, or `-` for stdin; `instancediffusion` also takes a folder."""
+    """Path, or `-` for stdin; `instancediffusion` also takes a folder, and `vqai` the folder of folders that the original samples into."""
     output: Path | None = None
     """File to write, or None to hand the records back only."""
     prompts: Path | None = None
@@ -86,8 +87,13 @@ def import_foreign(request: Import) -> ImportResult:
     elif request.dialect == "instancediffusion":
         (found, base), kind = read_instancediffusion_files(request.source, request.bbox_format), "layouts"
     elif request.dialect == "vqai":
-        file = read_annotations(request.source, request.images_from, request.categories)
-        found, kind, base, counts = file.found, "prompts", file.base, file.counts
+        if request.source != "-" and Path(request.source).is_dir():
+            lists = read_categories(request.categories) if request.categories is not None else {}
+            base, kind = Path(request.source), "images"
+            found = read_answer_folders(base, lists)
+        else:
+            file = read_annotations(request.source, request.images_from, request.categories)
+            found, kind, base, counts = file.found, "prompts", file.base, file.counts
     else:
         name, folder, data = read_bytes(request.source)
         value = parse_json(data, name)

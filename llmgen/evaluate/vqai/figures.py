@@ -72,10 +72,11 @@ def figures_by_category(
 
     Args:
         scores: Sample to the scores of its pictures, 0 to 100.
-        categories: Category to its samples; those without scores are counted nowhere here, so whoever calls counts them.
+        categories: Category to its samples, each of which counts once. Those without scores are counted nowhere here, so whoever
+            calls counts them.
     """
     return {
-        name: figures_of([scores[sample] for sample in samples if sample in scores])
+        name: figures_of([scores[sample] for sample in dict.fromkeys(samples) if sample in scores])
         for name, samples in categories.items()
     }
 

@@ -22,8 +22,14 @@ _RECIPES: Final = {
     "pose": "PoseRecipe",
     "diffusion": "DiffusionRecipe",
     "instances": "InstanceRecipe",
-    "blip2": "Blip2Recipe",
 }
+_ANSWERING: Final = {
+    "blip2": "Blip2Recipe",
+    "editor": "EditorRecipe",
+    "lgd": "editor:LgdRecipe",
+    "question_editor": "editor:QuestionEditorRecipe",
+}
+"""Recipes of models that answer questions by pictures; the last is only measured against."""
 NAMES: Final = tuple(_RECIPES)
 
 
@@ -31,10 +37,10 @@ def load_recipe(name: str) -> Recipe:
     """The recipe of a model with its usual settings.
 
     Args:
-        name: One of `NAMES`.
+        name: One of `NAMES`, or `blip2`, `editor`, `lgd`, `question_editor`.
     """
-    module = importlib.import_module(f"llmgen.toybox.recipes.{name}")
-    recipe: Recipe = getattr(module, _RECIPES[name])()
+    module, _, kind = {**_RECIPES, **_ANSWERING}[name].rpartition(":")
+    recipe: Recipe = getattr(importlib.import_module(f"llmgen.toybox.recipes.{module or name}"), kind)()
     return recipe
 
 

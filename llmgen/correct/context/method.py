@@ -84,7 +84,7 @@ class ContextCorrection:
 
     def __call__(self, records: Sequence[Record]) -> list[Record]:
         """Each record for itself: who shares a batch does not matter."""
-        done = []
+        done: list[Record] = []
         for record in records:
             self._context.progress(f"correct context: {len(done) + 1} of {len(records)} pictures")
             done.append(self._planned(record) if self._config.plan_only else self._carried_through(record))
@@ -137,7 +137,7 @@ class ContextCorrection:
         """The record after a depth, and whether the loop ends with it."""
         waiting = waiting_plan(record)
         if waiting is not None:
-            plan, replies = waiting, ()
+            plan, replies = waiting, tuple[Reply, ...]()
         else:
             detections, plan, replies = self._plan(record, number)
             record = record.grown(detections=detections)

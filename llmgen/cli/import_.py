@@ -17,8 +17,8 @@ def import_(
         typer.Argument(
             metavar="FORMAT",
             help="instancediffusion (a file or a folder of them), lmd (caches, layouts, prompts), png (a folder of pictures that say "
-            "their prompt), sld (data.json), vgg (annotations of the VGG annotator) or vqai (annotations of questions).",
-            autocompletion=words("instancediffusion", "lmd", "png", "sld", "vgg", "vqai"),
+            "their prompt), record (tables), sld (data.json), vgg (annotations of the VGG annotator) or vqai (annotations of questions).",
+            autocompletion=words("instancediffusion", "lmd", "png", "record", "sld", "vgg", "vqai"),
         ),
     ],
     source: InputArg = "-",
@@ -32,7 +32,7 @@ def import_(
     images_from: Annotated[
         Path | None,
         typer.Option(
-            metavar="DIR", help="sld, vgg, vqai: folder of the pictures; src_image beside the file, or the file's own, by default."
+            metavar="DIR", help="sld, vgg, vqai: folder of the pictures; src_image or the file's own by default. record: of candidates."
         ),
     ] = None,
     categories: Annotated[

@@ -111,7 +111,7 @@ def lgd_cache(
             sides_multiple(start),
             squash,
             batch,
-            lambda done: watch(done, {}),  # type: ignore[attr-defined]
+            lambda done: watch(done, {}),
         )
         write_cache(samples, reader, start.vae, target, settings, about)
     out.note(f"{target}: {len(samples)} samples; `llmgen train lgd-unet {target}` goes on")

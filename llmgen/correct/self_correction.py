@@ -155,13 +155,14 @@ class SelfCorrection:
         return [finish(loop).grown(layout=record.layout) for loop, record in zip(loops, records, strict=True)]
 
     def _check_words(self, record: Record) -> None:
-        """Refuse what the preset's models know nothing of: they would paint a picture over with something else."""
+        """Refuse what the preset's models know less than half of: they would paint a picture over with something else."""
         preset = self._context.preset
         nouns = nouns_asked_for(record.prompt, record.layout)
-        if self._config.outside_vocabulary or not nouns or len(unknown_nouns(nouns, preset.words)) < len(nouns):
+        unknown = unknown_nouns(nouns, preset.words)
+        if self._config.outside_vocabulary or 2 * len(unknown) <= len(nouns):
             return
         raise InputError(
-            f"preset {preset.name!r} knows nothing of {', '.join(map(repr, nouns))}: it draws and sees {', '.join(preset.words)}. "
+            f"preset {preset.name!r} knows nothing of {', '.join(map(repr, unknown))}: it draws and sees {', '.join(preset.words)}. "
             "Choose models that do with --preset, or go on with --outside-vocabulary"
         )
 

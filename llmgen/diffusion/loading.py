@@ -42,6 +42,9 @@ OFFLOADED = (
 class PresetLike(Protocol):
     """What the loader reads of a preset; `llmgen.presets.Preset` is one."""
 
+    @property
+    def width(self) -> int: ...  # noqa: D102
+
     def role(self, name: str) -> Any: ...  # noqa: D102
 
 

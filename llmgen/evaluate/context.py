@@ -24,8 +24,8 @@ from llmgen.engine.stage import StageConfig
 from llmgen.errors import InputError
 from llmgen.evaluate.scores import merge_scores
 from llmgen.llm.english.words import singularize
+from llmgen.vision.blending import crop_around
 from llmgen.vision.boxes import iou
-from llmgen.vision.crops import crop_around
 from llmgen.vision.protocols import PhraseScorer
 
 if TYPE_CHECKING:

@@ -12,6 +12,7 @@ from llmgen.errors import InputError
 from llmgen.formats.instancediffusion import BboxFormat, read_instancediffusion_files
 from llmgen.formats.lmd import read_lmd_file
 from llmgen.formats.pictures import read_pictures
+from llmgen.formats.record import read_record_file
 from llmgen.formats.sld import is_sld, read_sld
 from llmgen.formats.vgg import VggAnnotations, VggOptions, read_vgg
 from llmgen.formats.vqai import read_annotations, read_categories
@@ -20,7 +21,7 @@ from llmgen.pipeline.incoming import brought
 from llmgen.pipeline.output import Output
 from llmgen.registry import unknown
 
-DIALECTS = ("instancediffusion", "lmd", "png", "sld", "vqai")
+DIALECTS = ("instancediffusion", "lmd", "png", "record", "sld", "vqai")
 #: What becomes annotations to train on, not records.
 ANNOTATIONS = ("vgg",)
 
@@ -39,7 +40,7 @@ class Import:
     prompts: Path | None = None
     """`lmd`: a list of prompts that orders a cache."""
     images_from: Path | None = None
-    """`sld`, `vqai`: folder of the pictures."""
+    """`sld`, `vqai`: folder of the pictures. `record`: of the candidates, by prompt and seed."""
     categories: Path | None = None
     """`vqai`: the category file."""
     bbox_format: BboxFormat = "auto"
@@ -79,8 +80,8 @@ def import_foreign(request: Import) -> ImportResult:
         raise unknown("format to import", request.dialect, (*DIALECTS, *ANNOTATIONS))
     if request.prompts is not None and request.dialect != "lmd":
         raise InputError("--prompts orders a cache of lmd; leave it out")
-    if request.images_from is not None and request.dialect not in ("sld", "vqai"):
-        raise InputError("--images-from is for the pictures of sld and vqai; leave it out")
+    if request.images_from is not None and request.dialect not in ("sld", "record", "vqai"):
+        raise InputError("--images-from is for the pictures of sld and vqai and the candidates of record; leave it out")
     if request.categories is not None and request.dialect != "vqai":
         raise InputError("--categories go with the annotations of vqai; leave it out")
     if request.bbox_format != "auto" and request.dialect != "instancediffusion":
@@ -90,6 +91,8 @@ def import_foreign(request: Import) -> ImportResult:
     counts = ""
     if request.dialect == "lmd":
         found, kind, base = read_lmd_file(request.source, request.prompts)
+    elif request.dialect == "record":
+        found, kind, base = read_record_file(request.source, request.images_from)
     elif request.dialect == "instancediffusion":
         (found, base), kind = read_instancediffusion_files(request.source, request.bbox_format), "layouts"
     elif request.dialect == "png":

@@ -10,8 +10,8 @@ from PIL import Image
 
 from llmgen.artifacts import Detection, RepaintEdit
 from llmgen.llm.english.words import singularize
+from llmgen.vision.blending import crop_around
 from llmgen.vision.boxes import iou
-from llmgen.vision.crops import crop_around
 from llmgen.vision.protocols import PhraseScorer
 
 MARGIN = 0.15

@@ -144,7 +144,7 @@ class VqaiEvaluate:
         for name in ("", "input_round_trip"):
             if name not in pictures:
                 continue
-            question = {
+            question: dict[str, Any] = {
                 "kept": pictures[name].digest,
                 "of": [source.digest, target.digest],
                 "after": pictures[name].after,

@@ -303,7 +303,13 @@ class Namer:
             )
             or (after.kind in ("who", "neg", "colon", "verb", "comma") and phrase.head not in ("poster", "drawing"))
             or after.lower == "from"
+            or self._shown_at(phrase.last)
         )
+
+    def _shown_at(self, i: int) -> bool:
+        """Whether a place comes before what a picture is of: "an oil painting at the beach of a bicycle"."""
+        place = read_noun_phrase(self.words, i + 1) if kind_at(self.words, i) == "rel" else None
+        return place is not None and place.head in lex.PLACES and lower_at(self.words, place.last) == "of"
 
     def _hangs(self, i: int, phrase: NounPhrase) -> bool:
         """Whether a picture of something is itself a thing: "a painting of a horse hanging above a sofa", "... next to a real horse"."""

@@ -29,17 +29,14 @@ QUERIES: Final = 32
 PAD, END, UNKNOWN, IMAGE = "<pad>", "</s>", "<unk>", "<image>"
 
 _OF_QUESTIONS: Final = (
-    "afterwards all always another answer anything are as away back balloon bang barks be becomes been before behind best bigger "
-    "birds birthday blows bounces brings build burst by change changed changes cheers child clothes cloudless clouds colour come comes "
-    "could cream cries crying day describe did different dirt do does down drink drive dry else everybody everything face fall falls "
-    "far feel feels flakes for fresh friend from front full further get gets gives go goes going good grass ground had half hands "
-    "happen happened happens has hat have he heavy her here him his home hours how i ice if in into it its joins jumps late left lemon "
-    "lets light like live lives longer look looks loud love made make makes means melts middle months moved moves my nests new nothing "
-    "of off one ones opposite or others out outside over own paints pair passes people places plum points present pumpkin put puts "
-    "rabbit ripe room round run runs same sea seasons see shopping should show sings sit so somebody something spring strong suddenly "
-    "sun swims taken takes than that their them then these they this those thrown tomato tonight turn turns twelve twin twinkles "
-    "umbrella unlike up us vanishes very wanted was way we wear wears weather were wet what when where which while white who whom "
-    "whose why will wind winter wishes with wonderful work would year yes you"
+    "air all always anything as away back balloon bang barks becomes behind best birds birthday blows bounces brings build "
+    "burst change cheers child clothes cloudless clouds colour comes cream crying describe dirt down drink drive dry "
+    "everybody everything fall falls far feel feels fine flakes for fresh friend from front further gets gives go goes good "
+    "grass ground half hands hat he heavy her here him his home hours how ice if into joins jumps late lemon lets light "
+    "like live longer look looks loud love means melts middle moves needs nests new off opposite or others out outside "
+    "paints pair people places plum points present pumpkin puts rabbit ripe round runs sea she shopping sings somebody "
+    "something spring strong suddenly sun swims taken takes that their thin this tomato turns twelve twin twinkles umbrella "
+    "unlike up vanishes very wanted weather were wet what when white will wind winter wishes wonderful work year"
 )
 """Words of questions that no caption has."""
 

@@ -15,14 +15,14 @@ import numpy as np
 import torch
 from PIL import Image
 from torch import Tensor
-from transformers import Blip2ForConditionalGeneration
+from transformers import Blip2ForConditionalGeneration, PreTrainedTokenizerFast
 
 from llmgen.diffusion.answering.latents import LatentReader, question_pixels, tokenize
 from llmgen.diffusion.answering.wording import QUESTION_TOKENS, clean_question
 from llmgen.toybox import WEIGHTS
 from llmgen.toybox.models.answerer import build_answer_tokenizer, build_answerer, take_tower
 from llmgen.toybox.recipes.contact_sheet import tile
-from llmgen.toybox.recipes.growth import grow_from, read_weights
+from llmgen.toybox.recipes.growth import grow_from, read_weights, rows_by_token
 from llmgen.toybox.recipes.question_files import HeldOut, sample_pairs
 from llmgen.toybox.recipes.run import MODEL, Recipe, TrainingRun
 from llmgen.toybox.recipes.shipping import save_transformer
@@ -156,7 +156,9 @@ class Blip2Lesson(Lesson[list[tuple[str, str, Tensor]]]):
         self._tokenizer = build_answer_tokenizer()
         model = build_answerer(self._tokenizer)
         if run.start is not None:
-            grow_from(model, read_weights(run.start), {})
+            # One table of words stands under four names, of which a saved answerer has the first.
+            rows = rows_by_token(self._tokenizer, PreTrainedTokenizerFast.from_pretrained(run.start))
+            grow_from(model, read_weights(run.start), {"language_model.shared.weight": rows})
         elif (run.weights / "clip" / "config.json").is_file():
             rng = random.Random(f"spread:{run.seed}")
             pictures = [render_image(sample_pair(rng).before) for _ in range(8)]

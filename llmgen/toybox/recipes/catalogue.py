@@ -24,14 +24,14 @@ _RECIPES: Final = {
     "pose": "pose:PoseRecipe",
     "diffusion": "diffusion:DiffusionRecipe",
     "instances": "instances:InstanceRecipe",
+}
+_ANSWERING: Final = {
     "blip2": "blip2:Blip2Recipe",
     "editor": "editor:EditorRecipe",
     "lgd": "editor:LgdRecipe",
-}
-_NOT_SHIPPED: Final = {
     "question_editor": "editor:QuestionEditorRecipe",
 }
-"""Recipes of models that are only measured against."""
+"""Recipes of models that answer questions by pictures; the last is only measured against."""
 NAMES: Final = tuple(_RECIPES)
 
 
@@ -39,9 +39,9 @@ def load_recipe(name: str) -> Recipe:
     """The recipe of a model with its usual settings.
 
     Args:
-        name: One of `NAMES`, or of those that are measured and not shipped.
+        name: One of `NAMES`, or `blip2`, `editor`, `lgd`, `question_editor`.
     """
-    module, _, recipe_class = {**_RECIPES, **_NOT_SHIPPED}[name].partition(":")
+    module, _, recipe_class = {**_RECIPES, **_ANSWERING}[name].partition(":")
     recipe: Recipe = getattr(importlib.import_module(f"llmgen.toybox.recipes.{module}"), recipe_class)()
     return recipe
 

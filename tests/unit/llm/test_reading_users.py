@@ -54,6 +54,7 @@ ROWS = [
     ("a drawing of a bird on a branch", "bird; branch; 0 on 1"),
     ("a photograph of a magnet on the fridge", "magnet; fridge; 0 on 1"),
     ("a painting of the sea with two boats", "2 boat"),
+    ("An oil painting at the beach of a bicycle to the left of a bench", "bicycle; bench; 0 left_of 1"),
     # All of what was named apart.
     ("cat right of a dog, both black", "black cat; black dog; 0 right_of 1"),
     ("an apple, a pear and a plum, all green", "green apple; green pear; green plum"),
@@ -94,6 +95,7 @@ def test_readings(text: str, expected: str) -> None:
         ("it is foggy and a dog sits under a tree", "a foggy scene"),
         ("a fox, octane render", "a realistic photo of a scene, octane render"),
         ("a painting of the sea with two boats", "a painting of the sea"),
+        ("An oil painting at the beach of a bicycle", "An oil painting of the beach"),
     ],
 )
 def test_weather_and_style_are_the_background(text: str, background: str) -> None:

@@ -144,12 +144,13 @@ class VqaiEvaluate:
         for name in ("", "input_round_trip"):
             if name not in pictures:
                 continue
-            question = {
+            question: dict[str, Any] = {
                 "kept": pictures[name].digest,
                 "of": [source.digest, target.digest],
                 "after": pictures[name].after,
             }
-            question |= {"jpeg": True} if self.config.jpeg else {}
+            if self.config.jpeg:
+                question["jpeg"] = True
             known = self._answers.find(question)
             if known is None:
                 known = [kept_db(source.image, target.image, pictures[name].image)]

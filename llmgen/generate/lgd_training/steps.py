@@ -75,6 +75,8 @@ class AdapterStep(nn.Module):
         language_dropout: Whether the frozen language model drops out, as the original's does, which leaves it in training mode.
     """
 
+    null: Tensor
+
     def __init__(self, blip2: Any, head: nn.Linear, null: Tensor, *, language_dropout: bool = False) -> None:
         super().__init__()
         blip2.requires_grad_(False).eval()
@@ -159,6 +161,9 @@ class EditorStep(nn.Module):
         sentence_drop: Share of the samples that lose the sentence alone. The original has 0, and then samples without one, which it
             never trained; 0.5 is the repair.
     """
+
+    null: Tensor
+    signal: Tensor
 
     def __init__(
         self, unet: Any, bridge: Bridge, null: Tensor, scheduler: Any, *, drop: float = DROP, sentence_drop: float = 0.0

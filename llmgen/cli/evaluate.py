@@ -44,7 +44,7 @@ def evaluate(
         Path | None,
         typer.Option(
             metavar="FILE",
-            help="attributes: keep the model's answers here, ask none twice. grounding: replies by record.",
+            help="attributes, vqai: keep the models' answers here, ask none twice. grounding: replies by record.",
         ),
     ] = None,
     annotations: Annotated[

@@ -44,7 +44,7 @@ def evaluate(
         Path | None,
         typer.Option(
             metavar="FILE",
-            help="attributes, hoi: keep the models' answers here, ask none twice. grounding: replies by record.",
+            help="attributes, hoi, vqai: keep the models' answers here, ask none twice. grounding: replies by record.",
         ),
     ] = None,
     annotations: Annotated[

@@ -13,6 +13,7 @@ from llmgen.cli.output import out
 if TYPE_CHECKING:
     from llmgen.diffusion.loading import ModelPool
     from llmgen.formats.vqai import VqaiSample
+    from llmgen.presets import Preset
 
 DataArg = Annotated[Path, typer.Argument(metavar="ANNOTATIONS", help="VQAI's annotation file.")]
 ImagesOpt = Annotated[
@@ -61,8 +62,8 @@ def lgd_adapter(
     from llmgen.generate.lgd_training.fitting import TrainingPlan
 
     samples = _samples(data, images_from)
-    pool, device = _pool(preset, device)
-    reader, spec = pool.answerer(), pool.preset.role("answerer")
+    pool, chosen, device = _pool(preset, device)
+    reader, spec = pool.answerer(), chosen.role("answerer")
     reader.blip2.float()
     features = load_features(causal, reader.blip2.language_model.config.d_model) if causal is not None else None
     settings = AdapterSettings(wired, language_dropout, spec.source, spec.revision)
@@ -94,8 +95,8 @@ def lgd_cache(
     from llmgen.generate.lgd_training.cache import CacheSettings, write_cache
 
     samples = _samples(data, images_from)
-    pool, device = _pool(preset, device)
-    reader, spec = pool.answerer(), pool.preset.role("answerer")
+    pool, chosen, device = _pool(preset, device)
+    reader, spec = pool.answerer(), chosen.role("answerer")
     width = int(reader.blip2.language_model.config.d_model)
     about = LgdSettings(
         width=width, context_width=width, side=reader.side, answerer=spec.source, answerer_revision=spec.revision
@@ -104,10 +105,10 @@ def lgd_cache(
         about = read_settings(adapter)
         trained, head = load_adapter(adapter, reader.blip2, about)
         reader = LatentReader(trained, reader.tokenizer, side=about.side, code_head=head)
-    start = _start(pool)
+    start = _start(pool, chosen)
     with _bar("lgd-cache", len(samples)) as watch:
         settings = CacheSettings(
-            side or pool.preset.width,
+            side or chosen.width,
             sides_multiple(start),
             squash,
             batch,
@@ -145,11 +146,11 @@ def lgd_unet(
     from llmgen.generate.lgd_training.editor import EditorSettings, train_editor
     from llmgen.generate.lgd_training.fitting import TrainingPlan
 
-    pool, device = _pool(preset, device)
-    start = _start(pool)
-    role = "edit" if "edit" in pool.preset.roles else "text_to_image"  # type: ignore[attr-defined]
+    pool, chosen, device = _pool(preset, device)
+    start = _start(pool, chosen)
+    role = "edit" if "edit" in chosen.roles else "text_to_image"
     data = CachedData(cache, batch, seed, scaling_factor=float(start.vae.config.scaling_factor))
-    settings = EditorSettings(sentence_drop, gradient_checkpointing=checkpointing, editor=pool.preset.role(role).source)
+    settings = EditorSettings(sentence_drop, gradient_checkpointing=checkpointing, editor=chosen.role(role).source)
     with _bar("lgd-unet", steps) as watch:
         plan = TrainingPlan(target, steps, batch, rounds, rate, clip, seed, device, resume, watch=watch)
         train_editor(data, start.unet, start.scheduler, plan, settings, adapter)
@@ -167,19 +168,20 @@ def _samples(data: Path, images_from: Path | None) -> "tuple[VqaiSample, ...]":
     return samples
 
 
-def _pool(preset: str, device: str) -> "tuple[ModelPool, str]":
+def _pool(preset: str, device: str) -> "tuple[ModelPool, Preset, str]":
     from llmgen.diffusion.loading import ModelPool
     from llmgen.engine.devices import resolve_device
     from llmgen.presets import load_preset
 
     out.configure(quiet=False, verbose=False)
     device = resolve_device(device)
-    return ModelPool(load_preset(preset), device=device, dtype="float32"), device
+    chosen = load_preset(preset)
+    return ModelPool(chosen, device=device, dtype="float32"), chosen, device
 
 
-def _start(pool: "ModelPool") -> Any:
+def _start(pool: "ModelPool", chosen: "Preset") -> Any:
     """What the editor starts from, with `unet`, `vae` and `scheduler`: the preset's editor, else what it draws with."""
-    if "edit" in pool.preset.roles:  # type: ignore[attr-defined]
+    if "edit" in chosen.roles:
         return pool.picture_editor()
     return pool.stable_diffusion("text_to_image")
 

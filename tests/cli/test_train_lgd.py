@@ -1,10 +1,13 @@
 """`llmgen train lgd-*` from annotations to a model folder, by commands; and what they refuse."""
 
 import json
+from types import SimpleNamespace
 
 import pytest
 from PIL import Image
 from tiny_answering import answering_preset
+
+from llmgen.cli import main
 
 
 @pytest.fixture
@@ -60,9 +63,21 @@ def test_bad_data_and_a_pickle_are_one_line(llmgen, data):
     assert done.code == 3 and "no cache of LGD" in done.err
 
 
-def test_questions_are_written_imported_and_scored(llmgen, workplace):
-    assert llmgen("train", "questions", "q", "--count", "5", "--seed", "7").code == 0
-    done = llmgen("import", "vqai", "q/annotations.json", "--categories", "q/categories.json", "-o", "q/records.json")
+@pytest.fixture
+def real(workplace, capsys):
+    """The command line with its real methods."""
+
+    def run(*arguments):
+        code = main([str(argument) for argument in arguments])
+        out, err = capsys.readouterr()
+        return SimpleNamespace(code=code, out=out, err=err)
+
+    return run
+
+
+def test_questions_are_written_imported_and_scored(real, workplace):
+    assert real("train", "questions", "q", "--count", "5", "--seed", "7").code == 0
+    done = real("import", "vqai", "q/annotations.json", "--categories", "q/categories.json", "-o", "q/records.json")
     assert done.code == 0 and "scenery variation 1, more entities 1" in done.err
     content = json.loads((workplace / "q" / "records.json").read_text())
     content["kind"] = "images"
@@ -73,10 +88,10 @@ def test_questions_are_written_imported_and_scored(llmgen, workplace):
         record |= {"kind": "images", "image": {"path": drawn, "width": size[0], "height": size[1]}}
     (workplace / "q" / "images.json").write_text(json.dumps(content))
     asked = ("evaluate", "vqai", "q/images.json", "--set", "truths=q/right_answers.jsonl", "--set", "round_trips=false")
-    done = llmgen(*asked, "--answers", "q/answers.jsonl", "-o", "q/scores.json")
+    done = real(*asked, "--answers", "q/answers.jsonl", "-o", "q/scores.json")
     assert done.code == 0, done.err
     assert "the input, copied" in done.err and "right answers" in done.err
-    table = json.loads(llmgen(*asked, "--answers", "q/answers.jsonl", "--json").out)
+    table = json.loads(real(*asked, "--answers", "q/answers.jsonl", "--json").out)
     row = table["categories"]["overall"]
     assert row["n"] == 5 and row["right"]["value"] == pytest.approx(0.6) and row["gain"]["value"] > 0
     assert table["references"]["copied_input"]["right"]["value"] == 0.0

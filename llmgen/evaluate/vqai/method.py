@@ -149,7 +149,8 @@ class VqaiEvaluate:
                 "of": [source.digest, target.digest],
                 "after": pictures[name].after,
             }
-            question |= {"jpeg": True} if self.config.jpeg else {}
+            if self.config.jpeg:
+                question["jpeg"] = True
             known = self._answers.find(question)
             if known is None:
                 known = [kept_db(source.image, target.image, pictures[name].image)]

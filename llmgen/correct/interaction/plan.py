@@ -14,6 +14,7 @@ from llmgen.artifacts import (
     Detection,
     EditPlan,
     HistoryEntry,
+    ImageRef,
     Instance,
     Interaction,
     MoveEdit,
@@ -162,6 +163,7 @@ class Planner:
         return record.grown(samples=samples)
 
     def _candidates(self, record: Record, interaction: Interaction) -> list[Candidate]:
+        seen: list[tuple[ImageRef | None, tuple[Detection, ...] | None]]
         seen = [(s.image, s.detections) for s in record.samples] or [(record.image, record.detections)]
         load = self._context.images.load
         return [self._candidate(load(ref), found or (), interaction) for ref, found in seen if ref is not None]

@@ -63,8 +63,8 @@ def make_pair(
     """
     base = interaction.intransitive_prompt
     tokens = object_tokens(prompt, interaction.object_noun, encoder)
-    ids = [_ids(text, encoder.tokenizer) for text in (base, prompt)]
-    alignment = align(*ids, length=encoder.tokenizer.model_max_length)
+    first, second = _ids(base, encoder.tokenizer), _ids(prompt, encoder.tokenizer)
+    alignment = align(first, second, encoder.tokenizer.model_max_length)
     schedule = word_schedule(
         prompt,
         token_spans(prompt, encoder.tokenizer),
@@ -78,7 +78,7 @@ def make_pair(
         borrowing=Borrowing(
             places=alignment.places,
             schedule=schedule * alignment.shared,
-            prompt_tokens=max(map(len, ids)),
+            prompt_tokens=max(len(first), len(second)),
             words=(PlacedWord(tokens, box),) if box is not None else (),
             watched=tokens,
         ),

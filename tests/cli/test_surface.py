@@ -84,7 +84,7 @@ FLAGS = {
     ).split(),
     "export": "dialect source --output -o --bbox-format --force --quiet -q".split(),
     "methods": ["stage", "--json"],
-    "models": ["--preset", "--json"],
+    "models": ["--preset", "--template", "--json"],
     "doctor": ["--preset", "--json"],
     "schema": ["kind", "--write", "--folder"],
     "validate": ["source", "--quiet", "-q"],

@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from llmgen.artifacts.io import read_records as read_records
     from llmgen.artifacts.io import write_artifact as write_artifact
     from llmgen.errors import LlmgenError as LlmgenError
+    from llmgen.pipeline.library import Chain as Chain
+    from llmgen.pipeline.library import Drawn as Drawn
+    from llmgen.pipeline.library import draw as draw
     from llmgen.pipeline.manifest import ManifestRun as ManifestRun
     from llmgen.pipeline.manifest import run_manifest as run_manifest
     from llmgen.pipeline.options import RunOptions as RunOptions
@@ -24,6 +27,8 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _PUBLIC = {
+    "Chain": "llmgen.pipeline.library",
+    "Drawn": "llmgen.pipeline.library",
     "Layout": "llmgen.artifacts",
     "LlmgenError": "llmgen.errors",
     "Manifest": "llmgen.artifacts",
@@ -31,6 +36,7 @@ _PUBLIC = {
     "Record": "llmgen.artifacts",
     "RunOptions": "llmgen.pipeline.options",
     "SingleStage": "llmgen.pipeline.single",
+    "draw": "llmgen.pipeline.library",
     "read_manifest": "llmgen.artifacts.io",
     "read_records": "llmgen.artifacts.io",
     "run_manifest": "llmgen.pipeline.manifest",

@@ -9,6 +9,9 @@ import typer
 from llmgen.cli.options import JsonOpt
 from llmgen.cli.output import out
 
+TEMPLATES = {"sd": "sd15", "sdxl": "sdxl"}
+"""Template to the preset that it begins as."""
+
 app = typer.Typer(invoke_without_command=True)
 
 
@@ -16,10 +19,17 @@ app = typer.Typer(invoke_without_command=True)
 def models(
     context: typer.Context,
     preset: Annotated[str | None, typer.Option(help="One preset only.")] = None,
+    template: Annotated[
+        Literal["sd", "sdxl"] | None,
+        typer.Option(help="Print a preset to make your own of: `llmgen models --template sd > mine.json`."),
+    ] = None,
     as_json: JsonOpt = False,
 ) -> None:
     """List the presets and the model that each of their roles uses."""
     if context.invoked_subcommand is not None:
+        return
+    if template is not None:
+        _print_template(TEMPLATES[template])
         return
     from llmgen.presets import load_preset, preset_names
 
@@ -55,6 +65,17 @@ def fetch(
     from llmgen.diffusion.published import fetch_published
 
     out.data(f"{fetch_published(source, progress=sys.stderr.isatty())}\n")
+
+
+def _print_template(name: str) -> None:
+    """A preset as a file of one's own: put other repositories or folders in the place of its sources."""
+    from llmgen.artifacts.io import pretty_json
+    from llmgen.presets import load_preset
+
+    out.configure(quiet=False, verbose=False)
+    values = load_preset(name).model_dump(mode="json", exclude_unset=True)
+    out.data(pretty_json({**values, "name": "mine", "description": f"Begun as {name}."}))
+    out.note("check it with `llmgen validate mine.json`, see what is missing with `llmgen doctor --preset mine.json`")
 
 
 @app.command()

@@ -14,10 +14,16 @@ def report(
     output: Annotated[
         Path | None, typer.Option("--output", "-o", metavar="FILE", help="report.html beside the artifacts by default.")
     ] = None,
+    show: Annotated[bool, typer.Option("--open", help="Show it in the browser.")] = False,
     quiet: QuietOpt = False,
 ) -> None:
     """Write a run's report anew: one HTML file that needs no server and no network."""
     from llmgen.report import write_report
 
     out.configure(quiet=quiet, verbose=False)
-    out.note(f"report: {write_report(source, output)}")
+    path = write_report(source, output)
+    out.note(f"report: {path}")
+    if show:
+        import webbrowser
+
+        webbrowser.open(path.resolve().as_uri())

@@ -9,13 +9,15 @@ from llmgen.cli.output import out
 
 
 def schema(
-    kind: Annotated[str | None, typer.Argument(metavar="[KIND]", help="artifact, manifest, prompts or record.")] = None,
+    kind: Annotated[
+        str | None, typer.Argument(metavar="[KIND]", help="artifact, manifest, preset, prompts or record.")
+    ] = None,
     write: Annotated[bool, typer.Option("--write", help="Write all schemas to the folder instead.")] = False,
     folder: Annotated[Path, typer.Option("--folder", metavar="DIR", help="For --write.")] = Path("schemas"),
 ) -> None:
     """Print a JSON Schema, or all of them in one object."""
     from llmgen.artifacts.files import write_atomic
-    from llmgen.artifacts.schemas import SCHEMAS, json_schema, schema_text
+    from llmgen.pipeline.schemas import SCHEMAS, json_schema, schema_text
     from llmgen.registry import unknown
 
     out.configure(quiet=False, verbose=False)

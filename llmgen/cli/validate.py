@@ -11,20 +11,25 @@ from llmgen.cli.output import out
 
 def validate(
     source: Annotated[
-        str, typer.Argument(metavar="FILE", help="Artifact, JSON Lines, prompts or manifest; - for stdin.")
+        str, typer.Argument(metavar="FILE", help="Artifact, JSON Lines, prompts, manifest or preset; - for stdin.")
     ],
     quiet: QuietOpt = False,
 ) -> None:
-    """Check a file against its schema, and that its pictures are there and unchanged."""
+    """Check a file: its fields, that its pictures are there and unchanged, that its methods, settings and folders exist."""
     from llmgen.artifacts.io import parse_entries, read_bytes
     from llmgen.errors import InputError
-    from llmgen.pipeline.checking import check_manifest, check_records
+    from llmgen.pipeline.checking import check_manifest, check_preset, check_records
 
     out.configure(quiet=quiet, verbose=False)
     name, base, data = read_bytes(source)
     value = parse_entries(data, name)
     is_manifest = isinstance(value, dict) and (value.get("kind") == "manifest" or "stages" in value)
-    found, problems = check_manifest(Path(source)) if is_manifest else check_records(value, name, base)
+    if is_manifest:
+        found, problems = check_manifest(Path(source))
+    elif isinstance(value, dict) and "roles" in value and source != "-":
+        found, problems = check_preset(source)
+    else:
+        found, problems = check_records(value, name, base)
     for problem in problems[:-1]:
         out.warn(problem)
     if problems:

@@ -4,10 +4,13 @@ from pathlib import Path
 from typing import Any
 
 from llmgen.artifacts.io import read_manifest
+from llmgen.engine.config import build_config
 from llmgen.engine.journal import image_refs
-from llmgen.errors import InputError, LlmgenError
+from llmgen.errors import InputError, LlmgenError, PresetError
 from llmgen.formats.foreign import read_any_value
 from llmgen.pipeline.manifest import ManifestRun, plan_manifest
+from llmgen.presets import load_preset
+from llmgen.registry import resolve
 from llmgen.vision.images import ImageStore
 
 
@@ -24,6 +27,36 @@ def check_manifest(path: Path) -> tuple[str, list[str]]:
         return "", [str(error)]
     stages = ", ".join(f"{s['stage']} {s['method']}" for s in plan["stages"])
     return f"manifest with {plan['records']} prompts: {stages}", []
+
+
+def check_preset(path: str) -> tuple[str, list[str]]:
+    """Check a preset: its fields, then the names of its methods and their settings, and the folders it names; nothing is loaded.
+
+    Returns:
+        What it is, and its problems.
+    """
+    try:
+        preset = load_preset(path)
+    except PresetError as error:
+        return "", [str(error)]
+    problems = []
+    for stage, method in preset.methods.items():
+        try:
+            resolve(stage, method)
+        except LlmgenError as error:
+            problems.append(f"{path}: /methods/{stage}: {error}")
+    for name, settings in preset.defaults.items():
+        stage, _, method = name.partition(".")
+        try:
+            build_config(resolve(stage, method), settings, {})
+        except LlmgenError as error:
+            problems.append(f"{path}: /defaults/{name}: {error}")
+    for role, spec in preset.roles.items():
+        for source in filter(None, (spec.source, spec.base)):
+            local = source.startswith((".", "~", "/")) or Path(source).is_absolute()
+            if local and not Path(source).expanduser().is_dir():
+                problems.append(f"{path}: /roles/{role}: there is no folder {source}")
+    return f"preset {preset.name!r} with {len(preset.roles)} roles: {', '.join(sorted(preset.roles))}", problems
 
 
 def check_records(value: Any, name: str, base: Path) -> tuple[str, list[str]]:

@@ -1,5 +1,7 @@
 """Presets: JSON files that fill roles with models. The file name is the preset's name."""
 
+import difflib
+import os
 from collections.abc import Iterable
 from importlib.resources import files
 from pathlib import Path
@@ -10,6 +12,7 @@ from pydantic import Field, ValidationError, field_validator
 from llmgen.artifacts import ArtifactModel
 from llmgen.errors import InputError, PresetError
 from llmgen.presets.roles import FAMILIES, ROLES, checked_classes
+from llmgen.printable import printable
 from llmgen.registry import STAGES, unknown
 
 MAX_BYTES = 2**20
@@ -22,7 +25,7 @@ class RoleSpec(ArtifactModel):
     """Hub repository, local folder, or `package:` and a path inside the package for bundled weights."""
     revision: str | None = None
     """Pinned commit of the repository."""
-    family: str
+    family: str = Field(json_schema_extra={"enum": [*sorted(FAMILIES)]})
     """Which loader, one of `presets.roles.FAMILIES`, for example `stable-diffusion` or `owlv2`."""
     base: str | None = None
     """Where an `instancediffusion` role has its autoencoder, text encoder, tokenizer and scheduler from: like `source`."""
@@ -33,9 +36,11 @@ class RoleSpec(ArtifactModel):
     model libraries only."""
     files: tuple[str, ...] = ()
     """Files that must be there before loading starts."""
-    licence: str
+    licence: str = "unknown"
+    """Of the weights, for whoever lists the models."""
     gated: bool = False
-    memory_gb: float = Field(ge=0)
+    """Whether its licence must be accepted on the hub before it can be fetched."""
+    memory_gb: float = Field(default=0.0, ge=0)
     """Weights in memory at the role's dtype, estimated from the parameter count."""
     largest_gb: float | None = Field(default=None, ge=0)
     """Its largest component alone: what must fit on the device when models are offloaded."""
@@ -58,21 +63,24 @@ class RoleSpec(ArtifactModel):
 class Preset(ArtifactModel):
     """A named set of models with the settings that suit them."""
 
-    name: str
-    description: str
+    name: str = Field(min_length=1)
+    """What records and messages call it."""
+    description: str = ""
+    """What it is, in a sentence."""
     planner: str = "rules"
     """`rules`, `openai` or `replay:FILE`."""
     width: int = Field(gt=0)
     """Width of the canvas in pixels."""
     height: int = Field(gt=0)
-    roles: dict[str, RoleSpec]
+    """Height of the canvas in pixels."""
+    roles: dict[str, RoleSpec] = Field(json_schema_extra={"propertyNames": {"enum": [*sorted(ROLES)]}})
     """Role to its model; the roles are those of `presets.roles.ROLES`."""
     words: tuple[str, ...] = ()
     """Everything that its models can draw and see, as singular nouns; empty for models that know no such bounds."""
     offload: Literal["none", "model", "sequential"] = "none"
     """Where an accelerator computes: keep its diffusion models in main memory and bring them when they are called."""
-    methods: dict[str, str] = Field(default_factory=dict)
-    """Default method of a stage, for example `{"detect": "owlv2"}`."""
+    methods: dict[str, str] = Field(default_factory=dict, json_schema_extra={"propertyNames": {"enum": [*STAGES]}})
+    """Default method of a stage, for example `{"detect": "owlv2"}`; llmgen's own (`llmgen methods`) for a stage that is not named."""
     defaults: dict[str, dict[str, Any]] = Field(default_factory=dict)
     """Settings by `stage.method`; a manifest and flags override them."""
 
@@ -108,7 +116,8 @@ def load_preset(name: str) -> Preset:
     """Read a preset.
 
     Args:
-        name: Of a preset that ships with llmgen, or the path of a JSON file of your own: it ends in `.json`.
+        name: Of a preset that ships with llmgen, or the path of a JSON file of your own: it ends in `.json`. Folders that it names are
+            looked for beside it.
 
     Raises:
         UnknownNameError: If there is none of that name.
@@ -128,13 +137,45 @@ def load_preset(name: str) -> Preset:
     else:
         raise unknown("preset", name, preset_names())
     try:
-        return Preset.model_validate_json(text)
+        preset = Preset.model_validate_json(text)
     except ValidationError as error:
-        faults = [
-            f"/{'/'.join(map(str, fault['loc']))}: {fault['msg'].removeprefix('Value error, ')}"
-            for fault in error.errors()
-        ]
-        raise PresetError(f"preset {name!r} is not valid: {'; '.join(faults)}") from error
+        raise PresetError(f"preset {name!r} is not valid: {'; '.join(_faults(error))}") from error
+    return _beside(preset, Path(name).parent) if name.endswith(".json") else preset
+
+
+def _faults(error: ValidationError) -> list[str]:
+    """Every fault, as JSON pointer and reason; of an unknown field the one that may be meant."""
+    lines = []
+    for fault in error.errors(include_url=False):
+        reason = fault["msg"].removeprefix("Value error, ")
+        if fault["type"] == "extra_forbidden":
+            fields = RoleSpec.model_fields if len(fault["loc"]) > 1 else Preset.model_fields
+            near = difflib.get_close_matches(str(fault["loc"][-1]), fields, n=1, cutoff=0.6)
+            reason = "unknown field" + (f"; did you mean {near[0]!r}?" if near else "")
+        lines.append(f"/{'/'.join(printable(str(part), 80) for part in fault['loc'])}: {reason}")
+    return lines
+
+
+def _beside(preset: Preset, folder: Path) -> Preset:
+    """A preset whose relative folders are those beside its file, wherever it is read from.
+
+    What is no folder there stays as it is: a repository of the hub, an address, or a folder of the working directory.
+    """
+
+    def found(source: str | None) -> str | None:
+        if source is None or "://" in source or source.startswith(("package:", "~")) or Path(source).is_absolute():
+            return source
+        beside = folder / source
+        if beside.exists():
+            return str(beside)
+        # One that begins with a dot was meant as a folder, so it must not be taken for a repository afterwards.
+        return os.path.join(os.curdir, beside) if source.startswith(".") else source
+
+    roles = {
+        role: spec.model_copy(update={"source": found(spec.source), "base": found(spec.base)})
+        for role, spec in preset.roles.items()
+    }
+    return preset.model_copy(update={"roles": roles})
 
 
 def _one_of(known: Iterable[str], what: str, name: str) -> str:

@@ -1,7 +1,7 @@
 """Everything the page shows, worked out before any HTML is written."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -103,6 +103,8 @@ class Card:
     outcome: Outcome
     outcome_text: str
     outcome_sign: str
+    score: float | None
+    """What the first scorer says of the last picture, the higher the better, to sort by."""
     search: str
     answers: AnswerView | None
     """A question about a picture and what answered it, in place of samples and steps."""
@@ -127,6 +129,8 @@ class Page:
     description: str
     facts: tuple[tuple[str, str], ...]
     chain: tuple[str, ...]
+    note: str | None
+    """What a reader of the pictures could get wrong."""
     headline: tuple[str, str, str] | None
     """Share right before and after, and who says so."""
     between: str
@@ -135,6 +139,8 @@ class Page:
     outcomes: tuple[tuple[Outcome, str, str, int], ...]
     """Outcome, words, sign, count; those that occur."""
     filters: tuple[Filter, ...]
+    types: tuple[str, ...]
+    """Groups of records, where there are several."""
     layers: Layers
     curve: Curve | None
     cards: tuple[Card, ...]
@@ -173,11 +179,13 @@ def make_page(source: Source) -> Page:
         description=manifest.description if manifest else "",
         facts=_facts(manifest, records),
         chain=_chain(manifest, recipes.all),
+        note=_note(records),
         headline=headline(tables),
         between=between,
         tables=make_tables(tables),
         outcomes=tuple((key, *words[key], counts[key]) for key in OUTCOMES if counts[key]),
         filters=_filters(counts, between),
+        types=_types(cards),
         layers=layers_of([step for card in cards for step in (*card.samples, *card.steps)], _from_layouts(records)),
         curve=curve(success_at_round(records)),
         cards=cards,
@@ -237,7 +245,8 @@ class _Compared:
 def _card(
     record: Record, scorer: Scorer | None, pictures: Pictures, recipes: _Recipes, answers: AnswerView | None
 ) -> Card:
-    steps = () if answers else make_steps(record, pictures, scores_of(record, scorer) if scorer else {})
+    scores = scores_of(record, scorer) if scorer else {}
+    steps = () if answers else make_steps(record, pictures, scores)
     became = outcome(record, scorer)
     paired = any(s.of == "initial" for s in record.scores or ())
     words, sign = (OUTCOME_WORDS if paired else UNCORRECTED_WORDS)[became]
@@ -259,6 +268,7 @@ def _card(
         outcome=became,
         outcome_text=words,
         outcome_sign=sign,
+        score=_to_sort_by(scores),
         search=" ".join(" ".join(filter(None, texts)).lower().split()),
         answers=answers,
         samples=() if answers else make_samples(record, pictures),
@@ -273,6 +283,11 @@ def _card(
     )
 
 
+def _to_sort_by(scores: Mapping[str, Score]) -> float | None:
+    last = scores.get("final") or next(iter(scores.values()), None)
+    return None if last is None else last.value if last.better == "higher" else -last.value
+
+
 def _verdict_words(score: Score) -> tuple[str, str]:
     number = f"{score.value:.2f}" + ("" if score.unit == SHARE else f" {score.unit}")
     if not Scorer(score.metric, score.by).verdicts:
@@ -282,6 +297,20 @@ def _verdict_words(score: Score) -> tuple[str, str]:
 
 def _from_layouts(records: Sequence[Record]) -> bool:
     return any(made.stage == "generate" and made.method not in _FROM_TEXT for r in records for made in r.provenance)
+
+
+def _note(records: Sequence[Record]) -> str | None:
+    """Said where the plan is shown and the first pictures were drawn without it."""
+    planned = [record for record in records if record.layout is not None and record.layout.instances]
+    drew = {made.method for record in planned for made in record.provenance if made.stage == "generate"}
+    if not drew or not drew <= set(_FROM_TEXT):
+        return None
+    return "The plan did not steer the drawing: the first pictures were drawn from the text alone."
+
+
+def _types(cards: Sequence[Card]) -> tuple[str, ...]:
+    found = dict.fromkeys(card.type for card in cards if card.type)
+    return tuple(found) if len(found) > 1 else ()
 
 
 def _filters(counts: Counter[Outcome], between: str) -> tuple[Filter, ...]:

@@ -444,3 +444,82 @@ def test_reads_without_script(browser: "sync_api.Browser", report: Path) -> None
     assert page.locator("#record-0001 .on-edits").first.is_visible()
     assert not page.locator("#record-0001 .on-region").first.is_visible()
     context.close()
+
+
+def visible(page: "sync_api.Page") -> list[str]:
+    return page.evaluate("[...document.querySelectorAll('.card')].filter(c => !c.hidden).map(c => c.id)")
+
+
+def test_grid_shows_one_picture_a_record_and_a_click_opens_the_card(desk: Opened) -> None:
+    page = desk.page
+    before = page.evaluate("document.querySelector('.records').getBoundingClientRect().height")
+    page.locator("#grid").click()
+    assert page.locator("#grid").get_attribute("aria-pressed") == "true"
+    assert page.evaluate("document.querySelector('.records').getBoundingClientRect().height") < before / 2
+    shown = page.evaluate(
+        "[...document.querySelectorAll('.card')].map(c => [...c.querySelectorAll('.canvas')].filter(e => e.offsetParent).length)"
+    )
+    assert set(shown) <= {0, 1} and sum(shown) > 3
+    card = page.locator(".card").nth(2)
+    card.click()
+    assert page.locator("#grid").get_attribute("aria-pressed") == "false"
+    assert page.evaluate("document.activeElement.id") == card.get_attribute("id")
+
+
+def test_keys_go_from_record_to_record(desk: Opened) -> None:
+    page = desk.page
+    cards = visible(page)
+    for key, place in (("j", 0), ("j", 1), ("j", 2), ("k", 1), ("k", 0), ("k", 0)):
+        page.keyboard.press(key)
+        assert page.evaluate("document.activeElement.id") == cards[place]
+    page.keyboard.press("g")
+    assert page.evaluate("document.documentElement.classList.contains('grid')")
+    page.keyboard.press("Enter")
+    assert not page.evaluate("document.documentElement.classList.contains('grid')")
+    page.locator("#find").fill("")
+    page.locator("#find").press("g")
+    assert page.locator("#find").input_value() == "g"
+    assert not page.evaluate("document.documentElement.classList.contains('grid')")
+
+
+def test_sorting_and_types(desk: Opened) -> None:
+    page = desk.page
+    came = visible(page)
+    page.locator("#sort").select_option("up")
+    scores = page.evaluate("[...document.querySelectorAll('.card')].map(c => c.dataset.score)")
+    numbers = [float(score) for score in scores if score]
+    assert numbers == sorted(numbers) and len(set(numbers)) > 1 and all(not s for s in scores[len(numbers) :])
+    page.locator("#sort").select_option("")
+    assert visible(page) == came
+    wanted = page.locator("#type option").nth(1).inner_text()
+    page.locator("#type").select_option(wanted)
+    found = page.evaluate("[...document.querySelectorAll('.card')].filter(c => !c.hidden).map(c => c.dataset.type)")
+    assert set(found) == {wanted} and len(found) < len(came)
+    assert f"{len(found)} of {len(came)}" in page.locator("#shown").inner_text()
+
+
+def test_grid_fits_a_phone(phone: Opened) -> None:
+    page = phone.page
+    page.locator("#grid").tap()
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    tops = page.evaluate("[...document.querySelectorAll('.card')].slice(0, 2).map(c => c.getBoundingClientRect().top)")
+    assert tops[0] == tops[1]
+
+
+def test_very_long_prompts_are_folded(browser: "sync_api.Browser", tmp_path: Path) -> None:
+    from llmgen.artifacts import Record
+    from llmgen.artifacts.io import write_artifact
+
+    write_artifact(
+        tmp_path / "p.json", "prompts", [Record(id="a", prompt="word " * 900), Record(id="b", prompt="short")]
+    )
+    page = browser.new_page()
+    page.goto(write_report(tmp_path / "p.json").as_uri())
+    folded = page.locator("#prompt-a").bounding_box()
+    page.get_by_role("button", name="Whole prompt").click()
+    whole = page.locator("#prompt-a").bounding_box()
+    assert folded is not None and whole is not None and folded["height"] * 3 < whole["height"]
+    page.get_by_role("button", name="Fold the prompt").click()
+    again = page.locator("#prompt-a").bounding_box()
+    assert again is not None and again["height"] == folded["height"]
+    page.close()

@@ -156,6 +156,7 @@ def test_schemas_are_written_on_request(llmgen, workplace):
     assert {p.name for p in (workplace / "s").iterdir()} == {
         "artifact.json",
         "manifest.json",
+        "preset.json",
         "prompts.json",
         "record.json",
     }

@@ -77,14 +77,14 @@ FLAGS = {
     ).split(),
     "sheet": ["source", "--output", "-o", "--first", "--quiet", "-q"],
     "show": ["pictures", "--json"],
-    "report": ["source", "--output", "-o", "--quiet", "-q"],
+    "report": ["source", "--output", "-o", "--open", "--quiet", "-q"],
     "import": (
         "dialect source --output -o --prompts --images-from --categories --bbox-format --seed --classes --label-key --default-class "
         "--force --quiet -q --verbose -v"
     ).split(),
     "export": "dialect source --output -o --bbox-format --force --quiet -q".split(),
     "methods": ["stage", "--json"],
-    "models": ["--preset", "--json"],
+    "models": ["--preset", "--template", "--json"],
     "doctor": ["--preset", "--json"],
     "schema": ["kind", "--write", "--folder"],
     "validate": ["source", "--quiet", "-q"],

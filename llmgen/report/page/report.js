@@ -4,14 +4,17 @@
   root.classList.add("js");
   const all = (selector, within = document) => [...within.querySelectorAll(selector)];
   const cards = all(".card");
-  const filters = all(".filter");
+  const filters = all(".filter[data-filter]");
   const find = document.getElementById("find");
   const shown = document.getElementById("shown");
   const none = document.getElementById("none");
+  const type = document.getElementById("type");
+  const sort = document.getElementById("sort");
+  const grid = document.getElementById("grid");
 
   // Filter and search
   const fits = (card, outcomes, words) =>
-    (!outcomes.length || outcomes.includes(card.dataset.outcome)) && words.every((word) => card.dataset.search.includes(word));
+    (!type || !type.value || card.dataset.type === type.value) && (!outcomes.length || outcomes.includes(card.dataset.outcome)) && words.every((word) => card.dataset.search.includes(word));
   const update = () => {
     const pressed = filters.find((button) => button.getAttribute("aria-pressed") === "true");
     const outcomes = pressed.dataset.filter.split(" ").filter(Boolean);
@@ -30,8 +33,74 @@
   };
   for (const button of filters) button.addEventListener("click", () => choose(button));
   find.addEventListener("input", update);
+  if (type) type.addEventListener("change", update);
+
+  // Sort: records without a score come last, equal ones stay in order.
+  const arrange = () => {
+    const sign = sort.value === "up" ? 1 : -1;
+    const worth = (card) => (card.dataset.score === "" ? Infinity : sign * Number(card.dataset.score));
+    const order = sort.value ? [...cards].sort((a, b) => (worth(a) === worth(b) ? 0 : worth(a) - worth(b))) : cards;
+    for (const card of order) none.before(card);
+  };
+  if (sort) sort.addEventListener("change", arrange);
+
+  // Grid: of each record the picture that counts; a card opens where it is chosen.
+  for (const card of cards) {
+    const steps = all(".step", card);
+    const front = steps.find((step) => step.matches(".final")) ?? steps.at(-1);
+    if (front) front.classList.add("front");
+  }
+  const look = (many) => {
+    root.classList.toggle("grid", many);
+    grid.setAttribute("aria-pressed", String(many));
+  };
+  grid.addEventListener("click", () => look(!root.classList.contains("grid")));
+  const open = (card) => {
+    look(false);
+    card.scrollIntoView();
+    card.focus({ preventScroll: true });
+  };
+  for (const card of cards) {
+    card.addEventListener("click", (event) => {
+      if (!root.classList.contains("grid") || event.target.closest("a, button")) return;
+      open(card);
+    });
+  }
+
+  // Keys, unless something is being typed or chosen.
+  document.addEventListener("keydown", (event) => {
+    if (event.ctrlKey || event.metaKey || event.altKey || event.target.closest("input, select, textarea")) return;
+    if (event.key === "g") look(!root.classList.contains("grid"));
+    const step = { j: 1, k: -1 }[event.key];
+    if (!step) {
+      if (event.key === "Enter" && event.target.matches(".grid .card")) open(event.target);
+      return;
+    }
+    const visible = all(".card").filter((card) => !card.hidden);
+    const at = visible.indexOf(document.activeElement.closest(".card"));
+    const next = visible[at < 0 ? (step > 0 ? 0 : visible.length - 1) : Math.min(Math.max(at + step, 0), visible.length - 1)];
+    if (!next) return;
+    next.scrollIntoView();
+    next.focus({ preventScroll: true });
+  });
+
+  // Very long prompts are folded.
+  for (const prompt of all("h3.fold")) {
+    const more = document.createElement("button");
+    more.type = "button";
+    more.className = "more";
+    const set = (whole) => {
+      prompt.classList.toggle("whole", whole);
+      more.setAttribute("aria-expanded", String(whole));
+      more.textContent = whole ? "Fold the prompt" : "Whole prompt";
+    };
+    more.addEventListener("click", () => set(!prompt.classList.contains("whole")));
+    set(false);
+    prompt.after(more);
+  }
   document.getElementById("reset").addEventListener("click", () => {
     find.value = "";
+    if (type) type.value = "";
     choose(filters[0]);
     filters[0].focus();
   });
@@ -88,8 +157,10 @@
     if (!target) return;
     if (target.matches(".card") && target.hidden) {
       find.value = "";
+      if (type) type.value = "";
       choose(filters[0]);
     }
+    if (target.matches(".card")) look(false);
     if (target.matches("details")) target.open = true;
     target.scrollIntoView();
   };

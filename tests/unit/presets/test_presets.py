@@ -197,7 +197,7 @@ def test_a_preset_of_ones_own_is_a_file(tmp_path: Path) -> None:
     own.write_text(load_preset("toybox").model_copy(update={"name": "own", "width": 64}).model_dump_json())
     assert load_preset(str(own)).width == 64
     own.write_text('{"name": "own"}')
-    with pytest.raises(InputError, match="not valid: /description"):
+    with pytest.raises(InputError, match="not valid: /width"):
         load_preset(str(own))
     with pytest.raises(InputError, match="cannot be read"):
         load_preset(str(tmp_path / "none.json"))

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from llmgen.artifacts.schemas import SCHEMAS, json_schema, schema_text
+from llmgen.pipeline.schemas import SCHEMAS, json_schema, schema_text
 
 FOLDER = Path(__file__).parents[3] / "schemas"
 

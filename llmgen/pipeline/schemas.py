@@ -8,6 +8,7 @@ from pydantic import RootModel, TypeAdapter
 from llmgen.artifacts.io import Artifact
 from llmgen.artifacts.manifest import Manifest, PromptEntry
 from llmgen.artifacts.record import Record
+from llmgen.presets import Preset
 
 
 class Prompts(RootModel[tuple[str | PromptEntry, ...]]):
@@ -18,6 +19,7 @@ class Prompts(RootModel[tuple[str | PromptEntry, ...]]):
 SCHEMAS: dict[str, Any] = {
     "artifact": Artifact,
     "manifest": Manifest,
+    "preset": Preset,
     "prompts": Prompts,
     "record": Record,
 }

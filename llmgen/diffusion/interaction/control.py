@@ -427,7 +427,8 @@ def controlled(unet: Any, control: Control) -> Iterator[None]:
 
 def _probabilities(query: Tensor, key: Tensor, scale: float, *, as_published: bool = False) -> Tensor:
     """Softmax of scaled scores, in float32 at least unless as published: half precision makes the energy's slope useless."""
-    scores = (query * scale) @ key.transpose(-1, -2)
+    # The keys are scaled: they are few, and autograd would keep a second copy of scaled queries.
+    scores = query @ (key * scale).transpose(-1, -2)
     if not as_published and scores.dtype in (torch.float16, torch.bfloat16):
         return scores.float().softmax(dim=-1)
     return scores.softmax(dim=-1)

@@ -3,6 +3,7 @@
     python benchmarks/reading_prompts.py                              # the table, by form and by kind
     python benchmarks/reading_prompts.py --list wrong                 # each misreading: what is wrong, meant and read
     python benchmarks/reading_prompts.py --list lines                 # each line (remark) of the reader
+    python benchmarks/reading_prompts.py --prompts benchmarks/data/prompts_60_fresh.jsonl   # others of the same form
     python benchmarks/reading_prompts.py --geneval evaluation_metadata.jsonl
     python benchmarks/reading_prompts.py --geneval2 geneval2_data.jsonl
     python benchmarks/reading_prompts.py --t2i examples/dataset       # no meanings there: lines and things are listed
@@ -263,6 +264,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--list", choices=("wrong", "lines"), help="list misreadings, or prompts with a line")
     source = parser.add_mutually_exclusive_group()
+    source.add_argument("--prompts", type=Path, default=PROMPTS, help="prompts with meanings, in the form of the 400")
     source.add_argument("--geneval", type=Path, help="GenEval's evaluation_metadata.jsonl")
     source.add_argument("--geneval2", type=Path, help="GenEval 2's geneval2_data.jsonl")
     source.add_argument("--t2i", type=Path, help="folder with T2I-CompBench's text files")
@@ -272,7 +274,7 @@ def main() -> None:
         listed: Callable[[str], None] = print if wish else lambda _: None
         read_geneval2(args.geneval2, listed) if args.geneval2 else read_t2i(args.t2i, listed)
         return
-    readings = [read_case(case) for case in (geneval_cases(args.geneval) if args.geneval else own_cases())]
+    readings = [read_case(case) for case in (geneval_cases(args.geneval) if args.geneval else own_cases(args.prompts))]
     for reading in readings:
         if (wish == "wrong" and reading.fault) or (wish == "lines" and reading.remarks):
             show(reading)

@@ -14,11 +14,11 @@ if TYPE_CHECKING:
     from llmgen.artifacts.io import read_records as read_records
     from llmgen.artifacts.io import write_artifact as write_artifact
     from llmgen.errors import LlmgenError as LlmgenError
-    from llmgen.pipeline import ManifestRun as ManifestRun
-    from llmgen.pipeline import RunOptions as RunOptions
-    from llmgen.pipeline import SingleStage as SingleStage
-    from llmgen.pipeline import run_manifest as run_manifest
-    from llmgen.pipeline import run_single as run_single
+    from llmgen.pipeline.manifest import ManifestRun as ManifestRun
+    from llmgen.pipeline.manifest import run_manifest as run_manifest
+    from llmgen.pipeline.options import RunOptions as RunOptions
+    from llmgen.pipeline.single import SingleStage as SingleStage
+    from llmgen.pipeline.single import run_single as run_single
     from llmgen.report import write_report as write_report
 
 __version__ = "0.1.0"
@@ -27,14 +27,14 @@ _PUBLIC = {
     "Layout": "llmgen.artifacts",
     "LlmgenError": "llmgen.errors",
     "Manifest": "llmgen.artifacts",
-    "ManifestRun": "llmgen.pipeline",
+    "ManifestRun": "llmgen.pipeline.manifest",
     "Record": "llmgen.artifacts",
-    "RunOptions": "llmgen.pipeline",
-    "SingleStage": "llmgen.pipeline",
+    "RunOptions": "llmgen.pipeline.options",
+    "SingleStage": "llmgen.pipeline.single",
     "read_manifest": "llmgen.artifacts.io",
     "read_records": "llmgen.artifacts.io",
-    "run_manifest": "llmgen.pipeline",
-    "run_single": "llmgen.pipeline",
+    "run_manifest": "llmgen.pipeline.manifest",
+    "run_single": "llmgen.pipeline.single",
     "write_artifact": "llmgen.artifacts.io",
     "write_report": "llmgen.report",
 }

@@ -7,6 +7,15 @@ from typing import Any
 
 from llmgen.errors import UnknownNameError
 
+#: What a stage does where neither a preset nor anybody else says.
+DEFAULT_METHODS = {
+    "layout": "lmd",
+    "generate": "sd",
+    "detect": "owlv2",
+    "correct": "self_correction",
+    "refine": "sdxl",
+    "evaluate": "lmd",
+}
 STAGES = ("layout", "generate", "detect", "correct", "refine", "evaluate")
 
 
@@ -30,17 +39,23 @@ def resolve(stage: str, method: str | None = None) -> Any:
 
     Args:
         stage: One of `STAGES`.
-        method: Its name; by default the first of the stage's table.
+        method: Its name; by default the stage's own of `DEFAULT_METHODS`.
 
     Raises:
         UnknownNameError: If the stage has no method of that name; the message lists the nearest names.
     """
     table = methods(stage)
-    method = next(iter(table)) if method is None else method
+    method = default_method(stage) if method is None else method
     if method not in table:
         raise unknown(f"{stage} method", method, table)
     module, _, name = table[method].partition(":")
     return getattr(importlib.import_module(module), name)
+
+
+def default_method(stage: str) -> str:
+    """The method of a stage where nobody names one."""
+    table = methods(stage)
+    return DEFAULT_METHODS[stage] if DEFAULT_METHODS[stage] in table else next(iter(table))
 
 
 def unknown(what: str, name: str, known: Iterable[str]) -> UnknownNameError:

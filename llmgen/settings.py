@@ -1,9 +1,9 @@
 """Every environment variable that llmgen reads, in one place; read when asked for, not at import.
 
-`LLMGEN_DEBUG=1` shows tracebacks. `LLMGEN_CACHE_DIR` moves the cache of language model replies. `LLMGEN_OPENAI_MODEL` names the model
-of the provider `openai`, `LLMGEN_OPENAI_TIMEOUT` the seconds and `LLMGEN_OPENAI_MAX_TOKENS` the tokens that one answer may take.
-`OPENAI_API_KEY`, `OPENAI_BASE_URL`, `OPENAI_ORG_ID` and `OPENAI_PROJECT_ID` are read by the `openai` package itself, `HF_HOME` and its
-relatives by the hub packages.
+`LLMGEN_DEBUG=1` shows tracebacks. `LLMGEN_CONFIG` names the file of a person's own defaults, none if it is empty. `LLMGEN_CACHE_DIR`
+moves the cache of language model replies. `LLMGEN_OPENAI_MODEL` names the model of the provider `openai`, `LLMGEN_OPENAI_TIMEOUT` the
+seconds and `LLMGEN_OPENAI_MAX_TOKENS` the tokens that one answer may take. `OPENAI_API_KEY`, `OPENAI_BASE_URL`, `OPENAI_ORG_ID` and
+`OPENAI_PROJECT_ID` are read by the `openai` package itself, `HF_HOME` and its relatives by the hub packages.
 """
 
 import os
@@ -28,6 +28,16 @@ _from_dotenv: dict[str, str] = {}
 def debug() -> bool:
     """Whether unexpected errors are raised with their traceback instead of being turned into a line."""
     return os.environ.get("LLMGEN_DEBUG", "") not in ("", "0")
+
+
+def config_path() -> tuple[Path | None, bool]:
+    """The file of a person's own defaults, and whether the environment names it; no path where it says that there is none."""
+    given = os.environ.get("LLMGEN_CONFIG")
+    if given is not None:
+        return (Path(given) if given else None), bool(given)
+    import platformdirs
+
+    return platformdirs.user_config_path("llmgen") / "config.toml", False
 
 
 def cache_dir() -> Path:

@@ -22,6 +22,7 @@ class Server:
         models: What `GET /models` lists: names or entries; None for a server that has no such address.
         probe: Answers to the small questions at the start; one that follows its schema by default.
         drip_s: Seconds between two bytes of an answer.
+        slots: What llama.cpp's server tells of itself; None for a server of another kind.
     """
 
     def __init__(
@@ -31,6 +32,7 @@ class Server:
         models: Sequence[str | dict[str, Any]] | None = ("m",),
         probe: Sequence[Any] = (WILLING,),
         drip_s: float = 0.0,
+        slots: int | None = None,
     ) -> None:
         self.requests: list[dict[str, Any]] = []
         self.probes: list[dict[str, Any]] = []
@@ -44,7 +46,10 @@ class Server:
 
         class Handler(BaseHTTPRequestHandler):
             def do_GET(self) -> None:
-                outer.looked += 1
+                if self.path == "/props" and slots is not None:
+                    self._send(200, {"total_slots": slots})
+                    return
+                outer.looked += self.path != "/props"
                 if outer.models is None or not self.path.endswith("/models"):
                     self._send(404, {"error": {"message": "no such address"}})
                     return

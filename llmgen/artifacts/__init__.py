@@ -2,7 +2,16 @@
 
 from llmgen.artifacts.base import SCHEMA_VERSION, ArtifactModel, Box, check_inside
 from llmgen.artifacts.detection import Detection, Mask
-from llmgen.artifacts.edit import AddEdit, ChangeAttributeEdit, DeleteEdit, Edit, EditPlan, MoveEdit
+from llmgen.artifacts.edit import (
+    AddEdit,
+    ChangeAttributeEdit,
+    DeleteEdit,
+    Edit,
+    EditOutcome,
+    EditPlan,
+    MoveEdit,
+    RepaintEdit,
+)
 from llmgen.artifacts.image import ImageRef
 from llmgen.artifacts.interaction import Interaction, WordAttention, WordSpan
 from llmgen.artifacts.layout import Instance, Layout
@@ -34,6 +43,7 @@ __all__ = [
     "DeleteEdit",
     "Detection",
     "Edit",
+    "EditOutcome",
     "EditPlan",
     "HistoryEntry",
     "ImageRef",
@@ -50,6 +60,7 @@ __all__ = [
     "Record",
     "RecordError",
     "Remark",
+    "RepaintEdit",
     "Reply",
     "Sample",
     "Score",

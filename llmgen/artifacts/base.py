@@ -4,7 +4,9 @@ import math
 import re
 from typing import Annotated, Final, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, ConfigDict, Field, model_validator
+
+from llmgen.artifacts.documented import DocumentedModel
 
 SCHEMA_VERSION: Final = 1
 _SURROGATE = re.compile("[\ud800-\udfff]")
@@ -15,12 +17,10 @@ def has_surrogate(text: str) -> bool:
     return not text.isascii() and _SURROGATE.search(text) is not None
 
 
-class ArtifactModel(BaseModel):
-    """Base of everything that is written to disk."""
+class ArtifactModel(DocumentedModel):
+    """Base of everything that is written to disk. Each class is built when it is first used: a command needs few of them."""
 
-    model_config = ConfigDict(
-        extra="forbid", frozen=True, strict=True, allow_inf_nan=False, use_attribute_docstrings=True
-    )
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False, defer_build=True)
 
     @model_validator(mode="after")
     def _only_whole_characters(self) -> Self:

@@ -5,6 +5,8 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from llmgen.artifacts.base import ArtifactModel, Box
+from llmgen.artifacts.detection import Mask
+from llmgen.artifacts.image import ImageRef
 from llmgen.artifacts.layout import Instance
 
 
@@ -66,7 +68,65 @@ class ChangeAttributeEdit(ArtifactModel):
     """Where it is, and stays."""
 
 
-Edit = Annotated[AddEdit | DeleteEdit | MoveEdit | ChangeAttributeEdit, Field(discriminator="op")]
+class RepaintEdit(ArtifactModel):
+    """Paint a detected object anew, in place, with more detail."""
+
+    op: Literal["repaint"] = "repaint"
+    """Paint an object anew."""
+    target: str
+    """Id of the detection, or of the first of several that are painted as one."""
+    phrase: str
+    """What it is, with article, for example `a red ball`."""
+    noun: str
+    """Its head noun in the singular."""
+    tags: tuple[str, ...] = ()
+    """What it should look like, most important first, for example `a striped red ball`."""
+    negative_tags: tuple[str, ...] = ()
+    """What it should not look like."""
+    box_xyxy: Box
+    """Where it is, and stays."""
+    mask: Mask | None = None
+    """The pixels that are painted, before their edge is softened; the box where there is none."""
+    strength: float = Field(gt=0, le=1)
+    """How much noise is added, 0 to 1; 1 ignores what was there."""
+
+    @property
+    def description(self) -> str:
+        """Object and tags as one text. The object is left out where a tag names it."""
+        named = any(self.noun.lower() in tag.lower() for tag in self.tags)
+        return ", ".join(self.tags if named else (self.phrase, *self.tags))
+
+
+Edit = Annotated[AddEdit | DeleteEdit | MoveEdit | ChangeAttributeEdit | RepaintEdit, Field(discriminator="op")]
+
+
+class EditOutcome(ArtifactModel):
+    """What became of one edit of a plan."""
+
+    target: str
+    """The edit's target."""
+    status: Literal["painted", "skipped", "rolled_back"]
+    """Whether its picture was kept, none was painted, or one was painted and dropped."""
+    reason: str | None = None
+    """Why it was skipped or rolled back; what came before it, such as a reply that could not be used."""
+    before: ImageRef | None = None
+    """The picture that it started from; null where none was painted."""
+    after: ImageRef | None = None
+    """The picture that it made, also where that was dropped."""
+    window_xyxy: Box | None = None
+    """The part of the picture that was painted; the mask lies inside."""
+    painted_width: int | None = Field(default=None, gt=0)
+    """Width in pixels at which that part was painted."""
+    painted_height: int | None = Field(default=None, gt=0)
+    """Height in pixels at which that part was painted."""
+    steps: int | None = Field(default=None, ge=0)
+    """Denoising steps that it took."""
+    score_before: float | None = None
+    """How well object and tags fitted the picture before, by the role `clip`."""
+    score_after: float | None = None
+    """How well they fit afterwards."""
+    found_iou: float | None = Field(default=None, ge=0, le=1)
+    """Overlap of the object's box with what the detector found there afterwards; 0 where it found nothing of its kind."""
 
 
 class EditPlan(ArtifactModel):

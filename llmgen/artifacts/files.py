@@ -1,18 +1,36 @@
 """Writing files so that a reader never sees half of one."""
 
+import difflib
+import itertools
 import os
 import tempfile
 from pathlib import Path
 
 from llmgen.errors import OutputError
+from llmgen.printable import printable
 
 _PREFIX, _SUFFIX = ".llmgen-", ".tmp"
+_MOST_COMPARED = 2000
+"""Files of a folder whose names are held against one that is not there."""
 
 
 def cannot_write(path: Path, error: OSError) -> OutputError:
     """An `OutputError` that says which file and why."""
     reason = error.strerror or str(error)
     return OutputError(f"cannot write {path}: {reason}; free some space or choose another folder with -o")
+
+
+def near_names(path: Path) -> str:
+    """Words for a message about a file that is not there: those beside it that are called alike, or nothing."""
+    try:
+        with os.scandir(path.parent) as entries:
+            names = [entry.name for entry in itertools.islice(entries, _MOST_COMPARED)]
+    except (OSError, ValueError):
+        return ""
+    near = difflib.get_close_matches(path.name, sorted(names), n=2, cutoff=0.6)
+    return (
+        f"; did you mean {' or '.join(repr(printable(str(path.parent / name), 200)) for name in near)}?" if near else ""
+    )
 
 
 def make_folder(folder: Path) -> None:

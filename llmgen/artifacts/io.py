@@ -17,7 +17,7 @@ from pydantic import BaseModel, Field, ValidationError
 
 from llmgen.artifacts.base import SCHEMA_VERSION, ArtifactModel
 from llmgen.artifacts.complaints import describe
-from llmgen.artifacts.files import write_named
+from llmgen.artifacts.files import near_names, write_named
 from llmgen.artifacts.foreign_prompts import (
     adopt_prompts,
     plain_id,
@@ -159,11 +159,7 @@ def write_artifact(path: Path, kind: Kind, records: Iterable[Record]) -> None:
     Raises:
         OutputError: If they cannot be written, or would be more than a reader takes.
     """
-    if path.suffix == ".jsonl":
-        text = "".join(map(record_line, records))
-    else:
-        document = {"kind": kind, "schema_version": SCHEMA_VERSION, "records": [plain_record(r) for r in records]}
-        text = pretty_json(document)
+    text = "".join(map(record_line, records)) if path.suffix == ".jsonl" else artifact_text(kind, records)
     data = text.encode()
     if len(data) > MAX_INPUT_BYTES:
         raise OutputError(
@@ -171,6 +167,13 @@ def write_artifact(path: Path, kind: Kind, records: Iterable[Record]) -> None:
             "split the input and run the parts: what is finished is kept in the journal of this output"
         )
     write_named(path, data)
+
+
+def artifact_text(kind: Kind, records: Iterable[Record]) -> str:
+    """Records as one JSON document."""
+    return pretty_json(
+        {"kind": kind, "schema_version": SCHEMA_VERSION, "records": [plain_record(record) for record in records]}
+    )
 
 
 def pretty_json(value: Any) -> str:
@@ -203,9 +206,12 @@ def read_bytes(source: str | Path) -> tuple[str, Path, bytes]:
             with path.open("rb") as file:
                 data = file.read(MAX_INPUT_BYTES + 1)
         except FileNotFoundError as error:
-            raise InputError(f"{name}: no such file; give the path of a JSON file, or - for stdin") from error
-        except OSError as error:
-            raise InputError(f"{name}: cannot be read: {error.strerror or error}") from error
+            prompt = "; a prompt with a / or an ending of files goes to --prompt" if " " in name.strip() else ""
+            raise InputError(
+                f"{name}: no such file{near_names(path)}; give the path of a JSON file, or - for stdin{prompt}"
+            ) from error
+        except (OSError, ValueError) as error:  # ValueError: a NUL in the name
+            raise InputError(f"{name}: cannot be read: {getattr(error, 'strerror', None) or error}") from error
     if len(data) > MAX_INPUT_BYTES:
         raise InputError(f"{name}: larger than {MAX_INPUT_BYTES // 2**20} MiB; split it")
     if not data.strip():
@@ -240,7 +246,7 @@ def parse_json(data: bytes, name: str) -> Any:
     return values
 
 
-def parse_entries(data: bytes, name: str) -> Any:
+def parse_entries(data: bytes, name: str, read_as: Literal["txt", "csv", "tsv"] | None = None) -> Any:
     """The JSON value of a file, or the prompts of a table or of a text with one a line, told apart by content.
 
     Only a file that does not call itself JSON, and does not begin as JSON does, can be a text or a table.
@@ -248,6 +254,7 @@ def parse_entries(data: bytes, name: str) -> Any:
     Args:
         data: The content.
         name: The file, whose ending counts where the content leaves a choice.
+        read_as: What it is, where somebody says so: a text with one prompt a line, or a table.
 
     Raises:
         InputError: If it is none of these.
@@ -257,6 +264,10 @@ def parse_entries(data: bytes, name: str) -> Any:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError:
         return parse_json(data, name)
+    if read_as is not None:
+        found = prompts_of_text(text) if read_as == "txt" else prompts_of_table(text, name)
+        say(name, found.notes)
+        return found.entries
     if suffix not in _TEXT_SUFFIXES or text.lstrip()[:1] in ("{", "["):
         return parse_json(data, name)
     if suffix not in _TABLE_SUFFIXES:

@@ -1,10 +1,10 @@
 """What a person writes: prompts, a preset, and the stages with their settings."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Final, Literal, Self
 
-from pydantic import ConfigDict, Field, model_validator
+from pydantic import ConfigDict, Field, field_validator, model_validator
 
 from llmgen.artifacts.base import SCHEMA_VERSION, ArtifactModel
 from llmgen.artifacts.image import RelativePath
@@ -26,6 +26,8 @@ class PromptEntry(ArtifactModel):
     """What should change, or the question."""
     source_image: RelativePath | None = None
     """A picture to start from, relative to the file that names it."""
+    target_image: RelativePath | None = None
+    """What the answer should look like, likewise; only `evaluate` and the report look at it."""
 
     @model_validator(mode="after")
     def _says_something(self) -> Self:
@@ -39,6 +41,22 @@ _RESERVED = ("manifest", "report", PROMPTS)
 ArtifactName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=128)]
 
 
+SHORT_NAMES: Final = {"steps": "num_inference_steps", "guidance": "guidance_scale", "n": "samples"}
+"""Settings as the flags of the command line call them, to what the methods call them."""
+
+
+def long_names(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Settings under the names that the methods have for them.
+
+    Raises:
+        ValueError: If one is given under both its names.
+    """
+    both = next((short for short, long in SHORT_NAMES.items() if short in settings and long in settings), None)
+    if both is not None:
+        raise ValueError(f"{both!r} and {SHORT_NAMES[both]!r} are one setting; give one of them")
+    return {SHORT_NAMES.get(name, name): value for name, value in settings.items()}
+
+
 class StageEntry(ArtifactModel):
     """One stage of a run."""
 
@@ -49,12 +67,17 @@ class StageEntry(ArtifactModel):
     method: str
     """Name of one of its methods."""
     config: dict[str, Any] = Field(default_factory=dict)
-    """Settings of the method that differ from the preset's."""
+    """Settings of the method that differ from the preset's; `steps`, `guidance` and `n` are understood, too."""
     from_: ArtifactName | tuple[ArtifactName, ...] | None = Field(default=None, alias="from")
     """Name of the artifact that it starts from, or `prompts`; that of the stage before by default. `evaluate` takes several and compares
     them."""
     name: ArtifactName | None = None
     """Name of the artifact that it leaves, without `.json`; its kind by default, with a number from the second on."""
+
+    @field_validator("config")
+    @classmethod
+    def _by_long_names(cls, config: dict[str, Any]) -> dict[str, Any]:
+        return long_names(config)
 
     @property
     def sources(self) -> tuple[str, ...]:

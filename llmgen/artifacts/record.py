@@ -6,7 +6,7 @@ from pydantic import Field, model_validator
 
 from llmgen.artifacts.base import SCHEMA_VERSION, ArtifactModel, Sha256, check_inside
 from llmgen.artifacts.detection import Detection
-from llmgen.artifacts.edit import EditPlan
+from llmgen.artifacts.edit import EditOutcome, EditPlan
 from llmgen.artifacts.image import ImageRef, RelativePath
 from llmgen.artifacts.interaction import WordAttention
 from llmgen.artifacts.layout import Layout
@@ -56,6 +56,8 @@ class HistoryEntry(ArtifactModel):
     """What the loop's detector found in this picture, if it looked."""
     edits: EditPlan | None = None
     """The edits that made this picture."""
+    outcomes: tuple[EditOutcome, ...] | None = None
+    """What became of each of those edits, in order; null where they were carried out together."""
     region: ImageRef | None = None
     """White where those edits were allowed to change pixels (a grey PNG)."""
     attention: WordAttention | None = None
@@ -174,6 +176,8 @@ class Record(ArtifactModel):
     """Seed of this record; derived from the run's seed and the id when null."""
     source_image: RelativePath | None = None
     """A picture to start from, as a path like those of `image`."""
+    target_image: RelativePath | None = None
+    """What the answer should look like, where somebody knows; a path like those of `image`. Only `evaluate` and the report look at it."""
     layout: Layout | None = None
     """What should be where."""
     image: ImageRef | None = None

@@ -1,6 +1,7 @@
 """What the shell offers after a flag; names come from literal tables, so nothing heavy is imported."""
 
 from collections.abc import Callable
+from pathlib import Path
 
 
 def method_names(stage: str) -> Callable[[str], list[str]]:
@@ -19,6 +20,20 @@ def presets(incomplete: str) -> list[str]:
     from llmgen.presets import preset_names
 
     return [name for name in preset_names() if name.startswith(incomplete)]
+
+
+def shipped_manifests() -> dict[str, Path]:
+    """The manifests that come with llmgen, by name."""
+    from importlib.resources import files
+
+    package = Path(str(files("llmgen")))
+    folders = (package.parent / "manifests", package / "_manifests")
+    return {path.stem: path for folder in folders for path in sorted(folder.glob("*.json"))}
+
+
+def manifests(incomplete: str = "") -> list[str]:
+    """Completion of the manifests that come along."""
+    return [name for name in shipped_manifests() if name.startswith(incomplete)]
 
 
 def words(*choices: str) -> Callable[[str], list[str]]:

@@ -5,8 +5,8 @@ from typing import Annotated
 
 import typer
 
-from llmgen.cli.completion import method_names
-from llmgen.cli.options import CriticOpt, InputArg, StageFlags, with_stage_flags
+from llmgen.cli.completion import method_names, words
+from llmgen.cli.options import CriticOpt, GuidanceOpt, InputArg, MetadataOpt, StageFlags, StepsOpt, with_stage_flags
 from llmgen.cli.stage import raise_failures, run_stage_command
 
 
@@ -18,7 +18,7 @@ def correct(
         typer.Option(
             "--mode",
             "--method",
-            help="self_correction or image_editing; see `llmgen methods`.",
+            help="self_correction, image_editing or context; see `llmgen methods`.",
             autocompletion=method_names("correct"),
         ),
     ] = None,
@@ -27,12 +27,21 @@ def correct(
         typer.Option("--plan-only", help="Write the plan of edits and stop; the next `correct` carries it out."),
     ] = None,
     rounds: Annotated[int | None, typer.Option(help="Most rounds of looking and correcting.")] = None,
-    steps: Annotated[int | None, typer.Option(help="Denoising steps.")] = None,
+    depths: Annotated[int | None, typer.Option(help="context: how often it looks and adds detail.")] = None,
+    painter: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="Who carries edits out: latents, inpaint, web (a server with the API of A1111) or instruct (an editor that is told).",
+            autocompletion=words("latents", "inpaint", "web", "instruct"),
+        ),
+    ] = None,
+    steps: StepsOpt = None,
     images_from: Annotated[
         Path | None,
         typer.Option(metavar="DIR", help="Folder of the pictures of SLD's data.json; src_image by default."),
     ] = None,
-    guidance_scale: Annotated[float | None, typer.Option(help="Classifier-free guidance; 1 switches it off.")] = None,
+    guidance_scale: GuidanceOpt = None,
     outside_vocabulary: Annotated[
         bool | None,
         typer.Option(
@@ -40,6 +49,7 @@ def correct(
         ),
     ] = None,
     critic: CriticOpt = None,
+    metadata: MetadataOpt = True,
     *,
     flags: StageFlags,
 ) -> None:
@@ -47,10 +57,14 @@ def correct(
     named = {
         "plan_only": plan_only,
         "rounds": rounds,
+        "depths": depths,
+        "painter": painter,
         "num_inference_steps": steps,
         "guidance_scale": guidance_scale,
         "outside_vocabulary": outside_vocabulary,
     }
-    done = run_stage_command("correct", source, mode, flags, named, images_from=images_from, critic=critic)
+    done = run_stage_command(
+        "correct", source, mode, flags, named, images_from=images_from, critic=critic, metadata=metadata
+    )
     if done is not None:
         raise_failures(done.result.records, done.dropped)

@@ -13,7 +13,10 @@ from llmgen.cli.stage import raise_failures, run_stage_command
 def detect(
     source: InputArg = "-",
     method: Annotated[
-        str | None, typer.Option(help="owlv2; see `llmgen methods`.", autocompletion=method_names("detect"))
+        str | None,
+        typer.Option(
+            help="owlv2, grounding-dino or mask-rcnn; see `llmgen methods`.", autocompletion=method_names("detect")
+        ),
     ] = None,
     masks: Annotated[bool | None, typer.Option("--masks/--no-masks", help="Add a mask to each detection.")] = None,
     *,

@@ -25,7 +25,7 @@ def evaluate(
         str,
         typer.Argument(
             metavar="METHOD",
-            help="lmd, coco, pim, attributes, grounding or hoi; see `llmgen methods`.",
+            help="lmd, coco, pim, attributes, grounding, context, hoi or vqai; see `llmgen methods`.",
             autocompletion=method_names("evaluate"),
         ),
     ],
@@ -122,7 +122,11 @@ def evaluate(
     if done is None:
         return
     records = done.result.records
-    if any(record.error is None for record in records):
+    if method == "vqai":
+        from llmgen.cli.evaluate_vqai import show_vqai
+
+        show_vqai(records, as_json=as_json)
+    elif any(record.error is None for record in records):
         from llmgen.evaluate.summary import metrics_of, summarize
 
         summaries = [summarize(records, metric) for metric in metrics_of(records, method) or [method]]

@@ -5,25 +5,41 @@ from typing import Annotated
 import typer
 
 from llmgen.cli.completion import method_names
-from llmgen.cli.options import InputArg, StageFlags, with_stage_flags
+from llmgen.cli.options import (
+    GuidanceOpt,
+    HeightOpt,
+    InputArg,
+    MetadataOpt,
+    NegativeOpt,
+    PromptOpt,
+    StageFlags,
+    StepsOpt,
+    WidthOpt,
+    with_stage_flags,
+)
 from llmgen.cli.stage import raise_failures, run_stage_command
 
 
 @with_stage_flags
 def generate(
     source: InputArg = "-",
+    prompt: PromptOpt = None,
     method: Annotated[
         str | None,
         typer.Option(
-            help="sd (text alone), lmd (boxes too), instancediffusion (points, scribbles, masks too); see `llmgen methods`.",
+            help="sd (text alone), lmd (boxes too), instancediffusion (points, scribbles, masks too), lgd (answers a question about a "
+            "picture); see `llmgen methods`.",
             autocompletion=method_names("generate"),
         ),
     ] = None,
     samples: Annotated[
         int | None, typer.Option("--samples", "-n", min=1, help="Pictures of each prompt, each from a seed of its own.")
     ] = None,
-    steps: Annotated[int | None, typer.Option(help="Denoising steps.")] = None,
-    guidance_scale: Annotated[float | None, typer.Option(help="Classifier-free guidance; 1 switches it off.")] = None,
+    width: WidthOpt = None,
+    height: HeightOpt = None,
+    negative_prompt: NegativeOpt = None,
+    steps: StepsOpt = None,
+    guidance_scale: GuidanceOpt = None,
     use: Annotated[
         str | None,
         typer.Option(
@@ -38,11 +54,20 @@ def generate(
             metavar="FILE",
         ),
     ] = None,
+    metadata: MetadataOpt = True,
     *,
     flags: StageFlags,
 ) -> None:
     """Draw each record's picture."""
-    named = {"samples": samples, "num_inference_steps": steps, "guidance_scale": guidance_scale, "use": use}
-    done = run_stage_command("generate", source, method, flags, named, reuse=reuse)
+    named = {
+        "samples": samples,
+        "width": width,
+        "height": height,
+        "negative_prompt": negative_prompt,
+        "num_inference_steps": steps,
+        "guidance_scale": guidance_scale,
+        "use": use,
+    }
+    done = run_stage_command("generate", source, method, flags, named, reuse=reuse, prompts=prompt, metadata=metadata)
     if done is not None:
         raise_failures(done.result.records, done.dropped)

@@ -16,8 +16,9 @@ def import_(
         str,
         typer.Argument(
             metavar="FORMAT",
-            help="instancediffusion (a file or a folder of them), lmd (caches, layouts, prompts), record (tables) or sld (data.json).",
-            autocompletion=words("instancediffusion", "lmd", "record", "sld"),
+            help="instancediffusion (a file or a folder of them), lmd (caches, layouts, prompts), png (a folder of pictures that say "
+            "their prompt), record (tables), sld (data.json), vgg (annotations of the VGG annotator) or vqai (annotations of questions).",
+            autocompletion=words("instancediffusion", "lmd", "png", "record", "sld", "vgg", "vqai"),
         ),
     ],
     source: InputArg = "-",
@@ -29,7 +30,13 @@ def import_(
         Path | None, typer.Option(metavar="FILE", help="lmd: prompts that give a cache its order, ids and types.")
     ] = None,
     images_from: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="sld: folder of the pictures, else src_image beside the file. record: of candidates.")
+        Path | None,
+        typer.Option(
+            metavar="DIR", help="sld, vgg, vqai: folder of the pictures; src_image or the file's own by default. record: of candidates."
+        ),
+    ] = None,
+    categories: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="vqai: the category file, whose names become the records' types.")
     ] = None,
     bbox_format: Annotated[
         Literal["auto", "xywh", "xyxy"],
@@ -41,17 +48,31 @@ def import_(
         int | None,
         typer.Option(min=0, max=2**64 - 1, metavar="N", help="Seed of every record: rounds of one picture share their noise."),
     ] = None,
+    classes: Annotated[
+        str | None, typer.Option(metavar="NAMES", help="vgg: the classes that there are, with commas; any other label is an error.")
+    ] = None,
+    label_key: Annotated[
+        str | None, typer.Option(metavar="KEY", help="vgg: which attribute of a region is its label, where there are several.")
+    ] = None,
+    default_class: Annotated[
+        str | None, typer.Option(metavar="NAME", help="vgg: class of regions without a label.")
+    ] = None,
     force: ForceOpt = False,
     quiet: QuietOpt = False,
     verbose: VerboseOpt = False,
 ) -> None:  # fmt: skip
-    """Take over files of InstanceDiffusion, LMD, ReCorD and SLD as records: layouts, caches, prompts, tables, tasks with pictures."""
+    """Take over files of other programs as records, pictures that say their prompt, too; VGG's as COCO annotations to train on."""
     from llmgen.artifacts.io import record_line
     from llmgen.pipeline.importing import Import, import_foreign
 
     out.configure(quiet=quiet, verbose=verbose)
+    if dialect == "vgg":
+        _import_annotations(source, output, images_from, (classes, label_key, default_class), force)
+        return
+    if classes or label_key or default_class:
+        raise typer.BadParameter("is for the files of vgg", param_hint="--classes, --label-key, --default-class")
     target, stream = file_or_stream(output)
-    done = import_foreign(Import(dialect, source, target, prompts, images_from, bbox_format, seed, force))
+    done = import_foreign(Import(dialect, source, target, prompts, images_from, categories, bbox_format, seed, force))
     if target is None:
         with out.records(stream) as write:
             for record in done.records:
@@ -59,6 +80,31 @@ def import_(
     if done.notes:
         more = "" if verbose else f" (and {len(done.notes) - 1} more; -v lists them)" if len(done.notes) > 1 else ""
         out.note(f"mended: {done.notes[0]}{more}")
+    if done.counts:
+        out.note(f"{source}: {done.counts}")
     if target is not None:
         out.note(f"{target}: {len(done.records)} records of kind {done.kind!r}")
     raise_failures(done.records, done.dropped)
+
+
+def _import_annotations(
+    source: str,
+    output: Path | None,
+    pictures: Path | None,
+    options: tuple[str | None, str | None, str | None],
+    force: bool,
+) -> None:
+    from llmgen.errors import PartialFailure
+    from llmgen.pipeline.importing import import_annotations
+
+    classes, label_key, default_class = options
+    names = tuple(name.strip() for name in (classes or "").split(",") if name.strip())
+    found = import_annotations(source, output, pictures, (names, label_key, default_class), force)
+    if output is None:
+        out.json(found.dataset)
+    for note in found.notes:
+        out.note(note)
+    for line in found.left_out:
+        out.warn(f"left out: {line}")
+    if found.left_out:
+        raise PartialFailure(f"{len(found.left_out)} pictures were left out; the others are complete")

@@ -1,5 +1,6 @@
-"""`llmgen models`: which models the presets use; and the converter of a published checkpoint."""
+"""`llmgen models`: which models the presets use; published weights are fetched and converted only here."""
 
+import sys
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -41,6 +42,19 @@ def models(
         ]
         title = f"{p.name}: {p.description} ({p.width}x{p.height}, planner {p.planner})"
         out.table(title, ["role", "model", "revision", "licence", "dtype", "#GB"], rows, to_stdout=True)
+
+
+@app.command()
+def fetch(
+    source: Annotated[
+        str, typer.Argument(help="Address that a preset names; `llmgen doctor` says it.", show_default=False)
+    ],
+) -> None:
+    """Download the weights that a preset names by their address, check their hash and keep them as safetensors."""
+    out.configure(quiet=False, verbose=False)
+    from llmgen.diffusion.published import fetch_published
+
+    out.data(f"{fetch_published(source, progress=sys.stderr.isatty())}\n")
 
 
 @app.command()

@@ -5,17 +5,48 @@ import inspect
 from collections.abc import Callable
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Annotated, Any, get_type_hints
+from typing import TYPE_CHECKING, Annotated, Any, Literal, get_type_hints
 
 import typer
 
 from llmgen.cli.completion import presets, words
 
+if TYPE_CHECKING:
+    from llmgen.pipeline.sources import ReadAs
+
 RUNNING = "Running"
 OUTPUT = "Output"
 MODEL = "Models"
 
-InputArg = Annotated[str, typer.Argument(metavar="INPUT", help="Artifact, JSON Lines or prompts; - for stdin.")]
+InputArg = Annotated[
+    str,
+    typer.Argument(
+        metavar="INPUT",
+        help="Artifact, JSON Lines or a file of prompts (JSON, txt, csv); - for stdin. Several words in quotes are a prompt.",
+    ),
+]
+PromptOpt = Annotated[
+    list[str] | None,
+    typer.Option("--prompt", metavar="TEXT", help="A prompt, instead of INPUT; can be repeated."),
+]
+WidthOpt = Annotated[int | None, typer.Option(min=16, help="Width of the picture in pixels; the preset's by default.")]
+HeightOpt = Annotated[
+    int | None, typer.Option(min=16, help="Height of the picture in pixels; the preset's by default.")
+]
+NegativeOpt = Annotated[
+    str | None, typer.Option("--negative-prompt", help="What no picture should show, such as blurry.")
+]
+StepsOpt = Annotated[int | None, typer.Option("--steps", help="Denoising steps.")]
+GuidanceOpt = Annotated[
+    float | None,
+    typer.Option("--guidance-scale", "--guidance", help="Classifier-free guidance; 1 switches it off."),
+]
+MetadataOpt = Annotated[
+    bool,
+    typer.Option(
+        "--metadata/--no-metadata", help="Write prompt, seed and settings into new pictures.", rich_help_panel=OUTPUT
+    ),
+]
 QuietOpt = Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing but errors.", rich_help_panel=OUTPUT)]
 VerboseOpt = Annotated[bool, typer.Option("--verbose", "-v", help="Say what the library logs.", rich_help_panel=OUTPUT)]
 JsonOpt = Annotated[bool, typer.Option("--json", help="Print JSON to stdout instead of a table.")]
@@ -64,6 +95,16 @@ OffloadOpt = Annotated[
     ),
 ]
 BatchSizeOpt = Annotated[int, typer.Option(min=1, help="Most records in one call of a model.", rich_help_panel=RUNNING)]
+ConcurrencyOpt = Annotated[
+    int | None,
+    typer.Option(
+        min=1,
+        max=256,
+        metavar="N",
+        help="Questions that a language model is asked at once; 8 by default, the slots of a local server.",
+        rich_help_panel=RUNNING,
+    ),
+]
 SetOpt = Annotated[
     list[str] | None,
     typer.Option(
@@ -76,14 +117,34 @@ DryRunOpt = Annotated[
 ]
 
 
+FormOpt = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--format",
+        metavar="FORM",
+        help="Of stdout: jsonl (a record a line, as they are done) or json (one artifact at the end). Of INPUT: txt "
+        "(a prompt a line), csv or tsv; by content if not said. Can be repeated.",
+        autocompletion=words("jsonl", "json", "txt", "csv", "tsv"),
+        rich_help_panel=OUTPUT,
+    ),
+]
+
+
 @dataclass(frozen=True, kw_only=True)
 class StageFlags:
     """The flags that all six stages have."""
 
     output: Annotated[
         Path | None,
-        typer.Option("--output", "-o", metavar="FILE", help="Write here; stdout by default.", rich_help_panel=OUTPUT),
+        typer.Option(
+            "--output",
+            "-o",
+            metavar="FILE",
+            help="Write an artifact here; JSON Lines on stdout by default.",
+            rich_help_panel=OUTPUT,
+        ),
     ] = None
+    form: FormOpt = None
     images: Annotated[
         Path | None,
         typer.Option(
@@ -101,6 +162,7 @@ class StageFlags:
     dtype: DtypeOpt = "auto"
     offload: OffloadOpt = None
     batch_size: BatchSizeOpt = 8
+    concurrency: ConcurrencyOpt = None
     settings: SetOpt = None
     resume: Annotated[bool, typer.Option("--resume", help="Complete an existing output.", rich_help_panel=RUNNING)] = (
         False
@@ -136,16 +198,39 @@ def with_stage_flags(command: Callable[..., None]) -> Callable[..., None]:
     return run
 
 
+def parse_forms(forms: list[str] | None) -> tuple["ReadAs | None", Literal["json", "jsonl"] | None]:
+    """How INPUT is read, and what stdout gets; None where nobody says.
+
+    Raises:
+        typer.BadParameter: If a form is not known, or two are given for one of them.
+    """
+    read_as: list[Any] = [form for form in forms or () if form in ("txt", "csv", "tsv")]
+    written: list[Any] = [form for form in forms or () if form in ("json", "jsonl")]
+    strange = [form for form in forms or () if form not in (*read_as, *written)]
+    if strange:
+        raise typer.BadParameter(
+            f"{strange[0]!r} is not jsonl or json (stdout), nor txt, csv or tsv (INPUT)", param_hint="--format"
+        )
+    if len(read_as) > 1 or len(written) > 1:
+        raise typer.BadParameter(
+            f"{' and '.join(read_as if len(read_as) > 1 else written)}: give one", param_hint="--format"
+        )
+    return (read_as or [None])[0], (written or [None])[0]
+
+
 def parse_settings(pairs: list[str] | None) -> dict[str, str]:
     """`NAME=VALUE` pairs as a dict; dashes in names become underscores.
 
     Raises:
         typer.BadParameter: If a pair has no `=`.
     """
+    from llmgen.artifacts.manifest import SHORT_NAMES
+
     settings = {}
     for pair in pairs or []:
         name, equals, value = pair.partition("=")
         if not equals or not name.strip():
             raise typer.BadParameter(f"{pair!r} is not NAME=VALUE", param_hint="--set")
-        settings[name.strip().replace("-", "_")] = value
+        stage, dot, setting = name.strip().replace("-", "_").rpartition(".")
+        settings[f"{stage}{dot}{SHORT_NAMES.get(setting, setting)}"] = value
     return settings

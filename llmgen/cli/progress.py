@@ -1,8 +1,9 @@
 """Progress on stderr: bars for a person, plain lines for a log, nothing with -q."""
 
+import contextlib
 import time
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Final
 
 from llmgen.cli.output import out
 from llmgen.engine.local import Progress
@@ -13,6 +14,9 @@ if TYPE_CHECKING:
     from rich.progress import TaskID
 
     from llmgen.artifacts import Record
+
+_LINE_EVERY_S: Final = 30.0
+"""Between two lines of a training that nobody watches."""
 
 
 class StageProgress(Progress):
@@ -111,3 +115,39 @@ class StageProgress(Progress):
             self._bars.console.print(printable(f"warning: {text}"), markup=False, soft_wrap=True)
         else:
             out.warn(text)
+
+
+@contextlib.contextmanager
+def training_bar(label: str) -> "Iterator[Callable[[int, int, Mapping[str, float]], None]]":
+    """A bar for a training: steps done, the time that is left, the sum of the losses; a line now and then where nobody watches.
+
+    Args:
+        label: What is trained.
+
+    Yields:
+        What is told of each step: its number, all steps, its losses.
+    """
+    if not out.watched:
+        said = [0.0]
+
+        def line(step: int, steps: int, losses: Mapping[str, float]) -> None:
+            if step == steps or time.perf_counter() - said[0] > _LINE_EVERY_S:
+                said[0] = time.perf_counter()
+                out.note(f"{label}: step {step} of {steps}, loss {sum(losses.values()):.3f}")
+
+        yield line
+        return
+    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+    from rich.progress import Progress as Bars
+
+    columns = (
+        TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn(),
+        TextColumn("[dim]{task.fields[detail]}"),
+    )  # fmt: skip
+    with Bars(*columns, console=out.console) as bars:
+        task = bars.add_task(label, total=None, detail="")
+
+        def move(step: int, steps: int, losses: Mapping[str, float]) -> None:
+            bars.update(task, completed=step, total=steps, detail=f"loss {sum(losses.values()):.3f}")
+
+        yield move

@@ -1,18 +1,20 @@
 """What the six stage commands share: flags to a request, records to stdout, failures to an exit code."""
 
+import sys
 from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import typer
 
-from llmgen.cli.options import StageFlags, parse_settings
+from llmgen.cli.options import StageFlags, parse_forms, parse_settings
 from llmgen.cli.output import file_or_stream, out
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
-    from llmgen.artifacts import Record
-    from llmgen.pipeline import SingleResult
+    from llmgen.artifacts import ImageRef, Record
+    from llmgen.pipeline.single import SingleResult
+    from llmgen.pipeline.sources import Source
 
 
 def run_stage_command(
@@ -26,12 +28,14 @@ def run_stage_command(
     images_from: "Path | None" = None,
     reuse: str | None = None,
     critic: str | None = None,
+    prompts: Sequence[str] | None = None,
+    metadata: bool = True,
 ) -> "SingleResult | None":
     """Run one stage as the flags say.
 
     Args:
         stage: Name of the stage.
-        source: Path, or `-`.
+        source: Path, `-`, or a prompt of several words.
         method: Method, or None for the preset's.
         flags: The shared flags.
         named: Settings that have a flag of their own; those that are None were not given.
@@ -39,15 +43,20 @@ def run_stage_command(
         images_from: Folder of the pictures that SLD's tasks name.
         reuse: Artifact whose records lend their noise.
         critic: Who looks at what was drawn; the planner by default.
+        prompts: Prompts instead of the source.
+        metadata: Whether new pictures say how they were made.
 
     Returns:
         What was done, or None after `--dry-run`.
     """
-    from llmgen.artifacts.io import record_line
+    from llmgen.artifacts.io import artifact_text, record_line
     from llmgen.cli.progress import StageProgress
-    from llmgen.pipeline import RunOptions, SingleStage, plan_single, run_single
+    from llmgen.pipeline.options import RunOptions
+    from llmgen.pipeline.output import DRAWN
+    from llmgen.pipeline.single import SingleStage, plan_single, run_single
 
     out.configure(quiet=flags.quiet, verbose=flags.verbose)
+    found, as_document = _source_and_form(source, prompts, flags)
     target, stream = file_or_stream(flags.output)
     if flags.resume and (flags.force or target is None):
         raise typer.BadParameter("--resume completes the file of -o, and does not go with --force")
@@ -57,7 +66,7 @@ def run_stage_command(
     }
     request = SingleStage(
         stage=stage,
-        source=source,
+        source=found,
         output=target,
         images=flags.images,
         method=method,
@@ -66,11 +75,13 @@ def run_stage_command(
             preset=flags.preset,
             planner=flags.planner,
             critic=critic,
+            metadata=metadata,
             seed=flags.seed,
             device=flags.device,
             dtype=flags.dtype,
             offload=flags.offload,
             batch_size=flags.batch_size,
+            concurrency=flags.concurrency,
         ),
         resume=flags.resume,
         force=flags.force,
@@ -81,17 +92,67 @@ def run_stage_command(
         out.json(plan_single(request))
         return None
 
+    handed_on = target is None and (records_to_stdout or stream is not None)
     with out.records(stream) as write:
 
         def emit(records: "Sequence[Record]") -> None:
-            if target is None and (records_to_stdout or stream is not None):
+            if handed_on and not as_document:
                 for record in records:
                     write(record_line(record))
 
-        done = run_single(request, progress=StageProgress(), emit=emit)
-    if request.output is not None:
-        out.note(f"{request.output}: {len(done.result.records)} records of kind {done.result.makes!r}")
+        progress = StageProgress()
+        try:
+            done = run_single(request, progress=progress, emit=emit)
+        except (KeyboardInterrupt, SystemExit):
+            if progress.began:
+                out.note(
+                    "nothing but pictures is kept without -o"
+                    if target is None
+                    else f"what is finished is kept beside {target}; the same command with --resume takes up from there"
+                )
+            raise
+        if handed_on and as_document:
+            write(artifact_text(done.result.makes, done.result.records))
+    if target is not None:
+        out.note(f"{target}: {len(done.result.records)} records of kind {done.result.makes!r}")
+    if found.prompts and done.result.makes in DRAWN:
+        _name_pictures(done.result.records, target)
     return done
+
+
+def _source_and_form(source: str, prompts: Sequence[str] | None, flags: StageFlags) -> "tuple[Source, bool]":
+    """What is worked on, and whether stdout gets one document.
+
+    Raises:
+        typer.BadParameter: If the flags contradict each other.
+        InputError: If the source is neither a path nor a prompt.
+    """
+    from llmgen.pipeline.sources import Source, source_of
+
+    read_as, written = parse_forms(flags.form)
+    if prompts and source != "-":
+        raise typer.BadParameter("give INPUT or --prompt, not both", param_hint="--prompt")
+    found = Source(prompts=tuple(prompts)) if prompts else source_of(source)
+    if read_as is not None and found.prompts:
+        raise typer.BadParameter(f"{read_as} is a form of files and of stdin, not of a prompt", param_hint="--format")
+    target, _ = file_or_stream(flags.output)
+    if written is not None and target is not None and (written == "jsonl") != (target.suffix == ".jsonl"):
+        raise typer.BadParameter(
+            f"{target} is written as its ending says; {written} is for stdout", param_hint="--format"
+        )
+    if found.path == "-" and not found.prompts and sys.stdin.isatty():
+        out.note("reading prompts or records from the terminal; Ctrl-D ends them")
+    return replace(found, read_as=read_as), written == "json"
+
+
+def _name_pictures(records: "Sequence[Record]", target: "Path | None") -> None:
+    """Say where the pictures of prompts lie that were given as words: who types a prompt looks for a picture."""
+    folder = target.parent if target is not None else Path()
+    for record in records:
+        drawn: list[ImageRef | None] = [*(sample.image for sample in record.samples)] or [record.image]
+        for ref in drawn if record.error is None else ():
+            if ref is not None:
+                out.note(f"picture: {folder / ref.path}")
 
 
 def raise_failures(records: "Sequence[Record]", dropped: Sequence[str]) -> None:

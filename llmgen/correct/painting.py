@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
-from llmgen.artifacts import AddEdit, ChangeAttributeEdit, DeleteEdit, Detection, EditPlan
+from llmgen.artifacts import AddEdit, ChangeAttributeEdit, DeleteEdit, Detection, EditPlan, RepaintEdit
 from llmgen.correct.addition_guide import Addition, AdditionGuide
 from llmgen.correct.moving import pad, place, warp_image, warp_mask
 from llmgen.correct.regions import kept_ids, mask_of, object_masks, rectangle, union
@@ -45,7 +45,7 @@ from llmgen.diffusion.text import TextEncoder
 from llmgen.engine.seeds import derive_seed
 from llmgen.vision.blending import feathered, paste_back, region_picture
 from llmgen.vision.boxes import BoxTuple, clip, to_unit
-from llmgen.vision.masks import cell_coverage, choose_drawn_mask, dilate, mask_iou
+from llmgen.vision.masks import cell_coverage, choose_drawn_mask, decode_mask, dilate, mask_iou
 from llmgen.vision.protocols import Segmenter
 
 BoolMask = NDArray[np.bool_]
@@ -62,6 +62,8 @@ class Job:
     """The scene without its objects, for example `a meadow`."""
     negative: str
     seed: int
+    instruction: str = ""
+    """What somebody asked for in words, while nothing has been done about it; for painters that read."""
 
 
 @dataclass(frozen=True)
@@ -183,6 +185,12 @@ class LatentPainter:
                 if self.config.change_region == "box":
                     mask = mask | rectangle(edit.box_xyxy, height, width)
                 scene.changes.append((edit, mask & ~protect))
+            elif isinstance(edit, RepaintEdit):
+                pixels = self._given(edit, (height, width))
+                changed = ChangeAttributeEdit(
+                    target=edit.target, phrase=edit.description, noun=edit.noun, attributes=(), box_xyxy=edit.box_xyxy
+                )
+                scene.changes.append((changed, pixels & ~protect))
             elif isinstance(edit, DeleteEdit):
                 mask = mask_of(edit.target, edit.box_xyxy, job.detections, masks, (height, width))
                 scene.removed = scene.removed | (self._grow(mask) & ~protect)
@@ -192,6 +200,13 @@ class LatentPainter:
                 scene.removed = scene.removed | (self._grow(mask) & ~protect)
                 scene.moved.append((warp_image(canvas, placement), warp_mask(mask, placement)))
         return scene
+
+    def _given(self, edit: RepaintEdit, shape: tuple[int, int]) -> BoolMask:
+        """The mask that an edit brings along, on the canvas; its box where it has none."""
+        if edit.mask is None:
+            return rectangle(edit.box_xyxy, *shape)
+        mask = decode_mask(edit.mask)[: shape[0], : shape[1]]
+        return np.pad(mask, ((0, shape[0] - mask.shape[0]), (0, shape[1] - mask.shape[1])))
 
     def _grow(self, mask: BoolMask) -> BoolMask:
         return dilate(mask, self.config.mask_dilation_px)

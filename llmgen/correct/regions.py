@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from llmgen.artifacts import ChangeAttributeEdit, DeleteEdit, Detection, EditPlan, MoveEdit
+from llmgen.artifacts import ChangeAttributeEdit, DeleteEdit, Detection, EditPlan, MoveEdit, RepaintEdit
 from llmgen.vision.boxes import BoxTuple, clip, iou
 from llmgen.vision.masks import best_masks, decode_mask
 from llmgen.vision.protocols import Segmenter
@@ -82,7 +82,11 @@ def mask_of(
 
 def kept_ids(plan: EditPlan, detections: Sequence[Detection]) -> list[str]:
     """Ids of the detections that no edit touches."""
-    touched = {edit.target for edit in plan.edits if isinstance(edit, DeleteEdit | MoveEdit | ChangeAttributeEdit)}
+    touched = {
+        edit.target
+        for edit in plan.edits
+        if isinstance(edit, DeleteEdit | MoveEdit | ChangeAttributeEdit | RepaintEdit)
+    }
     return [d.id for d in detections if d.id not in touched]
 
 

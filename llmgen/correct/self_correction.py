@@ -10,7 +10,7 @@ Source: SLD (Wu et al. 2024, Self-correcting LLM-controlled Diffusion Models).
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, Protocol
 
 from llmgen.artifacts import (
     AddEdit,
@@ -26,10 +26,15 @@ from llmgen.artifacts import (
     Reply,
     Stage,
 )
+from llmgen.correct.context.settings import ContextConfig
 from llmgen.correct.goals import goal_layout, remaining
-from llmgen.correct.painting import Job, LatentPainter
+from llmgen.correct.inpaint_painter import InpaintPainter
+from llmgen.correct.instruct_painter import InstructPainter
+from llmgen.correct.painters import load_inpainter, painter_models
+from llmgen.correct.painting import Job, LatentPainter, Painted
 from llmgen.correct.reference import ReferencePainter
 from llmgen.correct.settings import SelfCorrectionConfig
+from llmgen.diffusion.answering.editor import EditSettings
 from llmgen.diffusion.failures import as_model_errors
 from llmgen.diffusion.grounding import grounding_slots
 from llmgen.diffusion.prompts import beyond_limits, scene_prompt
@@ -44,6 +49,14 @@ from llmgen.llm.questions.parse import ParseQuestion
 
 if TYPE_CHECKING:
     from llmgen.engine.context import StageContext
+
+
+class Painter(Protocol):
+    """Carries plans out."""
+
+    def paint(self, jobs: Sequence[Job]) -> list[Painted]:
+        """One result per job, in order, each of the size of its picture."""
+        ...
 
 
 @dataclass
@@ -109,14 +122,19 @@ class SelfCorrection:
 
     def __init__(self, context: "StageContext", config: SelfCorrectionConfig) -> None:
         self._context, self._config = context, config
-        self._painter: LatentPainter | None = None
+        self._painter: Painter | None = None
 
     @property
     def models(self) -> tuple[ModelUse, ...]:
         """The models in use; none when only plans are made."""
         if self._config.plan_only:
             return ()
-        return tuple(self._context.models.use(role) for role in ("layout_to_image", "segmenter", "detector"))
+        own = tuple(self._context.models.use(role) for role in ("segmenter", "detector"))
+        if self._config.painter == "instruct":
+            return (self._context.models.use("edit"), *own)
+        if self._config.painter != "latents":
+            return (*painter_models(self._context, self._config.painter), *own)
+        return (self._context.models.use("layout_to_image"), *own)
 
     def __call__(self, records: Sequence[Record]) -> list[Record]:
         """Correct each record's picture, or plan to."""
@@ -137,13 +155,14 @@ class SelfCorrection:
         return [finish(loop).grown(layout=record.layout) for loop, record in zip(loops, records, strict=True)]
 
     def _check_words(self, record: Record) -> None:
-        """Refuse what the preset's models know nothing of: they would paint a picture over with something else."""
+        """Refuse what the preset's models know less than half of: they would paint a picture over with something else."""
         preset = self._context.preset
         nouns = nouns_asked_for(record.prompt, record.layout)
-        if self._config.outside_vocabulary or not nouns or len(unknown_nouns(nouns, preset.words)) < len(nouns):
+        unknown = unknown_nouns(nouns, preset.words)
+        if self._config.outside_vocabulary or 2 * len(unknown) <= len(nouns):
             return
         raise InputError(
-            f"preset {preset.name!r} knows nothing of {', '.join(map(repr, nouns))}: it draws and sees {', '.join(preset.words)}. "
+            f"preset {preset.name!r} knows nothing of {', '.join(map(repr, unknown))}: it draws and sees {', '.join(preset.words)}. "
             "Choose models that do with --preset, or go on with --outside-vocabulary"
         )
 
@@ -212,16 +231,7 @@ class SelfCorrection:
 
     def _round(self, loops: Sequence[Loop], number: int) -> None:
         if self._painter is None:
-            models = self._context.models
-            painter = ReferencePainter if self._config.profile == "reference" else LatentPainter
-            self._painter = painter(
-                models.stable_diffusion("layout_to_image"),
-                models.text("layout_to_image"),
-                models.segmenter("segmenter"),
-                self._config,
-                batch_size=self._context.batch_size,
-                progress=self._context.progress,
-            )
+            self._painter = self._load_painter()
         images = self._context.images
         with as_model_errors("correct self_correction"):
             painted = self._painter.paint([self._job(loop, number) for loop in loops])
@@ -254,11 +264,45 @@ class SelfCorrection:
             if better:
                 loop.best = seen
 
+    def _load_painter(self) -> Painter:
+        models, config = self._context.models, self._config
+        if config.painter != "latents":
+            if config.profile == "reference":
+                raise InputError("profile 'reference' paints with latents; leave the painter away, or the profile")
+            if config.painter == "instruct":
+                return self._load_instruct_painter()
+            settings: ContextConfig = self._context.config_for("correct", "context")
+            inpainter = load_inpainter(self._context, config.painter, settings)
+            return InpaintPainter(inpainter, models.segmenter("segmenter"), config, settings)
+        painter = ReferencePainter if config.profile == "reference" else LatentPainter
+        return painter(
+            models.stable_diffusion("layout_to_image"),
+            models.text("layout_to_image"),
+            models.segmenter("segmenter"),
+            config,
+            batch_size=self._context.batch_size,
+            progress=self._context.progress,
+        )
+
+    def _load_instruct_painter(self) -> Painter:
+        context, preset = self._context, self._context.preset
+        asked = context.config_for("generate", "question-guided")
+        settings = EditSettings(
+            steps=self._config.num_inference_steps,
+            text_guidance=asked.guidance_scale,
+            image_guidance=asked.image_guidance_scale,
+            batch_size=1,
+        )
+        side = asked.size or max(preset.width, preset.height)
+        return InstructPainter(context.models.picture_editor(), context.models.text("edit"), settings, side)
+
     def _is_better(self, shown: float, before: float) -> bool:
         """Whether a picture in which the detector sees this much of what was asked takes the place of the best so far."""
         return shown > before
 
     def _remark_on_limits(self, record_id: str, background: str, plan: EditPlan) -> None:
+        if self._config.painter != "latents":
+            return  # Each edit has a prompt of its own, and no boxes.
         models, wanted = self._context.models, [instance.phrase for instance in plan.target]
         slots = grounding_slots(models.stable_diffusion("layout_to_image").unet)
         encoder = models.text("layout_to_image")
@@ -277,7 +321,12 @@ class SelfCorrection:
             background=background,
             negative=negative,
             seed=derive_seed(record.seed or 0, "correct", number),
+            instruction=self._instruction(record) if number == 1 else "",
         )
+
+    def _instruction(self, record: Record) -> str:
+        """What somebody asked for in words; a prompt asks for nothing that could be done to a picture."""
+        return ""
 
 
 def waiting_plan(record: Record, history: Sequence[HistoryEntry]) -> EditPlan | None:

@@ -66,6 +66,14 @@ def _load_sdxl_refiner(parts: Parts) -> Any:
     return pipe
 
 
+def _load_inpainting(parts: Parts) -> Any:
+    from diffusers import AutoPipelineForInpainting
+
+    pipe = parts.load(AutoPipelineForInpainting, **parts.files(), dtype=parts.dtype).to(parts.device)
+    pipe.set_progress_bar_config(disable=True)
+    return pipe
+
+
 def _load_owlv2(parts: Parts) -> Any:
     from transformers import Owlv2ForObjectDetection, Owlv2Processor
 
@@ -73,6 +81,26 @@ def _load_owlv2(parts: Parts) -> Any:
 
     processor = parts.load(Owlv2Processor, "processor" if "processor" in parts.spec.classes else None)
     return Owlv2PhraseDetector(parts.weights(Owlv2ForObjectDetection), processor, parts.device)
+
+
+def _load_grounding_dino(parts: Parts) -> Any:
+    from transformers import GroundingDinoForObjectDetection, GroundingDinoProcessor
+
+    from llmgen.diffusion.phrase_grounding import GroundingDinoPhraseDetector
+
+    # MM-Grounding-DINO and LLMDet: the preset names `transformers:MMGroundingDinoForObjectDetection` as the class of `model`.
+    processor = parts.load(GroundingDinoProcessor, "processor" if "processor" in parts.spec.classes else None)
+    return GroundingDinoPhraseDetector(parts.weights(GroundingDinoForObjectDetection), processor, parts.device)
+
+
+def _load_mask_rcnn(parts: Parts) -> Any:
+    from llmgen.diffusion.mask_rcnn import MaskRcnnDetector, load_mask_rcnn
+
+    if not parts.local:
+        raise PresetError(
+            f"the role at {parts.spec.source!r} lists no `files`: a Mask R-CNN is config.json and model.safetensors"
+        )
+    return MaskRcnnDetector(*load_mask_rcnn(parts.source), parts.device)
 
 
 def _load_clip(parts: Parts) -> Any:
@@ -115,15 +143,39 @@ def _load_instance_diffusion(parts: Parts) -> Any:
     return load_instance_diffusion(parts)
 
 
+def _load_blip2(parts: Parts) -> Any:
+    from llmgen.diffusion.answering.loading import load_answerer
+
+    return load_answerer(parts)
+
+
+def _load_instruct_pix2pix(parts: Parts) -> Any:
+    from llmgen.diffusion.answering.loading import load_instruct_pix2pix
+
+    return load_instruct_pix2pix(parts)
+
+
+def _load_lgd(parts: Parts) -> Any:
+    from llmgen.diffusion.answering.loading import load_lgd
+
+    return load_lgd(parts)
+
+
 #: Family to loader.
 FAMILIES: dict[str, Callable[[Parts], Any]] = {
     "stable-diffusion": _load_stable_diffusion,
     "stable-diffusion-xl": _load_stable_diffusion_xl,
     "stable-diffusion-xl-refiner": _load_sdxl_refiner,
+    "inpainting": _load_inpainting,
     "owlv2": _load_owlv2,
+    "grounding-dino": _load_grounding_dino,
+    "mask-rcnn": _load_mask_rcnn,
     "clip": _load_clip,
     "sam": _load_sam,
     "vitpose": _load_vitpose,
     "phrase-detector": _load_phrase_detector,
     "instancediffusion": _load_instance_diffusion,
+    "blip2": _load_blip2,
+    "instruct-pix2pix": _load_instruct_pix2pix,
+    "lgd": _load_lgd,
 }

@@ -11,6 +11,7 @@ from typing import Any, Protocol, Self
 import torch
 
 from llmgen.diffusion.hub import download_command, fetch, hub_in_reach
+from llmgen.diffusion.published import is_address, published_folder
 from llmgen.errors import MissingRequirementError, PresetError
 
 _PACKAGE = "package:"
@@ -52,6 +53,8 @@ def resolve_source(spec: RoleLike) -> tuple[str, bool]:
     Raises:
         MissingRequirementError: If a folder or a file that the role lists is not there.
     """
+    if is_address(spec.source):
+        return str(published_folder(spec)), True
     if spec.source.startswith(_PACKAGE):
         folder = Path(str(files("llmgen"))) / spec.source.removeprefix(_PACKAGE)
         remedy = "reinstall llmgen, or make the weights with `llmgen train toybox`"

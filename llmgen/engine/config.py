@@ -35,6 +35,8 @@ def build_config(method_class: Any, preset_defaults: Mapping[str, Any], given: M
             if name not in model.model_fields:
                 near = difflib.get_close_matches(name, model.model_fields, n=2, cutoff=0.5)
                 hint = f" Did you mean {' or '.join(map(repr, near))}?" if near else ""
+                if name in ("width", "height") and "layout" in method_class.needs:
+                    hint = f" It draws on the layout's canvas, so give --{name} to `llmgen layout`."
                 names = ", ".join(model.model_fields) or "none"
                 raise InputError(f"{what} has no setting {name!r} (given by {source}).{hint} Settings: {names}")
     config = _read_all(what, model, {**preset_defaults, **given})

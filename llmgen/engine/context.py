@@ -1,5 +1,6 @@
 """The contract between the engine and a method: what a method is, and what it is given."""
 
+import json
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -27,6 +28,11 @@ class StageMethod(Protocol):
     A call fills its section and nothing else: provenance, errors, seeds and the journal are the engine's. It must not depend on the
     order or the neighbours of a record in the batch. What it mends, cuts or leaves out it says by `StageContext.remark_on`. When a
     batch raises an `LlmgenError`, the engine runs its records one by one and writes the error into the record that caused it.
+
+    A method that only asks the planner, and asks the same whenever it is called, may have `ask_ahead(record)`: the engine calls it for
+    records whose turn comes later, from threads, so that a server answers several at the same time.
+
+    A method whose settings can be wrong in what they name has a static `check_settings(context, config)`, which raises before any work.
     """
 
     stage: ClassVar[Stage]
@@ -70,6 +76,8 @@ class StageContext:
     """Who looks at what was drawn; the planner by default."""
     offload: Offload = "none"
     """Where diffusion models wait on an accelerator; resolved, too."""
+    metadata: bool = True
+    """Whether new pictures say how they were made."""
     batch_size: int = 8
     """Most records in one call of a model."""
     progress: Callable[[str], None] = lambda message: None
@@ -78,6 +86,10 @@ class StageContext:
     """Told what is worth knowing of a stage when it is over, such as what it cost; the last remark counts."""
     remark_on: Callable[[str, str], None] = lambda record_id, text: logger.warning("record %r: %s", record_id, text)
     """Told, by id, what of a record was mended, cut or left out. The engine writes it into the record and says it once."""
+    concurrency: int | None = None
+    """Questions that a language model is asked at the same time; as many as suit its server by default."""
+    when_saved: list[Callable[[], None]] = field(default_factory=list)
+    """Called once the records of a batch are finished and in the journal: a method forgets what it kept for an interruption."""
     _models: "ModelPool | None" = field(default=None, repr=False)
     _planner: "Provider | None" = field(default=None, repr=False)
     _critic: "Provider | None" = field(default=None, repr=False)
@@ -98,7 +110,7 @@ class StageContext:
         if self._planner is None:
             from llmgen.llm.providers.provider import load_provider
 
-            self._planner = load_provider(self.planner_name or self.preset.planner)
+            self._planner = load_provider(self.planner_name or self.preset.planner, at_once=self.concurrency)
         return self._planner
 
     @property
@@ -109,7 +121,7 @@ class StageContext:
         if self._critic is None:
             from llmgen.llm.providers.provider import load_provider
 
-            self._critic = load_provider(self.critic_name, role="critic")
+            self._critic = load_provider(self.critic_name, role="critic", at_once=self.concurrency)
         return self._critic
 
     def heard(self, record_id: str, answer: "Answer[T]") -> "Answer[T]":
@@ -140,9 +152,24 @@ class StageContext:
         preset_defaults = {**defaults.get(f"{stage}.{like}", {}), **defaults.get(f"{stage}.{method}", {})}
         return build_config(method_class, preset_defaults, given or {})
 
-    def collaborator(self, stage: str) -> StageMethod:
-        """Another stage's method with the preset's settings, for example the detector inside a correction loop."""
-        if stage not in self._methods:
-            method_class = resolve(stage, self.preset.methods[stage])
-            self._methods[stage] = method_class(self, self.settings_of(method_class))
-        return self._methods[stage]
+    def collaborator(
+        self, stage: str, method: str | None = None, given: Mapping[str, Any] | None = None
+    ) -> StageMethod:
+        """Another stage's method, for example the detector inside a correction loop; made once for each of its settings.
+
+        Args:
+            stage: Of the method.
+            method: Its name; the preset's by default.
+            given: Settings that differ from the preset's.
+
+        Raises:
+            UnknownNameError: If there is no such method.
+            InputError: If a setting does not exist or has a bad value.
+        """
+        name = method or self.preset.methods.get(stage)
+        other = method is not None or bool(given)
+        key = f"{stage} {name} {json.dumps(given or {}, sort_keys=True, default=str)}" if other else stage
+        if key not in self._methods:
+            method_class = resolve(stage, name)
+            self._methods[key] = method_class(self, self.settings_of(method_class, given))
+        return self._methods[key]

@@ -92,6 +92,9 @@ class Journal:
     def __len__(self) -> int:
         return len(self._entries)
 
+    def __contains__(self, key: str) -> bool:
+        return key in self._entries
+
     def compare(self, begun: Mapping[str, Any]) -> None:
         """Refuse to go on with what was begun in another way.
 
@@ -271,4 +274,6 @@ def image_refs(record: Record) -> list[ImageRef]:
         refs.append(entry.image)
         if entry.region is not None:
             refs.append(entry.region)
+        for outcome in entry.outcomes or ():
+            refs += [ref for ref in (outcome.before, outcome.after) if ref is not None]
     return [*refs, *(sample.image for sample in record.samples)]

@@ -1,5 +1,6 @@
 """The local engine: one process, batches in order, one error boundary around every record."""
 
+import functools
 import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -11,6 +12,7 @@ from pydantic import ValidationError
 from llmgen import errors, settings
 from llmgen.artifacts import Kind, Record, RecordError, Stage
 from llmgen.artifacts.complaints import describe
+from llmgen.engine.ahead import AskingAhead
 from llmgen.engine.calling import CannotLoad, MethodCaller
 from llmgen.engine.context import StageContext
 from llmgen.engine.fingerprint import StageFingerprint
@@ -145,10 +147,14 @@ class _StageRun:
         self.context = context
         self.progress = progress
         self.journal = journal
-        self.fingerprint = StageFingerprint(context, self.stage, self.name, config)
         self.results: list[Record | None] = []
         self.reused = 0
         self._any_success = False
+
+    @functools.cached_property
+    def fingerprint(self) -> StageFingerprint:
+        """Keys of the journal; it reads the weights of the preset, so only where there is a journal."""
+        return StageFingerprint(self.context, self.stage, self.name, self.config)
 
     def prepare(self, record: Record) -> Record:
         """The record with its seed filled in."""
@@ -193,16 +199,32 @@ class _StageRun:
                 todo.append(index)
         flush()
         size = max(1, self.context.batch_size)
-        for start in range(0, len(todo), size):
-            chosen = todo[start : start + size]
-            for index, result in zip(chosen, self.batch([incoming[i] for i in chosen]), strict=True):
-                self.results[index] = result
-            flush()
+        with self._asking_ahead([incoming[index] for index in todo]) as ahead:
+            for start in range(0, len(todo), size):
+                chosen = todo[start : start + size]
+                for index, result in zip(chosen, self.batch([incoming[i] for i in chosen]), strict=True):
+                    self.results[index] = result
+                ahead.finished(len(chosen))
+                flush()
+
+    def _asking_ahead(self, records: Sequence[Record]) -> AskingAhead:
+        """Threads that ask about records before their turn, where the method lets them and the planner gains by it."""
+        journal = self.journal
+        if getattr(self.method_class, "ask_ahead", None) is not None:
+            records = [r for r in records if journal is None or self.fingerprint.key(r) not in journal]
+            if records and self.context.planner.at_once > 1:
+                try:
+                    method: Any = self.caller.method
+                except CannotLoad as error:
+                    raise error.reason from error
+                return AskingAhead(method.ask_ahead, records, self.context.planner.at_once)
+        return AskingAhead(lambda record: record, (), 1)
 
     def batch(self, records: list[Record]) -> list[Record]:
         """One batch, from the journal or anew."""
-        keys = [self.fingerprint.key(record) for record in records]
-        known = [self.journal.find(key, self.context.images) if self.journal else None for key in keys]
+        journal = self.journal
+        keys = [self.fingerprint.key(record) for record in records] if journal is not None else []
+        known = [journal.find(key, self.context.images) for key in keys] if journal is not None else []
         found = [record for record in known if record is not None]
         if len(found) == len(records) and all(record.error is None for record in found):
             self.reused += len(found)
@@ -215,8 +237,10 @@ class _StageRun:
             results = [old if old.error is None else self._alone(new) for old, new in zip(found, records, strict=True)]
         else:
             results = self._together(records)
-        if self.journal is not None:
-            self.journal.append(list(zip(keys, results, strict=True)), time.perf_counter() - started)
+        if journal is not None:
+            journal.append(list(zip(keys, results, strict=True)), time.perf_counter() - started)
+        while self.context.when_saved:
+            self.context.when_saved.pop()()
         self.progress.done(results, reused=False)
         return results
 

@@ -9,7 +9,7 @@ import numpy as np
 from PIL import Image
 
 from llmgen.artifacts import Detection, Instance, Layout, Mask, Record
-from llmgen.evaluate.coco_figures import Kind, coco_figures
+from llmgen.formats.coco_figures import Kind, coco_figures
 from llmgen.llm.english.grammar import read_phrase
 from llmgen.vision.boxes import BoxTuple, area, iou, xyxy_to_xywh
 from llmgen.vision.masks import BoolMask, decode_mask, encode_mask

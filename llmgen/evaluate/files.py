@@ -9,12 +9,13 @@ from typing import Any
 from llmgen.artifacts.files import write_named
 from llmgen.artifacts.io import record_line
 from llmgen.errors import InputError
-from llmgen.evaluate.coco_entries import Id, id_order
-from llmgen.evaluate.coco_figures import coco_figures
-from llmgen.evaluate.coco_files import choose_images, pair, read_annotations, read_results
+from llmgen.evaluate.coco_files import choose_images, pair, read_results
 from llmgen.evaluate.pim import MOST_PIXELS, pim_of_files
 from llmgen.evaluate.protocol import benchmark_records, read_captions
 from llmgen.evaluate.squeeze import squeeze_annotations
+from llmgen.formats.coco_annotations import read_annotations
+from llmgen.formats.coco_entries import Id, id_order
+from llmgen.formats.coco_figures import coco_figures
 
 
 @dataclass(frozen=True)

@@ -13,8 +13,6 @@ from llmgen.artifacts.statistics import bootstrap
 from llmgen.engine.stage import StageConfig
 from llmgen.errors import InputError
 from llmgen.evaluate.average_precision import category_of, resize_mask
-from llmgen.evaluate.coco_entries import Id, packed
-from llmgen.evaluate.coco_figures import quiet_pycocotools
 from llmgen.evaluate.coco_files import CocoPair
 from llmgen.evaluate.points_in_mask import (
     Judged,
@@ -30,6 +28,8 @@ from llmgen.evaluate.points_in_mask import (
     middle_point,
 )
 from llmgen.evaluate.scores import Look, check_mask, looks_to_score, merge_scores
+from llmgen.formats.coco_entries import Id, packed
+from llmgen.formats.coco_figures import quiet_pycocotools
 from llmgen.vision.mask_points import scribble_from_mask
 from llmgen.vision.masks import BoolMask, box_mask, decode_mask
 

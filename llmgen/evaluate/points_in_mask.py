@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from llmgen.evaluate.coco_figures import quiet_pycocotools
+from llmgen.formats.coco_figures import quiet_pycocotools
 from llmgen.vision.masks import BoolMask
 
 Points = NDArray[np.int64]

@@ -10,8 +10,9 @@ from llmgen.artifacts import Instance, Layout, Mask, Record
 from llmgen.artifacts.complaints import describe
 from llmgen.errors import InputError
 from llmgen.evaluate.attribute_binding import attribute_of
-from llmgen.evaluate.coco_entries import Id, packed, plain_id
-from llmgen.evaluate.coco_files import CocoPair, read_json
+from llmgen.evaluate.coco_files import CocoPair
+from llmgen.formats.coco_annotations import read_json
+from llmgen.formats.coco_entries import Id, packed, plain_id
 from llmgen.vision.boxes import center, clip, xywh_to_xyxy
 
 MOST_INSTANCES = 30

@@ -7,8 +7,8 @@ import numpy as np
 from PIL import Image
 
 from llmgen.artifacts.run_lengths import read_runs
-from llmgen.evaluate.coco_entries import Id, plain_annotation, plain_id
-from llmgen.evaluate.coco_files import plain_images
+from llmgen.formats.coco_annotations import plain_images
+from llmgen.formats.coco_entries import Id, plain_annotation, plain_id
 
 SIDE = 512
 """Side of the published pictures in pixels."""

@@ -12,6 +12,7 @@ from pydantic import ValidationError
 from llmgen.artifacts import HistoryEntry, ImageRef, Record, Reply
 from llmgen.errors import InputError, LlmgenError
 from llmgen.formats.collected import Collected, named_boxes
+from llmgen.formats.picture_files import SUFFIXES
 from llmgen.llm.replies.bounds import Remark
 from llmgen.llm.replies.parse_reply import read_parse_reply
 from llmgen.llm.replies.raw_objects import RawBox
@@ -19,7 +20,6 @@ from llmgen.llm.replies.units import are_fractions, pixel_boxes
 from llmgen.vision.images import ImageStore
 
 DEFAULT_BACKGROUND = "A realistic image"
-SUFFIXES = (".png", ".jpg", ".jpeg", ".webp")
 _LEAST_SIDE = 0.001
 """Boxes thinner than SLD's third decimal are empty."""
 

@@ -51,6 +51,10 @@ class PlannedLayout:
         """
         return [self.planned(record, _seed_of(record)) for record in records]
 
+    def ask_ahead(self, record: Record) -> None:
+        """Ask what the record's turn will ask. The provider remembers the answer."""
+        self.planned(record, _seed_of(record))
+
     def planned(self, record: Record, seed: int) -> Record:
         """The record with its layout and the planner's reply."""
         raise NotImplementedError

@@ -4,13 +4,15 @@ These are wire formats, made for constrained decoding (no tuples, no free dictio
 turned into artifacts by `llmgen.llm.replies`, which also repairs what models like to get wrong.
 """
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import ConfigDict
+
+from llmgen.artifacts.documented import DocumentedModel
 
 
-class WireModel(BaseModel):
+class WireModel(DocumentedModel):
     """Base of the wire formats: strict, nothing unknown, no NaN."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, use_attribute_docstrings=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, defer_build=True)
 
 
 class WireBox(WireModel):
@@ -101,3 +103,14 @@ class LayoutUpdate(WireModel):
     move: list[MovedObject]
     change: list[ChangedObject]
     add: list[PlannedObject]
+
+
+class PictureAnswer(WireModel):
+    """An answer to a question about a picture, for people and for an editor."""
+
+    reasoning: str
+    """A short thought, written first."""
+    answer: str
+    """One sentence that says what is different afterwards."""
+    edit_instruction: str
+    """One order to a picture editor."""

@@ -11,11 +11,12 @@ from typing import Any, NamedTuple
 
 from llmgen import __version__
 from llmgen.diffusion.hub import absent_files, download_command
+from llmgen.diffusion.published import is_address, lacking
 from llmgen.engine.devices import resolve_device, resolve_dtype
 from llmgen.errors import MissingRequirementError
 from llmgen.presets import Preset, RoleSpec, load_preset, preset_names
 from llmgen.presets.roles import FAMILIES
-from llmgen.settings import cache_dir
+from llmgen.settings import cache_dir, config_path
 
 PACKAGES = (
     "accelerate",
@@ -70,6 +71,7 @@ def examine(presets: list[str] | None = None) -> dict[str, Any]:
     Raises:
         UnknownNameError: If there is no such preset.
     """
+    config, _ = config_path()
     names = presets or preset_names()
     device = resolve_device("auto")
     dtype = resolve_dtype("auto", device)
@@ -87,6 +89,11 @@ def examine(presets: list[str] | None = None) -> dict[str, Any]:
             "dtype": dtype,
             "openai_key": "set" if os.environ.get("OPENAI_API_KEY") else "not set",
             "cache": str(cache_dir()),
+            "config": str(config)
+            if config is not None and config.is_file()
+            else f"none at {config}"
+            if config
+            else "none",
         },
         "packages": {name: _version(name) for name in PACKAGES},
         "presets": {name: _examine_preset(load_preset(name), device, dtype, free_gb) for name in names},
@@ -167,7 +174,7 @@ def _lacking_packages(spec: RoleSpec) -> list[str]:
 
 
 def _unpinned(spec: RoleSpec) -> list[str]:
-    if _is_here(spec):
+    if _is_here(spec) or is_address(spec.source):
         return []
     if spec.revision is None:
         return [f"{spec.source} is not pinned: its files may change"]
@@ -179,6 +186,9 @@ def _unpinned(spec: RoleSpec) -> list[str]:
 def _missing(spec: RoleSpec) -> list[str]:
     """What a role lacks, without loading or fetching anything."""
     bundled = spec.source.startswith("package:")
+    if is_address(spec.source):
+        absent_here = lacking(spec)
+        return [] if absent_here is None else [absent_here]
     if _is_here(spec):
         root = Path(str(files("llmgen"))) if bundled else Path()
         folder = root / Path(spec.source.removeprefix("package:")).expanduser()

@@ -5,11 +5,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from llmgen.artifacts import Record, RecordError
-from llmgen.artifacts.io import ReadArtifact
+from llmgen.artifacts.io import ReadArtifact, records_from_prompts
 from llmgen.engine.pictures import bring
 from llmgen.errors import InputError
 from llmgen.formats.foreign import read_any
 from llmgen.pipeline.reusing import with_noise_of
+from llmgen.pipeline.sources import Source
 from llmgen.vision.images import ImageStore
 
 
@@ -26,7 +27,7 @@ class Incoming:
 
 
 def read_incoming(
-    source: str,
+    source: Source,
     target: ImageStore,
     *,
     stage: str,
@@ -37,7 +38,7 @@ def read_incoming(
     """Read the input of a stage.
 
     Args:
-        source: Path, or `-` for stdin.
+        source: A file, stdin, or prompts.
         target: Where the stage's pictures lie.
         stage: Its name.
         problem: Told about each record that cannot be worked on, one line each.
@@ -47,9 +48,24 @@ def read_incoming(
     Raises:
         InputError: If nothing usable can be read.
     """
-    read = read_any(source, images_from)
+    read = read_source(source, images_from)
     records = brought(read, target, stage, problem)
     return Incoming(records if reuse is None else with_noise_of(records, reuse), read.name, read.dropped)
+
+
+def read_source(source: Source, images_from: Path | None = None) -> ReadArtifact:
+    """What a source holds.
+
+    Args:
+        source: A file, stdin, or prompts.
+        images_from: Folder of the pictures that SLD's tasks name.
+
+    Raises:
+        InputError: If nothing usable can be read.
+    """
+    if source.prompts:
+        return records_from_prompts(source.prompts, "the prompts" if len(source.prompts) > 1 else "the prompt", Path())
+    return read_any(source.path, images_from, source.read_as)
 
 
 def brought(read: ReadArtifact, target: ImageStore, stage: str, problem: Callable[[str], None]) -> list[Record]:

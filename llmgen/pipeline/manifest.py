@@ -1,6 +1,6 @@
 """A manifest, run: its stages in order, one artifact each, resumable at any moment."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,10 +22,13 @@ from llmgen.engine.local import Progress, StageResult, run_stage
 from llmgen.engine.lock import locked
 from llmgen.errors import InputError, OutputError
 from llmgen.formats.foreign import read_any
-from llmgen.pipeline.incoming import brought
+from llmgen.pipeline.incoming import brought, read_source
 from llmgen.pipeline.options import DEFAULT_PRESET, Choice, RunOptions, choose
 from llmgen.pipeline.output import DRAWN, open_journal
+from llmgen.pipeline.sources import Source
 from llmgen.pipeline.vocabulary import warning_of
+from llmgen.pipeline.whole_chain import NEEDED_ROLES, missing_roles, name_of, whole_chain
+from llmgen.presets import load_preset
 from llmgen.vision.images import ImageStore
 
 RESOLVED = "manifest.json"
@@ -36,17 +39,22 @@ REPORT = "report.html"
 class ManifestRun:
     """A run of a manifest: where it comes from, where it goes, what overrides it."""
 
-    path: Path
+    path: Path | None = None
+    """The manifest; without one, the whole chain by the preset's methods."""
+    prompts: Source | None = None
+    """What to draw instead of the manifest's own prompts."""
     output: Path | None = None
     """Folder; `outputs/<name>` by default."""
     preset: str | None = None
     planner: str | None = None
     critic: str | None = None
+    metadata: bool = True
     seed: int | None = None
     device: str = "auto"
     dtype: str = "auto"
     offload: str | None = None
     batch_size: int = RunOptions.batch_size
+    concurrency: int | None = None
     given: Mapping[str, Mapping[str, Any]] | None = None
     """Settings by stage that override the manifest's."""
     force: bool = False
@@ -101,13 +109,15 @@ class _Resolved:
     read: ReadArtifact
     steps: tuple[_Step, ...]
     context: StageContext
+    left_out: tuple[str, ...]
+    """Lines about stages of the whole chain that the preset has no models for."""
 
 
 def plan_manifest(run: ManifestRun) -> dict[str, Any]:
     """What a run would do, as JSON values; nothing is written or loaded."""
     ready = _resolve(run)
     return {
-        "manifest": str(run.path),
+        "manifest": None if run.path is None else str(run.path),
         "output": str(ready.folder),
         "records": len(ready.read.records),
         **ready.steps[0].choice.plan(),
@@ -166,6 +176,8 @@ def _run_steps(
     _claim(folder, _with_prompts(ready.manifest, records), [step.branch.file for step in ready.steps], force)
     if (line := warning_of(records, context.preset)) is not None:
         progress.notice(line)
+    for line in ready.left_out:
+        progress.notice(line)
     outcomes: list[StageOutcome] = []
     made = {PROMPTS: records}
     for step in ready.steps:
@@ -191,24 +203,22 @@ def _run_steps(
 
 def _resolve(run: ManifestRun) -> _Resolved:
     """Everything that can be refused before any work is refused here."""
-    manifest = read_manifest(run.path)
+    manifest, read = _manifest_of(run)
     folder = run.output if run.output is not None else Path("outputs") / manifest.name
     options = RunOptions(
         preset=run.preset or manifest.preset or DEFAULT_PRESET,
         planner=run.planner or manifest.planner,
         critic=run.critic or manifest.critic,
         seed=manifest.seed if run.seed is None else run.seed,
+        metadata=run.metadata,
         device=run.device,
         dtype=run.dtype,
         offload=run.offload,
         batch_size=run.batch_size,
+        concurrency=run.concurrency,
     )
     context = options.context(ImageStore(folder))
     steps = _steps(manifest, context, run.given or {})
-    if manifest.prompts_path is not None:
-        read = read_any(run.path.parent / manifest.prompts_path)
-    else:
-        read = records_from_prompts(manifest.prompts, str(run.path), run.path.parent)
     resolved = manifest.model_copy(
         update={
             "preset": options.preset,
@@ -222,7 +232,30 @@ def _resolve(run: ManifestRun) -> _Resolved:
             ),
         }
     )
-    return _Resolved(resolved, folder, read, steps, context)
+    left_out = [
+        f"{stage} is left out: preset {context.preset.name!r} has no {' and no '.join(missing)}"
+        for stage in NEEDED_ROLES
+        if run.path is None and (missing := missing_roles(context.preset, stage))
+    ]
+    return _Resolved(resolved, folder, read, steps, context, tuple(left_out))
+
+
+def _manifest_of(run: ManifestRun) -> tuple[Manifest, ReadArtifact]:
+    """What is run, and on what."""
+    if run.path is None:
+        if run.prompts is None:
+            raise InputError("nothing to run: name a manifest, or give prompts")
+        read = read_source(run.prompts)
+        return whole_chain(
+            load_preset(run.preset or DEFAULT_PRESET), name_of(run.prompts), _entries(read.records)
+        ), read
+    manifest = read_manifest(run.path)
+    if run.prompts is not None:
+        name = f"{manifest.name}-{name_of(run.prompts)}"
+        return manifest.model_copy(update={"name": name}), read_source(run.prompts)
+    if manifest.prompts_path is not None:
+        return manifest, read_any(run.path.parent / manifest.prompts_path)
+    return manifest, records_from_prompts(manifest.prompts, str(run.path), run.path.parent)
 
 
 def _steps(manifest: Manifest, context: StageContext, overrides: Mapping[str, Mapping[str, Any]]) -> tuple[_Step, ...]:
@@ -239,7 +272,11 @@ def _steps(manifest: Manifest, context: StageContext, overrides: Mapping[str, Ma
 
 def _with_prompts(manifest: Manifest, records: list[Record]) -> Manifest:
     """The manifest with its prompts written out, so that the folder says by itself what was run."""
-    prompts = tuple(
+    return manifest.model_copy(update={"prompts": _entries(records)})
+
+
+def _entries(records: Sequence[Record]) -> tuple[PromptEntry, ...]:
+    return tuple(
         PromptEntry(
             prompt=record.prompt,
             id=record.id,
@@ -247,10 +284,10 @@ def _with_prompts(manifest: Manifest, records: list[Record]) -> Manifest:
             type=record.type,
             instruction=record.instruction,
             source_image=record.source_image,
+            target_image=record.target_image,
         )
         for record in records
     )
-    return manifest.model_copy(update={"prompts": prompts})
 
 
 def _claim(folder: Path, manifest: Manifest, files: list[str], force: bool) -> None:

@@ -23,10 +23,14 @@ class RunOptions:
     """`rules`, `openai` or `replay:FILE`; the preset's by default."""
     critic: str | None = None
     """Like the planner; who looks at what was drawn. The planner by default."""
+    metadata: bool = True
+    """Whether new pictures say how they were made."""
     seed: int = 0
     device: str = "auto"
     dtype: str = "auto"
     batch_size: int = DEFAULT_BATCH_SIZE
+    concurrency: int | None = None
+    """Questions that a language model is asked at the same time; as many as suit its server by default."""
     offload: str | None = None
     """`none`, `model` or `sequential`; the preset's by default."""
 
@@ -45,10 +49,12 @@ class RunOptions:
             images=images,
             device=device,
             dtype=resolve_dtype(self.dtype, device),
+            metadata=self.metadata,
             seed=self.seed,
             planner_name=self.planner,
             critic_name=self.critic,
             batch_size=self.batch_size,
+            concurrency=self.concurrency,
             offload=resolve_offload(self.offload, preset.offload, device),
         )
 
@@ -90,12 +96,15 @@ def choose(context: StageContext, stage: str, method: str | None, given: Mapping
     Args:
         context: Its collaborators.
         stage: Name of the stage.
-        method: Name of the method; by default the preset's, else the first of the stage's table.
+        method: Name of the method; by default the preset's, else the stage's own.
         given: Settings that somebody gave.
 
     Raises:
         UnknownNameError: If there is no such stage or method.
-        InputError: If a setting does not exist or has a bad value.
+        InputError: If a setting does not exist or has a bad value, or names a file that the method cannot use.
     """
     method_class = resolve(stage, method or context.preset.methods.get(stage))
-    return Choice(context, method_class, context.settings_of(method_class, given), dict(given))
+    config = context.settings_of(method_class, given)
+    if hasattr(method_class, "check_settings"):
+        method_class.check_settings(context, config)
+    return Choice(context, method_class, config, dict(given))

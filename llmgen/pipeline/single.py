@@ -11,6 +11,7 @@ from llmgen.engine.pictures import picture_store
 from llmgen.pipeline.incoming import read_incoming
 from llmgen.pipeline.options import Choice, RunOptions, choose
 from llmgen.pipeline.output import DRAWN, Output
+from llmgen.pipeline.sources import Source
 from llmgen.pipeline.vocabulary import warning_of
 
 
@@ -19,8 +20,8 @@ class SingleStage:
     """One call of a stage."""
 
     stage: str
-    source: str = "-"
-    """Path, or `-` for stdin."""
+    source: str | Source = "-"
+    """Path, or `-` for stdin; or prompts."""
     output: Path | None = None
     """File to write, or None to hand the records to `emit` only."""
     images: Path | None = None
@@ -49,12 +50,12 @@ class SingleResult:
 
 def plan_single(request: SingleStage) -> dict[str, Any]:
     """What a call would do, as JSON values; nothing is read or loaded."""
-    choice = _choice(request)
+    choice, source = _choice(request), _source(request)
     images = choice.context.images
     return {
         "stage": request.stage,
         "method": choice.method,
-        "input": request.source,
+        "input": list(source.prompts) or source.path,
         "output": str(request.output) if request.output is not None else "-",
         "images": (images.root / images.folder).as_posix(),
         **choice.plan(),
@@ -87,7 +88,7 @@ def run_single(
     if choice.method_class.makes in DRAWN:
         choice.context.images.check()
     incoming = read_incoming(
-        request.source,
+        _source(request),
         choice.context.images,
         stage=request.stage,
         problem=progress.problem,
@@ -110,6 +111,10 @@ def run_single(
         )
         output.write(result.makes, result.records)
     return SingleResult(result, choice.method, incoming.dropped)
+
+
+def _source(request: SingleStage) -> Source:
+    return request.source if isinstance(request.source, Source) else Source(request.source)
 
 
 def _choice(request: SingleStage) -> Choice:

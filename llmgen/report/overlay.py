@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, Literal
 
-from llmgen.artifacts import AddEdit, ChangeAttributeEdit, DeleteEdit, Detection, Edit, EditPlan, MoveEdit
+from llmgen.artifacts import AddEdit, ChangeAttributeEdit, DeleteEdit, Detection, Edit, EditPlan, MoveEdit, RepaintEdit
 
 MarkKind = Literal["found", "judge", "add", "delete", "from", "move", "change"]
 XYXY = tuple[float, float, float, float]
@@ -183,7 +183,7 @@ def edit_marks(plan: EditPlan, width: int, height: int) -> tuple[Mark, ...]:
                 arrow = _arrow(start, end, radius) if far else None
                 marks.append(_mark("from", edit.from_box_xyxy, f"{title} (from here)"))
                 marks.append(_mark("move", edit.box_xyxy, title, arrow=arrow, badge=badge))
-            case ChangeAttributeEdit():
+            case ChangeAttributeEdit() | RepaintEdit():
                 marks.append(_mark("change", edit.box_xyxy, title, badge=badge))
     return tuple(marks)
 
@@ -196,6 +196,7 @@ def edit_words(plan: EditPlan) -> tuple[EditWords, ...]:
         "move": "move",
         "resize": "move",
         "change_attribute": "change",
+        "repaint": "change",
     }
     return tuple(EditWords(i, ops[edit.op], _words(edit)) for i, edit in enumerate(plan.edits, start=1))
 
@@ -206,6 +207,8 @@ def _words(edit: Edit) -> str:
             return f"add {edit.phrase}"
         case DeleteEdit():
             return f"delete {edit.target}"
+        case RepaintEdit():
+            return f"repaint {edit.target}: {', '.join(edit.tags) or edit.phrase}"
         case ChangeAttributeEdit():
             return f"turn {edit.target} into {edit.phrase}"
         case MoveEdit():

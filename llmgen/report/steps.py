@@ -4,7 +4,18 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from llmgen.artifacts import Detection, EditPlan, HistoryEntry, ImageRef, Layout, Record, Score
+from llmgen.artifacts import (
+    Detection,
+    EditOutcome,
+    EditPlan,
+    HistoryEntry,
+    ImageRef,
+    Instance,
+    Layout,
+    Record,
+    RepaintEdit,
+    Score,
+)
 from llmgen.artifacts.score import SHARE
 from llmgen.report.instances import Drawing, draw_layout, has_inputs, in_words
 from llmgen.report.overlay import (
@@ -78,6 +89,8 @@ def make_steps(record: Record, pictures: Pictures, judged: dict[str, Score]) -> 
     entries = _entries(record)
     seen = _seen(record, entries, judged)
     for index, entry in enumerate(entries):
+        if entry.outcomes:
+            steps += object_steps(entry, pictures, steps[-1].picture if steps else None)
         final = entry.image == record.image and not any(e.image == entry.image for e in entries[index + 1 :])
         steps.append(_picture_step(entry, record.layout, pictures, final, _title(entry, record), seen.get(index)))
     planned = _planned(record)
@@ -144,7 +157,7 @@ def _seen(
 
 def _title(entry: HistoryEntry, record: Record) -> str:
     if entry.stage == "correct":
-        return f"Round {entry.round}"
+        return f"{'Round' if entry.outcomes is None else 'Depth'} {entry.round}"
     if entry.stage == "refine":
         return "Refined"
     if entry.image.path == record.source_image:
@@ -232,6 +245,8 @@ def _notes(entry: HistoryEntry, final: bool) -> tuple[str, ...]:
         notes.append("dropped in favour of a better picture")
     if entry.detections is not None and not entry.detections:
         notes.append("nothing found")
+    if entry.outcomes is not None:
+        notes += depth_notes(entry)
     return tuple(notes)
 
 
@@ -257,3 +272,77 @@ def _planned_step(image: ImageRef, plan: EditPlan, pictures: Pictures) -> Step:
         notes=("planned, not carried out",),
         reasoning=plan.reasoning,
     )
+
+
+def object_steps(entry: HistoryEntry, pictures: Pictures, shown: Picture | None) -> list[Step]:
+    """A figure for each object that was painted, with its mask and its context.
+
+    Before it comes the picture that it started from, unless that is the figure before.
+
+    Args:
+        entry: Of one depth.
+        pictures: Reads the pictures.
+        shown: What the figure before shows.
+    """
+    edits = {edit.target: edit for edit in (entry.edits.edits if entry.edits else ()) if isinstance(edit, RepaintEdit)}
+    steps: list[Step] = []
+    for outcome in entry.outcomes or ():
+        edit = edits.get(outcome.target)
+        if edit is None or outcome.before is None or outcome.after is None:
+            continue
+        before, after = pictures.show(outcome.before), pictures.show(outcome.after)
+        title = f"Depth {entry.round}: {outcome.target}"
+        if shown is None or shown.key != before.key:
+            steps.append(_object_step(f"{title}, before", before, outcome.before, edit, (), False))
+        notes = (*_measures(outcome), *([outcome.reason] if outcome.reason else []))
+        dropped = outcome.status == "rolled_back"
+        steps.append(_object_step(title, after, outcome.after, edit, notes, dropped))
+        shown = after
+    return steps
+
+
+def _object_step(
+    title: str, picture: Picture, image: ImageRef, edit: RepaintEdit, notes: tuple[str, ...], dropped: bool
+) -> Step:
+    layout = Layout(
+        width=image.width,
+        height=image.height,
+        background_prompt="",
+        instances=(
+            Instance(id=edit.target, phrase=edit.phrase, noun=edit.noun, box_xyxy=edit.box_xyxy, mask=edit.mask),
+        ),
+    )
+    return Step(
+        title=title,
+        alt=f"{title}: {edit.description}",
+        width=image.width,
+        height=image.height,
+        font_size=number(font_size(image.width, image.height)),
+        picture=picture,
+        dropped=dropped,
+        plan=draw_layout(layout, image.width, image.height, Labels(image.width, image.height, SHRUNK)),
+        notes=(f"rolled back: {notes[-1]}", *notes[:-1]) if dropped and notes else notes,
+        extra=(
+            ("Tags", ", ".join(edit.tags) or f"none; painted by its name, {edit.phrase}"),
+            *((("Not", ", ".join(edit.negative_tags)),) if edit.negative_tags else ()),
+        ),
+    )
+
+
+def _measures(outcome: EditOutcome) -> list[str]:
+    told = []
+    if outcome.score_before is not None and outcome.score_after is not None:
+        told.append(f"fits its tags {outcome.score_before:.2f} \N{RIGHTWARDS ARROW} {outcome.score_after:.2f}")
+    if outcome.found_iou is not None:
+        told.append(f"found again, overlap {outcome.found_iou:.2f}")
+    return told
+
+
+def depth_notes(entry: HistoryEntry) -> list[str]:
+    """What became of the objects of a depth, in numbers, and of those that were not painted the reason."""
+    outcomes = entry.outcomes or ()
+    if not outcomes:
+        return ["nothing to paint"]
+    counts = {status: sum(o.status == status for o in outcomes) for status in ("painted", "rolled_back", "skipped")}
+    notes = [", ".join(f"{count} {status.replace('_', ' ')}" for status, count in counts.items() if count)]
+    return notes + [f"{o.target} skipped: {o.reason}" for o in outcomes if o.status == "skipped"]

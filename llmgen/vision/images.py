@@ -1,17 +1,13 @@
-"""Pictures as files beside an artifact: checked when read, named by record and digest when written."""
+"""Pictures as files beside an artifact: checked when read, named by record and digest when written.
+
+Pixels are touched by `llmgen.vision.decoding` alone, imported when there are any: most artifacts are planned before they are drawn.
+"""
 
 import hashlib
-import io
-import logging
-import struct
-import warnings
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path, PurePosixPath
-from typing import Final
+from typing import TYPE_CHECKING
 
-import numpy as np
-from PIL import Image, UnidentifiedImageError
-from PIL.PngImagePlugin import PngInfo
 from pydantic import ValidationError
 
 from llmgen.artifacts import ImageRef
@@ -19,23 +15,10 @@ from llmgen.artifacts.complaints import describe
 from llmgen.artifacts.files import write_atomic
 from llmgen.errors import InputError, OutputError
 
-logger = logging.getLogger(__name__)
+if TYPE_CHECKING:
+    from PIL import Image
 
-#: Largest picture that is decoded: 64 megapixels take 192 MB as RGB.
-MAX_PIXELS = 64_000_000
 MAX_FILE_BYTES = 256 * 2**20
-FORMATS = ("PNG", "JPEG", "WEBP")
-_ORIENTATION: Final = 0x0112
-#: What brings a picture upright whose EXIF says that it was taken so.
-_UPRIGHT: Final = {
-    2: Image.Transpose.FLIP_LEFT_RIGHT,
-    3: Image.Transpose.ROTATE_180,
-    4: Image.Transpose.FLIP_TOP_BOTTOM,
-    5: Image.Transpose.TRANSPOSE,
-    6: Image.Transpose.ROTATE_270,
-    7: Image.Transpose.TRANSVERSE,
-    8: Image.Transpose.ROTATE_90,
-}
 
 
 class ImageStore:
@@ -48,6 +31,8 @@ class ImageStore:
 
     def __init__(self, root: Path, folder: str = "images") -> None:
         self.root = Path(root)
+        #: What a new picture of a record, by its id, says of itself, given its size.
+        self.describe: Callable[[str, tuple[int, int]], Mapping[str, str] | None] | None = None
         self.folder = PurePosixPath(folder)
         if self.folder.is_absolute() or ".." in self.folder.parts:
             raise OutputError(f"pictures must lie below the output's folder {self.root}, not in {folder}")
@@ -120,6 +105,8 @@ class ImageStore:
         Raises:
             InputError: If it leaves the root, is missing, is no picture, or is too large.
         """
+        from llmgen.vision.decoding import decode
+
         try:
             data = self.read(ImageRef(path=relative, width=1, height=1))
             image = decode(data, relative)
@@ -129,7 +116,7 @@ class ImageStore:
         except ValidationError as error:
             raise InputError(describe(error).removeprefix("/path: ")) from error
 
-    def load(self, ref: ImageRef) -> Image.Image:
+    def load(self, ref: ImageRef) -> "Image.Image":
         """A picture as RGB.
 
         Args:
@@ -138,6 +125,8 @@ class ImageStore:
         Raises:
             InputError: If it leaves the root, is missing, is no picture, is too large to decode safely, or is another one than recorded.
         """
+        from llmgen.vision.decoding import decode
+
         image = decode(self.read(ref), ref.path)
         if image.size != (ref.width, ref.height):
             raise InputError(
@@ -146,14 +135,14 @@ class ImageStore:
             )
         return image
 
-    def save(self, record_id: str, label: str, image: Image.Image, text: Mapping[str, str] | None = None) -> ImageRef:
+    def save(self, record_id: str, label: str, image: "Image.Image", text: Mapping[str, str] | None = None) -> ImageRef:
         """Write a PNG named by record, label and digest, so that no other picture is ever overwritten.
 
         Args:
             record_id: Whose picture it is.
             label: Which one, for example `generate` or `correct-1`.
             image: RGB or grey; other modes become RGB.
-            text: Text chunks of the PNG.
+            text: Text chunks of the PNG; by default what the store was told of the record, but nothing in a grey one, a mask.
 
         Returns:
             Its reference; equal pixels and text give equal bytes.
@@ -161,6 +150,10 @@ class ImageStore:
         Raises:
             OutputError: If it cannot be written.
         """
+        from llmgen.vision.decoding import encode_png
+
+        if text is None and self.describe is not None and image.mode != "L":
+            text = self.describe(record_id, image.size)
         data = encode_png(image, text)
         return self.save_bytes(f"{record_id}.{label}", data, ".png", image.size)
 
@@ -188,76 +181,3 @@ def _holds(path: Path, data: bytes) -> bool:
 
 def _short(text: str) -> str:
     return repr(text if len(text) <= 80 else text[:77] + "...")
-
-
-def encode_png(image: Image.Image, text: Mapping[str, str] | None = None) -> bytes:
-    """PNG bytes, the same for the same pixels and text.
-
-    Args:
-        image: RGB or grey; other modes become RGB.
-        text: Text chunks, any Unicode.
-    """
-    info = PngInfo()
-    for key, value in (text or {}).items():
-        info.add_itxt(key, value)
-    buffer = io.BytesIO()
-    picture = image if image.mode in ("RGB", "L") else image.convert("RGB")
-    picture.save(buffer, "PNG", pnginfo=info, compress_level=6)
-    return buffer.getvalue()
-
-
-def decode(data: bytes, name: str) -> Image.Image:
-    """A picture as RGB and upright, its size checked before its pixels are decoded.
-
-    Sixteen bits become eight, palettes and CMYK their colours, what is transparent its own colour. A picture whose EXIF says that the
-    camera was turned is turned back. Of several frames the first counts, and a line says so.
-
-    Args:
-        data: PNG, JPEG or WebP.
-        name: Words for messages.
-
-    Raises:
-        InputError: If it is none of these, broken, or larger than `MAX_PIXELS`.
-    """
-    try:
-        with warnings.catch_warnings():
-            # Pillow warns at its own bound, which is above ours, of palettes with transparency, and of broken EXIF.
-            warnings.simplefilter("ignore")
-            image = Image.open(io.BytesIO(data), formats=FORMATS)
-            if image.width * image.height > MAX_PIXELS:
-                raise InputError(
-                    f"image {name!r} has {image.width}x{image.height} pixels, more than {MAX_PIXELS // 10**6} million; "
-                    "make it smaller"
-                )
-            frames = int(getattr(image, "n_frames", 1))
-            if frames > 1:
-                logger.warning("image %r holds %d pictures; only the first is used", name, frames)
-            return _upright(_eight_bits(image), _orientation(image))
-    except Image.DecompressionBombError as error:
-        raise InputError(f"image {name!r} would decompress to too many pixels; make it smaller") from error
-    except UnidentifiedImageError as error:
-        raise InputError(f"image {name!r} is not a picture (PNG, JPEG or WebP)") from error
-    except (OSError, SyntaxError, ValueError, EOFError, struct.error, IndexError) as error:
-        raise InputError(f"image {name!r} is broken: {_short(str(error))[1:-1]}; replace it") from error
-
-
-def _eight_bits(image: Image.Image) -> Image.Image:
-    """RGB; Pillow would cut grey of sixteen bits off at 255."""
-    if image.mode.startswith("I"):
-        grey = np.clip(np.asarray(image).astype(np.int64), 0, 65535)
-        return Image.fromarray(((grey * 255 + 32767) // 65535).astype(np.uint8)).convert("RGB")
-    return image.convert("RGB")
-
-
-def _orientation(image: Image.Image) -> int:
-    """How the camera was held, 1 for upright; what cannot be read is upright."""
-    try:
-        found = image.getexif().get(_ORIENTATION, 1)
-    except (OSError, SyntaxError, ValueError, KeyError, TypeError, IndexError, struct.error):
-        return 1
-    return found if isinstance(found, int) else 1
-
-
-def _upright(image: Image.Image, orientation: int) -> Image.Image:
-    turn = _UPRIGHT.get(orientation)
-    return image if turn is None else image.transpose(turn)

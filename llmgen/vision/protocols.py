@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Final, Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -37,6 +37,61 @@ class PhraseDetector(Protocol):
 
         Returns:
             For each picture its hits, best first, not yet suppressed by overlap.
+        """
+        ...
+
+
+@dataclass(frozen=True, eq=False)
+class FoundInstance:
+    """One object that a detector of closed classes found."""
+
+    label: str
+    """One of the detector's classes."""
+    box_xyxy: tuple[float, float, float, float]
+    """Pixels of the picture that was given, clipped to it."""
+    score: float
+    """In [0, 1]."""
+    mask: NDArray[np.bool_]
+    """`bool[h, w]`, as large as the picture; may be empty."""
+
+
+@dataclass(frozen=True)
+class InstanceThresholds:
+    """What counts as found; None where the detector's own is meant."""
+
+    score: float | None = None
+    """Least score, in [0, 1]."""
+    nms: float | None = None
+    """Overlap (IoU) from which the weaker of two boxes of one class is dropped."""
+    most: int | None = None
+    """Most instances of a picture, the best ones."""
+    mask: float = 0.5
+    """Least probability of a pixel of a mask."""
+
+
+OWN_THRESHOLDS: Final = InstanceThresholds()
+"""Those of the detector."""
+
+
+class InstanceDetector(Protocol):
+    """A detector with a list of classes of its own, which also says which pixels."""
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """What it can find."""
+        ...
+
+    def detect_instances(
+        self, images: Sequence[Image.Image], thresholds: InstanceThresholds = OWN_THRESHOLDS
+    ) -> list[list[FoundInstance]]:
+        """Find all instances of its classes.
+
+        Args:
+            images: RGB pictures of any size.
+            thresholds: What counts as found.
+
+        Returns:
+            For each picture its instances, best first over all classes; overlaps of different classes are kept.
         """
         ...
 
@@ -76,6 +131,18 @@ class PhraseScorer(Protocol):
 
         Returns:
             For each crop one score a phrase, more is better; scores of one crop can be compared with each other.
+        """
+        ...
+
+
+class PictureEncoder(Protocol):
+    """A model that turns pictures into vectors, which can be compared by their angle."""
+
+    def picture_features(self, pictures: Sequence[Image.Image]) -> list[list[float]]:
+        """Vectors of length 1, one a picture.
+
+        Args:
+            pictures: RGB pictures of any size, none without pixels.
         """
         ...
 

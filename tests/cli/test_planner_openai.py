@@ -1,6 +1,7 @@
 """`--planner openai` and `replay:FILE` on the command line, against a server on the loopback."""
 
 import json
+import threading
 
 import pytest
 from chat_server import Server
@@ -94,3 +95,69 @@ def test_a_record_is_asked_once_whatever_its_batch_does(layout, monkeypatch):
     assert [record.get("error") is None for record in records] == [True, False, True]
     # One for each of the two that read, three for the one that never does.
     assert len(server.requests) == 5 and len(server.probes) == 1
+
+
+BALLS = [
+    f"a {color} ball on a {place}"
+    for color in ("red", "blue", "green", "black")
+    for place in ("meadow", "beach", "road")
+]
+
+
+def together(count):
+    """An answer that is given once so many are asked for at the same time; nonsense where that does not come about."""
+    meeting, first = threading.Barrier(count), iter(range(count))
+
+    def answer(request):
+        try:
+            if next(first, None) is not None:
+                meeting.wait(timeout=10)
+        except threading.BrokenBarrierError:
+            return "nobody came"
+        text = json.dumps(request["messages"][-3:])
+        return "no" if "a blue ball on a beach" in text else json.dumps(PLAN)
+
+    return answer
+
+
+def test_several_are_asked_at_the_same_time(layout, monkeypatch):
+    server = Server([together(5)])
+    monkeypatch.setenv("OPENAI_BASE_URL", server.url)
+    try:
+        several = layout(BALLS, "--planner", "openai", "--concurrency", "5", "--batch-size", "1")
+        asked = len(server.requests)
+    finally:
+        server.close()
+    # All of twelve once but the one that never reads, thrice.
+    assert (several[0], asked, len(server.probes)) == (6, 14, 1)
+    assert [record["prompt"] for record in several[1]] == BALLS
+    assert [record["prompt"] for record in several[1] if "error" in record] == ["a blue ball on a beach"]
+    server = Server([together(1)])
+    monkeypatch.setenv("OPENAI_BASE_URL", server.url)
+    try:
+        alone = layout(BALLS, "--planner", "openai", "--concurrency", "1")
+    finally:
+        server.close()
+    assert [record.get("layout") for record in alone[1]] == [record.get("layout") for record in several[1]]
+
+
+def test_a_local_server_is_asked_for_as_many_as_it_has_slots(layout, monkeypatch):
+    server = Server([together(3)], slots=3)
+    monkeypatch.setenv("OPENAI_BASE_URL", server.url)
+    try:
+        code, records, err = layout(BALLS[:3], "--planner", "openai", "--batch-size", "1")
+    finally:
+        server.close()
+    assert code == 0 and len(records) == 3, err
+
+
+def test_nobody_is_asked_about_what_is_finished(layout, monkeypatch):
+    server = Server([together(1)])
+    monkeypatch.setenv("OPENAI_BASE_URL", server.url)
+    try:
+        assert layout(BALLS[:3], "--planner", "openai", "--concurrency", "3", "-o", "l.json")[0] == 0
+        server.looked = 0
+        assert layout(BALLS[:3], "--planner", "openai", "--concurrency", "3", "-o", "l.json", "--resume")[0] == 0
+    finally:
+        server.close()
+    assert (len(server.requests), server.looked) == (3, 0)

@@ -9,7 +9,7 @@ import pytest
 from llmgen.artifacts import Instance, Layout, Record
 from llmgen.artifacts.io import read_records
 from llmgen.engine.context import StageContext
-from llmgen.pipeline import ManifestRun, run_manifest
+from llmgen.pipeline.manifest import ManifestRun, run_manifest
 from llmgen.presets import load_preset
 from llmgen.registry import resolve
 from llmgen.report.source import read_source

@@ -4,13 +4,15 @@ A test module says its `FAMILY`, and what its tests take says which goldens they
 
 * `case`, with `GROUPS` (test to beginnings of names) or `CASES` (beginnings) in the module: cases of one list, such as SLD's.
 * `golden_case`: the cases of the group that the test is called after; `test_box_reply` gets the group `box_reply` of `record_cases.json`.
+* `golden_group`: the group that the test is called after, where it is an object and no list of cases; `golden_member`: each entry of it,
+  with its name.
 * `golden_set`: each `<family>_tiny*.safetensors` with its sidecar.
 """
 
 from pathlib import Path
 
 import pytest
-from parity.goldens import DATA, case_files, golden_sets, grouped_cases, named_cases, parameters
+from parity.goldens import DATA, case_files, golden_sets, grouped_cases, named_cases, parameters, told_groups
 from parity.instance_goldens import instance_sets
 
 
@@ -41,6 +43,15 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         group = test.removeprefix("test_")
         cases = grouped_cases(folder, family).get(group, [])
         metafunc.parametrize("golden_case", parameters(cases, [c.name for c in cases], f"group {group!r} of {family}"))
+    if "golden_group" in metafunc.fixturenames:
+        group = test.removeprefix("test_")
+        told = told_groups(folder, family, group)
+        metafunc.parametrize("golden_group", parameters(told, [group] * len(told), f"group {group!r} of {family}"))
+    if "golden_member" in metafunc.fixturenames:
+        group = test.removeprefix("test_")
+        members = [member for told in told_groups(folder, family, group) for member in told.items()]
+        ids = [name for name, _ in members]
+        metafunc.parametrize("golden_member", parameters(members, ids, f"group {group!r} of {family}"))
     if "golden_set" in metafunc.fixturenames:
         sets = golden_sets(folder, family)
         metafunc.parametrize("golden_set", parameters(sets, [s.name for s in sets], f"tensors of {family}"))

@@ -94,11 +94,19 @@ def grouped_cases(folder: Path, family: str) -> dict[str, list[Case]]:
         if not isinstance(content, dict) or "cases" in content:
             continue
         about = {key: value for key, value in content.items() if not _is_group(value)}
-        for group, entries in content.items():
+        for group, value in content.items():
+            # A group with settings of its own lists its cases under `cases`; the settings stay in `file`.
+            entries = value.get("cases") if isinstance(value, dict) else value
             if _is_group(entries):
                 found = [Case(family, group, _name(entry, n), entry, about) for n, entry in enumerate(entries)]
                 groups.setdefault(group, []).extend(found)
     return groups
+
+
+def told_groups(folder: Path, family: str, group: str) -> list[Any]:
+    """What the files of groups say of one group that is no list of cases, such as settings, a file each."""
+    contents = [content for path in case_files(folder, family) if isinstance(content := _content(path), dict)]
+    return [content[group] for content in contents if isinstance(content.get(group), dict)]
 
 
 def named_cases(folder: Path, family: str, beginnings: Iterable[str]) -> list[Case]:

@@ -20,7 +20,6 @@ from llmgen.evaluate.attribute_binding import (
     local_score,
     mean_over_pictures,
 )
-from llmgen.evaluate.coco_figures import FIGURES, coco_figures
 from llmgen.evaluate.coco_files import choose_images, pair
 from llmgen.evaluate.grounding_boxes import NamedBox, best_by_label, read_grounded_reply
 from llmgen.evaluate.points_in_mask import (
@@ -33,6 +32,7 @@ from llmgen.evaluate.points_in_mask import (
     middle_point,
     run_lengths,
 )
+from llmgen.formats.coco_figures import FIGURES, coco_figures
 
 NO_POINTS = np.zeros((0, 2), dtype=np.int64)
 

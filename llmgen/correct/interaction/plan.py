@@ -14,6 +14,7 @@ from llmgen.artifacts import (
     Detection,
     EditPlan,
     HistoryEntry,
+    ImageRef,
     Instance,
     Interaction,
     MoveEdit,

@@ -10,8 +10,6 @@ from pathlib import Path, PurePosixPath
 from typing import Any, Final, get_args
 
 from llmgen.errors import InputError
-from llmgen.evaluate.coco_entries import plain_side
-from llmgen.evaluate.coco_files import read_json
 from llmgen.evaluate.hoi.hico import Action, Pair
 from llmgen.evaluate.hoi.numbering import (
     MOST_VERBS,
@@ -29,6 +27,8 @@ from llmgen.evaluate.hoi.numbering import (
     object_namer,
     whole,
 )
+from llmgen.formats.coco_annotations import read_json
+from llmgen.formats.coco_entries import plain_side
 
 PERSON: Final = "person"
 _LISTS: Final = ("filenames", "annotation", "objects", "verbs", "correspondence")

@@ -6,8 +6,8 @@ from typing import Any, ClassVar, Final, Literal
 
 from llmgen.engine.stage import StageConfig
 from llmgen.errors import InputError
-from llmgen.evaluate.coco_entries import plain_id
 from llmgen.evaluate.hoi.objects import COCO_80, COCO_91
+from llmgen.formats.coco_entries import plain_id
 from llmgen.vision.boxes import BoxTuple
 
 Boxes = Literal["inclusive-0", "inclusive-1", "edges"]

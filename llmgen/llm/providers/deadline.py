@@ -23,6 +23,7 @@ class Loop:
         """
         self._closing = closing
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._starting = threading.Lock()
         self._finalizer: weakref.finalize[..., Any] | None = None
 
     def run(self, work: Coroutine[Any, Any, T], deadline_s: float) -> T:
@@ -31,17 +32,21 @@ class Loop:
         Raises:
             TimeoutError: If it takes longer than that; it is cut then, connections included.
         """
-        if self._loop is None:
-            self._loop = asyncio.new_event_loop()
-            thread = threading.Thread(target=self._loop.run_forever, name="llmgen-requests", daemon=True)
-            thread.start()
-            self._finalizer = weakref.finalize(self, _end, self._loop, thread, self._closing)
-        future = asyncio.run_coroutine_threadsafe(asyncio.wait_for(work, deadline_s), self._loop)
+        future = asyncio.run_coroutine_threadsafe(asyncio.wait_for(work, deadline_s), self._running())
         try:
             return future.result()
         except BaseException:
             future.cancel()  # Ctrl-C: the server need not go on for nobody.
             raise
+
+    def _running(self) -> asyncio.AbstractEventLoop:
+        with self._starting:
+            if self._loop is None:
+                self._loop = asyncio.new_event_loop()
+                thread = threading.Thread(target=self._loop.run_forever, name="llmgen-requests", daemon=True)
+                thread.start()
+                self._finalizer = weakref.finalize(self, _end, self._loop, thread, self._closing)
+            return self._loop
 
     def close(self) -> None:
         """End the loop and its thread."""

@@ -1,6 +1,8 @@
 """What was answered in this run: nothing is asked twice, whatever becomes of the batch that it was asked in."""
 
+import threading
 from collections import OrderedDict
+from concurrent.futures import Future
 from typing import Any, Final, TypeVar
 
 from llmgen.errors import LlmgenError
@@ -16,7 +18,7 @@ class Remembering:
     """Gives an equal question the same answer, or fails it for the same reason.
 
     A batch in which one record fails is run again, record by record. What failed once is not asked for once more: it would cost
-    as much and fail again.
+    as much and fail again. Who asks while the same question is on its way waits for that answer.
     """
 
     def __init__(self, other: Provider) -> None:
@@ -26,7 +28,8 @@ class Remembering:
             other: Who is asked what was not asked before.
         """
         self._other = other
-        self._known: OrderedDict[str, Answer[Any] | LlmgenError] = OrderedDict()
+        self._known: OrderedDict[str, Future[Answer[Any]]] = OrderedDict()
+        self._lock = threading.Lock()
 
     @property
     def provider(self) -> str:
@@ -38,17 +41,35 @@ class Remembering:
         """That of the other provider."""
         return self._other.model
 
+    @property
+    def at_once(self) -> int:
+        """That of the other provider."""
+        return self._other.at_once
+
     def ask(self, question: Question[T]) -> Answer[T]:
         """See `Provider.ask`."""
-        known = self._known.get(question.identity)
+        with self._lock:
+            known = self._known.get(question.identity)
+            if known is None:
+                mine = self._known[question.identity] = Future()
+                if len(self._known) > _MOST:
+                    self._known.popitem(last=False)
         if known is None:
-            try:
-                known = self._other.ask(question)
-            except LlmgenError as error:
-                known = error
-            self._known[question.identity] = known
-            if len(self._known) > _MOST:
-                self._known.popitem(last=False)
-        if isinstance(known, LlmgenError):
-            raise known.with_traceback(None)
-        return known
+            known = self._asked(question, mine)
+        error = known.exception()
+        if error is not None:
+            raise error.with_traceback(None)
+        return known.result()
+
+    def _asked(self, question: Question[Any], answer: "Future[Answer[Any]]") -> "Future[Answer[Any]]":
+        try:
+            answer.set_result(self._other.ask(question))
+        except LlmgenError as error:
+            answer.set_exception(error)
+        except BaseException as error:
+            # A fault of ours or Ctrl-C: no answer, and whoever waits for it must not wait for ever.
+            with self._lock:
+                self._known.pop(question.identity, None)
+            answer.set_exception(error)
+            raise
+        return answer

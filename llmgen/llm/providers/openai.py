@@ -6,6 +6,7 @@ What was answered is kept on disk, by all that can change it. See `server` for o
 
 import ipaddress
 import logging
+import threading
 from typing import Any, Final, TypeVar
 from urllib.parse import urlsplit
 
@@ -24,6 +25,8 @@ T = TypeVar("T")
 
 RETRIES: Final = 2
 """Of an HTTP request, by the client, on broken connections and on statuses 408, 409, 429 and 5xx."""
+AT_ONCE: Final = 8
+"""Questions that a remote server is asked at the same time."""
 
 
 class OpenAI:
@@ -40,6 +43,7 @@ class OpenAI:
         max_tokens: int | None = None,
         retries: int = RETRIES,
         cache: ReplyCache | None = None,
+        at_once: int | None = None,
     ) -> None:
         """Make a client; nothing is sent yet.
 
@@ -50,6 +54,8 @@ class OpenAI:
             max_tokens: Most tokens of one answer; `LLMGEN_OPENAI_MAX_TOKENS` by default.
             retries: How often a request is repeated when the connection breaks or the server is busy.
             cache: Where replies are kept.
+            at_once: Questions that are asked at the same time; `AT_ONCE` by default, the slots of a local server that tells of
+                them, and one of a local server that does not.
 
         Raises:
             MissingRequirementError: If there is no key and the server is not a local one, or the key must not go there.
@@ -77,6 +83,8 @@ class OpenAI:
         )
         self._cache = cache or ReplyCache()
         self._conversation: Conversation | LlmgenError | None = None
+        self._beginning = threading.Lock()
+        self._at_once = at_once or (None if url and _is_local(url) else AT_ONCE)
 
     def close(self) -> None:
         """Close the connections; the provider cannot be used afterwards."""
@@ -86,6 +94,13 @@ class OpenAI:
     def model(self) -> str | None:
         """The model that is asked for."""
         return self._server.model
+
+    @property
+    def at_once(self) -> int:
+        """See `Provider.at_once`."""
+        if self._at_once is None:
+            self._at_once = self._server.slots() or 1
+        return self._at_once
 
     def ask(self, question: Question[T]) -> Answer[T]:
         """See `Provider.ask`."""
@@ -113,12 +128,13 @@ class OpenAI:
 
     def _begun(self) -> Conversation:
         """The conversation, once it is known how the server is asked; if that fails, it fails for all questions."""
-        if self._conversation is None:
-            try:
-                manner = find_manner(self._server, self._max_tokens)
-                self._conversation = Conversation(self._server, manner, self._max_tokens)
-            except LlmgenError as error:
-                self._conversation = error
+        with self._beginning:
+            if self._conversation is None:
+                try:
+                    manner = find_manner(self._server, self._max_tokens)
+                    self._conversation = Conversation(self._server, manner, self._max_tokens)
+                except LlmgenError as error:
+                    self._conversation = error
         if isinstance(self._conversation, LlmgenError):
             raise self._conversation.with_traceback(None)
         return self._conversation

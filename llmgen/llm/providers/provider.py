@@ -47,8 +47,13 @@ class Provider(Protocol):
         """The model's name, None where there is none."""
         ...
 
+    @property
+    def at_once(self) -> int:
+        """How many questions are answered faster together than one after the other; 1 where it makes no difference."""
+        ...
+
     def ask(self, question: Question[T]) -> Answer[T]:
-        """Answer a question.
+        """Answer a question. May be called by several threads where `at_once` is more than one.
 
         Raises:
             InputError: If it is beyond whoever answers, for example objects that cannot be placed.
@@ -58,12 +63,13 @@ class Provider(Protocol):
         ...
 
 
-def load_provider(name: str, *, role: str = "planner") -> Provider:
+def load_provider(name: str, *, role: str = "planner", at_once: int | None = None) -> Provider:
     """Make a provider.
 
     Args:
         name: `rules`, `openai`, or `replay:` and the path of a file with recorded replies.
         role: `planner` or `critic`, for messages.
+        at_once: How many questions a server is asked at the same time; its own measure by default.
 
     Raises:
         UnknownNameError: If there is none of that name.
@@ -79,7 +85,7 @@ def load_provider(name: str, *, role: str = "planner") -> Provider:
         from llmgen.llm.providers.memory import Remembering
         from llmgen.llm.providers.openai import OpenAI
 
-        return Remembering(OpenAI())
+        return Remembering(OpenAI(at_once=at_once))
     if kind == "replay":
         if not rest:
             raise InputError(f"{role} 'replay' needs a file: replay:replies.jsonl")

@@ -50,6 +50,11 @@ class Recorded:
         """That of the other provider."""
         return self._other().model
 
+    @property
+    def at_once(self) -> int:
+        """That of the other provider."""
+        return self._other().at_once
+
     def ask(self, question: Question[T]) -> Answer[T]:
         """See `Provider.ask`."""
         for name in (question.name, *question.like):

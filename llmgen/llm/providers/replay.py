@@ -37,6 +37,7 @@ class Replay:
 
     provider = "replay"
     model: str | None = None
+    at_once = 1
 
     def __init__(self, path: str | Path) -> None:
         """Read a file.

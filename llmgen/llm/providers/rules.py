@@ -14,6 +14,7 @@ class Rules:
 
     provider = "rules"
     model: str | None = None
+    at_once = 1
 
     def ask(self, question: Question[T]) -> Answer[T]:
         """See `Provider.ask`."""

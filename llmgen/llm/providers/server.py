@@ -3,11 +3,13 @@
 import json
 import logging
 import re
-from collections.abc import Sequence
+import threading
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import urlsplit
 
+import httpx2
 import openai
 
 from llmgen.errors import MissingRequirementError, ModelError
@@ -20,6 +22,7 @@ CONNECT_TIMEOUT_S: Final = 5.0
 MODELS_TIMEOUT_S: Final = 15.0
 MOST_BYTES: Final = 16 * 2**20
 """Of one response; a reply that a model writes is a thousandth of it."""
+MOST_SLOTS: Final = 256
 DEFAULT_URL: Final = "https://api.openai.com/v1"
 DEFAULT_MODEL: Final = "gpt-4o-2024-08-06"
 """Asked for where none is named, unless the server has exactly one, or has none of this name."""
@@ -93,6 +96,7 @@ class ChatServer:
         self.mask = Mask(key)
         self._named, self._timeout_s = model, timeout_s
         self._served: Served | None = None
+        self._looking = threading.Lock()
         self._answered = False
         try:
             self.name = urlsplit(self.base_url).netloc.rpartition("@")[2] or self.base_url
@@ -121,9 +125,20 @@ class ChatServer:
         Raises:
             MissingRequirementError: If nobody answers, the key is not accepted, or none was named and there are several.
         """
-        if self._served is None:
-            self._served = self._choose(self._entries())
-        return self._served
+        with self._looking:
+            if self._served is None:
+                self._served = self._choose(self._entries())
+            return self._served
+
+    def slots(self) -> int | None:
+        """How many questions llama.cpp's server works on at the same time; None for any other server."""
+        try:
+            body = self._loop.run(self._properties(), MODELS_TIMEOUT_S)
+        except (httpx2.HTTPError, TimeoutError, ValueError, RecursionError) as error:
+            logger.debug("%s tells nothing of itself: %s", self.name, self._short(error))
+            return None
+        slots = body.get("total_slots") if isinstance(body, dict) else None
+        return slots if isinstance(slots, int) and 0 < slots <= MOST_SLOTS else None
 
     def send(self, request: dict[str, Any]) -> Said:
         """Ask once.
@@ -162,12 +177,16 @@ class ChatServer:
             return await self._read(response)
 
     async def _read(self, response: Any) -> Any:
-        data = bytearray()
-        async for chunk in response.iter_bytes():
-            data += chunk
-            if len(data) > MOST_BYTES:
-                raise ValueError(f"more than {MOST_BYTES // 2**20} MiB")
-        return json.loads(data)
+        return await _bounded(response.iter_bytes())
+
+    async def _properties(self) -> Any:
+        address = f"{self.base_url.rstrip('/').removesuffix('/v1')}/props"
+        key = {"Authorization": f"Bearer {self._client.api_key}"}
+        async with (
+            httpx2.AsyncClient(timeout=CONNECT_TIMEOUT_S) as client,
+            client.stream("GET", address, headers=key) as response,
+        ):
+            return await _bounded(response.raise_for_status().aiter_bytes())
 
     def _entries(self) -> list[dict[str, Any]]:
         try:
@@ -244,6 +263,15 @@ class ChatServer:
 
     def _short(self, text: object) -> str:
         return _unicode(self.mask.message(text))[:_SHOWN]
+
+
+async def _bounded(chunks: AsyncIterator[bytes]) -> Any:
+    data = bytearray()
+    async for chunk in chunks:
+        data += chunk
+        if len(data) > MOST_BYTES:
+            raise ValueError(f"more than {MOST_BYTES // 2**20} MiB")
+    return json.loads(data)
 
 
 def reason_of(error: openai.APIStatusError) -> str:

@@ -11,7 +11,16 @@ from llmgen.errors import InputError
 from llmgen.llm.english.grammar import read_prompt
 from llmgen.llm.schemas import WireBox, WireModel
 
-MOST_LETTERS: Final = {"reasoning": 200, "description": 300, "background": 160, "phrase": 120, "attributes": 24}
+MOST_LETTERS: Final = {
+    "reasoning": 200,
+    "description": 300,
+    "background": 160,
+    "phrase": 120,
+    "attributes": 24,
+    "answer": 200,
+    "edit_instruction": 200,
+    "story": 300,
+}
 """By the name of the key; of others `_LETTERS`."""
 MOST_ITEMS: Final = {"attributes": 4, "negative": 12}
 """By the name of the key; of others `_ITEMS`."""

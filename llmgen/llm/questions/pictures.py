@@ -5,11 +5,12 @@ import functools
 import hashlib
 import io
 from dataclasses import dataclass
-from typing import Final
-
-from PIL import Image
+from typing import TYPE_CHECKING, Final
 
 from llmgen.errors import InputError
+
+if TYPE_CHECKING:
+    from PIL import Image
 
 LARGEST_SIDE_PX: Final = 1024
 """By default; models cut larger pictures into tiles that cost as much as a page of text each."""
@@ -28,7 +29,7 @@ class Picture:
         largest_side_px: Longer side after shrinking; smaller pictures are sent as they are.
     """
 
-    image: Image.Image
+    image: "Image.Image"
     largest_side_px: int = LARGEST_SIDE_PX
 
     def __post_init__(self) -> None:
@@ -57,6 +58,8 @@ class Picture:
 
     @functools.cached_property
     def _encoded(self) -> tuple[str, bytes]:
+        from PIL import Image  # only who looks needs it
+
         small = self.image.convert("RGB")
         small.thumbnail((self.largest_side_px, self.largest_side_px), Image.Resampling.LANCZOS)
         data = _bytes(small, "PNG")
@@ -72,7 +75,7 @@ class Picture:
         )
 
 
-def _bytes(image: Image.Image, kind: str, **options: int) -> bytes:
+def _bytes(image: "Image.Image", kind: str, **options: int) -> bytes:
     buffer = io.BytesIO()
     image.save(buffer, kind, **options)
     return buffer.getvalue()

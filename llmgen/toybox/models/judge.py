@@ -23,8 +23,8 @@ from torch import Tensor, nn
 from torchvision.ops import roi_align
 
 from llmgen.toybox.models.judged import JudgedObject, JudgedPicture, understand_query
-from llmgen.toybox.models.saving import save_atomically, to_half
 from llmgen.toybox.world.vocabulary import COLORS, NOUNS
+from llmgen.training.saving import save_atomically, to_half
 from llmgen.vision.protocols import PhraseHit
 
 _CONFIG = "config.json"

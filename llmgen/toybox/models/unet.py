@@ -14,6 +14,8 @@ from diffusers.models.attention import GatedSelfAttentionDense
 from torch import nn
 from torch.nn import functional
 
+LATENT_CHANNELS: Final = 8
+"""Of the autoencoder and so of the denoiser. Four, as of Stable Diffusion 1, lose faces and patterns: both are two pixels wide."""
 COORDINATE_CHANNELS: Final = 10
 PHRASE_CHANNELS: Final = 48
 GEOMETRY_CHANNELS: Final = 5
@@ -189,7 +191,7 @@ class PositionedUNet2DConditionModel(UNet2DConditionModel):
         """Predict the velocity.
 
         Args:
-            sample: [B, 4, H, W] noisy latents, H and W even.
+            sample: [B, 8, H, W] noisy latents, H and W even.
             timestep: One step, or [B].
             encoder_hidden_states: [B, L, D] token states of the text encoder.
             *args: As for the parent.
@@ -231,8 +233,8 @@ def build_unet(text_width: int = 128) -> PositionedUNet2DConditionModel:
     """
     unet = PositionedUNet2DConditionModel(
         sample_size=16,
-        in_channels=4,
-        out_channels=4,
+        in_channels=LATENT_CHANNELS,
+        out_channels=LATENT_CHANNELS,
         down_block_types=("CrossAttnDownBlock2D", "CrossAttnDownBlock2D"),
         up_block_types=("CrossAttnUpBlock2D", "CrossAttnUpBlock2D"),
         block_out_channels=(96, 160),

@@ -13,16 +13,25 @@ from llmgen.toybox.recipes.run import Recipe, TrainingRun
 logger = logging.getLogger(__name__)
 
 _RECIPES: Final = {
-    "vae": "VaeRecipe",
-    "text": "TextRecipe",
-    "judge": "JudgeRecipe",
-    "detector": "DetectorRecipe",
-    "clip": "ClipRecipe",
-    "segmenter": "SegmenterRecipe",
-    "pose": "PoseRecipe",
-    "diffusion": "DiffusionRecipe",
-    "instances": "InstanceRecipe",
+    "vae": "vae:VaeRecipe",
+    "text": "text:TextRecipe",
+    "judge": "judge:JudgeRecipe",
+    "detector": "detector:DetectorRecipe",
+    "mask-rcnn-objects": "mask_rcnn:ObjectsRecipe",
+    "mask-rcnn-parts": "mask_rcnn:PartsRecipe",
+    "clip": "clip:ClipRecipe",
+    "segmenter": "segmenter:SegmenterRecipe",
+    "pose": "pose:PoseRecipe",
+    "diffusion": "diffusion:DiffusionRecipe",
+    "instances": "instances:InstanceRecipe",
 }
+_ANSWERING: Final = {
+    "blip2": "blip2:Blip2Recipe",
+    "editor": "editor:EditorRecipe",
+    "lgd": "editor:LgdRecipe",
+    "question_editor": "editor:QuestionEditorRecipe",
+}
+"""Recipes of models that answer questions by pictures; the last is only measured against."""
 NAMES: Final = tuple(_RECIPES)
 
 
@@ -30,10 +39,10 @@ def load_recipe(name: str) -> Recipe:
     """The recipe of a model with its usual settings.
 
     Args:
-        name: One of `NAMES`.
+        name: One of `NAMES`, or `blip2`, `editor`, `lgd`, `question_editor`.
     """
-    module = importlib.import_module(f"llmgen.toybox.recipes.{name}")
-    recipe: Recipe = getattr(module, _RECIPES[name])()
+    module, _, recipe_class = {**_RECIPES, **_ANSWERING}[name].partition(":")
+    recipe: Recipe = getattr(importlib.import_module(f"llmgen.toybox.recipes.{module}"), recipe_class)()
     return recipe
 
 

@@ -20,18 +20,19 @@ from llmgen.toybox import WEIGHTS
 from llmgen.toybox.models.positions import sine_positions
 from llmgen.toybox.models.tokenizer import build_tokenizer
 from llmgen.toybox.recipes.autoencoder_damage import AutoencoderDamage
-from llmgen.toybox.recipes.checkpoint import load_averaged_weights
 from llmgen.toybox.recipes.growth import grow_from, read_weights, rows_by_token
 from llmgen.toybox.recipes.phrase_exam import PhraseExam
 from llmgen.toybox.recipes.phrase_queries import Looks, sample_queries
-from llmgen.toybox.recipes.run import MODEL, Lesson, Recipe, TrainingRun
+from llmgen.toybox.recipes.run import MODEL, Recipe, TrainingRun
 from llmgen.toybox.recipes.scene_batches import batch_scenes, degrade
 from llmgen.toybox.recipes.shipping import save_transformer
-from llmgen.toybox.recipes.training import FitSettings
 from llmgen.toybox.world.captions import sample_caption
 from llmgen.toybox.world.held_out import is_held_out
 from llmgen.toybox.world.scenes import SIZE, Scene, sample_scene
 from llmgen.toybox.world.vocabulary import BACKGROUNDS, CHARACTERS, COLORS, MOODS, PATTERNS, VERBS
+from llmgen.training.checkpoint import load_averaged_weights
+from llmgen.training.lesson import Lesson
+from llmgen.training.loop import FitSettings
 
 _MARGIN: Final = 0.05
 """Of a crop, as a share of the box."""

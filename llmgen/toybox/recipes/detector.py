@@ -29,18 +29,19 @@ from llmgen.toybox import WEIGHTS
 from llmgen.toybox.models.positions import sine_positions
 from llmgen.toybox.models.tokenizer import build_tokenizer
 from llmgen.toybox.recipes.autoencoder_damage import AutoencoderDamage
-from llmgen.toybox.recipes.checkpoint import load_averaged_weights
 from llmgen.toybox.recipes.contact_sheet import draw_boxes, tile, to_pil
 from llmgen.toybox.recipes.detector_quality import find_phrases
 from llmgen.toybox.recipes.drawn_pictures import DrawnPictures
 from llmgen.toybox.recipes.growth import grow_from, read_weights, rows_by_token
 from llmgen.toybox.recipes.phrase_exam import PhraseExam
 from llmgen.toybox.recipes.phrase_queries import Looks, PhraseQuery, sample_queries
-from llmgen.toybox.recipes.run import MODEL, Lesson, Recipe, TrainingRun
+from llmgen.toybox.recipes.run import MODEL, Recipe, TrainingRun
 from llmgen.toybox.recipes.scene_batches import COLOR_NAMES, SceneBatch, degrade, draw_scenes, zoom
 from llmgen.toybox.recipes.shipping import save_transformer
-from llmgen.toybox.recipes.training import FitSettings
 from llmgen.toybox.world.vocabulary import COLORS, NOUNS, object_phrase
+from llmgen.training.checkpoint import load_averaged_weights
+from llmgen.training.lesson import Lesson
+from llmgen.training.loop import FitSettings
 
 
 @dataclass(frozen=True)

@@ -14,19 +14,20 @@ from typing import ClassVar
 import torch
 
 from llmgen.toybox import WEIGHTS
-from llmgen.toybox.models.unet import PositionedUNet2DConditionModel, build_unet
-from llmgen.toybox.recipes.checkpoint import load_averaged_weights
+from llmgen.toybox.models.unet import LATENT_CHANNELS, PositionedUNet2DConditionModel, build_unet
 from llmgen.toybox.recipes.growth import grow_from, read_weights
 from llmgen.toybox.recipes.localisation import Watch, localisation_loss, mass_inside, measure_localisation, targets_of
 from llmgen.toybox.recipes.progress import look
-from llmgen.toybox.recipes.run import Lesson, Recipe, TrainingRun, save_staged
+from llmgen.toybox.recipes.run import Recipe, TrainingRun
 from llmgen.toybox.recipes.sampling import TextToImage, build_scheduler, write_model_index
 from llmgen.toybox.recipes.shipping import tidy
-from llmgen.toybox.recipes.training import FitSettings
 from llmgen.toybox.recipes.vae import to_tensor
 from llmgen.toybox.world.captions import Caption, sample_caption, sample_phrase, sample_vague_caption
 from llmgen.toybox.world.scenes import SIZE, Scene, render_image, sample_scene
 from llmgen.toybox.world.vocabulary import BACKGROUND_PHRASES, GENERIC_CAPTIONS
+from llmgen.training.checkpoint import load_averaged_weights
+from llmgen.training.lesson import Lesson, save_staged
+from llmgen.training.loop import FitSettings
 
 logger = logging.getLogger(__name__)
 
@@ -115,7 +116,7 @@ class LatentPool:
         """
         self._models, self._recipe, self._rng = models, recipe, rng
         self._scenes: list[Scene] = []
-        self._latents = torch.empty(recipe.pool, 4, SIZE // 8, SIZE // 8, dtype=torch.float16)
+        self._latents = torch.empty(recipe.pool, LATENT_CHANNELS, SIZE // 8, SIZE // 8, dtype=torch.float16)
         self._cursor, self._owed = 0, 0.0
 
     @torch.no_grad()
@@ -143,7 +144,7 @@ class LatentPool:
         """Take a batch.
 
         Returns:
-            The scenes and their scaled latents, float32 [B, 4, 16, 16].
+            The scenes and their scaled latents, float32 [B, 8, 16, 16].
         """
         recipe = self._recipe
         full = len(self._scenes) == recipe.pool
@@ -241,7 +242,7 @@ def velocity_loss(
 
     Args:
         unet: In training.
-        latents: [B, 4, H, W] clean ones.
+        latents: [B, 8, H, W] clean ones.
         states: [B, L, D] token states of the captions.
         grounding: What the U-Net takes as "gligen", or None.
         signal: [1000] cumulative alphas.

@@ -17,18 +17,24 @@ from transformers import (
 )
 
 from llmgen.diffusion.loading import ModelPool
+from llmgen.diffusion.mask_rcnn import MaskRcnnDetector, load_mask_rcnn
 from llmgen.diffusion.segmentation import build_sam_from_config
 from llmgen.presets import load_preset
 from llmgen.toybox import WEIGHTS
+from llmgen.toybox.models.answerer import load_answerer
 from llmgen.toybox.models.judge import ToyboxJudge
 from llmgen.toybox.recipes import instance_progress
+from llmgen.toybox.recipes.blip2 import exact_answers
 from llmgen.toybox.recipes.catalogue import load_recipe, shipped
 from llmgen.toybox.recipes.clip_quality import clip_quality
 from llmgen.toybox.recipes.contact_sheet import to_pil
 from llmgen.toybox.recipes.detector_quality import detail_answers, detector_quality
+from llmgen.toybox.recipes.mask_rcnn_quality import mask_quality
+from llmgen.toybox.recipes.mask_truths import OBJECTS, PARTS_OF_OBJECTS, ClassList
 from llmgen.toybox.recipes.pose_quality import pose_pck
 from llmgen.toybox.recipes.progress import held_out_prompts, judge_pictures, look
 from llmgen.toybox.recipes.quality import judge_accuracy, judge_details, segmenter_quality
+from llmgen.toybox.recipes.question_files import HeldOut
 from llmgen.toybox.recipes.sampling import TextToImage
 from llmgen.toybox.recipes.scene_batches import degrade
 from llmgen.toybox.recipes.vae import psnr_on_renders, to_tensor
@@ -178,6 +184,25 @@ def _detector_rows(count: int, _device: str) -> Iterator[Row]:
         yield Row("detector", f"{name} of an object, mean over its answers", share, None, 2 * count)
 
 
+def _mask_rcnn_rows(name: str, learns: ClassList) -> Callable[[int, str], Iterator[Row]]:
+    def rows(count: int, _device: str) -> Iterator[Row]:
+        detector = MaskRcnnDetector(*load_mask_rcnn(WEIGHTS / load_recipe(name).folder))
+        found = mask_quality(detector, learns, count=2 * count)
+        yield Row(name, "mask AP50 on renders", found.ap50, 0.85, 2 * count)
+        yield Row(name, "mask AP over IoU 0.5 to 0.95 on renders", found.ap, None, 2 * count)
+        yield Row(name, "box AP50 on renders", found.box_ap50, None, 2 * count)
+        worst = min(found.by_class, key=lambda label: found.by_class[label])
+        yield Row(name, f"mask AP50 of the worst class, {worst}", found.by_class[worst], None, 2 * count)
+        for said, damage, held_out in (
+            ("on damaged renders", degrade, False),
+            ("in combinations held out", None, True),
+        ):
+            other = mask_quality(detector, learns, count=2 * count, damage=damage, held_out=held_out)
+            yield Row(name, f"mask AP50 {said}", other.ap50, None, 2 * count)
+
+    return rows
+
+
 def _clip_rows(count: int, _device: str) -> Iterator[Row]:
     clip = CLIPModel.from_pretrained(WEIGHTS / "clip", dtype=torch.float32).eval()
     found = clip_quality(clip, CLIPProcessor.from_pretrained(WEIGHTS / "clip"), count=2 * count)
@@ -206,15 +231,30 @@ def _pose_rows(count: int, _device: str) -> Iterator[Row]:
     yield Row("pose", "PCK@0.1 on damaged renders", damaged, None, 2 * count)
 
 
+def _answerer_rows(count: int, device: str) -> Iterator[Row]:
+    model, _ = load_answerer(WEIGHTS / load_recipe("blip2").folder)
+    model.to(device)
+    for name, held_out in _HELD_OUT.items():
+        yield Row("blip2", f"exact answers, {name}", exact_answers(model, count, held_out), None, count)
+
+
+_HELD_OUT: Final[dict[str, HeldOut]] = {
+    "other scenes and words": "none",
+    "templates held out": "templates",
+    "scenes held out": "scenes",
+}
 _MEASURES: Final[dict[str, Callable[[int, str], Iterator[Row]]]] = {
     "vae": _vae_rows,
     "text": _text_rows,
     "judge": _judge_rows,
     "detector": _detector_rows,
+    "mask-rcnn-objects": _mask_rcnn_rows("mask-rcnn-objects", OBJECTS),
+    "mask-rcnn-parts": _mask_rcnn_rows("mask-rcnn-parts", PARTS_OF_OBJECTS),
     "clip": _clip_rows,
     "segmenter": _segmenter_rows,
     "pose": _pose_rows,
     "diffusion": _denoiser_rows,
     "instances": _instance_rows,
+    "blip2": _answerer_rows,
 }
 """By the name of the recipe, in the order in which they train."""

@@ -54,7 +54,9 @@ def draw(
         texts = prompts[start : start + batch]
         part = grounding.rows(range(start, start + len(texts)))
         noise = [
-            torch.randn(4, SIZE // 8, SIZE // 8, generator=torch.Generator().manual_seed(start + i))
+            torch.randn(
+                unet.config.in_channels, SIZE // 8, SIZE // 8, generator=torch.Generator().manual_seed(start + i)
+            )
             for i in range(len(texts))
         ]
         latents = torch.stack(noise)

@@ -24,15 +24,16 @@ from llmgen.diffusion.instances.unifusion import Format, InstanceGrounding
 from llmgen.toybox import WEIGHTS
 from llmgen.toybox.models.unet import PositionedUNet2DConditionModel
 from llmgen.toybox.models.unifusion import ToyboxUniFusion
-from llmgen.toybox.recipes.checkpoint import load_averaged_weights
 from llmgen.toybox.recipes.diffusion import Conditioner, DiffusionRecipe, LatentPool, velocity_loss
 from llmgen.toybox.recipes.instance_batches import ground_scenes
 from llmgen.toybox.recipes.instance_progress import look
-from llmgen.toybox.recipes.run import Lesson, Recipe, TrainingRun, save_staged
+from llmgen.toybox.recipes.run import Recipe, TrainingRun
 from llmgen.toybox.recipes.sampling import TextToImage, build_scheduler
 from llmgen.toybox.recipes.shipping import tidy
-from llmgen.toybox.recipes.training import FitSettings
 from llmgen.toybox.world.scenes import Scene
+from llmgen.training.checkpoint import load_averaged_weights
+from llmgen.training.lesson import Lesson, save_staged
+from llmgen.training.loop import FitSettings
 
 logger = logging.getLogger(__name__)
 

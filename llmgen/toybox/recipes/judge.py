@@ -11,13 +11,14 @@ from torch import Tensor
 
 from llmgen.toybox import WEIGHTS
 from llmgen.toybox.models.judge import JudgeConfig, JudgeOutput, ToyboxJudge, read_config
-from llmgen.toybox.recipes.checkpoint import load_averaged_weights
 from llmgen.toybox.recipes.contact_sheet import save_judged_sheet
 from llmgen.toybox.recipes.growth import grow_from, read_weights, rows_by_name
-from llmgen.toybox.recipes.run import MODEL, Lesson, Recipe, TrainingRun
+from llmgen.toybox.recipes.run import MODEL, Recipe, TrainingRun
 from llmgen.toybox.recipes.scene_batches import OPEN, POSES, STATE_PARTS, SceneBatch, degrade, draw_scenes, zoom
-from llmgen.toybox.recipes.training import FitSettings
 from llmgen.toybox.world.vocabulary import BACKGROUNDS, CHARACTERS, MOODS, PART_STATES, PARTS, PATTERNS
+from llmgen.training.checkpoint import load_averaged_weights
+from llmgen.training.lesson import Lesson
+from llmgen.training.loop import FitSettings
 
 TOYBOX_JUDGE: Final = JudgeConfig(
     details={"pattern": PATTERNS, "mood": MOODS, "verb": POSES, **PART_STATES},

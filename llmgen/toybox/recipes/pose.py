@@ -17,16 +17,17 @@ from transformers import VitPoseBackboneConfig, VitPoseConfig, VitPoseForPoseEst
 from llmgen.toybox import WEIGHTS
 from llmgen.toybox.models.positions import sine_positions
 from llmgen.toybox.recipes.autoencoder_damage import AutoencoderDamage
-from llmgen.toybox.recipes.checkpoint import load_averaged_weights
 from llmgen.toybox.recipes.contact_sheet import draw_skeletons, tile, to_pil
 from llmgen.toybox.recipes.growth import grow_from, read_weights
 from llmgen.toybox.recipes.pose_quality import find_joints
 from llmgen.toybox.recipes.quality import held_out_scenes
-from llmgen.toybox.recipes.run import MODEL, Lesson, Recipe, TrainingRun
+from llmgen.toybox.recipes.run import MODEL, Recipe, TrainingRun
 from llmgen.toybox.recipes.scene_batches import OPEN, SceneBatch, degrade, draw_scenes, zoom
 from llmgen.toybox.recipes.shipping import save_transformer
-from llmgen.toybox.recipes.training import FitSettings
 from llmgen.toybox.world.vocabulary import KEYPOINTS
+from llmgen.training.checkpoint import load_averaged_weights
+from llmgen.training.lesson import Lesson
+from llmgen.training.loop import FitSettings
 
 _PADDING = 1.25
 """How much larger than the box the crop is; the processor's."""

@@ -4,31 +4,24 @@ A recipe is settings and four things: data, model, loss and look. The run does t
 weights, log, checkpoints and resume, several processes, workers that draw data for a GPU.
 """
 
-import itertools
 import logging
 import os
-import shutil
-import tempfile
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Any, ClassVar, Final, Generic, TypeVar
+from typing import Any, ClassVar, Final
 
 import numpy as np
 import torch
-from torch import Tensor, nn
-from torch.utils.data import DataLoader, Dataset
 
 from llmgen.errors import InputError
 from llmgen.toybox import WEIGHTS
 from llmgen.toybox.recipes import workers
-from llmgen.toybox.recipes.training import FitSettings, Trainer
+from llmgen.training.lesson import Lesson, draw_ahead, replace_files
+from llmgen.training.loop import FitSettings, Trainer
 
 logger = logging.getLogger(__name__)
-
-Batch = TypeVar("Batch")
 
 MODEL: Final = "model"
 """Folder of a working folder that holds the averaged model, in the form in which it ships."""
@@ -103,37 +96,6 @@ class TrainingRun:
         return recipe.load(self.out_dir, self.weights)
 
 
-class Lesson(ABC, Generic[Batch]):
-    """A model in training.
-
-    Attributes:
-        module: What is trained, in place, on its device.
-        shipped: The part of it that is averaged and kept; None takes all of it.
-        trainer: Budget and averaged weights; set before the first step.
-    """
-
-    module: nn.Module
-    shipped: nn.Module | None = None
-    trainer: Trainer
-
-    @abstractmethod
-    def draw(self, step: int) -> Batch:
-        """Data of a step, on the CPU. It follows from the step alone, as other processes may draw it ahead of time."""
-
-    @abstractmethod
-    def losses(self, batch: Batch) -> dict[str, Tensor]:
-        """Named scalars: losses with gradient, whose sum is minimised, and measures without, which are only logged."""
-
-    @abstractmethod
-    def look(self, average: Mapping[str, Tensor], ended: bool) -> None:
-        """Save the averaged model and show how far it is; called with each checkpoint.
-
-        Args:
-            average: Averaged weights of what ships.
-            ended: Whether this was the last checkpoint.
-        """
-
-
 class Recipe(ABC):
     """What is particular to the training of one model; its fields are everything that shapes it.
 
@@ -177,14 +139,6 @@ class Recipe(ABC):
         replace_files(out_dir / MODEL, weights / self.folder)
 
 
-class _Steps(Dataset[Batch]):
-    def __init__(self, draw: Callable[[int], Batch]) -> None:
-        self._draw = draw
-
-    def __getitem__(self, step: int) -> Batch:
-        return self._draw(step)
-
-
 def _work(rank: int, meeting: str, run: TrainingRun, recipe: Recipe, seed: int, count: int) -> None:
     workers.join(rank, count, meeting)
     torch.manual_seed(seed)
@@ -210,47 +164,3 @@ def _work(rank: int, meeting: str, run: TrainingRun, recipe: Recipe, seed: int, 
         lambda ended: lesson.look(trainer.average.state, ended),
     )
     workers.part(count)
-
-
-def draw_ahead(lesson: Lesson[Any], begun: int, helpers: int) -> Iterator[Any]:
-    """Batches of all steps from one on, drawn by helpers while the model learns.
-
-    Args:
-        lesson: Draws.
-        begun: The first step.
-        helpers: Processes that draw; 0 draws here, when a batch is asked for.
-    """
-    loader = DataLoader(
-        _Steps(lesson.draw),
-        batch_size=None,
-        sampler=itertools.count(begun),
-        num_workers=helpers,
-        multiprocessing_context="fork" if helpers else None,
-        worker_init_fn=_one_thread,
-    )
-    return iter(loader)
-
-
-def _one_thread(_worker: int) -> None:
-    torch.set_num_threads(1)
-
-
-def replace_files(source: Path, target: Path) -> None:
-    """Copy the files of a folder into another, file by file, so that a reader beside us never meets a missing folder."""
-    target.mkdir(parents=True, exist_ok=True)
-    for file in source.iterdir():
-        staged = target / f".{file.name}.new"
-        shutil.copyfile(file, staged)
-        os.replace(staged, target / file.name)
-
-
-def save_staged(save: Callable[[Path], Any], target: Path) -> None:
-    """Let a model write itself into a folder that others may be reading.
-
-    Args:
-        save: Writes files into the folder it is given.
-        target: Gets them.
-    """
-    with tempfile.TemporaryDirectory() as staging:
-        save(Path(staging))
-        replace_files(Path(staging), target)

@@ -158,11 +158,12 @@ def generate(
     unet = models.unet
     assert unet is not None
     device, images = unet.device, []
+    shape = (unet.config.in_channels, SIZE // 8, SIZE // 8)
     for start in range(0, len(prompts), batch):
         chosen = slice(start, start + batch)
         count = len(prompts[chosen])
         noise = [
-            torch.randn(4, SIZE // 8, SIZE // 8, generator=torch.Generator().manual_seed(seed * 1_000_003 + start + i))
+            torch.randn(shape, generator=torch.Generator().manual_seed(seed * 1_000_003 + start + i))
             for i in range(count)
         ]
         latents = torch.stack(noise).to(device)

@@ -20,12 +20,13 @@ from llmgen.diffusion.segmentation import SamConfig, build_sam, save_sam
 from llmgen.toybox import WEIGHTS
 from llmgen.toybox.models.positions import sine_positions
 from llmgen.toybox.recipes.autoencoder_damage import AutoencoderDamage
-from llmgen.toybox.recipes.checkpoint import load_averaged_weights
 from llmgen.toybox.recipes.contact_sheet import tile, tint, to_pil
 from llmgen.toybox.recipes.growth import grow_from, read_weights
-from llmgen.toybox.recipes.run import MODEL, Lesson, Recipe, TrainingRun
+from llmgen.toybox.recipes.run import MODEL, Recipe, TrainingRun
 from llmgen.toybox.recipes.scene_batches import SceneBatch, degrade, draw_scenes, zoom
-from llmgen.toybox.recipes.training import FitSettings
+from llmgen.training.checkpoint import load_averaged_weights
+from llmgen.training.lesson import Lesson
+from llmgen.training.loop import FitSettings
 
 TOYBOX_SAM: Final = SamConfig(
     image_size=128,

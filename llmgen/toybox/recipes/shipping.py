@@ -7,7 +7,7 @@ from typing import Any
 
 from torch import Tensor
 
-from llmgen.toybox.models.saving import save_atomically, to_half
+from llmgen.training.saving import save_atomically, to_half
 
 
 def tidy(config: Path, *without: str) -> None:

@@ -18,11 +18,9 @@ from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
 
 from llmgen.toybox import WEIGHTS
 from llmgen.toybox.models.tokenizer import MAX_LENGTH, build_tokenizer
-from llmgen.toybox.recipes.checkpoint import load_averaged_weights
 from llmgen.toybox.recipes.growth import grow_from, read_weights, rows_by_token
-from llmgen.toybox.recipes.run import MODEL, Lesson, Recipe, TrainingRun, replace_files, save_staged
+from llmgen.toybox.recipes.run import MODEL, Recipe, TrainingRun
 from llmgen.toybox.recipes.shipping import tidy
-from llmgen.toybox.recipes.training import FitSettings
 from llmgen.toybox.world.captions import sample_caption, sample_vague_caption
 from llmgen.toybox.world.scenes import Scene, sample_scene
 from llmgen.toybox.world.truth import OPPOSITES, Demand, Relation, Truth
@@ -40,6 +38,9 @@ from llmgen.toybox.world.vocabulary import (
     VERBS,
     object_phrase,
 )
+from llmgen.training.checkpoint import load_averaged_weights
+from llmgen.training.lesson import Lesson, replace_files, save_staged
+from llmgen.training.loop import FitSettings
 
 WIDTH: Final = 128
 _COLOR_NAMES: Final[tuple[str | None, ...]] = (None, *COLORS)

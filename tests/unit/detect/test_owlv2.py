@@ -7,8 +7,9 @@ import pytest
 from PIL import Image
 
 from llmgen.artifacts import ImageRef, Instance, Layout, Record, Reply
+from llmgen.detect.asked import demands_of_layout
 from llmgen.detect.merging import Demand, Hit, drop_contradictions, drop_explained, merge_passes
-from llmgen.detect.owlv2 import Owlv2Detect, Owlv2DetectConfig, demands_of_layout
+from llmgen.detect.owlv2 import Owlv2Detect, Owlv2DetectConfig
 from llmgen.diffusion.phrase_detection import Owlv2PhraseDetector
 from llmgen.diffusion.segmentation import SamSegmenter
 from llmgen.engine.context import StageContext

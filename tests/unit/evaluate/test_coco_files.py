@@ -10,10 +10,11 @@ from pycocotools import mask as coco_mask
 from llmgen.artifacts.io import read_records
 from llmgen.errors import InputError
 from llmgen.evaluate.attribute_binding import COLORS
-from llmgen.evaluate.coco_files import choose_images, pair, read_annotations, read_results
+from llmgen.evaluate.coco_files import choose_images, pair, read_results
 from llmgen.evaluate.files import CocoFiles, benchmark_file, evaluate_files, squeeze_file
 from llmgen.evaluate.pim import pim_of_files
 from llmgen.evaluate.squeeze import squeeze_annotations
+from llmgen.formats.coco_annotations import read_annotations
 from llmgen.vision.masks import box_mask, decode_mask, encode_mask
 
 WIDTH, HEIGHT = 60, 40

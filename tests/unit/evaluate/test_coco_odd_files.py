@@ -16,10 +16,10 @@ from pycocotools.cocoeval import COCOeval
 
 from llmgen.cli.main import main
 from llmgen.errors import InputError
-from llmgen.evaluate.coco_figures import FIGURES, quiet_pycocotools
 from llmgen.evaluate.coco_files import choose_images, pair
 from llmgen.evaluate.files import CocoFiles, benchmark_file, evaluate_files, squeeze_file
 from llmgen.evaluate.pim import pim_of_files
+from llmgen.formats.coco_figures import FIGURES, quiet_pycocotools
 
 Json = dict[str, Any]
 SIDE = 200

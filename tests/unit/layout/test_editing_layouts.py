@@ -14,7 +14,8 @@ from llmgen.engine.seeds import derive_seed
 from llmgen.errors import InputError
 from llmgen.layout.edit import EditLayout, EditLayoutConfig
 from llmgen.layout.instances import InstancesLayout, InstancesLayoutConfig
-from llmgen.pipeline import RunOptions, SingleStage, run_single
+from llmgen.pipeline.options import RunOptions
+from llmgen.pipeline.single import SingleStage, run_single
 from llmgen.presets import Preset, load_preset
 from llmgen.vision.images import ImageStore
 from llmgen.vision.masks import decode_mask, encode_mask, mask_bounds

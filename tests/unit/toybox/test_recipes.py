@@ -10,11 +10,11 @@ from llmgen.toybox.recipes.diffusion import DiffusionRecipe
 from llmgen.toybox.recipes.run import TrainingRun
 from llmgen.toybox.recipes.sampling import TextToImage, generate, grounding_of_scenes
 from llmgen.toybox.recipes.text import TextRecipe
-from llmgen.toybox.recipes.training import Budget, FitSettings
 from llmgen.toybox.recipes.vae import VaeRecipe, psnr_on_renders
 from llmgen.toybox.world.captions import sample_caption
 from llmgen.toybox.world.scenes import Scene, place, sample_scene
 from llmgen.toybox.world.vocabulary import BACKGROUNDS, COLORS, NOUNS, THINGS
+from llmgen.training.loop import Budget, FitSettings
 
 
 def _scene_of_old(rng: random.Random) -> Scene:

@@ -12,18 +12,20 @@ from torch import Tensor, nn
 from llmgen.toybox import WEIGHTS
 from llmgen.toybox.models.unet import PositionedUNet2DConditionModel
 from llmgen.toybox.recipes.catalogue import NAMES, WholeTraining, load_recipe, shipped
-from llmgen.toybox.recipes.checkpoint import load_averaged_weights
 from llmgen.toybox.recipes.clip import ClipRecipe
 from llmgen.toybox.recipes.detector import DetectorRecipe
 from llmgen.toybox.recipes.diffusion import DiffusionRecipe
 from llmgen.toybox.recipes.instances import InstanceRecipe
 from llmgen.toybox.recipes.judge import JudgeRecipe
+from llmgen.toybox.recipes.mask_rcnn import ObjectsRecipe, PartsRecipe
 from llmgen.toybox.recipes.pose import PoseRecipe
-from llmgen.toybox.recipes.run import MODEL, Lesson, Recipe, TrainingRun, draw_ahead
+from llmgen.toybox.recipes.run import MODEL, Recipe, TrainingRun
 from llmgen.toybox.recipes.segmenter import SegmenterRecipe
 from llmgen.toybox.recipes.text import TextRecipe
-from llmgen.toybox.recipes.training import FitSettings
 from llmgen.toybox.recipes.vae import VaeRecipe
+from llmgen.training.checkpoint import load_averaged_weights
+from llmgen.training.lesson import Lesson, draw_ahead
+from llmgen.training.loop import FitSettings
 
 
 class LineLesson(Lesson[Tensor]):
@@ -103,6 +105,8 @@ def test_all_models_train_one_from_the_other(tmp_path: Path) -> None:
         "text": TextRecipe(batch=4),
         "judge": JudgeRecipe(batch_size=3, finding=2),
         "detector": DetectorRecipe(batch_size=2),
+        "mask-rcnn-objects": ObjectsRecipe(batch_size=2),
+        "mask-rcnn-parts": PartsRecipe(batch_size=2),
         "clip": ClipRecipe(scenes=3, crops=3),
         "segmenter": SegmenterRecipe(batch_size=2, prompts_per_batch=4),
         "pose": PoseRecipe(scenes_per_batch=6, crops=2),

@@ -7,8 +7,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from llmgen.toybox.recipes.checkpoint import load_averaged_weights
-from llmgen.toybox.recipes.training import Budget, FitSettings, Trainer
+from llmgen.training.checkpoint import load_averaged_weights
+from llmgen.training.loop import Budget, FitSettings, Trainer
 
 SETTINGS = FitSettings(learning_rate=0.05, warmup_steps=2, ema_decay=0.9, log_every_s=0.0)
 
@@ -25,6 +25,37 @@ def regression(folder: Path, steps: int, *, resume: bool = False) -> tuple[nn.Mo
 
     weights = Trainer(model, folder, SETTINGS, steps=steps, resume=resume).fit(loss_of_step)
     return model, weights, seen
+
+
+def test_gradient_descent_with_milestones() -> None:
+    settings = FitSettings(learning_rate=0.1, optimizer="sgd", warmup_steps=10, milestones=(0.5, 0.9))
+    assert settings.rate(0.0, 0) == pytest.approx(0.01)
+    assert [settings.rate(progress, 99) for progress in (0.4, 0.5, 0.9)] == pytest.approx([0.1, 0.01, 0.001])
+
+
+def test_gradient_descent_resumes_with_its_momentum(tmp_path: Path) -> None:
+    settings = FitSettings(
+        learning_rate=0.02, optimizer="sgd", milestones=(2.0,), ema_decay=0.0, decay_vectors=True, weight_decay=0.0
+    )
+
+    def fit(folder: Path, steps: int, resume: bool = False) -> dict[str, Tensor]:
+        torch.manual_seed(0)
+        model = nn.Linear(3, 1)
+
+        def loss_of_step(step: int) -> dict[str, Tensor]:
+            inputs = torch.randn(16, 3, generator=torch.Generator().manual_seed(step))
+            return {"error": (model(inputs) - inputs.sum(dim=1, keepdim=True)).square().mean()}
+
+        Trainer(model, folder, settings, steps=steps, resume=resume).fit(loss_of_step)
+        return model.state_dict()
+
+    whole = fit(tmp_path / "whole", 6)
+    fit(tmp_path / "parts", 3)
+    parts = fit(tmp_path / "parts", 6, resume=True)
+    assert all(torch.equal(whole[name], parts[name]) for name in whole)
+    # Without averaging, what is kept is what was learned last.
+    kept = load_averaged_weights(tmp_path / "whole")
+    assert all(torch.allclose(kept[name], whole[name]) for name in whole)
 
 
 def test_learns_and_logs(tmp_path: Path) -> None:

@@ -17,7 +17,8 @@ from llmgen.errors import InputError
 from llmgen.formats.foreign import read_any
 from llmgen.pipeline.checking import check_records
 from llmgen.pipeline.incoming import brought
-from llmgen.vision.images import ImageStore, decode
+from llmgen.vision.decoding import decode
+from llmgen.vision.images import ImageStore
 
 RED, BLUE = (255, 0, 0), (0, 0, 255)
 
@@ -212,7 +213,7 @@ def test_the_copy_of_a_picture_with_the_longest_name_has_a_shorter_one(folder: P
 
 
 def test_the_size_is_looked_at_before_any_pixel(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("llmgen.vision.images.MAX_PIXELS", 100)
+    monkeypatch.setattr("llmgen.vision.decoding.MAX_PIXELS", 100)
     monkeypatch.setattr(Image.Image, "convert", lambda *_: pytest.fail("pixels were decoded"))
     for kind in ("PNG", "JPEG", "WEBP"):
         with pytest.raises(InputError, match="16x8 pixels, more than"):

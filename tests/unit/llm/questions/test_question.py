@@ -8,6 +8,7 @@ import pytest
 
 from llmgen.artifacts import Detection
 from llmgen.llm.questions.bounds import bounded_schema, unbounded
+from llmgen.llm.questions.context import ContextQuestion, EarlierDepth, PaintedBefore
 from llmgen.llm.questions.differences import DifferencesQuestion
 from llmgen.llm.questions.edit import EditQuestion
 from llmgen.llm.questions.instances import InstancesQuestion
@@ -46,6 +47,8 @@ def asked_by(name: str, text: str) -> Question[Any]:
     width, height = map(int, size.groups()) if size else (0, 0)
     subject = text.partition("Description: ")[2] or text.partition("Instruction: ")[2]
     subject = subject.splitlines()[0]
+    if name == "context":
+        return context_asked_by(text, subject, width, height)
     if name == "parse":
         return ParseQuestion(subject, instruction=text.startswith("Instruction"))
     if name == "layout":
@@ -57,6 +60,41 @@ def asked_by(name: str, text: str) -> Question[Any]:
     return DifferencesQuestion(subject, found(text), width, height, None, 0)
 
 
+def context_asked_by(text: str, subject: str, width: int, height: int) -> ContextQuestion:
+    told = json.loads(text.partition("Objects: ")[2])
+    boxes = [tuple(v * s / 100 for v, s in zip(d["box_percent"], (width, height) * 2, strict=True)) for d in told]
+    detections = tuple(
+        Detection(id=d["id"], phrase=d["object"], noun=d["object"].split()[-1], box_xyxy=box, score=1.0)
+        for d, box in zip(told, boxes, strict=True)
+    )
+    depth = re.search(r"Depth: (\d+) of (\d+)(?:; (.*))?", text)
+    assert depth is not None
+    stories = re.findall(r"Story of depth (\d+): (.*)\nPainted at depth \d+: (.*)", text)
+    offered = re.findall(r"Details on offer: (.*): (.*)", text)
+    return ContextQuestion(
+        subject,
+        detections,
+        tuple(d["area_percent"] * width * height / 100 for d in told),
+        width,
+        height,
+        0,
+        depth=int(depth[1]),
+        depths=int(depth[2]),
+        goal=depth[3] or "",
+        offered=tuple(("*" if noun == "any object" else noun, tuple(words.split(", "))) for noun, words in offered),
+        earlier=tuple(
+            EarlierDepth(
+                int(number),
+                story,
+                tuple(
+                    PaintedBefore(one["object"], "x", tuple(one["tags"]), (0, 0, 1, 1)) for one in json.loads(painted)
+                ),
+            )
+            for number, story, painted in stories
+        ),
+    )
+
+
 BALL = Detection(id="ball #1", phrase="ball", noun="ball", box_xyxy=(0, 0, 30, 30), score=0.5)
 QUESTIONS: dict[str, Question[Any]] = {
     "parse": ParseQuestion("a ball"),
@@ -64,6 +102,7 @@ QUESTIONS: dict[str, Question[Any]] = {
     "instances": InstancesQuestion("a ball", 128, 64, 0, 9),
     "differences": DifferencesQuestion("a ball", (BALL,), 128, 64, None, 0),
     "edit": EditQuestion("move the ball up", (BALL,), 128, 64, 0),
+    "context": ContextQuestion("a ball", (BALL,), (900.0,), 128, 64, 0),
 }
 
 
@@ -72,6 +111,8 @@ def faults(schema: dict[str, Any], value: Any, defs: dict[str, Any], where: str 
     if "$ref" in schema:
         return faults(defs[schema["$ref"].rpartition("/")[2]], value, defs, where)
     kind = schema["type"]
+    if kind == "boolean":
+        return [] if isinstance(value, bool) else [f"{where}: {value!r}"]
     if kind == "object":
         if list(value) != list(schema["properties"]):
             return [f"{where}: keys {list(value)}"]
@@ -109,7 +150,7 @@ def test_everything_that_could_run_on_is_bounded(name: str) -> None:
     schema = QUESTIONS[name].schema()
     for part in strings(schema):
         kind = part["type"]
-        assert kind in ("object", "array", "string", "integer")
+        assert kind in ("object", "array", "string", "integer", "boolean")
         if kind == "object":
             assert part["required"] == list(part["properties"]) and part["additionalProperties"] is False
         if kind == "array":
@@ -118,7 +159,7 @@ def test_everything_that_could_run_on_is_bounded(name: str) -> None:
             assert "enum" in part or 0 < part["maxLength"] <= 300
         if kind == "integer":
             assert 0 <= part["minimum"] < part["maximum"] <= 128
-    assert next(iter(schema["properties"])) == "reasoning"  # thoughts come before what they are about
+    assert next(iter(schema["properties"])) in ("reasoning", "story")  # thoughts come before what they are about
     text = json.dumps(unbounded(schema))
     assert not any(f'"{word}"' in text for word in ("maxLength", "maxItems", "minimum", "maximum"))
 

@@ -1,4 +1,4 @@
-"""The training loop of every toybox recipe: budget, learning rate, averaged weights, log, checkpoint and resume.
+"""The training loop of every recipe: budget, learning rate, averaged weights, log, checkpoint and resume.
 
 A training is bounded by minutes or by steps, and the learning rate follows the share of the budget that is spent, so a run
 that is stopped and resumed, or moved to a faster machine, still ends on a cooled-down learning rate.
@@ -11,12 +11,12 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import torch
 from torch import Tensor, nn
 
-from llmgen.toybox.recipes.checkpoint import Counters, load_checkpoint, save_checkpoint
+from llmgen.training.checkpoint import Counters, load_checkpoint, save_checkpoint
 
 logger = logging.getLogger(__name__)
 
@@ -71,13 +71,16 @@ class FitSettings:
 
     Attributes:
         learning_rate: Peak of the schedule.
+        optimizer: AdamW, or stochastic gradient descent with momentum.
         betas: Of AdamW.
-        weight_decay: Of AdamW.
+        momentum: Of stochastic gradient descent.
+        weight_decay: Of the optimizer.
         decay_vectors: Whether biases and norms decay too, not only matrices and kernels.
         warmup_steps: Steps of the linear rise.
         warmup_share: Share of the budget of a linear rise; the lower of the two rises counts.
         hold: Share of the budget after which the descent begins.
         final_fraction: Learning rate at the end, as a fraction of the peak.
+        milestones: Shares of the budget at each of which the rate falls to a tenth, instead of along a cosine; none takes the cosine.
         gradient_clip: Greatest norm of the gradient.
         ema_decay: Weight of the past in the averaged weights.
         ema_every: Steps between updates of the average.
@@ -86,13 +89,16 @@ class FitSettings:
     """
 
     learning_rate: float = 1e-3
+    optimizer: Literal["adamw", "sgd"] = "adamw"
     betas: tuple[float, float] = (0.9, 0.98)
+    momentum: float = 0.9
     weight_decay: float = 1e-2
     decay_vectors: bool = False
     warmup_steps: int = 0
     warmup_share: float = 0.0
     hold: float = 0.0
     final_fraction: float = 0.02
+    milestones: tuple[float, ...] = ()
     gradient_clip: float = 1.0
     ema_decay: float = 0.998
     ema_every: int = 1
@@ -100,7 +106,7 @@ class FitSettings:
     checkpoint_every_s: float = 90.0
 
     def rate(self, progress: float, step: int) -> float:
-        """Learning rate: a linear rise, an optional plateau, then a cosine over the rest of the budget.
+        """Learning rate: a linear rise, an optional plateau, then a cosine over the rest of the budget, or falls at milestones.
 
         Args:
             progress: Share of the budget that is spent, 0..1.
@@ -112,6 +118,8 @@ class FitSettings:
         warm = min(1.0, (step + 1) / max(1, self.warmup_steps))
         if progress < self.warmup_share:
             warm = min(warm, max(progress / self.warmup_share, 1e-3))
+        if self.milestones:
+            return self.learning_rate * warm * 0.1 ** sum(progress >= milestone for milestone in self.milestones)
         down = min(max((progress - self.hold) / (1 - self.hold), 0.0), 1.0)
         cosine = 0.5 * (1 + math.cos(math.pi * down))
         return self.learning_rate * warm * (self.final_fraction + (1 - self.final_fraction) * cosine)
@@ -158,6 +166,14 @@ class Average:
         torch._foreach_lerp_(averaged, current, 1 - decay)
 
 
+def _make_optimizer(groups: list[dict[str, Any]], settings: FitSettings) -> torch.optim.Optimizer:
+    rate, decay = settings.learning_rate, settings.weight_decay
+    if settings.optimizer == "sgd":
+        # Not fused: that kernel fails when parameters begin to learn later than others of their group.
+        return torch.optim.SGD(groups, lr=rate, momentum=settings.momentum, weight_decay=decay)
+    return torch.optim.AdamW(groups, lr=rate, betas=settings.betas, weight_decay=decay, fused=True)
+
+
 class Trainer:
     """One training: what it fits, what it has spent and where it writes.
 
@@ -178,6 +194,7 @@ class Trainer:
         shipped: nn.Module | None = None,
         share_gradients: Callable[[float], float] | None = None,
         leads: bool = True,
+        rounds: int = 1,
     ) -> None:
         """Set up optimizer and average, or take them from a checkpoint.
 
@@ -192,25 +209,20 @@ class Trainer:
             share_gradients: Averages gradients and the given progress over several processes and returns the shared
                 progress, so that all end at the same step.
             leads: Whether this process averages the weights, logs and saves; one of several does.
+            rounds: Backward passes whose mean gradient makes a step.
 
         Raises:
             ValueError: If the budget has no end.
         """
         self._module, self._out_dir, self._settings = module, out_dir, settings
         self._shipped = shipped if shipped is not None else module
-        self._share_gradients, self._leads = share_gradients, leads
+        self._share_gradients, self._leads, self._rounds = share_gradients, leads, rounds
         self.budget, self.average = Budget(minutes, steps), Average(self._shipped, settings.ema_decay)
         trained = [parameter for parameter in module.parameters() if parameter.requires_grad]
         decayed = [parameter for parameter in trained if settings.decay_vectors or parameter.ndim > 1]
         spared = [] if settings.decay_vectors else [parameter for parameter in trained if parameter.ndim <= 1]
         groups: list[dict[str, Any]] = [{"params": decayed}, {"params": spared, "weight_decay": 0.0}]
-        self._optimizer = torch.optim.AdamW(
-            [group for group in groups if group["params"]],
-            lr=settings.learning_rate,
-            betas=settings.betas,
-            weight_decay=settings.weight_decay,
-            fused=True,
-        )
+        self._optimizer = _make_optimizer([group for group in groups if group["params"]], settings)
         self._measures: dict[str, float] = {}
         out_dir.mkdir(parents=True, exist_ok=True)
         saved = load_checkpoint(out_dir, module, self.average.state, self._optimizer) if resume else None
@@ -225,8 +237,8 @@ class Trainer:
         """Minimise the sum of the losses until the budget is spent.
 
         Args:
-            loss_of_step: Draws the batch of the given step and returns named scalars: losses with gradient, and
-                measures without, which are only logged.
+            loss_of_step: Draws the batch of the given backward pass, of which a step has one unless it was asked for more, and returns
+                named scalars: losses with gradient, and measures without, which are only logged.
             on_checkpoint: Called after each checkpoint (contact sheets, scores) with whether it was the last.
 
         Returns:
@@ -238,9 +250,11 @@ class Trainer:
         progress = budget.progress
         self._module.train()
         while progress < 1:
-            values = loss_of_step(budget.step)
             self._optimizer.zero_grad(set_to_none=True)
-            torch.stack([value for value in values.values() if value.requires_grad]).sum().backward()
+            for number in range(self._rounds):
+                values = loss_of_step(budget.step * self._rounds + number)
+                total = torch.stack([value for value in values.values() if value.requires_grad]).sum()
+                (total / self._rounds if self._rounds > 1 else total).backward()
             if self._share_gradients is not None:
                 progress = self._share_gradients(budget.progress)
             rate = settings.rate(progress, budget.step)

@@ -6,7 +6,7 @@ import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Literal
 
-from llmgen.evaluate.coco_entries import Id, box_of, id_order, packed
+from llmgen.formats.coco_entries import Id, box_of, id_order, packed
 
 Kind = Literal["bbox", "segm"]
 
@@ -48,6 +48,36 @@ def coco_figures(
     Source:
         pycocotools' `COCOeval` with its own settings.
     """
+    values = [float(value) for value in _evaluation(dataset, results, kind, image_ids).stats]
+    return {name: None if value < 0 else value for name, value in zip(FIGURES, values, strict=True)}
+
+
+def ap_by_category(
+    dataset: dict[str, Any], results: Sequence[dict[str, Any]], kind: Kind
+) -> dict[Id, tuple[float | None, float | None]]:
+    """AP over COCO's thresholds and AP50 of each category.
+
+    Args:
+        dataset: A COCO annotation file: `images`, `categories`, `annotations`.
+        results: Entries of a COCO results file, all of images of the dataset.
+        kind: `bbox` for boxes, `segm` for masks.
+
+    Returns:
+        Id of a category to both, each in [0, 1]; None where nothing of that category was wanted.
+    """
+    # [thresholds, recalls, categories, area ranges, most detections]: all areas, at most 100.
+    precision = _evaluation(dataset, results, kind, None).eval["precision"][:, :, :, 0, -1]
+    found: dict[Id, tuple[float | None, float | None]] = {}
+    for place, category in enumerate(sorted({entry["id"] for entry in dataset["categories"]}, key=id_order)):
+        own = precision[:, :, place]
+        known = bool((own > -1).any())
+        found[category] = (float(own.mean()), float(own[0].mean())) if known else (None, None)
+    return found
+
+
+def _evaluation(
+    dataset: dict[str, Any], results: Sequence[dict[str, Any]], kind: Kind, image_ids: Sequence[Id] | None
+) -> Any:
     from pycocotools.coco import COCO
     from pycocotools.cocoeval import COCOeval
 
@@ -82,8 +112,7 @@ def coco_figures(
         evaluation.evaluate()
         evaluation.accumulate()
         evaluation.summarize()
-    values = [float(value) for value in evaluation.stats]
-    return {name: None if value < 0 else value for name, value in zip(FIGURES, values, strict=True)}
+    return evaluation
 
 
 def _numbers(ids: Iterable[Id]) -> dict[Id, int]:

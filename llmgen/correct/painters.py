@@ -1,0 +1,81 @@
+"""Who paints inside masks, by name."""
+
+from typing import TYPE_CHECKING
+
+from llmgen.artifacts import ModelUse
+from llmgen.correct.context.settings import ContextConfig, Painter
+from llmgen.correct.settings import SelfCorrectionConfig
+from llmgen.paint.compositing import Framing
+from llmgen.paint.inpainter import Inpainter
+
+if TYPE_CHECKING:
+    from llmgen.engine.context import StageContext
+
+
+def inpainting_role(context: "StageContext") -> str:
+    """The role that paints inside masks: a model made for it, else the one that draws from text."""
+    return "inpaint" if "inpaint" in context.preset.roles else "text_to_image"
+
+
+def load_inpainter(context: "StageContext", name: Painter, config: ContextConfig) -> Inpainter:
+    """Load a painter.
+
+    Args:
+        context: Models and preset.
+        name: Which one.
+        config: Steps, guidance, server.
+
+    Raises:
+        PresetError: If the preset has no model for it.
+        MissingRequirementError: If weights are missing.
+        InputError: If the server's address is none.
+    """
+    if name == "web":
+        from llmgen.paint.web_api import WebInpainter
+
+        return WebInpainter(
+            config.api_url,
+            num_inference_steps=config.num_inference_steps,
+            guidance_scale=config.guidance_scale,
+            mask_blur_px=round(config.mask_blur_px or 0),
+            sampler=config.api_sampler,
+            styles=config.api_styles,
+            timeout_s=config.api_timeout_s,
+            progress=context.progress,
+        )
+    if name == "latents":
+        from llmgen.correct.latent_inpainter import LatentInpainter
+        from llmgen.correct.painting import LatentPainter
+
+        models = context.models
+        settings: SelfCorrectionConfig = context.config_for("correct", "self_correction")
+        return LatentInpainter(
+            LatentPainter(
+                models.stable_diffusion("layout_to_image"),
+                models.text("layout_to_image"),
+                models.segmenter("segmenter"),
+                settings,
+                batch_size=context.batch_size,
+                progress=context.progress,
+            )
+        )
+    from llmgen.paint.inpainting import DiffusersInpainter
+
+    return DiffusersInpainter(
+        context.models.inpainting(inpainting_role(context)),
+        num_inference_steps=config.num_inference_steps,
+        guidance_scale=config.guidance_scale,
+        scheduler=config.scheduler,
+        progress=context.progress,
+    )
+
+
+def painter_models(context: "StageContext", name: Painter) -> tuple[ModelUse, ...]:
+    """The models of a painter; a server's are its own."""
+    roles = {"web": (), "latents": ("layout_to_image", "segmenter"), "inpaint": (inpainting_role(context),)}[name]
+    return tuple(context.models.use(role) for role in roles)
+
+
+def framing(config: ContextConfig) -> Framing:
+    """Which part of a picture is painted, and how large."""
+    return Framing(config.crop_share, config.crop_padding_px, config.crop_side_px, config.crop_most_side_px)

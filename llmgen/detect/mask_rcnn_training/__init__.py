@@ -1,0 +1,1 @@
+"""Training of `mask-rcnn` on COCO instance annotations."""

@@ -1,0 +1,82 @@
+"""The contract of whoever paints a part of a picture anew, and what it costs."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from PIL import Image
+
+from llmgen.vision.masks import BoolMask
+
+
+@dataclass(frozen=True)
+class Patch:
+    """A picture, what of it is painted anew, and what it shows then."""
+
+    image: Image.Image
+    """RGB; its sides are multiples of the painter's `multiple`."""
+    mask: BoolMask
+    """`bool[h, w]`, True where it is painted; not empty."""
+    phrase: str
+    """What is painted, for example `a striped red ball`; empty to paint the scene alone."""
+    scene: str
+    """What is around it, for example `a meadow`; may be empty."""
+    negative: str
+    """What it should not show; may be empty."""
+    strength: float
+    """How much noise is added, 0 to 1; 1 ignores what was there."""
+    seed: int
+
+    @property
+    def prompt(self) -> str:
+        """Scene and object in one text."""
+        if self.scene and self.phrase:
+            return f"{self.scene} with {self.phrase}"
+        return self.scene or self.phrase
+
+
+@dataclass
+class Cost:
+    """What has been painted so far."""
+
+    patches: int = 0
+    steps: int = 0
+    """Denoising steps of all patches."""
+    pixel_steps: int = 0
+    """Pixels times denoising steps: what the work of a U-Net grows with."""
+
+    def add(self, patch: Patch, steps: int) -> None:
+        """Count one patch."""
+        self.patches += 1
+        self.steps += steps
+        self.pixel_steps += patch.image.width * patch.image.height * steps
+
+
+class Inpainter(Protocol):
+    """Paints inside masks. What it does outside does not matter: the caller takes that from the original."""
+
+    cost: Cost
+
+    @property
+    def multiple(self) -> int:
+        """What the sides of a patch must be multiples of, in pixels."""
+        ...
+
+    def steps_at(self, strength: float) -> int:
+        """Denoising steps of a patch."""
+        ...
+
+    def paint(self, patches: Sequence[Patch]) -> list[Image.Image]:
+        """Paint patches, each for itself: a picture does not depend on its neighbours, not even in its last bits.
+
+        Args:
+            patches: Of any sizes.
+
+        Returns:
+            RGB pictures of the same sizes, in order.
+
+        Raises:
+            ModelError: If a model cannot do its work, or a server does not answer as it should.
+            MissingRequirementError: If nobody answers.
+        """
+        ...

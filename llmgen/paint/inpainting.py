@@ -1,0 +1,108 @@
+"""Inpainting by diffusers' pipelines: whatever `AutoPipelineForInpainting` knows, and text-to-image models by masked latents.
+
+Source: diffusers, `StableDiffusionInpaintPipeline` and its kin. A U-Net with four input channels is held on the noised picture outside the
+mask at every step; one with nine sees mask and picture.
+"""
+
+import inspect
+import warnings
+from collections.abc import Callable, Sequence
+from typing import Any, Final, Literal
+
+import numpy as np
+import torch
+from PIL import Image
+
+from llmgen.diffusion.failures import as_model_errors
+from llmgen.diffusion.latents import sides_multiple
+from llmgen.errors import ModelError
+from llmgen.paint.inpainter import Cost, Patch
+
+Scheduler = Literal["own", "dpmpp-2m-karras"]
+
+_LATENT_PIXELS: Final = 8
+"""Of models without a U-Net; they need sides that are multiples of twice as much."""
+
+
+class DiffusersInpainter:
+    """Implements `llmgen.paint.inpainter.Inpainter` with a pipeline.
+
+    Args:
+        pipe: An inpainting pipeline.
+        num_inference_steps: Steps of a full run; `strength` times as many are executed.
+        guidance_scale: Classifier-free guidance; 1 switches it off.
+        scheduler: The pipeline's own, or the published loop's.
+        progress: Told about each patch.
+    """
+
+    def __init__(
+        self,
+        pipe: Any,
+        *,
+        num_inference_steps: int,
+        guidance_scale: float,
+        scheduler: Scheduler = "own",
+        progress: Callable[[str], None] = lambda message: None,
+    ) -> None:
+        self.pipe, self.cost, self._progress = with_scheduler(pipe, scheduler), Cost(), progress
+        self._steps, self._guidance = num_inference_steps, guidance_scale
+
+    @property
+    def multiple(self) -> int:
+        """As many pixels as the U-Net can halve."""
+        return sides_multiple(self.pipe) if getattr(self.pipe, "unet", None) is not None else 2 * _LATENT_PIXELS
+
+    def steps_at(self, strength: float) -> int:
+        """Steps that the pipeline executes: the share of the noise, cut off. At least one, at which nothing much happens."""
+        return max(1, min(int(self._steps * strength), self._steps))
+
+    def paint(self, patches: Sequence[Patch]) -> list[Image.Image]:
+        """See `Inpainter.paint`. Each patch has a call of its own: who shares a call changes the last bits of a picture."""
+        painted = []
+        for number, patch in enumerate(patches, start=1):
+            self._progress(f"inpainting {number} of {len(patches)}")
+            with as_model_errors("inpainting"), torch.no_grad():
+                painted.append(self._one(patch))
+            self.cost.add(patch, self.steps_at(patch.strength))
+        return painted
+
+    def _one(self, patch: Patch) -> Image.Image:
+        known = inspect.signature(type(self.pipe).__call__).parameters
+        given: dict[str, Any] = {
+            "prompt": patch.prompt,
+            "negative_prompt": patch.negative,
+            "image": patch.image,
+            "mask_image": Image.fromarray(patch.mask.astype(np.uint8) * 255),
+            "width": patch.image.width,
+            "height": patch.image.height,
+            # The pipeline cuts the product off, so that a strength of nearly nothing would be no step at all.
+            "strength": max(patch.strength, self.steps_at(patch.strength) / self._steps),
+            "num_inference_steps": self._steps,
+            "guidance_scale": self._guidance,
+            "generator": torch.Generator("cpu").manual_seed(patch.seed),
+            "output_type": "np",
+        }
+        with warnings.catch_warnings():  # what diffusers has to say of its own methods, and numpy of its schedulers
+            warnings.simplefilter("ignore", FutureWarning)
+            warnings.simplefilter("ignore", DeprecationWarning)
+            values = self.pipe(**{name: value for name, value in given.items() if name in known}).images[0]
+        if not np.isfinite(values).all():
+            raise ModelError("inpainting: the model returned numbers that are not finite; use --dtype float32")
+        return Image.fromarray((values * 255).round().astype(np.uint8))
+
+
+def with_scheduler(pipe: Any, scheduler: Scheduler) -> Any:
+    """The pipeline, or one of the same components with the published loop's scheduler: DPM++ 2M with Karras' noise levels."""
+    if scheduler == "own":
+        return pipe
+    from diffusers import DPMSolverMultistepScheduler
+
+    components = {name: part for name, part in pipe.components.items() if name != "scheduler"}
+    known = inspect.signature(type(pipe).__init__).parameters
+    extra = {"requires_safety_checker": False} if "requires_safety_checker" in known else {}
+    solver = DPMSolverMultistepScheduler.from_config(
+        pipe.scheduler.config, algorithm_type="dpmsolver++", solver_order=2, use_karras_sigmas=True
+    )
+    made = type(pipe)(**{name: part for name, part in components.items() if name in known}, scheduler=solver, **extra)
+    made.set_progress_bar_config(disable=True)
+    return made

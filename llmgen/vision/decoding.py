@@ -1,0 +1,145 @@
+"""Pictures to bytes and back: the one decoder, with care for size, depth, orientation and frames."""
+
+import io
+import logging
+import struct
+import warnings
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+from PIL import Image, UnidentifiedImageError
+from PIL.PngImagePlugin import PngInfo
+
+from llmgen.errors import InputError
+from llmgen.vision.images import MAX_FILE_BYTES
+
+logger = logging.getLogger(__name__)
+
+#: Largest picture that is decoded: 64 megapixels take 192 MB as RGB.
+MAX_PIXELS = 64_000_000
+FORMATS = ("PNG", "JPEG", "WEBP")
+_ORIENTATION: Final = 0x0112
+#: What brings a picture upright whose EXIF says that it was taken so.
+_UPRIGHT: Final = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+
+
+def encode_png(image: Image.Image, text: Mapping[str, str] | None = None) -> bytes:
+    """PNG bytes, the same for the same pixels and text.
+
+    Args:
+        image: RGB or grey; other modes become RGB.
+        text: Text chunks, any Unicode.
+    """
+    info = PngInfo()
+    for key, value in (text or {}).items():
+        info.add_itxt(key, value)
+    buffer = io.BytesIO()
+    picture = image if image.mode in ("RGB", "L") else image.convert("RGB")
+    picture.save(buffer, "PNG", pnginfo=info, compress_level=6)
+    return buffer.getvalue()
+
+
+def decode(data: bytes, name: str) -> Image.Image:
+    """A picture as RGB and upright, its size checked before its pixels are decoded.
+
+    Sixteen bits become eight, palettes and CMYK their colours, what is transparent its own colour. A picture whose EXIF says that the
+    camera was turned is turned back. Of several frames the first counts, and a line says so.
+
+    Args:
+        data: PNG, JPEG or WebP.
+        name: Words for messages.
+
+    Raises:
+        InputError: If it is none of these, broken, or larger than `MAX_PIXELS`.
+    """
+    try:
+        with warnings.catch_warnings():
+            # Pillow warns at its own bound, which is above ours, of palettes with transparency, and of broken EXIF.
+            warnings.simplefilter("ignore")
+            image = Image.open(io.BytesIO(data), formats=FORMATS)
+            if image.width * image.height > MAX_PIXELS:
+                raise InputError(
+                    f"image {name!r} has {image.width}x{image.height} pixels, more than {MAX_PIXELS // 10**6} million; "
+                    "make it smaller"
+                )
+            frames = int(getattr(image, "n_frames", 1))
+            if frames > 1:
+                logger.warning("image %r holds %d pictures; only the first is used", name, frames)
+            return _upright(_eight_bits(image), _orientation(image))
+    except Image.DecompressionBombError as error:
+        raise InputError(f"image {name!r} would decompress to too many pixels; make it smaller") from error
+    except UnidentifiedImageError as error:
+        raise InputError(f"image {name!r} is not a picture (PNG, JPEG or WebP)") from error
+    except (OSError, SyntaxError, ValueError, EOFError, struct.error, IndexError) as error:
+        raise InputError(f"image {name!r} is broken: {_short(str(error))[1:-1]}; replace it") from error
+
+
+def load_picture(path: Path) -> Image.Image:
+    """A picture file as RGB and upright; see `decode`.
+
+    Raises:
+        InputError: If it cannot be read, is larger than `MAX_FILE_BYTES`, or is no picture.
+    """
+    try:
+        if path.stat().st_size > MAX_FILE_BYTES:
+            raise InputError(f"image {str(path)!r} is larger than {MAX_FILE_BYTES // 2**20} MiB; make it smaller")
+        return decode(path.read_bytes(), str(path))
+    except OSError as error:
+        raise InputError(f"image {str(path)!r} cannot be read: {error.strerror or error}") from error
+
+
+def measure(path: Path) -> tuple[int, int]:
+    """Width and height of a picture file as it is upright; only its head is read.
+
+    Raises:
+        InputError: If it cannot be read, is no picture, or has more than `MAX_PIXELS`.
+    """
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            with Image.open(path, formats=FORMATS) as image:
+                width, height = image.size
+                turned = _orientation(image) >= 5
+    except (OSError, SyntaxError, ValueError, EOFError, struct.error, Image.DecompressionBombError) as error:
+        raise InputError(f"image {str(path)!r} is not a picture (PNG, JPEG or WebP), or broken; replace it") from error
+    if width * height > MAX_PIXELS:
+        raise InputError(
+            f"image {str(path)!r} has {width}x{height} pixels, more than {MAX_PIXELS // 10**6} million; make it smaller"
+        )
+    return (height, width) if turned else (width, height)
+
+
+def _eight_bits(image: Image.Image) -> Image.Image:
+    """RGB; Pillow would cut grey of sixteen bits off at 255."""
+    if image.mode.startswith("I"):
+        grey = np.clip(np.asarray(image).astype(np.int64), 0, 65535)
+        return Image.fromarray(((grey * 255 + 32767) // 65535).astype(np.uint8)).convert("RGB")
+    return image.convert("RGB")
+
+
+def _orientation(image: Image.Image) -> int:
+    """How the camera was held, 1 for upright; what cannot be read is upright."""
+    try:
+        found = image.getexif().get(_ORIENTATION, 1)
+    except (OSError, SyntaxError, ValueError, KeyError, TypeError, IndexError, struct.error):
+        return 1
+    return found if isinstance(found, int) else 1
+
+
+def _upright(image: Image.Image, orientation: int) -> Image.Image:
+    turn = _UPRIGHT.get(orientation)
+    return image if turn is None else image.transpose(turn)
+
+
+def _short(text: str) -> str:
+    return repr(text if len(text) <= 80 else text[:77] + "...")

@@ -1,0 +1,66 @@
+"""Diffusers' inpainting with real classes at tiny sizes."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from diffusers import DPMSolverMultistepScheduler, StableDiffusionInpaintPipeline
+from tiny_models import noise_image, tiny_context
+
+from llmgen.paint.inpainter import Patch
+from llmgen.paint.inpainting import DiffusersInpainter, with_scheduler
+
+
+def patch(size: int = 64, seed: int = 3, strength: float = 0.6) -> Patch:
+    mask = np.zeros((size, size), dtype=bool)
+    mask[8:24, 8:24] = True
+    return Patch(noise_image(1, size, size), mask, "a ball", "a meadow", "blurry", strength, seed)
+
+
+@pytest.fixture(scope="module")
+def pipe(tmp_path_factory: pytest.TempPathFactory) -> StableDiffusionInpaintPipeline:
+    return tiny_context(tmp_path_factory.mktemp("tiny")).models.inpainting("text_to_image")
+
+
+def test_a_text_model_paints_inside_the_mask_and_counts_its_steps(pipe: StableDiffusionInpaintPipeline) -> None:
+    painter, calls = DiffusersInpainter(pipe, num_inference_steps=10, guidance_scale=1.0), []
+    hook = pipe.unet.register_forward_pre_hook(lambda *_: calls.append(1))
+    (drawn,) = painter.paint([patch()])
+    hook.remove()
+    assert drawn.size == (64, 64)
+    assert len(calls) == painter.steps_at(0.6) == painter.cost.steps == 6  # 60 % of ten steps, as the pipeline counts
+    assert painter.cost.pixel_steps == 6 * 64 * 64
+    old = np.asarray(patch().image)
+    assert (np.asarray(drawn) != old)[8:24, 8:24].any()
+
+
+def test_a_picture_depends_on_its_own_seed_and_not_on_its_neighbours(pipe: StableDiffusionInpaintPipeline) -> None:
+    painter = DiffusersInpainter(pipe, num_inference_steps=4, guidance_scale=3.0)
+    together = painter.paint([patch(seed=1), patch(seed=2), patch(size=48, seed=1)])
+    (alone,) = painter.paint([patch(seed=2)])
+    assert together[1].tobytes() == alone.tobytes() != together[0].tobytes()
+    assert together[2].size == (48, 48)
+
+
+def test_a_strength_of_nearly_nothing_is_a_step(pipe: StableDiffusionInpaintPipeline) -> None:
+    painter = DiffusersInpainter(pipe, num_inference_steps=4, guidance_scale=1.0)
+    assert (painter.steps_at(0.01), painter.steps_at(1.0)) == (1, 4)
+    assert painter.paint([patch(strength=0.01)])[0].size == (64, 64)
+
+
+def test_the_published_scheduler_has_its_settings_and_leaves_the_other_pipeline_alone(
+    pipe: StableDiffusionInpaintPipeline,
+) -> None:
+    made = with_scheduler(pipe, "dpmpp-2m-karras")
+    assert isinstance(made.scheduler, DPMSolverMultistepScheduler) and made.unet is pipe.unet
+    config = made.scheduler.config
+    assert (config.algorithm_type, config.solver_order, config.use_karras_sigmas) == ("dpmsolver++", 2, True)
+    assert not isinstance(pipe.scheduler, DPMSolverMultistepScheduler)
+    painter = DiffusersInpainter(pipe, num_inference_steps=4, guidance_scale=1.0, scheduler="dpmpp-2m-karras")
+    assert painter.paint([patch()])[0].size == (64, 64)
+
+
+def test_one_pipeline_serves_all_who_ask(tmp_path: Path) -> None:
+    models = tiny_context(tmp_path).models
+    assert models.inpainting("text_to_image") is models.inpainting("layout_to_image")
+    assert models.inpainting("text_to_image").unet is models.stable_diffusion("text_to_image").unet

@@ -14,7 +14,6 @@ from llmgen.artifacts import (
     Detection,
     EditPlan,
     HistoryEntry,
-    ImageRef,
     Instance,
     Interaction,
     MoveEdit,

@@ -4,10 +4,12 @@
     python benchmarks/record.py --models sdxl    # counts of one model only
     python benchmarks/record.py --device cuda    # times on an accelerator
 
-Counted, nothing is computed: FLOPs by PyTorch's counter, with the slope down to the latents counted as it runs; bytes that the gradient
-pass keeps for its slope, weights left out; bytes of attention maps that a pass holds when it ends. `as published` makes every map explicit,
-keeps those of up to 1024 cells, carries all four rows to the end and does not freeze its weights. The middle column has the published
-arithmetic with the savings: it gives the same picture. The last has the savings and nothing of Q1 to Q5.
+Counted, nothing is computed: FLOPs by PyTorch's counter, with the slope down to the latents counted as it runs (`share`), and once more
+with every slope counted as another forward pass of that way (`share*`), which is how costs are usually estimated; bytes that the gradient
+pass keeps for its slope, weights left out; bytes of attention maps that a pass holds when it ends. Fused attention keeps queries, keys,
+values, result and one number a row, as flash attention does: the meta device itself has only the explicit form. `as published` makes every
+map explicit, keeps those of up to 1024 cells, carries all four rows to the end and does not freeze its weights. The second line has the
+published arithmetic with the savings: it gives the same picture. The third has the savings and nothing of Q1 to Q5.
 
 Timed in one run: the same picture drawn both ways by a tiny U-Net with random weights, and how far the two are apart.
 """
@@ -23,6 +25,7 @@ from typing import Any
 import torch
 from diffusers import DDIMScheduler, UNet2DConditionModel
 from torch import Tensor
+from torch.nn import functional
 from torch.utils.flop_counter import FlopCounterMode
 
 from llmgen.diffusion.interaction.alignment import align
@@ -30,6 +33,7 @@ from llmgen.diffusion.interaction.control import Borrowing, Control, Enough, con
 from llmgen.diffusion.interaction.drawing import Pair, PairSampler, PairText
 from llmgen.diffusion.interaction.energy import PlacedWord
 from llmgen.diffusion.interaction.passes import ROWS, PairSettings, Quirks, guided_passes
+from llmgen.diffusion.loading import quiet_libraries
 from llmgen.diffusion.sampling import Levels, make_levels
 
 UNETS: dict[str, dict[str, Any]] = {
@@ -84,6 +88,8 @@ class Count:
     """Of the guided passes."""
     gradient_passes: int = 0
     flops: float = 0.0
+    flops_slope_as_pass: float = 0.0
+    """With every slope counted as another forward pass."""
     kept_bytes: int = 0
     """For the slope of one gradient pass."""
     map_bytes: int = 0
@@ -136,6 +142,41 @@ def kept_for_slope(unet: Any) -> Iterator[dict[int, int]]:
         yield kept
 
 
+class Flash(torch.autograd.Function):
+    """What flash attention computes and keeps, for counting on the meta device."""
+
+    @staticmethod
+    def forward(ctx: Any, query: Tensor, key: Tensor, value: Tensor) -> Tensor:
+        """Scores and their mixture of values: two products."""
+        mixed = (query @ key.transpose(-1, -2)) @ value
+        ctx.save_for_backward(query, key, value, mixed, query.new_empty(query.shape[:-1], dtype=torch.float32))
+        return mixed
+
+    @staticmethod
+    def backward(ctx: Any, *slopes: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """The scores once more, and four products."""
+        query, key, value, _, _ = ctx.saved_tensors
+        scores = query @ key.transpose(-1, -2)
+        to_scores = slopes[0] @ value.transpose(-1, -2)
+        return to_scores @ key, to_scores.transpose(-1, -2) @ query, scores.transpose(-1, -2) @ slopes[0]
+
+
+@contextmanager
+def flash_attention() -> Iterator[None]:
+    """Let fused attention be counted as flash attention."""
+    before = functional.scaled_dot_product_attention
+
+    def counted(query: Tensor, key: Tensor, value: Tensor, *_: Any, **__: Any) -> Tensor:
+        made: Tensor = Flash.apply(query, key, value)
+        return made
+
+    functional.scaled_dot_product_attention = counted
+    try:
+        yield
+    finally:
+        functional.scaled_dot_product_attention = before
+
+
 def count(name: str, settings: PairSettings) -> Count:
     """Count one correction on the meta device."""
     dtype = DTYPES[name]
@@ -147,13 +188,14 @@ def count(name: str, settings: PairSettings) -> Count:
     control = Control(sampler.layers, settings, [pairs[0].borrowing], tuple(noise.shape[-2:]))
     made = Count()
     per_kind: dict[Any, tuple[float, int]] = {}
-    with controlled(unet, control):
+    with controlled(unet, control), flash_attention():
         forward, backward, made.kept_bytes, made.map_bytes = gradient_pass(sampler, pairs, noise, control)
         for index, guided in enumerate(guided_passes(settings, correcting=True)):
             made.rows += len(guided.rows)
             if index < settings.altered_steps:
                 made.gradient_passes += 1
                 made.flops += forward + backward
+                made.flops_slope_as_pass += 2 * forward
             kind = (guided.rows, guided.copies, guided.suppressed, guided.schedule_row < settings.steps // 5)
             if kind not in per_kind:
                 control.begin_guided(guided, reads_box=False)
@@ -162,6 +204,7 @@ def count(name: str, settings: PairSettings) -> Count:
                 per_kind[kind] = (flops.get_total_flops(), sum(m.untyped_storage().nbytes() for m in control.stored))
                 control.stored = []
             made.flops += per_kind[kind][0]
+            made.flops_slope_as_pass += per_kind[kind][0]
             made.map_bytes = max(made.map_bytes, per_kind[kind][1])
     return made
 
@@ -199,10 +242,13 @@ def print_counts(name: str) -> None:
     first = found["as published"]
     side = UNETS[name]["sample_size"]
     print(f"{name}, {8 * side} px, {published.steps} steps, {published.altered_steps} altered, {DTYPES[name]}")
-    print(f"{'':24s} {'rows':>6s} {'slopes':>6s} {'TFLOP':>8s} {'share':>6s} {'kept GB':>8s} {'maps GB':>8s}")
+    print(
+        f"{'':24s} {'rows':>6s} {'slopes':>6s} {'TFLOP':>8s} {'share':>6s} {'share*':>6s} {'kept GB':>8s} {'maps GB':>8s}"
+    )
     for way, cost in found.items():
         print(
-            f"{way:24s} {cost.rows:6d} {cost.gradient_passes:6d} {cost.flops / 2 / TERA:8.0f} {cost.flops / first.flops:6.2f} "
+            f"{way:24s} {cost.rows:6d} {cost.gradient_passes:6d} {cost.flops / TERA:8.0f} {cost.flops / first.flops:6.2f} "
+            f"{cost.flops_slope_as_pass / first.flops_slope_as_pass:6.2f} "
             f"{cost.kept_bytes / GIGA:8.2f} {cost.map_bytes / GIGA:8.3f}"
         )
     candidates = guided_passes(published, correcting=False)
@@ -245,6 +291,7 @@ def main() -> None:
     parser.add_argument("--device", default="cpu", help="of the times")
     parser.add_argument("--repeats", type=int, default=2)
     args = parser.parse_args()
+    quiet_libraries()
     for name in args.models:
         print_counts(name)
     print_times(args.device, args.repeats)

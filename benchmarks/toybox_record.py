@@ -137,7 +137,8 @@ def print_table(study: Study, ways: dict[str, list[Record]]) -> None:
         mine = [verdict.all_right for verdict in verdicts]
         p = "" if way == "ReCorD" else f"{mcnemar(zip(mine, best, strict=True))['p_value']:.2g}"
         print(f"{way:26s} " + " ".join(f"{cell:>19s}" for cell in (*cells, p)))
-    if failed := {way: sum(r.error is not None for r in records) for way, records in ways.items()}:
+    failed = {way: sum(r.error is not None for r in records) for way, records in ways.items()}
+    if any(failed.values()):
         print("failed: " + ", ".join(f"{way} {count}" for way, count in failed.items()), file=sys.stderr)
 
 

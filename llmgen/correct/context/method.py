@@ -84,7 +84,7 @@ class ContextCorrection:
 
     def __call__(self, records: Sequence[Record]) -> list[Record]:
         """Each record for itself: who shares a batch does not matter."""
-        done = []
+        done: list[Record] = []
         for record in records:
             self._context.progress(f"correct context: {len(done) + 1} of {len(records)} pictures")
             done.append(self._planned(record) if self._config.plan_only else self._carried_through(record))
@@ -136,11 +136,11 @@ class ContextCorrection:
     def _depth(self, record: Record, number: int, budget: Budget) -> tuple[Record, bool]:
         """The record after a depth, and whether the loop ends with it."""
         waiting = waiting_plan(record)
-        if waiting is not None:
-            plan, replies = waiting, ()
-        else:
+        if waiting is None:
             detections, plan, replies = self._plan(record, number)
             record = record.grown(detections=detections)
+        else:
+            plan, replies = waiting, ()
         assert record.image is not None
         image = self._context.images.load(record.image)
         carried = self._carry_out(record, image, plan, number, budget)

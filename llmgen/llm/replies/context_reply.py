@@ -270,7 +270,7 @@ def _cut_short(body: str) -> tuple[str, list[dict[str, Any]]]:
 
 def _lines(body: str, names: Sequence[str]) -> tuple[str, list[dict[str, Any]]]:
     """The published loop's lines, however they are marked up: `Sky: blue`, `- **Sky**: blue`, `1. [Sky]: blue`."""
-    story, entries = "", []
+    story, entries = "", list[dict[str, Any]]()
     for name, rest in _labelled(body):
         if plain_key(name) in _STORY_KEYS:
             story = story or rest

@@ -106,7 +106,7 @@ def cost(steps: int, size: str) -> None:
         text_encoder=text,
         tokenizer=None,
         unet=unet,
-        scheduler=DDIMScheduler(),
+        scheduler=DDIMScheduler(steps_offset=1, clip_sample=False),
         safety_checker=None,
         feature_extractor=None,
         requires_safety_checker=False,

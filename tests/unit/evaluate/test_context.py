@@ -69,7 +69,9 @@ def record(context: StageContext, *, spill: bool = False, found: tuple[str, ...]
     edits = (edit("ball #1", "red paint"), edit("cup #1", "green paint"))
     outcomes = (
         EditOutcome(target="ball #1", status="painted", before=start, after=first, painted_width=64, painted_height=64, steps=10),
-        EditOutcome(target="cup #1", status="rolled_back", reason="x", before=first, after=dropped, painted_width=32, painted_height=32, steps=10),
+        EditOutcome(
+            target="cup #1", status="rolled_back", reason="x", before=first, after=dropped, painted_width=32, painted_height=32, steps=10,
+        ),
     )  # fmt: skip
     objects = tuple(
         Instance(id=name, phrase=f"a {name.split()[0]}", box_xyxy=box, noun=name.split()[0])

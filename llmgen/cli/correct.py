@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from llmgen.cli.completion import method_names, words
-from llmgen.cli.options import CriticOpt, GuidanceOpt, InputArg, StageFlags, StepsOpt, with_stage_flags
+from llmgen.cli.options import CriticOpt, GuidanceOpt, InputArg, MetadataOpt, StageFlags, StepsOpt, with_stage_flags
 from llmgen.cli.stage import raise_failures, run_stage_command
 
 
@@ -32,8 +32,8 @@ def correct(
         str | None,
         typer.Option(
             metavar="NAME",
-            help="Who carries edits out: latents, inpaint or web (a server with the API of A1111).",
-            autocompletion=words("latents", "inpaint", "web"),
+            help="Who carries edits out: latents, inpaint, web (a server with the API of A1111) or instruct (an editor that is told).",
+            autocompletion=words("latents", "inpaint", "web", "instruct"),
         ),
     ] = None,
     steps: StepsOpt = None,
@@ -49,6 +49,7 @@ def correct(
         ),
     ] = None,
     critic: CriticOpt = None,
+    metadata: MetadataOpt = True,
     *,
     flags: StageFlags,
 ) -> None:
@@ -62,6 +63,8 @@ def correct(
         "guidance_scale": guidance_scale,
         "outside_vocabulary": outside_vocabulary,
     }
-    done = run_stage_command("correct", source, mode, flags, named, images_from=images_from, critic=critic)
+    done = run_stage_command(
+        "correct", source, mode, flags, named, images_from=images_from, critic=critic, metadata=metadata
+    )
     if done is not None:
         raise_failures(done.result.records, done.dropped)

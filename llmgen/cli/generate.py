@@ -9,6 +9,7 @@ from llmgen.cli.options import (
     GuidanceOpt,
     HeightOpt,
     InputArg,
+    MetadataOpt,
     NegativeOpt,
     PromptOpt,
     StageFlags,
@@ -26,7 +27,8 @@ def generate(
     method: Annotated[
         str | None,
         typer.Option(
-            help="sd (text alone), lmd (boxes too), instancediffusion (points, scribbles, masks too); see `llmgen methods`.",
+            help="sd (text alone), lmd (boxes too), instancediffusion (points, scribbles, masks too), lgd (answers a question about a "
+            "picture); see `llmgen methods`.",
             autocompletion=method_names("generate"),
         ),
     ] = None,
@@ -52,6 +54,7 @@ def generate(
             metavar="FILE",
         ),
     ] = None,
+    metadata: MetadataOpt = True,
     *,
     flags: StageFlags,
 ) -> None:
@@ -65,6 +68,6 @@ def generate(
         "guidance_scale": guidance_scale,
         "use": use,
     }
-    done = run_stage_command("generate", source, method, flags, named, reuse=reuse, prompts=prompt)
+    done = run_stage_command("generate", source, method, flags, named, reuse=reuse, prompts=prompt, metadata=metadata)
     if done is not None:
         raise_failures(done.result.records, done.dropped)

@@ -29,6 +29,8 @@ from llmgen.cli.refine import refine
 from llmgen.cli.report import report
 from llmgen.cli.run import run
 from llmgen.cli.schema import schema
+from llmgen.cli.sheet import sheet
+from llmgen.cli.show import show
 from llmgen.cli.validate import validate
 from llmgen.errors import LlmgenError
 from llmgen.printable import printable
@@ -48,11 +50,11 @@ app = typer.Typer(
 )
 for command in (layout, generate, detect, correct, refine, evaluate):
     app.command(rich_help_panel="Stages")(command)
-for command in (run, report):
+for command in (run, report, sheet):
     app.command(rich_help_panel="Runs")(command)
 app.command("import", rich_help_panel="Runs")(import_)
 app.command(rich_help_panel="Runs")(export)
-for command in (methods, doctor, schema, validate):
+for command in (show, methods, doctor, schema, validate):
     app.command(rich_help_panel="Looking around")(command)
 app.add_typer(models, name="models", rich_help_panel="Looking around")
 

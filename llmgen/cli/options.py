@@ -41,6 +41,12 @@ GuidanceOpt = Annotated[
     float | None,
     typer.Option("--guidance-scale", "--guidance", help="Classifier-free guidance; 1 switches it off."),
 ]
+MetadataOpt = Annotated[
+    bool,
+    typer.Option(
+        "--metadata/--no-metadata", help="Write prompt, seed and settings into new pictures.", rich_help_panel=OUTPUT
+    ),
+]
 QuietOpt = Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing but errors.", rich_help_panel=OUTPUT)]
 VerboseOpt = Annotated[bool, typer.Option("--verbose", "-v", help="Say what the library logs.", rich_help_panel=OUTPUT)]
 JsonOpt = Annotated[bool, typer.Option("--json", help="Print JSON to stdout instead of a table.")]

@@ -19,6 +19,7 @@ from llmgen.cli.options import (
     DryRunOpt,
     DtypeOpt,
     ForceOpt,
+    MetadataOpt,
     OffloadOpt,
     PlannerOpt,
     QuietOpt,
@@ -85,6 +86,7 @@ def run(
             "--resume", help="What happens anyway: the same manifest takes up where it was.", rich_help_panel=RUNNING
         ),
     ] = False,
+    metadata: MetadataOpt = True,
     force: ForceOpt = False,
     dry_run: DryRunOpt = False,
     as_json: Annotated[
@@ -114,6 +116,7 @@ def run(
         preset=preset,
         planner=planner,
         critic=critic,
+        metadata=metadata,
         seed=seed,
         device=device,
         dtype=dtype,

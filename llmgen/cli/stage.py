@@ -12,7 +12,7 @@ from llmgen.cli.options import StageFlags, parse_forms, parse_settings
 from llmgen.cli.output import file_or_stream, out
 
 if TYPE_CHECKING:
-    from llmgen.artifacts import Record
+    from llmgen.artifacts import ImageRef, Record
     from llmgen.pipeline.single import SingleResult
     from llmgen.pipeline.sources import Source
 
@@ -29,6 +29,7 @@ def run_stage_command(
     reuse: str | None = None,
     critic: str | None = None,
     prompts: Sequence[str] | None = None,
+    metadata: bool = True,
 ) -> "SingleResult | None":
     """Run one stage as the flags say.
 
@@ -43,6 +44,7 @@ def run_stage_command(
         reuse: Artifact whose records lend their noise.
         critic: Who looks at what was drawn; the planner by default.
         prompts: Prompts instead of the source.
+        metadata: Whether new pictures say how they were made.
 
     Returns:
         What was done, or None after `--dry-run`.
@@ -73,6 +75,7 @@ def run_stage_command(
             preset=flags.preset,
             planner=flags.planner,
             critic=critic,
+            metadata=metadata,
             seed=flags.seed,
             device=flags.device,
             dtype=flags.dtype,
@@ -145,14 +148,11 @@ def _source_and_form(source: str, prompts: Sequence[str] | None, flags: StageFla
 def _name_pictures(records: "Sequence[Record]", target: "Path | None") -> None:
     """Say where the pictures of prompts lie that were given as words: who types a prompt looks for a picture."""
     folder = target.parent if target is not None else Path()
-    paths = [
-        ref.path
-        for record in records
-        for ref in ([sample.image for sample in record.samples] or [record.image])
-        if record.error is None and ref is not None
-    ]
-    for path in paths:
-        out.note(f"picture: {folder / path}")
+    for record in records:
+        drawn: list[ImageRef | None] = [*(sample.image for sample in record.samples)] or [record.image]
+        for ref in drawn if record.error is None else ():
+            if ref is not None:
+                out.note(f"picture: {folder / ref.path}")
 
 
 def raise_failures(records: "Sequence[Record]", dropped: Sequence[str]) -> None:

@@ -1,16 +1,19 @@
 """One method at work: loaded once, given records of one picture each, its remarks and its provenance put beside what it made."""
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path, PurePath
 from typing import Any
 
 from llmgen import __version__
 from llmgen.artifacts import ModelUse, Provenance, Record, Remark
 from llmgen.artifacts.hashing import record_digest
+from llmgen.artifacts.picture_text import PictureText
 from llmgen.engine.context import StageContext, StageMethod
 from llmgen.engine.fingerprint import package_versions
 from llmgen.engine.samples import (
     LOOKING,
     View,
+    call_size,
     calls_of,
     check_samples_asked,
     drawn,
@@ -57,6 +60,7 @@ class MethodCaller:
             LlmgenError: Whatever the method raises.
         """
         self._remarks, self._models = {}, []
+        self._context.images.describe = self._describe if self._context.metadata else None
         # The kind is the engine's: a method may clear a section that the old kind asks for, such as detections of a new picture.
         bare = [record.model_copy(update={"kind": "prompts"}) for record in records]
         if self._class.stage == "generate":
@@ -92,6 +96,31 @@ class MethodCaller:
                 new.append(texts[text])
         return record.grown(remarks=(*record.remarks, *new)) if new else record
 
+    def _describe(self, record_id: str, size: tuple[int, int]) -> dict[str, str] | None:
+        """What a new picture of a record says of itself."""
+        record = next((view.record for view in self._views if view.record.id == record_id), None)
+        if record is None or self._method is None:
+            return None
+        config = self._config.model_dump(mode="json")
+        # The first of several samples is the very picture that is drawn alone.
+        settings = {name: value for name, value in config.items() if name != "samples"}
+        negative = [settings.get("negative_prompt") or "", record.layout.negative_prompt if record.layout else ""]
+        return PictureText(
+            llmgen=__version__,
+            stage=self._class.stage,
+            method=self._class.name,
+            preset=self._context.preset.name,
+            prompt=record.prompt,
+            instruction=record.instruction,
+            negative_prompt=", ".join(part for part in negative if part),
+            seed=record.seed,
+            width=size[0],
+            height=size[1],
+            settings=settings,
+            models=tuple(_without_folders(model) for model in self._method.models),
+            layout=record.layout,
+        ).chunks()
+
     @property
     def method(self) -> StageMethod:
         """The method, loaded on first use.
@@ -112,7 +141,8 @@ class MethodCaller:
         method = self.method
         grown: dict[int, Record] = {}
         first_alone = getattr(self._config, "first_alone", True)
-        for places in calls_of(self._views, self._context.batch_size, first_alone=first_alone):
+        size = call_size(self._config, self._context.batch_size)
+        for places in calls_of(self._views, size, first_alone=first_alone):
             part = [self._views[place].record for place in places]
             made = method(part)
             if [record.id for record in made] != [record.id for record in part]:
@@ -143,3 +173,9 @@ class MethodCaller:
         line = " ".join(text.split())
         if line and line not in said:
             said.append(line)
+
+
+def _without_folders(model: ModelUse) -> ModelUse:
+    """A model whose local folder, which says much about a machine and its owner, is called by its last name only."""
+    here = Path(model.source).is_absolute() or model.source.startswith((".", "~")) or "\\" in model.source
+    return model.model_copy(update={"source": PurePath(model.source).name}) if here else model

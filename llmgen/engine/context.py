@@ -31,6 +31,8 @@ class StageMethod(Protocol):
 
     A method that only asks the planner, and asks the same whenever it is called, may have `ask_ahead(record)`: the engine calls it for
     records whose turn comes later, from threads, so that a server answers several at the same time.
+
+    A method whose settings can be wrong in what they name has a static `check_settings(context, config)`, which raises before any work.
     """
 
     stage: ClassVar[Stage]
@@ -74,6 +76,8 @@ class StageContext:
     """Who looks at what was drawn; the planner by default."""
     offload: Offload = "none"
     """Where diffusion models wait on an accelerator; resolved, too."""
+    metadata: bool = True
+    """Whether new pictures say how they were made."""
     batch_size: int = 8
     """Most records in one call of a model."""
     progress: Callable[[str], None] = lambda message: None

@@ -30,6 +30,7 @@ def run_settings(context: StageContext, method_class: Any, config: BaseModel) ->
         "seed": context.seed,
         "device": context.device,
         "dtype": context.dtype,
+        "metadata": context.metadata,
         "config": config.model_dump(mode="json"),
     }
 
@@ -58,6 +59,7 @@ class StageFingerprint:
                 "seed": context.seed,
                 "device": context.device,
                 "dtype": context.dtype,
+                **({} if context.metadata else {"metadata": False}),
                 "llmgen": __version__,
             }
         )

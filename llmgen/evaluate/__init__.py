@@ -8,4 +8,5 @@ METHODS = {
     "hoi": "llmgen.evaluate.hoi.method:HoiEvaluate",
     "lmd": "llmgen.evaluate.lmd:LmdEvaluate",
     "pim": "llmgen.evaluate.pim:PimEvaluate",
+    "vqai": "llmgen.evaluate.vqai.method:VqaiEvaluate",
 }

@@ -48,6 +48,7 @@ class ManifestRun:
     preset: str | None = None
     planner: str | None = None
     critic: str | None = None
+    metadata: bool = True
     seed: int | None = None
     device: str = "auto"
     dtype: str = "auto"
@@ -209,6 +210,7 @@ def _resolve(run: ManifestRun) -> _Resolved:
         planner=run.planner or manifest.planner,
         critic=run.critic or manifest.critic,
         seed=manifest.seed if run.seed is None else run.seed,
+        metadata=run.metadata,
         device=run.device,
         dtype=run.dtype,
         offload=run.offload,
@@ -282,6 +284,7 @@ def _entries(records: Sequence[Record]) -> tuple[PromptEntry, ...]:
             type=record.type,
             instruction=record.instruction,
             source_image=record.source_image,
+            target_image=record.target_image,
         )
         for record in records
     )

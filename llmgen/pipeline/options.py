@@ -23,6 +23,8 @@ class RunOptions:
     """`rules`, `openai` or `replay:FILE`; the preset's by default."""
     critic: str | None = None
     """Like the planner; who looks at what was drawn. The planner by default."""
+    metadata: bool = True
+    """Whether new pictures say how they were made."""
     seed: int = 0
     device: str = "auto"
     dtype: str = "auto"
@@ -47,6 +49,7 @@ class RunOptions:
             images=images,
             device=device,
             dtype=resolve_dtype(self.dtype, device),
+            metadata=self.metadata,
             seed=self.seed,
             planner_name=self.planner,
             critic_name=self.critic,
@@ -98,7 +101,10 @@ def choose(context: StageContext, stage: str, method: str | None, given: Mapping
 
     Raises:
         UnknownNameError: If there is no such stage or method.
-        InputError: If a setting does not exist or has a bad value.
+        InputError: If a setting does not exist or has a bad value, or names a file that the method cannot use.
     """
     method_class = resolve(stage, method or context.preset.methods.get(stage))
-    return Choice(context, method_class, context.settings_of(method_class, given), dict(given))
+    config = context.settings_of(method_class, given)
+    if hasattr(method_class, "check_settings"):
+        method_class.check_settings(context, config)
+    return Choice(context, method_class, config, dict(given))

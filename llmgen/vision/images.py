@@ -4,7 +4,7 @@ Pixels are touched by `llmgen.vision.decoding` alone, imported when there are an
 """
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
@@ -31,6 +31,8 @@ class ImageStore:
 
     def __init__(self, root: Path, folder: str = "images") -> None:
         self.root = Path(root)
+        #: What a new picture of a record, by its id, says of itself, given its size.
+        self.describe: Callable[[str, tuple[int, int]], Mapping[str, str] | None] | None = None
         self.folder = PurePosixPath(folder)
         if self.folder.is_absolute() or ".." in self.folder.parts:
             raise OutputError(f"pictures must lie below the output's folder {self.root}, not in {folder}")
@@ -140,7 +142,7 @@ class ImageStore:
             record_id: Whose picture it is.
             label: Which one, for example `generate` or `correct-1`.
             image: RGB or grey; other modes become RGB.
-            text: Text chunks of the PNG.
+            text: Text chunks of the PNG; by default what the store was told of the record, but nothing in a grey one, a mask.
 
         Returns:
             Its reference; equal pixels and text give equal bytes.
@@ -150,6 +152,8 @@ class ImageStore:
         """
         from llmgen.vision.decoding import encode_png
 
+        if text is None and self.describe is not None and image.mode != "L":
+            text = self.describe(record_id, image.size)
         data = encode_png(image, text)
         return self.save_bytes(f"{record_id}.{label}", data, ".png", image.size)
 

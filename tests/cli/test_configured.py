@@ -64,7 +64,7 @@ def test_without_a_manifest_the_file_says_which_models(llmgen, config, workplace
     ("text", "words"),
     [
         ("presett = 'a'\n", "Did you mean 'preset'"),
-        ("[generat]\nn = 2\n", "Did you mean 'generate'?"),
+        ("[generat]\nn = 2\n", "Did you mean 'generate'"),
         ("[generate]\nstep = 2\n", "Did you mean 'steps'"),
         ("output = 'x'\n", "no flag to set there 'output'"),
         ("preset = \n", "is no TOML"),

@@ -28,6 +28,8 @@ FLAGS = {
         "--guidance-scale",
         "--guidance",
         "--use",
+        "--metadata",
+        "--no-metadata",
         "--reuse",
         *STAGE_FLAGS,
     ],
@@ -45,6 +47,8 @@ FLAGS = {
         "--guidance-scale",
         "--guidance",
         "--outside-vocabulary",
+        "--metadata",
+        "--no-metadata",
         "--critic",
         *STAGE_FLAGS,
     ],
@@ -57,6 +61,8 @@ FLAGS = {
         "--guidance",
         "--profile",
         "--reference",
+        "--metadata",
+        "--no-metadata",
         *STAGE_FLAGS,
     ],
     "evaluate": (
@@ -66,13 +72,15 @@ FLAGS = {
     + STAGE_FLAGS,
     "run": (
         "manifest --prompts --prompt --samples -n --output -o --preset --planner --critic --seed --device --dtype --offload "
-        "--batch-size --concurrency --set --resume --force --json "
+        "--batch-size --concurrency --set --resume --force --json --metadata --no-metadata "
         "--dry-run --quiet -q --verbose -v"
     ).split(),
+    "sheet": ["source", "--output", "-o", "--first", "--quiet", "-q"],
+    "show": ["pictures", "--json"],
     "report": ["source", "--output", "-o", "--quiet", "-q"],
     "import": (
-        "dialect source --output -o --prompts --images-from --bbox-format --seed --classes --label-key --default-class --force "
-        "--quiet -q --verbose -v"
+        "dialect source --output -o --prompts --images-from --categories --bbox-format --seed --classes --label-key --default-class "
+        "--force --quiet -q --verbose -v"
     ).split(),
     "export": "dialect source --output -o --bbox-format --force --quiet -q".split(),
     "methods": ["stage", "--json"],

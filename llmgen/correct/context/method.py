@@ -136,11 +136,11 @@ class ContextCorrection:
     def _depth(self, record: Record, number: int, budget: Budget) -> tuple[Record, bool]:
         """The record after a depth, and whether the loop ends with it."""
         waiting = waiting_plan(record)
-        if waiting is None:
+        if waiting is not None:
+            plan, replies = waiting, tuple[Reply, ...]()
+        else:
             detections, plan, replies = self._plan(record, number)
             record = record.grown(detections=detections)
-        else:
-            plan, replies = waiting, ()
         assert record.image is not None
         image = self._context.images.load(record.image)
         carried = self._carry_out(record, image, plan, number, budget)

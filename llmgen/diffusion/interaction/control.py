@@ -262,7 +262,7 @@ class Control:
         wanted = [first for first in (layer.energy_heads, layer.mask_heads) if first is not None]
         full = not self.settings.savings
         first = 0 if full else min(wanted, default=0)
-        maps = _probabilities(query[:, first:], key[:, first:], scale) if full or wanted else None
+        maps = _probabilities(query[:, first:], key[:, first:], scale, as_published=full) if full or wanted else None
         if maps is not None and layer.energy_heads is not None:
             self.energy.add(
                 maps[:, layer.energy_heads - first :].sum(dim=1), maps.shape[1] - layer.energy_heads + first
@@ -276,7 +276,7 @@ class Control:
             self.mask.add(torch.stack(columns), own.shape[1])
         if full and maps is not None:
             self._keep(maps)
-            return maps.to(value.dtype) @ value
+            return maps @ value
         if layer.name == self._last:
             raise Enough
         attended = _fused(query, key, value, scale)
@@ -306,7 +306,7 @@ class Control:
             if lends != list(range(len(query))):
                 query, key = query[lends], key[lends]
             return _fused(query, key, value, scale)
-        maps = _probabilities(query, key, scale)[lends]
+        maps = _probabilities(query, key, scale, as_published=True)[lends]
         self._keep(maps)
         return maps.to(value.dtype) @ value
 
@@ -326,7 +326,8 @@ class Control:
         if not touched:
             return _fused(query, key, value, scale)
         picked = self._rows(guided, touched)
-        maps = _probabilities(query[picked], key[picked], scale).unflatten(0, (len(touched), len(self.pairs)))
+        maps = _probabilities(query[picked], key[picked], scale, as_published=not self.settings.savings)
+        maps = maps.unflatten(0, (len(touched), len(self.pairs)))
         by_row = dict(zip(touched, maps, strict=True))
         lent = dict(by_row)
         for source, destination in guided.copies:
@@ -424,10 +425,12 @@ def controlled(unet: Any, control: Control) -> Iterator[None]:
         control.stored = []
 
 
-def _probabilities(query: Tensor, key: Tensor, scale: float) -> Tensor:
-    """Softmax of scaled scores, in float32 at least: half precision makes the energy's slope useless."""
+def _probabilities(query: Tensor, key: Tensor, scale: float, *, as_published: bool = False) -> Tensor:
+    """Softmax of scaled scores, in float32 at least unless as published: half precision makes the energy's slope useless."""
     scores = (query * scale) @ key.transpose(-1, -2)
-    return scores.float().softmax(dim=-1) if scores.dtype in (torch.float16, torch.bfloat16) else scores.softmax(dim=-1)
+    if not as_published and scores.dtype in (torch.float16, torch.bfloat16):
+        return scores.float().softmax(dim=-1)
+    return scores.softmax(dim=-1)
 
 
 def _fused(query: Tensor, key: Tensor, value: Tensor, scale: float) -> Tensor:

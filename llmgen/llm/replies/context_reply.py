@@ -257,7 +257,8 @@ def _cut_short(body: str) -> tuple[str, list[dict[str, Any]]]:
     begun = _BEGUN.search(body)
     if begun is None:
         return "", []
-    entries, place, reader = list[dict[str, Any]](), begun.end(), LooseReader(body)
+    entries: list[dict[str, Any]] = []
+    place, reader = begun.end(), LooseReader(body)
     while len(entries) < MOST_OBJECTS and (place := body.find("{", place)) >= 0:
         found, end, _ = reader.read(place)
         whole = [one for one in found if one.whole and isinstance(one.value, dict)]
@@ -270,7 +271,7 @@ def _cut_short(body: str) -> tuple[str, list[dict[str, Any]]]:
 
 def _lines(body: str, names: Sequence[str]) -> tuple[str, list[dict[str, Any]]]:
     """The published loop's lines, however they are marked up: `Sky: blue`, `- **Sky**: blue`, `1. [Sky]: blue`."""
-    story, entries = "", list[dict[str, Any]]()
+    story, entries = "", []
     for name, rest in _labelled(body):
         if plain_key(name) in _STORY_KEYS:
             story = story or rest

@@ -70,7 +70,8 @@ def record(context: StageContext, *, spill: bool = False, found: tuple[str, ...]
     outcomes = (
         EditOutcome(target="ball #1", status="painted", before=start, after=first, painted_width=64, painted_height=64, steps=10),
         EditOutcome(
-            target="cup #1", status="rolled_back", reason="x", before=first, after=dropped, painted_width=32, painted_height=32, steps=10,
+            target="cup #1", status="rolled_back", reason="x", before=first, after=dropped,
+            painted_width=32, painted_height=32, steps=10,
         ),
     )  # fmt: skip
     objects = tuple(

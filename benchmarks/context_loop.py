@@ -90,7 +90,9 @@ def cost(steps: int, size: str) -> None:
     width = 64 if small else 768
     device = "cuda" if torch.cuda.is_available() else "cpu"
     dtype = torch.float16 if device == "cuda" else torch.float32
-    unet = UNet2DConditionModel(block_out_channels=channels, cross_attention_dim=width, attention_head_dim=8)
+    unet = UNet2DConditionModel(
+        sample_size=64, block_out_channels=channels, cross_attention_dim=width, attention_head_dim=8
+    )
     vae = AutoencoderKL(
         block_out_channels=(16, 16, 32, 32) if small else (128, 256, 512, 512),
         down_block_types=("DownEncoderBlock2D",) * 4,
@@ -104,7 +106,7 @@ def cost(steps: int, size: str) -> None:
         text_encoder=text,
         tokenizer=None,
         unet=unet,
-        scheduler=DDIMScheduler(),
+        scheduler=DDIMScheduler(steps_offset=1, clip_sample=False),
         safety_checker=None,
         feature_extractor=None,
         requires_safety_checker=False,

@@ -2,6 +2,7 @@
 
 import json
 import os
+import random
 import subprocess
 import sys
 from pathlib import Path
@@ -10,6 +11,8 @@ from typing import Any
 import numpy as np
 import pytest
 from PIL import Image
+
+from llmgen.toybox.world.scenes import place, render_image
 
 ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1"}
 
@@ -26,11 +29,10 @@ def records(path: Path) -> list[dict[str, Any]]:
 @pytest.mark.slow
 @pytest.mark.timeout(1800)
 def test_from_a_scene_to_scores(tmp_path: Path) -> None:
-    from llmgen.toybox.world.scenes import Scene, SceneObject, render_image
-
-    objects = (SceneObject("house", "red", 46, (10, 40, 56, 88)), SceneObject("ball", "blue", 36, (76, 66, 112, 102)))
     (tmp_path / "images").mkdir()
-    Image.fromarray(render_image(Scene("meadow", objects, 1))).save(tmp_path / "images" / "scene.png")
+    Image.fromarray(render_image(place([("house", "red"), ("ball", "blue")], "meadow", random.Random(1)))).save(
+        tmp_path / "images" / "scene.png"
+    )
     image = {"path": "images/scene.png", "width": 128, "height": 128}
     start = {"kind": "images", "schema_version": 1, "id": "a", "prompt": "a meadow with a red house and a blue ball"}
     (tmp_path / "images.json").write_text(

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from llmgen.artifacts.io import read_records
-from llmgen.pipeline import ManifestRun, run_manifest
+from llmgen.pipeline.manifest import ManifestRun, run_manifest
 
 MANIFEST = Path(__file__).parents[2] / "manifests" / "record.json"
 

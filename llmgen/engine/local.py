@@ -212,12 +212,12 @@ class _StageRun:
         journal = self.journal
         if getattr(self.method_class, "ask_ahead", None) is not None:
             records = [r for r in records if journal is None or self.fingerprint.key(r) not in journal]
-            if records and self.context.planner.at_once > 1:
-                try:
+            try:
+                if records and self.context.planner.at_once > 1:
                     method: Any = self.caller.method
-                except CannotLoad as error:
-                    raise error.reason from error
-                return AskingAhead(method.ask_ahead, records, self.context.planner.at_once)
+                    return AskingAhead(method.ask_ahead, records, self.context.planner.at_once)
+            except (CannotLoad, LlmgenError) as error:
+                logger.debug("nobody to ask ahead: %s", error)  # the first batch says so
         return AskingAhead(lambda record: record, (), 1)
 
     def batch(self, records: list[Record]) -> list[Record]:

@@ -28,7 +28,7 @@ def test_the_manifest_runs_from_prompts_to_a_report(tmp_path: Path) -> None:
     written["prompts"] = [p for p in written["prompts"] if p["id"] in ("red-ball-blue-car", "three-red-balls")]
     (tmp_path / "few.json").write_text(json.dumps(written), encoding="utf-8")
     folder = tmp_path / "run"
-    outcome = run_manifest(ManifestRun(tmp_path / "few.json", folder, device="cpu", dtype="float32"))
+    outcome = run_manifest(ManifestRun(path=tmp_path / "few.json", output=folder, device="cpu", dtype="float32"))
 
     records = read_records(folder / "scores-5.json").records
     assert [r.error for r in records] == [None, None]

@@ -20,7 +20,9 @@ def test_the_manifest_runs_from_prompts_to_a_report(tmp_path: Path) -> None:
     for stage in written["stages"][1:3]:
         stage["config"] = {**stage.get("config", {}), "num_inference_steps": 8}
     (tmp_path / "few.json").write_text(json.dumps(written), encoding="utf-8")
-    outcome = run_manifest(ManifestRun(tmp_path / "few.json", tmp_path / "run", device="cpu", dtype="float32"))
+    outcome = run_manifest(
+        ManifestRun(path=tmp_path / "few.json", output=tmp_path / "run", device="cpu", dtype="float32")
+    )
 
     *records, failed = read_records(tmp_path / "run" / "scores.json").records
     assert failed.error is not None and "has no object" in failed.error.message

@@ -38,7 +38,7 @@
   // Sort: records without a score come last, equal ones stay in order.
   const arrange = () => {
     const sign = sort.value === "up" ? 1 : -1;
-    const worth = (card) => (card.dataset.score === "" ? Infinity : sign * Number(card.dataset.score));
+    const worth = (card) => (card.dataset.score === "" ? Number.POSITIVE_INFINITY : sign * Number(card.dataset.score));
     const order = sort.value ? [...cards].sort((a, b) => (worth(a) === worth(b) ? 0 : worth(a) - worth(b))) : cards;
     for (const card of order) none.before(card);
   };

@@ -58,7 +58,12 @@ def test_faults_of_names_and_folders(llmgen, workplace):
     (workplace / "own.json").write_text(json.dumps(faulty))
     done = llmgen("validate", "own.json")
     assert done.code == 3 and "(4 problems)" in done.err
-    for words in ("/methods/generate", "Did you mean 'label'?", "/defaults/detect.none", "there is no folder ./weights"):
+    for words in (
+        "/methods/generate",
+        "Did you mean 'label'?",
+        "/defaults/detect.none",
+        "there is no folder ./weights",
+    ):
         assert words in done.err, (words, done.err)
 
 

@@ -26,6 +26,8 @@ class PromptEntry(ArtifactModel):
     """What should change, or the question."""
     source_image: RelativePath | None = None
     """A picture to start from, relative to the file that names it."""
+    target_image: RelativePath | None = None
+    """What the answer should look like, likewise; only `evaluate` and the report look at it."""
 
     @model_validator(mode="after")
     def _says_something(self) -> Self:

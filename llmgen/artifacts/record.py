@@ -176,6 +176,8 @@ class Record(ArtifactModel):
     """Seed of this record; derived from the run's seed and the id when null."""
     source_image: RelativePath | None = None
     """A picture to start from, as a path like those of `image`."""
+    target_image: RelativePath | None = None
+    """What the answer should look like, where somebody knows; a path like those of `image`. Only `evaluate` and the report look at it."""
     layout: Layout | None = None
     """What should be where."""
     image: ImageRef | None = None

@@ -32,8 +32,8 @@ def correct(
         str | None,
         typer.Option(
             metavar="NAME",
-            help="Who carries edits out: latents, inpaint or web (a server with the API of A1111).",
-            autocompletion=words("latents", "inpaint", "web"),
+            help="Who carries edits out: latents, inpaint, web (a server with the API of A1111) or instruct (an editor that is told).",
+            autocompletion=words("latents", "inpaint", "web", "instruct"),
         ),
     ] = None,
     steps: StepsOpt = None,

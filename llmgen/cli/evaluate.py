@@ -16,7 +16,7 @@ from llmgen.cli.stage import raise_failures, run_stage_command
 if TYPE_CHECKING:
     from llmgen.artifacts import Record
 
-FILES = "COCO files, without INPUT"
+FILES = "COCO files, or HICO-DET's, without INPUT"
 
 
 @with_stage_flags
@@ -25,7 +25,7 @@ def evaluate(
         str,
         typer.Argument(
             metavar="METHOD",
-            help="lmd, coco, pim, attributes, grounding or hoi; see `llmgen methods`.",
+            help="lmd, coco, pim, attributes, grounding, context, hoi or vqai; see `llmgen methods`.",
             autocompletion=method_names("evaluate"),
         ),
     ],
@@ -44,21 +44,21 @@ def evaluate(
         Path | None,
         typer.Option(
             metavar="FILE",
-            help="attributes, hoi: keep the models' answers here, ask none twice. grounding: replies by record.",
+            help="attributes, hoi, vqai: keep the models' answers here, ask none twice. grounding: replies by record.",
         ),
     ] = None,
     annotations: Annotated[
         Path | None,
         typer.Option(
             metavar="FILE",
-            help="coco, pim: compare --results with these COCO annotations, without records.",
+            help="coco, pim: compare --results with these COCO annotations, without records. hoi: HICO-DET's.",
             rich_help_panel=FILES,
         ),
     ] = None,
     results: Annotated[
         Path | None,
         typer.Option(
-            metavar="FILE", help="A detector's results as COCO's JSON list; with --annotations.", rich_help_panel=FILES
+            metavar="FILE", help="A detector's results as a JSON list; with --annotations.", rich_help_panel=FILES
         ),
     ] = None,
     subset: Annotated[
@@ -122,7 +122,11 @@ def evaluate(
     if done is None:
         return
     records = done.result.records
-    if any(record.error is None for record in records):
+    if method == "vqai":
+        from llmgen.cli.evaluate_vqai import show_vqai
+
+        show_vqai(records, as_json=as_json)
+    elif any(record.error is None for record in records):
         from llmgen.evaluate.summary import metrics_of, summarize
 
         summaries = [summarize(records, metric) for metric in metrics_of(records, method) or [method]]

@@ -46,6 +46,8 @@ def work_on_files(request: FilesRequest, flags: StageFlags) -> None:
         _squeeze(request, request.squeeze, flags)
     elif request.layouts is not None:
         _write_benchmark(request, request.layouts, flags)
+    elif request.results is not None and request.method == "hoi":
+        _compare_interactions(request, request.results, flags)
     elif request.results is not None:
         _compare(request, request.results, flags)
     else:
@@ -94,7 +96,7 @@ def _compare(request: FilesRequest, results: Path, flags: StageFlags) -> None:
     from llmgen.pipeline.output import Output
 
     if request.method not in ("coco", "pim"):
-        raise typer.BadParameter("--results are for the methods coco and pim", param_hint="METHOD")
+        raise typer.BadParameter("--results are for the methods coco, pim and hoi", param_hint="METHOD")
     target = None if flags.output is None or str(flags.output) == "-" else flags.output
     Output(target, force=flags.force).check()
     settings: dict[str, Any] = {}
@@ -124,6 +126,42 @@ def _compare(request: FilesRequest, results: Path, flags: StageFlags) -> None:
     _raise_left_out(
         {entry["image_id"]: entry["reason"] for entry in summary["failed"]}, masks=masks, lost=summary["lost"]
     )
+
+
+def _compare_interactions(request: FilesRequest, results: Path, flags: StageFlags) -> None:
+    from llmgen.artifacts.files import write_named
+    from llmgen.artifacts.io import pretty_json
+    from llmgen.engine.config import build_config
+    from llmgen.evaluate.hoi.files import evaluate_hico_files
+    from llmgen.evaluate.hoi.numbering import HicoFiles
+    from llmgen.pipeline.output import Output
+
+    if request.subset is not None or request.first is not None:
+        raise typer.BadParameter("all pictures of HICO-DET's annotations count: no --subset and no --first")
+    target = None if flags.output is None or str(flags.output) == "-" else flags.output
+    Output(target, force=flags.force).check()
+    config = build_config(HicoFiles, {}, parse_settings(flags.settings))
+    summary = evaluate_hico_files(request.annotations, results, config)
+    if target is not None:
+        write_named(target, pretty_json(summary).encode())
+    if request.as_json:
+        out.json(summary)
+    else:
+        rows = [
+            [name, *(number(summary[setting][name]) for setting in ("default", "known_object"))]
+            for name in summary["default"]
+        ]
+        title = f"hoi of {summary['results']}: {summary['n_actions']} actions in {summary['n_images']} pictures"
+        out.table(title, ["mAP", "#default", "#known object"], rows, to_stdout=True)
+    if summary["n_rare"] is None:
+        out.warn("which actions are rare is not known; --set training=FILE names the training pictures' annotations")
+    for reason, times in summary["lost"].items():
+        out.warn(f"{times} {reason} do not count")
+    if summary["n_without_results"]:
+        out.warn(f"{summary['n_without_results']} pictures have no results; nothing was found in them")
+    if summary["n_foreign_results"]:
+        out.warn(f"{summary['n_foreign_results']} results are of pictures that the annotations do not know")
+    _raise_left_out({entry["image"]: entry["reason"] for entry in summary["failed"]})
 
 
 def _config(method: str, flags: StageFlags) -> Any:

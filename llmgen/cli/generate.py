@@ -27,7 +27,8 @@ def generate(
     method: Annotated[
         str | None,
         typer.Option(
-            help="sd (text alone), lmd (boxes too), instancediffusion (points, scribbles, masks too); see `llmgen methods`.",
+            help="sd (text alone), lmd (boxes too), instancediffusion (points, scribbles, masks too), lgd (answers a question about a "
+            "picture); see `llmgen methods`.",
             autocompletion=method_names("generate"),
         ),
     ] = None,

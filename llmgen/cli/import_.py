@@ -17,8 +17,8 @@ def import_(
         typer.Argument(
             metavar="FORMAT",
             help="instancediffusion (a file or a folder of them), lmd (caches, layouts, prompts), png (a folder of pictures that say "
-            "their prompt), sld (data.json) or vgg (annotations of the VGG annotator).",
-            autocompletion=words("instancediffusion", "lmd", "png", "sld", "vgg"),
+            "their prompt), record (tables), sld (data.json), vgg (annotations of the VGG annotator) or vqai (annotations of questions).",
+            autocompletion=words("instancediffusion", "lmd", "png", "record", "sld", "vgg", "vqai"),
         ),
     ],
     source: InputArg = "-",
@@ -31,7 +31,12 @@ def import_(
     ] = None,
     images_from: Annotated[
         Path | None,
-        typer.Option(metavar="DIR", help="sld, vgg: folder of the pictures; src_image beside the file, or the file's own, by default."),
+        typer.Option(
+            metavar="DIR", help="sld, vgg, vqai: folder of the pictures; src_image or the file's own by default. record: of candidates."
+        ),
+    ] = None,
+    categories: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="vqai: the category file, whose names become the records' types.")
     ] = None,
     bbox_format: Annotated[
         Literal["auto", "xywh", "xyxy"],
@@ -67,7 +72,7 @@ def import_(
     if classes or label_key or default_class:
         raise typer.BadParameter("is for the files of vgg", param_hint="--classes, --label-key, --default-class")
     target, stream = file_or_stream(output)
-    done = import_foreign(Import(dialect, source, target, prompts, images_from, bbox_format, seed, force))
+    done = import_foreign(Import(dialect, source, target, prompts, images_from, categories, bbox_format, seed, force))
     if target is None:
         with out.records(stream) as write:
             for record in done.records:
@@ -75,6 +80,8 @@ def import_(
     if done.notes:
         more = "" if verbose else f" (and {len(done.notes) - 1} more; -v lists them)" if len(done.notes) > 1 else ""
         out.note(f"mended: {done.notes[0]}{more}")
+    if done.counts:
+        out.note(f"{source}: {done.counts}")
     if target is not None:
         out.note(f"{target}: {len(done.records)} records of kind {done.kind!r}")
     raise_failures(done.records, done.dropped)

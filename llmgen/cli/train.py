@@ -9,14 +9,18 @@ import typer
 
 from llmgen.cli.options import JsonOpt
 from llmgen.cli.output import out
+from llmgen.cli.train_lgd import lgd_adapter, lgd_cache, lgd_unet
 
 app = typer.Typer(
-    no_args_is_help=True, help="Train the models of the toybox world, or a detector on annotated pictures."
+    no_args_is_help=True, help="Train the models of the toybox world, a detector on annotated pictures, or LGD."
 )
+app.command("lgd-adapter")(lgd_adapter)
+app.command("lgd-cache")(lgd_cache)
+app.command("lgd-unet")(lgd_unet)
 
 Model = Literal[
     "all", "vae", "text", "judge", "detector", "mask-rcnn-objects", "mask-rcnn-parts", "clip", "segmenter", "pose", "diffusion",
-    "instances",
+    "instances", "blip2", "editor", "lgd", "question_editor",
 ]  # fmt: skip
 
 
@@ -199,6 +203,23 @@ def drawn(
     models = TextToImage.from_pretrained(device=resolve_device(device))
     kept = draw_pictures(folder, count, models, ToyboxJudge.from_pretrained(WEIGHTS / "judge"), seed=seed)
     out.note(f"{kept} of {count} pictures kept in {folder}")
+
+
+@app.command()
+def questions(
+    folder: Annotated[Path, typer.Argument(help="Gets annotations, categories, pictures and right answers.")],
+    count: Annotated[int, typer.Option(min=1, help="Questions, the categories in turn.")] = 250,
+    held_out: Annotated[
+        Literal["none", "templates", "scenes"], typer.Option(help="What no training has seen in them.")
+    ] = "none",
+    seed: Annotated[int, typer.Option(help="Picks the questions.")] = 7_000_000,
+) -> None:
+    """Write questions about toybox pictures with their answers, as a VQAI data set, to train on or to score."""
+    out.configure(quiet=False, verbose=False)
+    from llmgen.toybox.recipes.question_files import sample_pairs, write_questions
+
+    write_questions(folder, sample_pairs(count, seed, held_out))
+    out.note(f"{folder}: {count} questions; `llmgen import vqai {folder / 'annotations.json'}` makes records of them")
 
 
 def _show_quality(count: int, device: str, names: tuple[str, ...], as_json: bool) -> None:

@@ -22,7 +22,7 @@ from llmgen.diffusion.guidance import (
 from llmgen.diffusion.prompts import count_phrases
 from llmgen.diffusion.sampling import Levels, Predict
 from llmgen.diffusion.steering import Energy, Steering, SteeringRule, noise_rate
-from llmgen.diffusion.text import TextEncoder
+from llmgen.diffusion.text import TextCondition, TextEncoder
 from llmgen.vision.boxes import BoxTuple
 
 
@@ -98,7 +98,9 @@ class AdditionGuide:
         settings = EnergySettings(weight_reference=self.config.reference_weight)
         return prompt, phrase_energy(phrases, shape, settings)
 
-    def steering(self, text: Tensor, energies: Sequence[Energy | None], grounding: Grounding | None) -> Steering | None:
+    def steering(
+        self, text: Tensor | TextCondition, energies: Sequence[Energy | None], grounding: Grounding | None
+    ) -> Steering | None:
         """What lowers the energies before the steps of a sampling; None where there are none."""
         if not any(energies):
             return None

@@ -48,6 +48,9 @@ class ImageEditing(SelfCorrection):
     def _is_better(self, shown: float, before: float) -> bool:
         return shown > before or (self._config.keep_unverified and shown == before)
 
+    def _instruction(self, record: Record) -> str:
+        return record.instruction or record.prompt
+
     def _first_look(self, record: Record) -> Loop:
         record = self._with_picture(record)
         assert record.image is not None

@@ -62,6 +62,8 @@ class Job:
     """The scene without its objects, for example `a meadow`."""
     negative: str
     seed: int
+    instruction: str = ""
+    """What somebody asked for in words, while nothing has been done about it; for painters that read."""
 
 
 @dataclass(frozen=True)

@@ -29,10 +29,12 @@ from llmgen.artifacts import (
 from llmgen.correct.context.settings import ContextConfig
 from llmgen.correct.goals import goal_layout, remaining
 from llmgen.correct.inpaint_painter import InpaintPainter
+from llmgen.correct.instruct_painter import InstructPainter
 from llmgen.correct.painters import load_inpainter, painter_models
 from llmgen.correct.painting import Job, LatentPainter, Painted
 from llmgen.correct.reference import ReferencePainter
 from llmgen.correct.settings import SelfCorrectionConfig
+from llmgen.diffusion.answering.editor import EditSettings
 from llmgen.diffusion.failures import as_model_errors
 from llmgen.diffusion.grounding import grounding_slots
 from llmgen.diffusion.prompts import beyond_limits, scene_prompt
@@ -128,6 +130,8 @@ class SelfCorrection:
         if self._config.plan_only:
             return ()
         own = tuple(self._context.models.use(role) for role in ("segmenter", "detector"))
+        if self._config.painter == "instruct":
+            return (self._context.models.use("edit"), *own)
         if self._config.painter != "latents":
             return (*painter_models(self._context, self._config.painter), *own)
         return (self._context.models.use("layout_to_image"), *own)
@@ -151,13 +155,14 @@ class SelfCorrection:
         return [finish(loop).grown(layout=record.layout) for loop, record in zip(loops, records, strict=True)]
 
     def _check_words(self, record: Record) -> None:
-        """Refuse what the preset's models know nothing of: they would paint a picture over with something else."""
+        """Refuse what the preset's models know less than half of: they would paint a picture over with something else."""
         preset = self._context.preset
         nouns = nouns_asked_for(record.prompt, record.layout)
-        if self._config.outside_vocabulary or not nouns or len(unknown_nouns(nouns, preset.words)) < len(nouns):
+        unknown = unknown_nouns(nouns, preset.words)
+        if self._config.outside_vocabulary or 2 * len(unknown) <= len(nouns):
             return
         raise InputError(
-            f"preset {preset.name!r} knows nothing of {', '.join(map(repr, nouns))}: it draws and sees {', '.join(preset.words)}. "
+            f"preset {preset.name!r} knows nothing of {', '.join(map(repr, unknown))}: it draws and sees {', '.join(preset.words)}. "
             "Choose models that do with --preset, or go on with --outside-vocabulary"
         )
 
@@ -264,6 +269,8 @@ class SelfCorrection:
         if config.painter != "latents":
             if config.profile == "reference":
                 raise InputError("profile 'reference' paints with latents; leave the painter away, or the profile")
+            if config.painter == "instruct":
+                return self._load_instruct_painter()
             settings: ContextConfig = self._context.config_for("correct", "context")
             inpainter = load_inpainter(self._context, config.painter, settings)
             return InpaintPainter(inpainter, models.segmenter("segmenter"), config, settings)
@@ -276,6 +283,18 @@ class SelfCorrection:
             batch_size=self._context.batch_size,
             progress=self._context.progress,
         )
+
+    def _load_instruct_painter(self) -> Painter:
+        context, preset = self._context, self._context.preset
+        asked = context.config_for("generate", "question-guided")
+        settings = EditSettings(
+            steps=self._config.num_inference_steps,
+            text_guidance=asked.guidance_scale,
+            image_guidance=asked.image_guidance_scale,
+            batch_size=1,
+        )
+        side = asked.size or max(preset.width, preset.height)
+        return InstructPainter(context.models.picture_editor(), context.models.text("edit"), settings, side)
 
     def _is_better(self, shown: float, before: float) -> bool:
         """Whether a picture in which the detector sees this much of what was asked takes the place of the best so far."""
@@ -302,7 +321,12 @@ class SelfCorrection:
             background=background,
             negative=negative,
             seed=derive_seed(record.seed or 0, "correct", number),
+            instruction=self._instruction(record) if number == 1 else "",
         )
+
+    def _instruction(self, record: Record) -> str:
+        """What somebody asked for in words; a prompt asks for nothing that could be done to a picture."""
+        return ""
 
 
 def waiting_plan(record: Record, history: Sequence[HistoryEntry]) -> EditPlan | None:

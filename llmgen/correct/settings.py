@@ -15,9 +15,10 @@ class SelfCorrectionConfig(StageConfig):
     """Most rounds of look, plan, carry out; it stops earlier when nothing is left to correct."""
     profile: Literal["llmgen", "reference"] = "llmgen"
     """`reference` works as the published code: one thing after another, every attention map kept. To be compared with."""
-    painter: Literal["latents", "inpaint", "web"] = "latents"
+    painter: Literal["latents", "inpaint", "web", "instruct"] = "latents"
     """Who carries edits out: SLD's composition of latents, or one edit after another by inpainting, with a pipeline or a server; how they
-    paint is set by the preset's settings of `correct.context`."""
+    paint is set by the preset's settings of `correct.context`. `instruct` tells the editor of the role `edit`, which is set by those of
+    `generate.question-guided`."""
     plan_only: bool = False
     """Write the edits into the record and do not carry them out."""
     outside_vocabulary: bool = False

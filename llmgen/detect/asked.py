@@ -28,12 +28,20 @@ def picture_of(record: Record, context: "StageContext") -> Image.Image:
 
 
 def nouns_of(record: Record) -> tuple[str, ...]:
-    """The nouns that a record asks for, in the singular, each once: of its layout, else what rules read in its prompt."""
+    """The nouns that a record asks for, in the singular, each once: of its layout, else what rules read in its prompt.
+
+    What must be absent is asked for as well, see `absent_of`.
+    """
     if record.layout is not None:
         found = [instance.noun or head_noun(instance.phrase) for instance in record.layout.instances]
     else:
         found = [wanted.noun for wanted in read_prompt(record.prompt).objects]
-    return tuple(dict.fromkeys(found))
+    return tuple(dict.fromkeys([*found, *absent_of(record)]))
+
+
+def absent_of(record: Record) -> tuple[str, ...]:
+    """The nouns that a record's layout has as absent, in the singular: somebody must look whether they are."""
+    return () if record.layout is None else tuple(dict.fromkeys(map(singularize, record.layout.absent)))
 
 
 def demands_of_layout(layout: Layout) -> tuple[Demand, ...]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 from pydantic import Field
 
 from llmgen.artifacts import Detection, Kind, ModelUse, Record, Stage
-from llmgen.detect.asked import nouns_of, picture_of
+from llmgen.detect.asked import absent_of, nouns_of, picture_of
 from llmgen.engine.stage import Profile, StageConfig
 from llmgen.llm.english.words import singularize
 from llmgen.vision.masks import encode_mask
@@ -94,8 +94,9 @@ class MaskRcnnDetect:
         ]
 
     def _remark_on_unknown(self, record: Record) -> None:
-        # A record asks for objects; which parts are looked for only the setting can say.
-        asked = self.config.labels or (() if self.config.role == "detector_parts" else nouns_of(record))
+        # Instances of a layout and nouns of a prompt are objects; parts are asked for as absent, or by the setting.
+        of_record = absent_of if self.config.role == "detector_parts" else nouns_of
+        asked = self.config.labels or of_record(record)
         unknown = [name for name in asked if self._class_of(name) is None]
         if unknown:
             known = ", ".join(self.labels.values())

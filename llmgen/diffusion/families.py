@@ -84,12 +84,12 @@ def _load_owlv2(parts: Parts) -> Any:
 
 
 def _load_grounding_dino(parts: Parts) -> Any:
-    from transformers import AutoProcessor, GroundingDinoForObjectDetection
+    from transformers import GroundingDinoForObjectDetection, GroundingDinoProcessor
 
     from llmgen.diffusion.phrase_grounding import GroundingDinoPhraseDetector
 
     # MM-Grounding-DINO and LLMDet: the preset names `transformers:MMGroundingDinoForObjectDetection` as the class of `model`.
-    processor = parts.load(AutoProcessor, "processor" if "processor" in parts.spec.classes else None)
+    processor = parts.load(GroundingDinoProcessor, "processor" if "processor" in parts.spec.classes else None)
     return GroundingDinoPhraseDetector(parts.weights(GroundingDinoForObjectDetection), processor, parts.device)
 
 
@@ -143,6 +143,24 @@ def _load_instance_diffusion(parts: Parts) -> Any:
     return load_instance_diffusion(parts)
 
 
+def _load_blip2(parts: Parts) -> Any:
+    from llmgen.diffusion.answering.loading import load_answerer
+
+    return load_answerer(parts)
+
+
+def _load_instruct_pix2pix(parts: Parts) -> Any:
+    from llmgen.diffusion.answering.loading import load_instruct_pix2pix
+
+    return load_instruct_pix2pix(parts)
+
+
+def _load_lgd(parts: Parts) -> Any:
+    from llmgen.diffusion.answering.loading import load_lgd
+
+    return load_lgd(parts)
+
+
 #: Family to loader.
 FAMILIES: dict[str, Callable[[Parts], Any]] = {
     "stable-diffusion": _load_stable_diffusion,
@@ -157,4 +175,7 @@ FAMILIES: dict[str, Callable[[Parts], Any]] = {
     "vitpose": _load_vitpose,
     "phrase-detector": _load_phrase_detector,
     "instancediffusion": _load_instance_diffusion,
+    "blip2": _load_blip2,
+    "instruct-pix2pix": _load_instruct_pix2pix,
+    "lgd": _load_lgd,
 }

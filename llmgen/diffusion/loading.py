@@ -13,9 +13,18 @@ from llmgen.diffusion.sources import Parts
 from llmgen.diffusion.text import TextEncoder
 from llmgen.diffusion.text_xl import XLTextEncoder
 from llmgen.errors import MissingRequirementError, PresetError
-from llmgen.vision.protocols import InstanceDetector, PhraseDetector, PhraseScorer, PoseEstimator, Segmenter
+from llmgen.vision.protocols import (
+    InstanceDetector,
+    PhraseDetector,
+    PhraseScorer,
+    PictureEncoder,
+    PoseEstimator,
+    Segmenter,
+)
 
 if TYPE_CHECKING:
+    from llmgen.diffusion.answering.editor import LatentEditor, PictureEditor
+    from llmgen.diffusion.answering.latents import LatentReader
     from llmgen.diffusion.instances.loading import InstanceDiffusion
 
 #: Families whose models can wait in main memory. Detectors and segmenters are small and are not called as a whole.
@@ -25,11 +34,16 @@ OFFLOADED = (
     "stable-diffusion-xl-refiner",
     "inpainting",
     "instancediffusion",
+    "instruct-pix2pix",
+    "lgd",
 )
 
 
 class PresetLike(Protocol):
     """What the loader reads of a preset; `llmgen.presets.Preset` is one."""
+
+    @property
+    def width(self) -> int: ...  # noqa: D102
 
     def role(self, name: str) -> Any: ...  # noqa: D102
 
@@ -119,6 +133,53 @@ class ModelPool:
         made.unifusion.to(torch.device(self.device))
         return made
 
+    def answerer(self, role: str = "answerer") -> "LatentReader":
+        """What reads questions about pictures, for a role of the family `blip2`.
+
+        Raises:
+            PresetError: If the role is of another family.
+        """
+        from llmgen.diffusion.answering.latents import LatentReader
+
+        return cast("LatentReader", self._of(role, LatentReader, "blip2"))
+
+    def picture_editor(self, role: str = "edit") -> "PictureEditor":
+        """What edits pictures by instruction, for a role of the family `instruct-pix2pix`.
+
+        Raises:
+            PresetError: If the role is of another family.
+        """
+        from diffusers import StableDiffusionInstructPix2PixPipeline
+
+        from llmgen.diffusion.answering.loading import editor_of
+
+        return editor_of(self._of(role, StableDiffusionInstructPix2PixPipeline, "instruct-pix2pix"))
+
+    def latent_editor(self, role: str = "answer_to_image") -> "tuple[LatentEditor, LatentReader]":
+        """What draws answers, for a role of the family `lgd`, and the answerer with what was trained of it.
+
+        Raises:
+            PresetError: If a role is of another family.
+            MissingRequirementError: If the two do not fit each other.
+        """
+        from llmgen.diffusion.answering.editor import LatentEditor
+        from llmgen.diffusion.answering.loading import reader_for
+
+        editor = cast("LatentEditor", self._of(role, LatentEditor, "lgd"))
+        key = f"reader:{id(editor)}"
+        if key not in self._loaded:
+            self._loaded[key] = reader_for(editor, self.answerer())
+        # It is small, and no hook brings it when the U-Net is offloaded.
+        editor.bridge.to(torch.device(self.device))
+        return editor, self._loaded[key]
+
+    def _of(self, role: str, kind: type, family: str) -> Any:
+        made = self._get(role)
+        if not isinstance(made, kind):
+            found = self.preset.role(role).family
+            raise PresetError(f"the role {role!r} must be of the family {family!r}, not {found!r}")
+        return made
+
     def text(self, role: str) -> TextEncoder:
         """The text encoder of a role that draws; it remembers what it has encoded."""
         instances = self.preset.role(role).family == "instancediffusion"
@@ -189,6 +250,26 @@ class ModelPool:
                 f"the model of the role {role!r} neither compares crops with phrases nor looks for phrases"
             )
         return DetectorPhraseScorer(cast(PhraseDetector, model))
+
+    def picture_encoder(self, role: str = "clip") -> PictureEncoder:
+        """What turns pictures into vectors that can be compared."""
+        return cast(PictureEncoder, self._able(role, "picture_features", "turns pictures into vectors"))
+
+    def world_judge(self, role: str = "judge") -> Any:
+        """A judge that names all that a picture of the toybox world shows."""
+        return self._able(role, "look", "says what a picture of the toybox world shows")
+
+    def autoencoder(self, role: str) -> Any:
+        """The autoencoder of a role that draws.
+
+        Raises:
+            PresetError: If it has none.
+        """
+        model = self._get(role)
+        vae = getattr(getattr(model, "pipe", model), "vae", None)
+        if vae is None:
+            raise PresetError(f"the model of the role {role!r}, {type(model).__name__}, has no autoencoder")
+        return vae
 
     def pose_estimator(self, role: str = "pose") -> PoseEstimator:
         """The model that finds the joints of figures in boxes."""

@@ -7,7 +7,7 @@ A model is a folder of `config.json` (a `MaskRcnnConfig`: classes, the ids they 
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import Annotated, Any, Final
 
 import numpy as np
 import torch
@@ -58,7 +58,7 @@ class SmallShape(ArtifactModel):
 class MaskRcnnConfig(ArtifactModel):
     """Shape of a Mask R-CNN and what travels with its weights."""
 
-    classes: tuple[str, ...] = Field(min_length=1)
+    classes: tuple[Annotated[str, Field(min_length=1)], ...] = Field(min_length=1)
     """Name of label 1, 2 ...; label 0 is the background. `N/A` is a label that stands for nothing."""
     category_ids: tuple[int | str, ...] = ()
     """The id that each class had in the data set it was trained on, where that is known."""

@@ -54,6 +54,14 @@ class ClipPhraseScorer:
             ]
         return scores
 
+    @torch.no_grad()
+    def picture_features(self, pictures: Sequence[Image.Image]) -> list[list[float]]:
+        """Vectors of pictures; see `llmgen.vision.protocols.PictureEncoder`."""
+        rows: list[list[float]] = []
+        for start in range(0, len(pictures), self.batch_size):
+            rows += self._pictures(pictures[start : start + self.batch_size]).float().cpu().tolist()
+        return rows
+
     def _texts(self, phrases: Sequence[str]) -> Tensor:
         tokens = self.processor.tokenizer(list(phrases), padding=True, truncation=True, return_tensors="pt")
         features = self.model.get_text_features(

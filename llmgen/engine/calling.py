@@ -13,6 +13,7 @@ from llmgen.engine.fingerprint import package_versions
 from llmgen.engine.samples import (
     LOOKING,
     View,
+    call_size,
     calls_of,
     check_samples_asked,
     drawn,
@@ -140,7 +141,8 @@ class MethodCaller:
         method = self.method
         grown: dict[int, Record] = {}
         first_alone = getattr(self._config, "first_alone", True)
-        for places in calls_of(self._views, self._context.batch_size, first_alone=first_alone):
+        size = call_size(self._config, self._context.batch_size)
+        for places in calls_of(self._views, size, first_alone=first_alone):
             part = [self._views[place].record for place in places]
             made = method(part)
             if [record.id for record in made] != [record.id for record in part]:

@@ -31,6 +31,8 @@ class StageMethod(Protocol):
 
     A method that only asks the planner, and asks the same whenever it is called, may have `ask_ahead(record)`: the engine calls it for
     records whose turn comes later, from threads, so that a server answers several at the same time.
+
+    A method whose settings can be wrong in what they name has a static `check_settings(context, config)`, which raises before any work.
     """
 
     stage: ClassVar[Stage]

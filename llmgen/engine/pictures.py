@@ -56,6 +56,9 @@ def bring(record: Record, source: ImageStore, target: ImageStore) -> Record:
         carried = _carried(ref.path, source, target, (ref.width, ref.height), lambda: source.read(ref))
         return ref.model_copy(update={"path": carried})
 
+    def renamed(path: str | None) -> str | None:
+        return moved(ImageRef(path=path, width=1, height=1)).path if path else None
+
     def carried_along(outcome: EditOutcome) -> EditOutcome:
         pictures = {"before": outcome.before, "after": outcome.after}
         return outcome.model_copy(update={k: None if ref is None else moved(ref) for k, ref in pictures.items()})
@@ -74,7 +77,8 @@ def bring(record: Record, source: ImageStore, target: ImageStore) -> Record:
         image=moved(record.image) if record.image is not None else None,
         history=history,
         samples=tuple(sample.model_copy(update={"image": moved(sample.image)}) for sample in record.samples),
-        source_image=moved(ImageRef(path=record.source_image, width=1, height=1)).path if record.source_image else None,
+        source_image=renamed(record.source_image),
+        target_image=renamed(record.target_image),
     )
 
 

@@ -16,6 +16,8 @@ from llmgen.engine.stage import StageConfig
 from llmgen.errors import InputError
 
 MOST_SAMPLES = 64
+USUAL_BATCH_SIZE = 8
+"""Whoever asks for less has less memory, and is obeyed to the letter."""
 LOOKING: tuple[Stage, ...] = ("detect", "evaluate")
 """Stages that look at all samples. The others go on with the chosen one."""
 _MOST_NAME = 120
@@ -30,6 +32,9 @@ class SampledConfig(StageConfig):
     first_alone: ClassVar[bool] = True
     """Whether the first samples of a batch are drawn in one call and the others in calls of their own, because who shares a call
     changes the last bits of a picture. False fills the calls, for a method whose samples belong together."""
+    call_size: ClassVar[int] = 1
+    """So many samples share a call at least, for a method whose samples belong together; a batch size below the usual one still
+    bounds them."""
 
     def own_seeds(self) -> tuple[int, ...] | None:
         """The seeds that a publication draws its samples from, whatever the record's; None to derive them."""
@@ -105,6 +110,17 @@ def calls_of(views: Sequence[View], batch_size: int, *, first_alone: bool = True
     others = [place for place in range(len(views)) if place not in set(first)]
     step = max(1, batch_size)
     return [part[i : i + step] for part in (first, others) for i in range(0, len(part), step)]
+
+
+def call_size(config: StageConfig, batch_size: int) -> int:
+    """Most views of a call of a method.
+
+    Args:
+        config: Settings of the method.
+        batch_size: Most records of a call that somebody asked for, or the usual number.
+    """
+    least = config.call_size if isinstance(config, SampledConfig) else 1
+    return max(batch_size, least) if batch_size >= USUAL_BATCH_SIZE else batch_size
 
 
 def views_to_look_at(records: Sequence[Record], needs: Sequence[str]) -> tuple[list[View], list[str]]:

@@ -73,18 +73,32 @@ class AttributesEvaluate:
         """Nothing is loaded before a crop is to be looked at: known answers need no model.
 
         Raises:
-            InputError: If the vocabulary is empty, because the preset's model knows no such attributes.
+            InputError: As `check_settings` does.
         """
         self.context = context
         self.config = config
-        self.vocabulary = config.colors if config.kind == "color" else config.textures
-        if len(self.vocabulary) < 2:
+        self.vocabulary, self._answers = self._used(context, config)
+        self._scorer: PhraseScorer | None = None
+
+    @classmethod
+    def check_settings(cls, context: "StageContext", config: AttributesEvaluateConfig) -> None:
+        """Refuse, before any work, settings that cannot be used.
+
+        Raises:
+            InputError: If there are fewer than two attributes, because the preset's model knows no more, or if the file of
+                answers is none.
+        """
+        cls._used(context, config)
+
+    @staticmethod
+    def _used(context: "StageContext", config: AttributesEvaluateConfig) -> tuple[tuple[str, ...], Answers]:
+        vocabulary = config.colors if config.kind == "color" else config.textures
+        if len(set(vocabulary)) < 2:
             raise InputError(
                 f"preset {context.preset.name!r} knows fewer than two {config.kind}s to choose between; "
                 f"take another kind or preset, or name them with --set {config.kind}s=..."
             )
-        self._answers = Answers(Path(config.answers) if config.answers else None)
-        self._scorer: PhraseScorer | None = None
+        return vocabulary, Answers(Path(config.answers) if config.answers else None)
 
     @property
     def models(self) -> tuple[ModelUse, ...]:

@@ -58,19 +58,20 @@ class GroundingEvaluate:
         """Read the replies, if there are any.
 
         Raises:
-            InputError: If their file cannot be read or holds something else.
+            InputError: As `check_settings` does.
         """
         self.context = context
         self.config = config
-        self._replies: dict[str, str] | None = None
-        if config.answers is not None:
-            self._replies = {}
-            for entry in read_json_lines(Path(config.answers)):
-                if not (isinstance(entry.get("id"), str) and isinstance(entry.get("reply"), str)):
-                    raise InputError(f"{config.answers}: every line needs the texts `id` and `reply`")
-                if entry["id"] in self._replies:
-                    raise InputError(f"{config.answers}: two replies for the record {entry['id']!r}")
-                self._replies[entry["id"]] = entry["reply"]
+        self._replies = _replies_of(config)
+
+    @staticmethod
+    def check_settings(context: "StageContext", config: GroundingEvaluateConfig) -> None:
+        """Refuse, before any work, a file of replies that cannot be used.
+
+        Raises:
+            InputError: If it cannot be read or holds something else.
+        """
+        _replies_of(config)
 
     @property
     def models(self) -> tuple[ModelUse, ...]:
@@ -180,3 +181,17 @@ def _as_detections(found: Sequence[NamedBox]) -> tuple[Detection, ...]:
 
 def _mean(values: dict[str, float]) -> float | None:
     return sum(values.values()) / len(values) if values else None
+
+
+def _replies_of(config: GroundingEvaluateConfig) -> dict[str, str] | None:
+    """Record id to reply, None where detections are scored."""
+    if config.answers is None:
+        return None
+    replies: dict[str, str] = {}
+    for entry in read_json_lines(Path(config.answers)):
+        if not (isinstance(entry.get("id"), str) and isinstance(entry.get("reply"), str)):
+            raise InputError(f"{config.answers}: every line needs the texts `id` and `reply`")
+        if entry["id"] in replies:
+            raise InputError(f"{config.answers}: two replies for the record {entry['id']!r}")
+        replies[entry["id"]] = entry["reply"]
+    return replies

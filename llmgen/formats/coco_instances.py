@@ -126,7 +126,7 @@ def _classes_of(dataset: Mapping[str, Any]) -> dict[Id, str]:
     for entry in sorted(dataset["categories"], key=lambda one: id_order(one["id"])):
         unused_group = entry["id"] == 0 and 0 not in used and entry["name"] in groups
         if not unused_group and entry["name"] not in _NO_CLASS:
-            names[entry["id"]] = entry["name"]
+            names[entry["id"]] = entry["name"].strip() or str(entry["id"])
     if not names:
         raise InputError("the annotations have no categories to learn; name at least one")
     twice = [name for name, count in Counter(names.values()).items() if count > 1]

@@ -10,7 +10,7 @@ from llmgen.errors import InputError
 
 _DOCUMENT = {"kind", "schema_version", "records"}
 _FIELDS = frozenset(Record.model_fields)
-_SECTIONS = _FIELDS - {"prompt", "id", "seed", "type", "instruction", "source_image"}
+_SECTIONS = _FIELDS - {"prompt", "id", "seed", "type", "instruction", "source_image", "target_image"}
 
 
 def read_any(

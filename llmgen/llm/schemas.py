@@ -103,3 +103,14 @@ class LayoutUpdate(WireModel):
     move: list[MovedObject]
     change: list[ChangedObject]
     add: list[PlannedObject]
+
+
+class PictureAnswer(WireModel):
+    """An answer to a question about a picture, for people and for an editor."""
+
+    reasoning: str
+    """A short thought, written first."""
+    answer: str
+    """One sentence that says what is different afterwards."""
+    edit_instruction: str
+    """One order to a picture editor."""

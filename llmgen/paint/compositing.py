@@ -78,7 +78,7 @@ def soft_mask(mask: BoolMask, blur_px: float) -> NDArray[np.float32]:
     picture = Image.fromarray(mask.astype(np.uint8) * 255)
     if blur_px > 0:
         picture = picture.filter(ImageFilter.GaussianBlur(blur_px))
-    return np.asarray(picture, dtype=np.float32) / 255
+    return np.asarray(picture, dtype=np.float32) / np.float32(255)
 
 
 def choose_window(mask: BoolMask, framing: Framing, multiple: int) -> Window:

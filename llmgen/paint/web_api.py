@@ -21,7 +21,7 @@ from llmgen.errors import InputError, MissingRequirementError, ModelError
 from llmgen.paint.inpainter import Cost, Patch
 from llmgen.paint.web_payload import IMG2IMG, SAMPLER, merged
 from llmgen.printable import printable
-from llmgen.vision.images import decode, encode_png
+from llmgen.vision.decoding import decode, encode_png
 
 PATH: Final = "/sdapi/v1/img2img"
 MOST_BYTES: Final = 96 * 2**20

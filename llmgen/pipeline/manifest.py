@@ -284,6 +284,7 @@ def _entries(records: Sequence[Record]) -> tuple[PromptEntry, ...]:
             type=record.type,
             instruction=record.instruction,
             source_image=record.source_image,
+            target_image=record.target_image,
         )
         for record in records
     )

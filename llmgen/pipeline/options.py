@@ -101,7 +101,10 @@ def choose(context: StageContext, stage: str, method: str | None, given: Mapping
 
     Raises:
         UnknownNameError: If there is no such stage or method.
-        InputError: If a setting does not exist or has a bad value.
+        InputError: If a setting does not exist or has a bad value, or names a file that the method cannot use.
     """
     method_class = resolve(stage, method or context.preset.methods.get(stage))
-    return Choice(context, method_class, context.settings_of(method_class, given), dict(given))
+    config = context.settings_of(method_class, given)
+    if hasattr(method_class, "check_settings"):
+        method_class.check_settings(context, config)
+    return Choice(context, method_class, config, dict(given))

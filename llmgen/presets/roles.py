@@ -17,6 +17,7 @@ ROLES: dict[str, str] = {
     "segmenter": "turns boxes into masks",
     "pose": "finds the keypoints of figures",
     "answerer": "answers a question about a picture",
+    "answer_to_image": "draws the answer to a question about a picture, from the answerer's states",
     "critic": "chooses between pictures and says what is wrong with them",
     "judge": "scores, and is asked in no loop",
     "clip": "compares pictures with texts and pictures",
@@ -36,6 +37,9 @@ FAMILIES: dict[str, tuple[str, ...]] = {
     "clip": ("torch", "transformers"),
     "vitpose": ("torch", "transformers", "scipy"),
     "phrase-detector": ("torch",),
+    "blip2": ("torch", "transformers"),
+    "instruct-pix2pix": ("torch", "diffusers", "transformers", "accelerate"),
+    "lgd": ("torch", "diffusers", "transformers", "accelerate"),
 }
 
 CLASS_PACKAGES = ("llmgen", "diffusers", "transformers", "torchvision", "segment_anything")

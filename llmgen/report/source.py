@@ -40,6 +40,8 @@ class Source:
     """Whether the manifest's last artifact is there; True without a manifest."""
     output: Path
     """Where the report goes unless told otherwise."""
+    compared: tuple[tuple[str, ReadArtifact], ...] = ()
+    """Artifacts that the manifest's last stage compares with this one, by what they were made of; the first is this one itself."""
 
 
 def read_source(source: Path) -> Source:
@@ -60,7 +62,18 @@ def read_source(source: Path) -> Source:
     finished = manifest is None or artifact.kind == MAKES[manifest.stages[-1].stage]
     if folder and manifest is not None:
         finished = finished and path.name not in _files(manifest)[:-1]
-    return Source(artifact, manifest, name, finished, output)
+    compared = _compared(path, manifest, artifact) if folder and manifest is not None else ()
+    return Source(artifact, manifest, name, finished, output, compared)
+
+
+def _compared(path: Path, manifest: Manifest, artifact: ReadArtifact) -> tuple[tuple[str, ReadArtifact], ...]:
+    made = branches(manifest.stages)
+    own = next((branch for branch in made if branch.file == path.name), None)
+    beside = [branch for branch in made if own is not None and branch.place == own.place and branch != own]
+    if own is None or not beside:
+        return ()
+    others = [(branch.source, path.parent / branch.file) for branch in beside]
+    return ((own.source, artifact), *((name, read_records(file)) for name, file in others if file.is_file()))
 
 
 def _say_missing(artifact: ReadArtifact) -> None:

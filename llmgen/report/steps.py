@@ -55,6 +55,7 @@ class Step:
         notes: Short remarks.
         reasoning: Why the planner wanted the edits.
         extra: Lines of text under a plan: background, what must be absent.
+        attention: A word, and where the picture attended to it while it was drawn.
     """
 
     title: str
@@ -73,6 +74,7 @@ class Step:
     notes: tuple[str, ...] = ()
     reasoning: str | None = None
     extra: tuple[tuple[str, str], ...] = ()
+    attention: tuple[str, Picture] | None = None
 
 
 def make_steps(record: Record, pictures: Pictures, judged: dict[str, Score]) -> tuple[Step, ...]:
@@ -101,7 +103,9 @@ def make_samples(record: Record, pictures: Pictures) -> tuple[Step, ...]:
     """The figures of all pictures that were drawn of a record's prompt, with their seeds, scores and the choice."""
     steps = []
     for sample in record.samples:
-        entry = HistoryEntry(stage="generate", round=0, image=sample.image, detections=sample.detections)
+        entry = HistoryEntry(
+            stage="generate", round=0, image=sample.image, detections=sample.detections, attention=sample.attention
+        )
         title = f"Sample {sample.index}" + (", chosen" if sample.chosen else "")
         step = _picture_step(entry, record.layout, pictures, False, title, None)
         notes = [f"seed {sample.seed}", *([sample.reason] if sample.reason else [])]
@@ -217,6 +221,7 @@ def _picture_step(
         edits=edit_words(entry.edits) if entry.edits is not None else (),
         notes=_notes(entry, final),
         reasoning=entry.edits.reasoning if entry.edits is not None else None,
+        attention=(entry.attention.word, pictures.show(entry.attention.image)) if entry.attention is not None else None,
     )
 
 
@@ -232,6 +237,8 @@ def _notes(entry: HistoryEntry, final: bool) -> tuple[str, ...]:
         notes.append("nothing left to correct")
     elif entry.satisfied is False and final:
         notes.append("still not as planned")
+    if len(entry.energies) > 1:
+        notes.append(f"energy of the attention {entry.energies[0]:.2f} to {entry.energies[-1]:.2f}")
     if entry.agreement is not None and not entry.satisfied:
         notes.append(f"{round(entry.agreement * 100)}\N{NO-BREAK SPACE}% of the demands seen")
     if not entry.kept:

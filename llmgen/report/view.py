@@ -9,6 +9,7 @@ from llmgen.artifacts import Manifest, Provenance, Record, RecordError, Remark, 
 from llmgen.artifacts.hashing import canonical_json
 from llmgen.artifacts.io import ReadArtifact, pretty_json
 from llmgen.artifacts.score import SHARE
+from llmgen.report.answers import AnswerView, answers_of
 from llmgen.report.charts import Curve, curve
 from llmgen.report.layers import Layers, layers_of
 from llmgen.report.pictures import Picture, Pictures, longest_side
@@ -105,6 +106,8 @@ class Card:
     score: float | None
     """What the first scorer says of the last picture, the higher the better, to sort by."""
     search: str
+    answers: AnswerView | None
+    """A question about a picture and what answered it, in place of samples and steps."""
     samples: tuple[Step, ...]
     """All pictures of the prompt, where they are several."""
     steps: tuple[Step, ...]
@@ -163,7 +166,8 @@ def make_page(source: Source) -> Page:
     ranked = scorers(records)
     scorer = ranked[0] if ranked else None
     recipes = _Recipes()
-    cards = tuple(_card(record, scorer, pictures, recipes) for record in records)
+    rows = _Compared(source, pictures)
+    cards = tuple(_card(record, scorer, pictures, recipes, rows.of(record)) for record in records)
     tables = score_tables(records)
     counts = Counter(card.outcome for card in cards)
     words = OUTCOME_WORDS if any("initial" in table.columns for table in tables) else UNCORRECTED_WORDS
@@ -225,9 +229,24 @@ class _Recipes:
         return Made(self._known[key], made.seed, made.input_sha256)
 
 
-def _card(record: Record, scorer: Scorer | None, pictures: Pictures, recipes: _Recipes) -> Card:
+class _Compared:
+    """Finds what other artifacts made of a record's question."""
+
+    def __init__(self, source: Source, pictures: Pictures) -> None:
+        self._name = source.compared[0][0] if source.compared else ""
+        self._others = [(name, {r.id: r for r in artifact.records}) for name, artifact in source.compared[1:]]
+        self._pictures, self._store = pictures, ImageStore(source.artifact.base)
+
+    def of(self, record: Record) -> AnswerView | None:
+        beside = [(name, records[record.id]) for name, records in self._others if record.id in records]
+        return answers_of(record, beside, self._name, self._pictures, self._store)
+
+
+def _card(
+    record: Record, scorer: Scorer | None, pictures: Pictures, recipes: _Recipes, answers: AnswerView | None
+) -> Card:
     scores = scores_of(record, scorer) if scorer else {}
-    steps = make_steps(record, pictures, scores)
+    steps = () if answers else make_steps(record, pictures, scores)
     became = outcome(record, scorer)
     paired = any(s.of == "initial" for s in record.scores or ())
     words, sign = (OUTCOME_WORDS if paired else UNCORRECTED_WORDS)[became]
@@ -251,7 +270,8 @@ def _card(record: Record, scorer: Scorer | None, pictures: Pictures, recipes: _R
         outcome_sign=sign,
         score=_to_sort_by(scores),
         search=" ".join(" ".join(filter(None, texts)).lower().split()),
-        samples=make_samples(record, pictures),
+        answers=answers,
+        samples=() if answers else make_samples(record, pictures),
         steps=steps,
         compared=compared(steps),
         verdicts=verdicts if few else tuple(v for v in verdicts if v.tone),

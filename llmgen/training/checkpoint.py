@@ -57,12 +57,22 @@ def save_checkpoint(
         for index, entries in optimizer.state_dict()["state"].items()
         for key, value in entries.items()
     }
-    save_atomically(module.state_dict(), folder / _MODEL)
+    save_atomically(_apart(module.state_dict()), folder / _MODEL)
     save_atomically(average, folder / _AVERAGE)
     save_atomically(moments, folder / _OPTIMIZER)
     temporary = folder / f"{_COUNTERS}.partial"
     temporary.write_text(json.dumps(asdict(counters), indent=1) + "\n", encoding="utf-8")
     os.replace(temporary, folder / _COUNTERS)
+
+
+def _apart(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Tensors of which no two share memory, as tied embeddings do: the file format has no shared ones."""
+    seen: set[int] = set()
+    apart = {}
+    for name, value in tensors.items():
+        apart[name] = value.clone() if value.data_ptr() in seen else value
+        seen.add(value.data_ptr())
+    return apart
 
 
 def load_checkpoint(

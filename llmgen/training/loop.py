@@ -194,6 +194,7 @@ class Trainer:
         shipped: nn.Module | None = None,
         share_gradients: Callable[[float], float] | None = None,
         leads: bool = True,
+        rounds: int = 1,
     ) -> None:
         """Set up optimizer and average, or take them from a checkpoint.
 
@@ -208,13 +209,14 @@ class Trainer:
             share_gradients: Averages gradients and the given progress over several processes and returns the shared
                 progress, so that all end at the same step.
             leads: Whether this process averages the weights, logs and saves; one of several does.
+            rounds: Backward passes whose mean gradient makes a step.
 
         Raises:
             ValueError: If the budget has no end.
         """
         self._module, self._out_dir, self._settings = module, out_dir, settings
         self._shipped = shipped if shipped is not None else module
-        self._share_gradients, self._leads = share_gradients, leads
+        self._share_gradients, self._leads, self._rounds = share_gradients, leads, rounds
         self.budget, self.average = Budget(minutes, steps), Average(self._shipped, settings.ema_decay)
         trained = [parameter for parameter in module.parameters() if parameter.requires_grad]
         decayed = [parameter for parameter in trained if settings.decay_vectors or parameter.ndim > 1]
@@ -235,8 +237,8 @@ class Trainer:
         """Minimise the sum of the losses until the budget is spent.
 
         Args:
-            loss_of_step: Draws the batch of the given step and returns named scalars: losses with gradient, and
-                measures without, which are only logged.
+            loss_of_step: Draws the batch of the given backward pass, of which a step has one unless it was asked for more, and returns
+                named scalars: losses with gradient, and measures without, which are only logged.
             on_checkpoint: Called after each checkpoint (contact sheets, scores) with whether it was the last.
 
         Returns:
@@ -248,9 +250,11 @@ class Trainer:
         progress = budget.progress
         self._module.train()
         while progress < 1:
-            values = loss_of_step(budget.step)
             self._optimizer.zero_grad(set_to_none=True)
-            torch.stack([value for value in values.values() if value.requires_grad]).sum().backward()
+            for number in range(self._rounds):
+                values = loss_of_step(budget.step * self._rounds + number)
+                total = torch.stack([value for value in values.values() if value.requires_grad]).sum()
+                (total / self._rounds if self._rounds > 1 else total).backward()
             if self._share_gradients is not None:
                 progress = self._share_gradients(budget.progress)
             rate = settings.rate(progress, budget.step)

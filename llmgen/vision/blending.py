@@ -1,9 +1,12 @@
 """How a new picture is pasted into an old one, so that untouched pixels stay the very same."""
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from llmgen.vision.boxes import clip
 from llmgen.vision.masks import BoolMask
 
 
@@ -36,3 +39,18 @@ def paste_back(original: Image.Image, drawn: Image.Image, weight: NDArray[np.flo
 def region_picture(weight: NDArray[np.float32]) -> Image.Image:
     """White where pixels could change."""
     return Image.fromarray(np.where(weight > 0, 255, 0).astype(np.uint8))
+
+
+def crop_around(image: Image.Image, box_xyxy: Sequence[float], margin: float) -> Image.Image:
+    """An object with a little of its surroundings; at least one pixel.
+
+    Args:
+        image: The picture.
+        box_xyxy: The object in pixels; some of it lies in the picture.
+        margin: What is seen around it, as a share of the longer side of its box.
+    """
+    x0, y0, x1, y1 = box_xyxy
+    around = margin * max(x1 - x0, y1 - y0)
+    left, top, right, bottom = clip((x0 - around, y0 - around, x1 + around, y1 + around), *image.size)
+    left, top = min(int(left), image.width - 1), min(int(top), image.height - 1)
+    return image.crop((left, top, max(left + 1, round(right)), max(top + 1, round(bottom))))

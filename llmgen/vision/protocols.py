@@ -135,6 +135,18 @@ class PhraseScorer(Protocol):
         ...
 
 
+class PictureEncoder(Protocol):
+    """A model that turns pictures into vectors, which can be compared by their angle."""
+
+    def picture_features(self, pictures: Sequence[Image.Image]) -> list[list[float]]:
+        """Vectors of length 1, one a picture.
+
+        Args:
+            pictures: RGB pictures of any size, none without pixels.
+        """
+        ...
+
+
 @dataclass(frozen=True, eq=False)
 class FigurePose:
     """Joints of one figure, in the order of the estimator's `joints`."""

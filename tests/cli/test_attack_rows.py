@@ -299,3 +299,74 @@ def test_a_preset_takes_no_class_of_the_working_directory(llmgen, workplace):
     done = llmgen("generate", "-", "--method", "tiny", "--preset", "own.json", stdin='["a", "b"]')
     assert done.code == 3 and done.out == "" and len(done.err.splitlines()) == 1
     assert "a preset takes no other code" in done.err
+
+
+def test_a_repository_with_code_of_its_own_is_refused_without_a_question(workplace, capsys):
+    """`auto_map` names a file beside the weights that transformers would run, after it asked on the terminal."""
+    Path("model").mkdir()
+    Path("model/own.py").write_text("raise SystemExit('imported')")
+    mapped = {
+        "AutoConfig": "own.Config",
+        "AutoModel": "own.Model",
+        "AutoProcessor": "own.P",
+        "AutoImageProcessor": "own.I",
+    }
+    for name in ("config.json", "preprocessor_config.json", "processor_config.json"):
+        write(f"model/{name}", {"model_type": "own", "auto_map": mapped})
+    preset = json.loads((files("llmgen.presets") / "toybox.json").read_text())
+    preset["roles"]["detector"] |= {"source": "model", "classes": {"model": "transformers:AutoModel"}}
+    write("own.json", preset)
+    Image.new("RGB", (64, 64)).save("a.png")
+    write(
+        "i.json",
+        {
+            "kind": "images",
+            "schema_version": 1,
+            "id": "a",
+            "prompt": "a ball",
+            "image": {"path": "a.png", "width": 64, "height": 64},
+        },
+    )
+    assert main(["detect", "i.json", "--preset", "own.json", "-q"]) == 4
+    err = capsys.readouterr().err
+    assert "imported" not in err and len(err.splitlines()) == 1 and "'model'" in err, err
+
+
+@pytest.mark.parametrize("far", [1.7e308, 1e15])
+def test_a_report_shows_a_move_to_the_end_of_all_numbers(llmgen, workplace, far):
+    write("p.json", ["a red ball"])
+    assert llmgen("generate", "p.json", "--method", "tiny", "-o", "i.json").code == 0
+    artifact = json.loads(Path("i.json").read_text())
+    move = {"op": "move", "target": "red ball #1", "from_box_xyxy": [1, 1, 9, 9], "box_xyxy": [1, 1, far, far]}
+    artifact["kind"] = artifact["records"][0]["kind"] = "corrections"
+    artifact["records"][0]["edits"] = {"edits": [move], "target": []}
+    write("c.json", artifact)
+    done = llmgen("report", "c.json", "-o", "report.html")
+    assert done.code == 0 and "unexpected" not in done.err, done.err
+    page = Path("report.html").read_text()
+    assert "red ball #1" in page and "Infinity" not in page and "NaN" not in page
+
+
+@pytest.mark.parametrize(
+    ("method", "settings", "reason"),
+    [
+        ("attributes", {"colors": ["red"]}, "fewer than two colors"),
+        ("attributes", {"colors": ["red", "red"]}, "fewer than two colors"),
+        ("attributes", {"kind": "texture"}, "fewer than two textures"),
+        ("attributes", {"answers": "bad.jsonl"}, "line 1 is not JSON"),
+        ("attributes", {"answers": "p.json"}, "no JSON object"),
+        ("grounding", {"answers": "missing.jsonl"}, "cannot be read"),
+        ("grounding", {"answers": "bad.jsonl"}, "line 1 is not JSON"),
+    ],
+)
+def test_what_the_last_stage_cannot_use_is_refused_before_the_first(workplace, capsys, method, settings, reason):
+    Path("bad.jsonl").write_text("{\n")
+    write("p.json", ["a"])
+    manifest(
+        "m.json",
+        {"stage": "layout", "method": "lmd"},
+        {"stage": "generate", "method": "sd"},
+        {"stage": "evaluate", "method": method, "config": settings},
+    )
+    assert main(["run", "m.json"]) == 3
+    assert reason in capsys.readouterr().err and not Path("outputs").exists()

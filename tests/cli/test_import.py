@@ -145,7 +145,7 @@ def test_what_is_imported_is_exported_again(llmgen, workplace):
 def test_wrong_use_is_one_line(llmgen, workplace):
     (workplace / "prompts.json").write_text('["a ball"]')
     for arguments, words in (
-        (("import", "ldm", "prompts.json"), "Available: instancediffusion, lmd, png, sld"),
+        (("import", "ldm", "prompts.json"), "Available: instancediffusion, lmd, png, record, sld"),
         (("import", "sld", "prompts.json"), "no tasks of SLD"),
         (("import", "lmd", "nowhere.json"), "no such file"),
         (("export", "lmd", "prompts.json"), "Available: instancediffusion"),

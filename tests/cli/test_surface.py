@@ -79,8 +79,8 @@ FLAGS = {
     "show": ["pictures", "--json"],
     "report": ["source", "other", "--output", "-o", "--open", "--quiet", "-q"],
     "import": (
-        "dialect source --output -o --prompts --images-from --bbox-format --seed --classes --label-key --default-class --force "
-        "--quiet -q --verbose -v"
+        "dialect source --output -o --prompts --images-from --categories --bbox-format --seed --classes --label-key --default-class "
+        "--force --quiet -q --verbose -v"
     ).split(),
     "export": "dialect source --output -o --bbox-format --force --quiet -q".split(),
     "methods": ["stage", "--json"],

@@ -94,7 +94,9 @@ def grouped_cases(folder: Path, family: str) -> dict[str, list[Case]]:
         if not isinstance(content, dict) or "cases" in content:
             continue
         about = {key: value for key, value in content.items() if not _is_group(value)}
-        for group, entries in content.items():
+        for group, value in content.items():
+            # A group with settings of its own lists its cases under `cases`; the settings stay in `file`.
+            entries = value.get("cases") if isinstance(value, dict) else value
             if _is_group(entries):
                 found = [Case(family, group, _name(entry, n), entry, about) for n, entry in enumerate(entries)]
                 groups.setdefault(group, []).extend(found)

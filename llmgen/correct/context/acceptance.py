@@ -10,7 +10,8 @@ from PIL import Image
 
 from llmgen.artifacts import Detection, RepaintEdit
 from llmgen.llm.english.words import singularize
-from llmgen.vision.boxes import BoxTuple, clip, iou
+from llmgen.vision.blending import crop_around
+from llmgen.vision.boxes import iou
 from llmgen.vision.protocols import PhraseScorer
 
 MARGIN = 0.15
@@ -54,7 +55,7 @@ class Acceptance:
         """
         scores: tuple[float | None, float | None] = (None, None)
         if self.scorer is not None:
-            crops = [crop_around(picture, edit.box_xyxy) for picture in (before, after)]
+            crops = [crop_around(picture, edit.box_xyxy, MARGIN) for picture in (before, after)]
             rows = self.scorer.score_phrases(crops, [[edit.description]] * 2)
             scores = (round(rows[0][0], 4), round(rows[1][0], 4))
         overlap = None
@@ -66,15 +67,6 @@ class Acceptance:
         elif scores[0] is not None and scores[1] is not None and scores[1] < scores[0] - self.tolerance:
             reason = f"it fits its tags worse than before ({scores[0]:.3f} -> {scores[1]:.3f})"
         return Verdict(reason, scores[0], scores[1], overlap)
-
-
-def crop_around(image: Image.Image, box_xyxy: BoxTuple) -> Image.Image:
-    """An object with a little of its surroundings; at least one pixel."""
-    margin = MARGIN * max(box_xyxy[2] - box_xyxy[0], box_xyxy[3] - box_xyxy[1])
-    x0, y0, x1, y1 = box_xyxy
-    left, top, right, bottom = clip((x0 - margin, y0 - margin, x1 + margin, y1 + margin), *image.size)
-    left, top = min(int(left), image.width - 1), min(int(top), image.height - 1)
-    return image.crop((left, top, max(left + 1, round(right)), max(top + 1, round(bottom))))
 
 
 def best_overlap(edit: RepaintEdit, found: Sequence[Detection]) -> float:

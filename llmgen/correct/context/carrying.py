@@ -45,8 +45,8 @@ class Step:
 
     edit: RepaintEdit
     outcome: EditOutcome
-    before: Image.Image | None = None
     after: Image.Image | None = None
+    """What was painted, also where it was dropped; None where nothing was."""
 
 
 @dataclass
@@ -84,17 +84,17 @@ def carry_out(
         number: Of the depth, from 1.
         budget: What may still be painted; it is counted down.
 
-    Raises:
-        MissingRequirementError: If the painter is not there: it would be so for every object.
+    Returns:
+        The picture, and what became of each edit: a painter that fails or is not there costs objects, not the record.
     """
-    done = Carried(image)
+    done, gone = Carried(image), None
     shape = (image.height, image.width)
     for edit in plan.edits:
         if not isinstance(edit, RepaintEdit):
             edit = _as_repaint(edit.target, edit.box_xyxy)
             done.steps.append(_skipped(edit, "this mode carries out edits of kind repaint only"))
             continue
-        reason = budget.spent() or _unfit(edit, shape)
+        reason = gone or budget.spent() or _unfit(edit, shape)
         if reason is not None:
             done.steps.append(_skipped(edit, reason))
             continue
@@ -117,10 +117,10 @@ def carry_out(
             budget.edits -= 1
         try:
             (painted,) = paint_tasks(inpainter, [task], framing(config))
-        except MissingRequirementError:
-            raise
-        except ModelError as error:
+        except (ModelError, MissingRequirementError) as error:
             done.steps.append(_skipped(edit, str(error)))
+            # Nobody who is not there for one object is there for the next.
+            gone = str(error) if isinstance(error, MissingRequirementError) else None
             continue
         _check_untouched(done.image, painted.image, weight)
         _take(done, edit, painted, acceptance, weight)
@@ -145,7 +145,7 @@ def _take(
         score_after=verdict.score_after,
         found_iou=verdict.found_iou,
     )
-    done.steps.append(Step(edit, outcome, before, painted.image))
+    done.steps.append(Step(edit, outcome, painted.image))
     if verdict.reason is None:
         done.image = painted.image
         done.region = weight if done.region is None else np.maximum(done.region, weight)

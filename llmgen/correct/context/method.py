@@ -33,12 +33,12 @@ from llmgen.artifacts import (
 from llmgen.correct.context.acceptance import Acceptance
 from llmgen.correct.context.carrying import Budget, Carried, carry_out
 from llmgen.correct.context.masks import choose_targets
-from llmgen.correct.context.planning import ask_for_contexts, depths_behind, left_out, plan_of, question_of
+from llmgen.correct.context.planning import LEFT, ask_for_contexts, depths_behind, left_out, plan_of, question_of
 from llmgen.correct.context.resuming import Finished, FinishedDepths
 from llmgen.correct.context.settings import ContextConfig
 from llmgen.correct.painters import load_inpainter, painter_models
 from llmgen.correct.regions import object_masks
-from llmgen.errors import InputError
+from llmgen.errors import InputError, MissingRequirementError
 from llmgen.paint.inpainter import Inpainter
 from llmgen.vision.blending import region_picture
 from llmgen.vision.masks import BoolMask, decode_mask
@@ -63,13 +63,15 @@ class ContextCorrection:
     def __init__(self, context: "StageContext", config: ContextConfig) -> None:
         self._context, self._config = context, config
         self._inpainter: Inpainter | None = None
+        self._parts_missing: str | None = None
+        """Why there is no detector of parts; empty where there is one, None before anybody asked."""
         self._finished = FinishedDepths(context, config)
 
     @property
     def models(self) -> tuple[ModelUse, ...]:
         """The models in use; none of a painter when only plans are made."""
         models, roles = self._context.models, ["detector"]
-        if PARTS_ROLE in self._context.preset.roles and self._config.depths > 1:
+        if self._config.depths > 1 and self._lacking_parts() == "":
             roles.append(PARTS_ROLE)
         painters = () if self._config.plan_only else painter_models(self._context, self._config.painter)
         if self._scores and not self._config.plan_only:
@@ -82,7 +84,7 @@ class ContextCorrection:
 
     def __call__(self, records: Sequence[Record]) -> list[Record]:
         """Each record for itself: who shares a batch does not matter."""
-        done = []
+        done: list[Record] = []
         for record in records:
             self._context.progress(f"correct context: {len(done) + 1} of {len(records)} pictures")
             done.append(self._planned(record) if self._config.plan_only else self._carried_through(record))
@@ -135,7 +137,7 @@ class ContextCorrection:
         """The record after a depth, and whether the loop ends with it."""
         waiting = waiting_plan(record)
         if waiting is not None:
-            plan, replies = waiting, ()
+            plan, replies = waiting, tuple[Reply, ...]()
         else:
             detections, plan, replies = self._plan(record, number)
             record = record.grown(detections=detections)
@@ -167,6 +169,9 @@ class ContextCorrection:
     def _ends(
         self, record: Record, number: int, plan: EditPlan, outcomes: Sequence[EditOutcome], budget: Budget
     ) -> bool:
+        for outcome in outcomes:
+            if outcome.status == "skipped" and outcome.reason not in (None, LEFT):
+                self._remark(record, f"depth {number}: {outcome.target!r} is skipped: {outcome.reason}")
         reason = None
         if not plan.target and not plan.edits:
             reason = "nothing to paint was found"
@@ -215,21 +220,34 @@ class ContextCorrection:
     def _seen(self, record: Record, number: int) -> tuple[Detection, ...]:
         """What there is for a depth to paint: what was found before, if the picture is still that one, or a new look."""
         depth = self._config.depth(number)
-        own = depth.detector or depth.detector_config or depth.classes or (number > 1 and self._has_parts)
+        own = depth.detector or depth.detector_config or depth.classes or (number > 1 and self._parts_there(record))
         if record.detections is not None and not own and record.image is not None:
             return record.detections
         assert record.image is not None
         return self._look(record, number, record.image)
 
-    @property
-    def _has_parts(self) -> bool:
-        return PARTS_ROLE in self._context.preset.roles
+    def _parts_there(self, record: Record) -> bool:
+        """Whether there is a detector of parts; where the preset names one that is not on this machine, it is said."""
+        lacking = self._lacking_parts()
+        if lacking:
+            self._remark(record, lacking)
+        return lacking == ""
+
+    def _lacking_parts(self) -> str | None:
+        """Why there is no detector of parts on this machine; empty where there is one, None where the preset names none."""
+        if PARTS_ROLE in self._context.preset.roles and self._parts_missing is None:
+            try:
+                self._context.collaborator("detect", PARTS_DETECTOR, {"role": PARTS_ROLE})
+                self._parts_missing = ""
+            except MissingRequirementError as error:
+                self._parts_missing = f"there is no detector of parts, the first depth's looks again: {error}"
+        return self._parts_missing
 
     def _look(self, record: Record, number: int, image: ImageRef) -> tuple[Detection, ...]:
         """What the detector of a depth finds in a picture."""
         depth = self._config.depth(number)
         method, given = depth.detector, dict(depth.detector_config)
-        if method is None and number > 1 and self._has_parts:
+        if method is None and number > 1 and self._parts_there(record):
             method, given = PARTS_DETECTOR, {"role": PARTS_ROLE, **given}
         view = record.grown(image=image, detections=None)
         if depth.classes:
@@ -277,17 +295,15 @@ class ContextCorrection:
     # What is kept of it
 
     def _outcomes(self, record: Record, carried: Carried, number: int) -> list[EditOutcome]:
-        """Outcomes with their pictures, which the report shows."""
-        outcomes = []
+        """Outcomes with their pictures, which the report shows: each begins with what the last one that was kept left."""
+        outcomes, current = [], record.image
         for step in carried.steps:
-            if step.before is None or step.after is None:
+            if step.after is None:
                 outcomes.append(step.outcome)
                 continue
-            pictures = {
-                name: self._save(record, f"depth-{number}-step", picture)
-                for name, picture in (("before", step.before), ("after", step.after))
-            }
-            outcomes.append(step.outcome.model_copy(update=pictures))
+            after = self._save(record, f"depth-{number}-step", step.after)
+            outcomes.append(step.outcome.model_copy(update={"before": current, "after": after}))
+            current = after if step.outcome.status == "painted" else current
         return outcomes
 
     def _save(self, record: Record, label: str, picture: Image.Image) -> ImageRef:

@@ -57,10 +57,10 @@ class InteractionCorrection:
 
     @property
     def models(self) -> tuple[ModelUse, ...]:
-        """The models in use."""
-        roles = ["detector", *(["pose"] if "pose" in self._context.preset.roles else [])]
-        roles += [] if self._config.plan_only else ["text_to_image"]
-        return tuple(self._context.models.use(role) for role in roles)
+        """The models in use: those that look when a plan is made, and the one that draws."""
+        looking = ("detector", "segmenter", "pose") if self._planner is not None else ()
+        roles = (*looking, *(() if self._config.plan_only else ("text_to_image",)))
+        return tuple(self._context.models.use(role) for role in roles if role in self._context.preset.roles)
 
     def __call__(self, records: Sequence[Record]) -> list[Record]:
         """Correct each record's picture, or plan to.

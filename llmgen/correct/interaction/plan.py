@@ -162,9 +162,11 @@ class Planner:
         return record.grown(samples=samples)
 
     def _candidates(self, record: Record, interaction: Interaction) -> list[Candidate]:
-        seen = [(s.image, s.detections) for s in record.samples] or [(record.image, record.detections)]
         load = self._context.images.load
-        return [self._candidate(load(ref), found or (), interaction) for ref, found in seen if ref is not None]
+        if not record.samples:
+            assert record.image is not None
+            return [self._candidate(load(record.image), record.detections or (), interaction)]
+        return [self._candidate(load(s.image), s.detections or (), interaction) for s in record.samples]
 
     def _candidate(self, image: Image.Image, detections: tuple[Detection, ...], interaction: Interaction) -> Candidate:
         acting = best_of(detections, read_phrase(interaction.subject.text)[0])

@@ -241,7 +241,7 @@ class _MaskRcnnLesson(Lesson[PictureBatch]):
             path = training.base / WEIGHTS_FILE
             if not path.is_file():
                 raise MissingRequirementError(f"{path} is missing; --from names a folder of a Mask R-CNN")
-            lost = start_from(model, {name: value for name, value in load_file(path).items()})
+            lost = start_from(model, load_file(path))
             foreign = [
                 name for name in lost if not name.startswith(("roi_heads.box_predictor", "roi_heads.mask_predictor"))
             ]

@@ -12,6 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor
 from torch.nn import functional
+from torch.utils.checkpoint import checkpoint
 
 from llmgen.diffusion.attention import attention_sides
 from llmgen.diffusion.guidance import layer_grid
@@ -259,24 +260,20 @@ class Control:
     # The gradient pass --------------------------------------------------------------------------------------------
 
     def _read(self, layer: Layer, query: Tensor, key: Tensor, value: Tensor, scale: float) -> Tensor:
-        wanted = [first for first in (layer.energy_heads, layer.mask_heads) if first is not None]
-        full = not self.settings.savings
-        first = 0 if full else min(wanted, default=0)
-        maps = _probabilities(query[:, first:], key[:, first:], scale) if full or wanted else None
-        if maps is not None and layer.energy_heads is not None:
-            self.energy.add(
-                maps[:, layer.energy_heads - first :].sum(dim=1), maps.shape[1] - layer.energy_heads + first
-            )
-        if maps is not None and layer.mask_heads is not None and self._suppresses:
-            own = maps[:, layer.mask_heads - first :].detach()
-            columns = [
-                torch.stack([one[:, :, list(word.tokens)].mean(dim=-1).sum(dim=0) for word in pair.words], dim=-1)
-                for one, pair in zip(own, self.pairs, strict=True)
-            ]
-            self.mask.add(torch.stack(columns), own.shape[1])
-        if full and maps is not None:
+        # Layers of one grid are read for both from the same head on.
+        first = layer.energy_heads if layer.energy_heads is not None else layer.mask_heads
+        if not self.settings.savings:
+            maps = _probabilities(query, key, scale, as_published=True)
             self._keep(maps)
-            return maps.to(value.dtype) @ value
+            if first is not None:
+                self._add(layer, maps[:, first:].sum(dim=1), maps.shape[1] - first)
+            return maps @ value
+        if first is not None:
+            # Made again for the slope, in place of being kept: these maps are cheap, and there is one for each head.
+            summed = checkpoint(
+                _summed, query[:, first:], key[:, first:], scale, use_reentrant=False, preserve_rng_state=False
+            )
+            self._add(layer, summed, query.shape[1] - first)
         if layer.name == self._last:
             raise Enough
         attended = _fused(query, key, value, scale)
@@ -285,6 +282,17 @@ class Control:
             torch.set_grad_enabled(False)
             return attended.detach()
         return attended
+
+    def _add(self, layer: Layer, maps: Tensor, heads: int) -> None:
+        """Take note of the maps of one layer, `[pictures, cells, tokens]`, summed over so many heads."""
+        if layer.energy_heads is not None:
+            self.energy.add(maps, heads)
+        if layer.mask_heads is not None and self._suppresses:
+            columns = [
+                torch.stack([one[:, list(word.tokens)].mean(dim=-1) for word in pair.words], dim=-1)
+                for one, pair in zip(maps.detach(), self.pairs, strict=True)
+            ]
+            self.mask.add(torch.stack(columns), heads)
 
     # The guided passes --------------------------------------------------------------------------------------------
 
@@ -306,7 +314,7 @@ class Control:
             if lends != list(range(len(query))):
                 query, key = query[lends], key[lends]
             return _fused(query, key, value, scale)
-        maps = _probabilities(query, key, scale)[lends]
+        maps = _probabilities(query, key, scale, as_published=True)[lends]
         self._keep(maps)
         return maps.to(value.dtype) @ value
 
@@ -326,7 +334,8 @@ class Control:
         if not touched:
             return _fused(query, key, value, scale)
         picked = self._rows(guided, touched)
-        maps = _probabilities(query[picked], key[picked], scale).unflatten(0, (len(touched), len(self.pairs)))
+        maps = _probabilities(query[picked], key[picked], scale, as_published=not self.settings.savings)
+        maps = maps.unflatten(0, (len(touched), len(self.pairs)))
         by_row = dict(zip(touched, maps, strict=True))
         lent = dict(by_row)
         for source, destination in guided.copies:
@@ -424,10 +433,17 @@ def controlled(unet: Any, control: Control) -> Iterator[None]:
         control.stored = []
 
 
-def _probabilities(query: Tensor, key: Tensor, scale: float) -> Tensor:
-    """Softmax of scaled scores, in float32 at least: half precision makes the energy's slope useless."""
-    scores = (query * scale) @ key.transpose(-1, -2)
-    return scores.float().softmax(dim=-1) if scores.dtype in (torch.float16, torch.bfloat16) else scores.softmax(dim=-1)
+def _probabilities(query: Tensor, key: Tensor, scale: float, *, as_published: bool = False) -> Tensor:
+    """Softmax of scaled scores, in float32 at least unless as published: half precision makes the energy's slope useless."""
+    # The keys are scaled: they are few, and autograd would keep a second copy of scaled queries.
+    scores = query @ (key * scale).transpose(-1, -2)
+    if not as_published and scores.dtype in (torch.float16, torch.bfloat16):
+        return scores.float().softmax(dim=-1)
+    return scores.softmax(dim=-1)
+
+
+def _summed(query: Tensor, key: Tensor, scale: float) -> Tensor:
+    return _probabilities(query, key, scale).sum(dim=1)
 
 
 def _fused(query: Tensor, key: Tensor, value: Tensor, scale: float) -> Tensor:

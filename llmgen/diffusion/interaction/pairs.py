@@ -1,7 +1,7 @@
 """From an interaction's words to what the loop draws, and the settings of both its uses."""
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import torch
 
@@ -15,8 +15,6 @@ from llmgen.errors import InputError
 
 if TYPE_CHECKING:
     from llmgen.diffusion.text import TextEncoder
-
-Profile = Literal["llmgen", "reference"]
 
 
 def object_tokens(prompt: str, noun: WordSpan, encoder: "TextEncoder") -> tuple[int, ...]:
@@ -63,8 +61,8 @@ def make_pair(
     """
     base = interaction.intransitive_prompt
     tokens = object_tokens(prompt, interaction.object_noun, encoder)
-    ids = [_ids(text, encoder.tokenizer) for text in (base, prompt)]
-    alignment = align(*ids, length=encoder.tokenizer.model_max_length)
+    base_ids, ids = _ids(base, encoder.tokenizer), _ids(prompt, encoder.tokenizer)
+    alignment = align(base_ids, ids, length=encoder.tokenizer.model_max_length)
     schedule = word_schedule(
         prompt,
         token_spans(prompt, encoder.tokenizer),
@@ -78,7 +76,7 @@ def make_pair(
         borrowing=Borrowing(
             places=alignment.places,
             schedule=schedule * alignment.shared,
-            prompt_tokens=max(map(len, ids)),
+            prompt_tokens=max(len(base_ids), len(ids)),
             words=(PlacedWord(tokens, box),) if box is not None else (),
             watched=tokens,
         ),

@@ -11,6 +11,7 @@ Suppression = Literal["others", "object", "none"]
 ROWS: Final[tuple[Row, ...]] = ("u0", "u1", "c0", "c1")
 _CONDITIONAL: Final[tuple[Row, ...]] = ("c0", "c1")
 _FULL: Final[tuple[Row, ...]] = ("u1", "c1")
+_LENDING: Final[tuple[Row, ...]] = ("u1", "c0", "c1")
 
 
 @dataclass(frozen=True)
@@ -112,10 +113,13 @@ def guided_passes(
     if not settings.savings or keep_first:
         return passes
     # The full prompt depends on the other until it has borrowed from it for the last time.
-    last = max((i for i, each in enumerate(passes) if ("c0", "c1") in each.copies), default=-1)
-    if read_box:
-        last = max(last, settings.steps - 2)
-    return [each if index <= last else _without_first(each) for index, each in enumerate(passes)]
+    lending = max((i for i, each in enumerate(passes) if ("c0", "c1") in each.copies), default=-1)
+    last = max(lending, settings.steps - 2) if read_box else lending
+    kept = [each if index <= last else _only(each, _FULL) for index, each in enumerate(passes)]
+    if 0 <= lending == last and not read_box:
+        # What lends for the last time is not denoised any more, so nobody needs its row without text.
+        kept[last] = _only(kept[last], _LENDING)
+    return kept
 
 
 def _guided_pass(settings: PairSettings, index: int, correcting: bool) -> GuidedPass:
@@ -137,10 +141,10 @@ def _guided_pass(settings: PairSettings, index: int, correcting: bool) -> Guided
     return GuidedPass(number, ROWS, copies, suppressed)
 
 
-def _without_first(each: GuidedPass) -> GuidedPass:
+def _only(each: GuidedPass, rows: tuple[Row, ...]) -> GuidedPass:
     return GuidedPass(
         each.number,
-        _FULL,
-        tuple(copy for copy in each.copies if set(copy) <= set(_FULL)),
-        tuple(row for row in each.suppressed if row in _FULL),
+        rows,
+        tuple(copy for copy in each.copies if set(copy) <= set(rows)),
+        tuple(row for row in each.suppressed if row in rows),
     )

@@ -25,7 +25,7 @@ _RELATIONS: Final[dict[str, str]] = {
 }
 _NEGATIONS: Final[dict[str, str]] = {
     "no": "no|0|zero|without|without any|minus|excluding|except|except for|lacking|lacks|lacked|free of|free from|devoid of|"
-    "bare of|instead of|rather than|empty of|absent",
+    "bare of|missing|instead of|rather than|empty of|absent",
     "not": "not|never|isn't|aren't|wasn't|weren't|doesn't|don't|didn't|hasn't|haven't|hadn't|can't|cannot|won't|isnt|no longer",
     "person": "nobody|no one|no-one|noone|not anyone|not anybody",
     "thing": "nothing",
@@ -41,7 +41,7 @@ _OTHERS: Final[dict[str, str]] = {
     "featuring|features|feature|that has|that have|which has|full of|filled with|decorated with|covered with|covered in",
     "filler": "both of|not only|nothing but|but also|only|just|merely|either|nothing else|no more|else|each other|one another|"
     "in a row|in a line|in a circle|on display|in bloom|in motion|on sale|in flight|next to each other|side by side|"
-    "next to one another|beside each other|at work|in total|of the|as usual|such as|in color|in colour|in black and white|"
+    "next to one another|beside each other|at work|in total|as usual|such as|in color|in colour|in black and white|"
     "around it|at all|of all|on each side|on either side|on both sides|one on each side",
 }
 PREPOSITIONS: Final = frozenset("of for from to as like about off down up across during after via per".split())
@@ -64,7 +64,7 @@ def _index() -> dict[str, tuple[Pattern, ...]]:
 PATTERNS: Final = _index()
 """Patterns by their first word, the longest first."""
 _OPEN: Final = frozenset(
-    "high full contain covered hidden concealed obscured blocked bare empty free feature features absent opposite".split()
+    "missing high full contain covered hidden concealed obscured blocked bare empty free feature features absent opposite".split()
 )
 """First words of expressions that are words of their own as well."""
 CLOSED: Final = (

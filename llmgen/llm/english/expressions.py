@@ -60,6 +60,8 @@ class Expressions(Sentence):
                         continue
                     span += 2
                 return self._word("compare", i, span)
+        if word in ("each", "every") and self.at(i + 1) in ("of", "one") and self._digits(self.at(i + 2)) is not None:
+            return self._word("compare", i, i + 2)  # "on each of three posts"
         partly = word in ("some", "most", "many", "few", "several", "each", "any") or self._digits(word) is not None
         if partly and " ".join(self.lower[i + 1 : i + 3]) in _PARTITIVE:
             return self._word("compare", i, i + 3)
@@ -207,7 +209,7 @@ class Expressions(Sentence):
                 return self._word("rel", start, i + 1, "in")
             if sides == ["top"] and led:
                 return self._word("rel", start, i + 1, "above")
-            if led or self.phrase != "opened":
+            if led or self.phrase != "opened" or self._clothed():
                 return self._word("rel", start, i + 1, "sides " + " ".join(sides))
         if led:
             follows = self.at(first_tail)
@@ -221,7 +223,7 @@ class Expressions(Sentence):
                 return None if not self._verbal(follows) else self._word("side", start, i, " ".join(sides))
             return self._word("side", start, i, " ".join(sides))
         bare = (
-            self.phrase == "named"
+            (self.phrase == "named" or self._clothed())
             and sides[-1] in ("left", "right")
             and self.at(i)
             not in (
@@ -247,6 +249,8 @@ class Expressions(Sentence):
                 and self.phrase == "opened"
             ):
                 continue
+            if words == ("missing",) and not self._lacks(end):
+                continue
             if value in ("lacks", "feature", "features", "contain", "contains") and self.phrase != "named":
                 continue
             if kind in ("with", "there") and value in ("has", "have", "had") and self._participle(end):
@@ -257,6 +261,11 @@ class Expressions(Sentence):
                 return self._word("side", i, end, "top" if value == "above" else "bottom")
             return self._word(kind, i, end, value)  # type: ignore[arg-type]
         return None
+
+    def _lacks(self, i: int) -> bool:
+        """Whether "missing" says that something has no ...: "missing an arm", but not "a missing arm"."""
+        led = not self.words or self.words[-1].kind in ("noun", "be", "comma", "adj", "adv", "who")
+        return led and self.phrase != "opened" and (self.at(i) in lex.ARTICLES or self._thing_follows(i))
 
     def _thing_follows(self, i: int) -> bool:
         word = self.at(i)
@@ -289,7 +298,7 @@ class Expressions(Sentence):
         if word.endswith("'s"):
             if word[:-2] in lex.PRONOUNS or word[:-2] in ("there", "here", "that", "who"):
                 return self._word("be", i, i + 1)
-            if self._nominal(i + 1):
+            if self._nominal(i + 1) or (self.at(i + 1) in lex.SIDES and self._nominal(i + 2)):
                 return self._word("det", i, i + 1, "possessive")
         if word in lex.HEDGES | lex.DEGREES or (word in lex.ADVERBS and self.phrase != "opened"):
             return self._word("adv", i, i + 1, word)

@@ -29,7 +29,7 @@ COLLECTIVES: Final[dict[str, int | None]] = {
     "herd": None, "flock": None, "collection": None, "number": None, "lot": None, "pile": None, "stack": None,
     "swarm": None, "crowd": None, "pack": None, "school": None, "line": None, "cluster": None, "heap": None,
     "bouquet": None, "plenty": None, "handful": None, "variety": None, "assortment": None, "series": None,
-    "total": None, "piece": 1, "slice": 1, "kind": None, "type": None, "sort": None,
+    "total": None, "piece": 1, "kind": None, "type": None, "sort": None,
 }  # fmt: skip
 """Nouns that count what follows their "of"; None where they do not say how many."""
 FRACTIONS: Final = _words(
@@ -85,7 +85,7 @@ MUTE_ADJECTIVES: Final = _words("colored coloured color colour same different vi
 TRUE_ADJECTIVES: Final = _words(
     "plastic square oval oblong antique vintage human female male giant plain solid liquid twin double triple wild "
     "blond blonde brunette patchwork plaid neon pastel magic teenage infant western eastern northern southern adult "
-    "open front upper lower round half left right light dark woollen woolen golden silent ceramic classic metallic "
+    "open whole front upper lower round half left right light dark woollen woolen golden silent ceramic classic metallic "
     "elastic electric"
 )
 """Adjectives that are nouns as well, but before another noun adjectives all the same."""
@@ -174,18 +174,32 @@ SCENE_FORMS: Final[dict[str, str]] = {
     "night": "a night scene", "midnight": "a night scene", "snow": "a snowy scene", "rain": "a rainy scene",
     "fog": "a foggy scene", "mist": "a misty scene", "day": "a daytime scene", "daytime": "a daytime scene",
     "sunset": "a sunset scene", "sunrise": "a sunrise scene", "dawn": "a scene at dawn", "dusk": "a scene at dusk",
+    "storm": "a stormy scene",
     "winter": "a winter scene", "summer": "a summer scene", "autumn": "an autumn scene", "spring": "a spring scene",
 }  # fmt: skip
 """Times and weathers as a scene that can stand alone."""
+WEATHER_VERBS: Final[dict[str, str]] = {
+    "rain": "rain", "drizzle": "rain", "pour": "rain", "snow": "snow", "storm": "storm", "thunder": "storm", "hail": "storm",
+}  # fmt: skip
+"""What "it" does when it rains, and the weather that is meant."""
+WEATHER_ADJECTIVES: Final = _words("sunny rainy snowy foggy misty stormy cloudy windy dark hazy overcast")
+SHOWING: Final = _words("fridge refrigerator easel billboard blackboard whiteboard chalkboard noticeboard board napkin")
+"""What a drawing hangs on; "the wall" is another."""
 IMAGE_HEADS: Final = _words(
     "photo photograph picture image drawing painting illustration sketch rendering render depiction portrait shot "
     "close-up closeup cartoon artwork poster photography watercolor watercolour snapshot clipart view art"
 )
 """Nouns that name the picture itself, at its beginning."""
 STYLE_HEADS: Final = IMAGE_HEADS | _words(
-    "style lighting focus detail quality resolution bokeh masterpiece artstation 4k 8k hd uhd"
+    "style lighting focus detail quality resolution bokeh masterpiece artstation 4k 8k hd uhd hour poly angle perspective exposure "
+    "aesthetic engine film grain composition wallpaper palette vibe photorealism realism render hdr dof macro isometric"
 )
 FRAME_NOUNS: Final = IMAGE_HEADS | _words("scene canvas frame screen page view")
+STYLE_SURE: Final = _words(
+    "artstation deviantart octane unreal cgi bokeh masterpiece 4k 8k uhd hdr hd photorealistic hyperrealistic photorealism volumetric "
+    "cinematic isometric raytracing"
+)
+"""Words that nobody says of a thing in the picture."""
 STYLE_ADJECTIVES: Final = _words(
     "detailed photorealistic hyperrealistic realistic cinematic minimalist masterpiece 8k 4k hd"
 )
@@ -204,6 +218,16 @@ PARTS: Final = _words(
     "end rim lid roof top bottom branch trunk mouth beak paw"
 )
 """Parts whose "of" names what the prompt speaks of."""
+ATTACHED: Final = _words(
+    "window door wheel handle trunk tail roof chimney wing ear eye leg arm petal leaf branch stripe spot freckle beard moustache mustache "
+    "hair mane horn antler beak paw claw fin spout lid sleeve strap tusk whisker wrinkle dimple feather fang tooth"
+)
+"""Parts that go with what has them: they are drawn with it and have no place of their own."""
+ORDINALS: Final = _words(
+    "first second third fourth fifth sixth seventh eighth ninth tenth 1st 2nd 3rd 4th 5th 6th 7th 8th 9th 10th last"
+)
+NOT_COUNTED: Final = _words("aid eye person class hand floor story storey supper")
+"""What an ordinal makes a name with: first aid, the last supper."""
 DEPICTING: Final = _words(
     "tattoo sculpture sticker logo figure statue figurine painting picture photo photograph drawing sketch portrait poster "
     "image bust mural"
@@ -227,7 +251,7 @@ ANIMALS: Final = _words(
 )
 CLOTHES: Final = _words(
     "suit dress coat jacket shirt t-shirt sweater uniform hat cap skirt jeans trousers pants robe costume gown kimono "
-    "apron hoodie vest tuxedo swimsuit bikini raincoat pyjamas tie scarf armor armour helmet"
+    "apron hoodie vest tuxedo pullover jumper blouse cardigan swimsuit bikini raincoat pyjamas tie scarf armor armour helmet"
 )
 SPELLED: Final = _words("word words text slogan inscription caption phrase lettering letters")
 """Nouns whose words are to be written."""

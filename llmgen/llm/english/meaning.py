@@ -19,17 +19,24 @@ class WantedObject:
         attributes: Adjectives, lower case.
         count: How many.
         exact: True when the prompt says a number; False for "a ball" (at least one) and for bare plurals.
+        detail: What it holds, shows or has on it, as it was said: "of cherries", "with lit windows". It is drawn, and not looked for.
     """
 
     noun: str
     attributes: tuple[str, ...] = ()
     count: int = 1
     exact: bool = False
+    detail: str = ""
 
     @property
     def phrase(self) -> str:
-        """One of them without article, for example "red ball"."""
+        """What is looked for: one of them without article, for example "red ball"."""
         return " ".join((*self.attributes, self.noun))
+
+    @property
+    def whole_phrase(self) -> str:
+        """What is drawn: the phrase with its detail, for example "red bowl of cherries"."""
+        return f"{self.phrase} {self.detail}".rstrip()
 
 
 @dataclass(frozen=True, slots=True)

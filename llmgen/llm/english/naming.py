@@ -7,6 +7,20 @@ from llmgen.llm.english.phrases import NounPhrase, kind_at, lower_at, read_noun_
 from llmgen.llm.english.scene import Groups, Scene
 from llmgen.llm.english.tagged import Word
 
+_HUNG = frozenset("hang mount frame prop display tape pin stick glue nail clip tack fasten attach".split())
+_HANDMADE = (
+    "painting",
+    "drawing",
+    "sketch",
+    "portrait",
+    "poster",
+    "cartoon",
+    "watercolor",
+    "watercolour",
+    "illustration",
+)
+_OWN = ("its", "his", "her", "their")
+
 
 class Namer:
     """The words of a prompt, what was found in them, and what the next noun phrase is."""
@@ -19,6 +33,8 @@ class Namer:
         """What a relation that follows speaks of: the nearest group."""
         self.clause: Groups = ()
         """What the clause speaks of: the subject of its verb."""
+        self.doer: Groups = ()
+        """Who does something to the nearest group: "a fisherman mends a net"."""
         self.related: Groups = ()
         """What the last relation spoke of."""
         self.role = "free"
@@ -43,6 +59,8 @@ class Namer:
         """How many have what comes next: "four dogs, each with a red collar"."""
         self.rest: int | None = None
         """What is left of a group of which a part was spoken of."""
+        self.weather = False
+        """Whether "it" was said where it may be the weather's."""
         self.nobody = ""
         """What negates the verb that comes: "none of the pirates wears a hat"."""
 
@@ -122,6 +140,16 @@ class Namer:
             if not self.scene.objects:
                 return phrase.last
             phrase = replace(phrase, noun=self.scene.objects[(self.subject or (-1,))[-1]].noun, definite=False)
+        phrase = self._without_choice(phrase)
+        if role == "with" and self._attaches(phrase):
+            return self._attach(phrase)
+        if (
+            role == "with"
+            and phrase.head in lex.CLOTHES
+            and self.waiting is None
+            and any(map(self._being, self.subject))
+        ):
+            self.waiting = ("wearing", self.subject)
         if phrase.article == "" and any(ch.isdigit() for ch in phrase.head) and self.scene.objects:
             self.scene.remark(f"did not understand {self._said(phrase.first, phrase.last)!r}")
             return phrase.last
@@ -146,15 +174,52 @@ class Namer:
         if content is None:
             return phrase.last + 1
         if content.article == "" or phrase.head in lex.DEPICTING:
-            return content.last
+            last = content.last
+            more = read_noun_phrase(self.words, last + 1) if kind_at(self.words, last) == "and" else None
+            if more is not None and content.plural and more.plural and not more.article and more.noun:
+                last = more.last  # "a bowl of plums and pears"
+            self.scene.detail((self.scene.mentions[-1],), self._said(phrase.last, last))
+            return last
         self.role = "of"
         return phrase.last + 1
 
+    def _without_choice(self, phrase: NounPhrase) -> NounPhrase:
+        """A phrase without what chooses one of several, which boxes that are yet to be planned cannot: it is said."""
+        chosen = [a for a in phrase.attributes if a in lex.ORDINALS]
+        if chosen and phrase.noun.partition(" ")[0] not in lex.NOT_COUNTED:
+            if phrase.definite:
+                said = self._said(phrase.first, phrase.last)
+                self.scene.remark(f"which one of several is not read: {said!r}")
+            phrase = replace(phrase, attributes=tuple(a for a in phrase.attributes if a not in lex.ORDINALS))
+        if phrase.article in ("each", "every"):
+            if self.scene.by_noun.get(phrase.noun):
+                return replace(phrase, definite=True)
+            self.scene.remark(f"how many are meant is not said: {self._said(phrase.first, phrase.last)!r}")
+        return phrase
+
+    def _attaches(self, phrase: NounPhrase) -> bool:
+        """Whether a thing is a part of what was named before: "a house with lit windows"."""
+        if not self.subject or phrase.head not in lex.ATTACHED or kind_at(self.words, phrase.last) == "verb":
+            return False
+        # "a door in its trunk" has a place of its own; in "a cat with blue eyes on a chair" the cat has.
+        return not (
+            kind_at(self.words, phrase.last) in ("rel", "side") and lower_at(self.words, phrase.last + 1) in _OWN
+        )
+
+    def _attach(self, phrase: NounPhrase) -> int:
+        first, last = phrase.first, phrase.last
+        while kind_at(self.words, last) in ("and", "comma"):
+            more = read_noun_phrase(self.words, last + 1)
+            if more is None or not more.noun or not self._attaches(more):
+                break
+            last = more.last
+        self.scene.detail(self.subject, "with " + self._said(first, last))
+        return last
+
     def _place(self, phrase: NounPhrase, role: str) -> None:
         if self.times > 1:
-            phrase = replace(
-                phrase, count=phrase.count * self.times, exact=phrase.exact or not phrase.plural, definite=False
-            )
+            each = self.times if phrase.exact or not phrase.plural else max(1, self.times // 2)
+            phrase = replace(phrase, count=phrase.count * each, exact=phrase.exact or not phrase.plural, definite=False)
             self.times = 1
         for waiting in self.elliptic:
             one = replace(waiting, noun=phrase.noun, definite=False)
@@ -165,6 +230,7 @@ class Namer:
     def _related(self, group: int, role: str, phrase: NounPhrase) -> None:
         """Give a group that was just named its place in the sentence."""
         scene = self.scene
+        self.doer = self.clause if role == "object" and group not in self.clause else ()
         if self.sides:
             scene.put(self.sides, (group,))
             self.sides = ""
@@ -178,7 +244,8 @@ class Namer:
                 scene.relate(kind, subjects, group)
                 if kind == "between" and scene.objects[group].count == 1:
                     self.chain = (kind, subjects)
-            self.subject, self.listed = (group,), False
+            # Clothes go with who wears them: "a boy with a red cap left of a girl".
+            self.subject, self.listed = (subjects if kind == "wearing" else (group,)), False
             return
         if self.chain is not None and role == "free" and not self._acts_next(phrase):
             kind, subjects = self.chain
@@ -206,7 +273,7 @@ class Namer:
     def _is_style(self, phrase: NounPhrase, role: str) -> bool:
         if phrase.head not in lex.IMAGE_HEADS or phrase.plural or role not in ("free", "object"):
             return False
-        if lower_at(self.words, phrase.last) == "of" and self._hangs(phrase.last + 1):
+        if lower_at(self.words, phrase.last) == "of" and self._hangs(phrase.last + 1, phrase):
             return False
         nested = self.scene.style.endswith(" of") and lower_at(self.words, phrase.last) in ("of", "with")
         if (
@@ -236,15 +303,30 @@ class Namer:
             )
             or (after.kind in ("who", "neg", "colon", "verb", "comma") and phrase.head not in ("poster", "drawing"))
             or after.lower == "from"
+            or self._shown_at(phrase.last)
         )
 
-    def _hangs(self, i: int) -> bool:
-        """Whether a picture of something is itself a thing: "a painting of a horse hanging above a sofa"."""
+    def _shown_at(self, i: int) -> bool:
+        """Whether a place comes before what a picture is of: "an oil painting at the beach of a bicycle"."""
+        place = read_noun_phrase(self.words, i + 1) if kind_at(self.words, i) == "rel" else None
+        return place is not None and place.head in lex.PLACES and lower_at(self.words, place.last) == "of"
+
+    def _hangs(self, i: int, phrase: NounPhrase) -> bool:
+        """Whether a picture of something is itself a thing: "a painting of a horse hanging above a sofa", "... next to a real horse"."""
         content = read_noun_phrase(self.words, i)
-        after = self.words[content.last] if content is not None and content.last < len(self.words) else None
-        return (
-            after is not None and after.kind == "verb" and after.value in ("hang", "mount", "frame", "prop", "display")
-        )
+        if content is None or content.last >= len(self.words):
+            return False
+        after = self.words[content.last]
+        if after.kind == "verb" and after.value in _HUNG:
+            return True
+        if after.kind != "rel":
+            return False
+        other = read_noun_phrase(self.words, content.last + 1)
+        if other is None:
+            return False
+        holds = other.head in lex.SHOWING or (other.head in ("wall", "door") and other.definite)
+        pinned = phrase.head in _HANDMADE and after.value == "on" and holds
+        return pinned or bool({"real", "actual", "living"} & set(other.attributes))
 
     def _style(self, phrase: NounPhrase) -> int:
         after, said = phrase.last, self._said(phrase.first, phrase.last)

@@ -15,13 +15,14 @@ class Negation:
         absent: What must not be there.
         last: Index after what was read.
         beyond: The words that cannot be kept, "" where all can.
-        of: For "none of the pirates": the group that is there all the same; what follows its verb is absent.
+        of: For "none of the pirates", "neither the chef nor the waiter": the groups that are there all the same; what follows
+            their verb is absent.
     """
 
     absent: tuple[str, ...]
     last: int
     beyond: str = ""
-    of: NounPhrase | None = None
+    of: tuple[NounPhrase, ...] = ()
 
 
 def read_negation(words: Sequence[Word], first: int) -> Negation:
@@ -43,15 +44,32 @@ def read_negation(words: Sequence[Word], first: int) -> Negation:
                 return Negation(absent, last, "" if absent else word.lower)
             group = read_noun_phrase(words, index)
             if group is not None and group.noun:
-                return Negation((), group.last, of=group)
+                return Negation((), group.last, of=(group,))
             return Negation((), index, word.lower)
         case "not":
             return _not(words, first)
+        case "neither" if (both := _subjects(words, index)) is not None:
+            return both
         case _:
             absent, last = _list(words, _skip_verb(words, index))
             if absent:
                 return Negation(absent, last)
             return Negation((), max(last, index), " ".join(w.lower for w in words[first : max(last, index) + 1]))
+
+
+def _subjects(words: Sequence[Word], index: int) -> Negation | None:
+    """Two of whom something is denied: "neither the boy nor the girl has a balloon"."""
+    found = list[NounPhrase]()
+    while True:
+        phrase = read_noun_phrase(words, index)
+        if phrase is None or not phrase.noun or not phrase.article:
+            return None
+        found.append(phrase)
+        if kind_at(words, phrase.last) != "or":
+            break
+        index = phrase.last + 1
+    acts = kind_at(words, phrase.last) in ("verb", "be", "aux", "with")
+    return Negation((), phrase.last, of=tuple(found)) if acts and len(found) > 1 else None
 
 
 def _not(words: Sequence[Word], first: int) -> Negation:

@@ -8,6 +8,7 @@ from llmgen.llm.english.relating import Relater
 from llmgen.llm.english.shares import read_open_share, read_shares
 from llmgen.llm.english.tagged import Word
 from llmgen.llm.english.tokens import short
+from llmgen.llm.english.words import with_article
 
 _HOLD = frozenset("hold carry clutch grip grasp lift brandish cradle wield".split())
 _SAY = frozenset("say read spell".split())
@@ -43,6 +44,8 @@ class Reader(Relater):
                 return self._side(i)
             case "rel":
                 return self._relation(i)
+            case "with" if self.nobody:
+                return self._denied(i)
             case "with" | "prep":
                 return self._preposition(i)
             case "verb":
@@ -96,6 +99,10 @@ class Reader(Relater):
             after = self._shares(i + 1)
             if after is not None:
                 return after
+        if kind == "comma" and (self.scene.objects or self.scene.places):
+            style = self._style_of_segment(i + 1)
+            if style is not None:
+                return style
         if kind == "or" and self.scene.objects and not self.scene.absent:
             self.scene.remark(f"a choice is not read, both are planned: {self._said(max(0, i - 1), i + 3)!r}")
         if kind != "and" or kind_at(self.words, i + 1) in ("rel", "side"):
@@ -104,8 +111,23 @@ class Reader(Relater):
         self.predicate = False
         return i + 1
 
+    def _style_of_segment(self, i: int) -> int | None:
+        """The end of what only says how the picture is made: ", octane render", ", by a painter's name"."""
+        last = i
+        while last < len(self.words) and self.words[last].kind not in ("comma", "stop"):
+            last += 1
+        some = self.words[i:last]
+        named = any(w.kind in ("det", "num") for w in some)
+        said = {part for w in some for part in w.lower.split()}
+        if not some or named or not (said & lex.STYLE_SURE or some[0].lower == "by"):
+            return None
+        self.scene.extras.append(", " + self._said(i, last))
+        return last
+
     def _shares(self, i: int) -> int | None:
         recent = self.clause if len(self.clause) > 1 else self.subject
+        if self._all_of_several(i) and len(several := tuple(dict.fromkeys(self.scene.mentions[-6:]))) > 1:
+            recent = several[-2:] if self.words[i].value == "both" else several
         if recent and len(recent) == 1 and self.scene.objects[recent[0]].count == 1:
             recent = tuple(g for g in self.scene.mentions[-4:] if self.scene.objects[g].count > 1)
         if (
@@ -132,6 +154,12 @@ class Reader(Relater):
         self.listed, self.role = False, "free"
         return after
 
+    def _all_of_several(self, i: int) -> bool:
+        """Whether "both" or "all" speaks of single things that were named apart: "a cat right of a dog, both black"."""
+        said = self.words[i] if i < len(self.words) else None
+        lead = said is not None and (said.value == "both" or said.lower == "all")
+        return lead and all(self.scene.objects[g].count == 1 for g in self.scene.mentions[-6:])
+
     def _exceeds(self, count: int) -> bool:
         """Whether a group that was just spoken of is larger than one part of it."""
         return any(
@@ -144,11 +172,18 @@ class Reader(Relater):
         if read is None:
             return None
         share, after = read
+        # "each with a kite" has as many kites, "both on a sofa" has one sofa.
+        apart = kind_at(self.words, after) == "with" or self.words[i].lower == "each"
+        apart = apart or (kind_at(self.words, after) == "verb" and self.words[after].value in (*_HOLD, "wear"))
+        if share.part == "all" and self._all_of_several(i) and len(self.scene.mentions) > 1:
+            self.subject = self.clause = tuple(dict.fromkeys(self.scene.mentions[-2:]))
+            self.times, self.listed = len(self.subject) if apart else 1, False
+            return after
         if share.part == "all":
             several = [g for g in self.scene.mentions[-2:] if self.scene.objects[g].count > 1]
             if not several:
                 return None
-            self.times, self.subject = self.scene.objects[several[-1]].count, (several[-1],)
+            self.times, self.subject = self.scene.objects[several[-1]].count if apart else 1, (several[-1],)
             return after
         if self.rest is None:
             several = [
@@ -171,8 +206,8 @@ class Reader(Relater):
         if self.words[i].lower.startswith("except") and self.scene.absent:
             return i + 1  # "no animals except a deer": the deer is there
         found = read_negation(self.words, i)
-        if found.of is not None:
-            self.subject = self.clause = (self.scene.add(found.of),)
+        if found.of:
+            self.subject = self.clause = tuple(self.scene.add(phrase) for phrase in found.of)
             self.nobody = self._said(i, found.last)
             return found.last
         self.scene.forbid(found.absent)
@@ -195,14 +230,15 @@ class Reader(Relater):
         subject = self.clause if finite and self.clause else self.subject
         if word.value in _SAY and kind_at(self.words, i + 1) not in ("det", "num", "rel", "quote", "side", "pron"):
             return self._writing(i)
-        if self.nobody:
-            self.nobody = ""
-            phrase = read_noun_phrase(self.words, i + 1)
-            if phrase is not None and phrase.noun:
-                self.scene.forbid((phrase.phrase,))
-                return phrase.last
-            self.scene.remark(f"this negation is not read: {self._said(i, i + 2)!r}")
+        if word.value in lex.WEATHER_VERBS and self.weather:
+            self.scene.places.append(("", lex.WEATHER_VERBS[word.value]))
+            self.weather = False
             return i + 1
+        if word.lower == "missing":
+            self.scene.remark(f"this negation is not read: {self._said(max(0, i - 2), i + 1)!r}")
+            return i + 1
+        if self.nobody:
+            return self._denied(i)
         if subject:
             self.subject = subject
         self.role, self.waiting, self.chain, self.listed = "object", None, None, False
@@ -213,6 +249,16 @@ class Reader(Relater):
         elif word.value in ("ride", "mount", "straddle"):
             self.waiting = ("on", subject)
         self.predicate = False
+        return i + 1
+
+    def _denied(self, i: int) -> int:
+        """What nobody has or does: its thing must not be there."""
+        self.nobody = ""
+        phrase = read_noun_phrase(self.words, i + 1)
+        if phrase is not None and phrase.noun:
+            self.scene.forbid((phrase.phrase,))
+            return phrase.last
+        self.scene.remark(f"this negation is not read: {self._said(i, i + 2)!r}")
         return i + 1
 
     def _writing(self, i: int) -> int:
@@ -250,6 +296,14 @@ class Reader(Relater):
         adjectives, after = read_adjectives(self.words, i, alone=True)
         targets = self.clause if self.predicate and self.clause else self.subject
         said = tuple(a for a in adjectives if a not in lex.MUTE_ADJECTIVES)
+        if self.weather and said and set(said) <= lex.WEATHER_ADJECTIVES:
+            self.scene.places.append(("", with_article(f"{' '.join(said)} scene")))
+            self.weather = False
+            return max(after, i + 1)
+        if self.nobody or {"missing", "absent", "gone"} & set(said):
+            self.scene.remark(f"this negation is not read: {self._said(i, after)!r}")
+            self.nobody = ""
+            return max(after, i + 1)
         if kind_at(self.words, after) == "compare" or not targets:
             if not self.scene.objects and said:
                 self.scene.extras.append(", " + self._said(i, after) if self.scene.style or self.scene.places else "")

@@ -12,6 +12,9 @@ _FASTEN = frozenset(
 )
 _AGENTS = {"hold": "holding", "carry": "holding", "wear": "wearing", "ride": "on"}
 """What "A held by B" says of B and A."""
+_WHERE_IT_HAPPENS = ("below", "above", "next_to", "behind", "in_front_of")
+"""Relations that hold for who does something and for what it is done to."""
+_HANGING = ("hang", "dangle", "suspend")
 _NEARBY = frozenset("sit stand lie lay park place rest wait sleep lean stop".split())
 
 
@@ -43,6 +46,9 @@ class Relater(Namer):
         verb = self.words[i - 1] if i and self.words[i - 1].kind == "verb" else None
         if verb is not None and self.words[i].lower == "by" and self._agent(verb, i):
             return i + 1
+        if verb is not None and self.words[i].lower == "by" and verb.value in _HANGING:
+            self.role, self.waiting, self.chain = "object", None, None  # "hangs by a thread": what holds it
+            return i + 1
         other = i + 1
         while kind_at(self.words, other) in ("adv", "filler"):
             other += 1
@@ -68,6 +74,8 @@ class Relater(Namer):
         if phrase.head in lex.CLOTHES and kind == "in" and self.subject and self._being(self.subject[-1]):
             kind = "wearing"
         subject = self.clause if kind == "on" and self.listed and self._adjoins(i) else self.subject
+        if kind in _WHERE_IT_HAPPENS and kind_at(self.words, i - 1) == "noun":
+            subject = (*self.doer, *subject)
         fronts = self._fronts(i, phrase.last)
         if kind_at(self.words, i - 1) == "and" and self.related and not fronts:
             subject = self.related  # "left of a banana and right of a pear"
@@ -129,7 +137,7 @@ class Relater(Namer):
             return self._material(i)
         if word.lower == "from" and verb in ("make", "build", "carve"):
             return self._material(i)
-        if word.lower == "from" and verb in ("hang", "dangle", "suspend"):
+        if word.lower == "from" and verb in _HANGING:
             self.waiting = ("below", self.subject)
         elif word.lower == "to" and verb in _FASTEN:
             self.waiting = ("on", self.subject)
@@ -154,6 +162,7 @@ class Relater(Namer):
         return max(last, i + 1)
 
     def _pronoun(self, word: Word) -> None:
+        self.weather = word.lower == "it" and self.waiting is None and self.role == "free"
         group = self._referent(word.lower)
         if group is None:
             return

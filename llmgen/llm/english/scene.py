@@ -63,6 +63,12 @@ class Scene:
         wanted = self.objects[group]
         self.objects[group] = replace(wanted, attributes=tuple(dict.fromkeys((*wanted.attributes, *attributes))))
 
+    def detail(self, groups: Groups, said: str) -> None:
+        """What groups hold, show or have on them."""
+        for group in groups:
+            wanted = self.objects[group]
+            self.objects[group] = replace(wanted, detail=f"{wanted.detail} {said}".strip())
+
     def relate(self, kind: str, subjects: Groups, other: int) -> None:
         """Relate groups to another; `sides left top` stands for orders along axes."""
         kinds = [_BETWEEN[side] for side in kind.split()[1:]] if kind.startswith("sides ") else [kind]

@@ -114,13 +114,13 @@ def _share(words: Sequence[Word], first: int) -> tuple[Share, int] | None:
         words
     ):
         index += 1
-    said = index
+    said, of_them = index, index > 0 and lower_at(words, index - 1) in ("them", "which", "these", "those")
     while kind_at(words, index) == "be" or lower_at(words, index) in ("colored", "coloured", "painted", "in"):
         index += 1
     attributes, end = read_adjectives(words, index, alone=True)
     if (
         not attributes
-        and index > said
+        and (index > said or of_them)
         and kind_at(words, index) == "verb"
         and kind_at(words, index + 1) in ("", "comma", "and", "stop")
     ):

@@ -7,6 +7,7 @@ from llmgen.inflection import INVARIANT
 from llmgen.llm.english import lexicon as lex
 from llmgen.llm.english.dictionary import look_up
 from llmgen.llm.english.tokens import Token
+from llmgen.llm.english.words import singularize
 
 Kind = Literal[
     "det", "num", "adj", "noun", "verb", "adv", "pron", "who", "be", "aux", "there", "rel", "side", "prep", "with", "and", "or",
@@ -96,6 +97,17 @@ class Sentence:
     def _nominal(self, i: int, ahead: int = 12) -> bool:
         """Whether the word at a place can go on a noun phrase that has begun; so many words ahead are looked at."""
         raise NotImplementedError
+
+    def _clothed(self) -> bool:
+        """Whether colours or patterns alone were said of what somebody wears: "a boy in striped red", "dressed in blue"."""
+        place = len(self.words) - 1
+        while place >= 0 and self.words[place].kind == "adj":
+            place -= 1
+        if place < 1 or self.words[place].lower != "in":
+            return False
+        before = self.words[place - 1]
+        beings = lex.PEOPLE | lex.ANIMALS
+        return before.value in ("dress", "clothe") if before.kind == "verb" else singularize(before.lower) in beings
 
     def _participle(self, i: int) -> bool:
         entry = look_up(self.at(i))

@@ -28,6 +28,8 @@ _POSTURES: Final = frozenset(
     "nestle dangle drink eat graze talk smile laugh pose read work fight cook tower loom shine glow burn".split()
 )
 """Verbs that are verbs where a preposition follows, though they are nouns as well."""
+_DEEDS: Final = frozenset("hold carry kick push pull feed throw catch wear lift".split())
+_SUBJECTS: Final = frozenset("it he she they we you i".split())
 _IRREGULAR_NOUNS: Final = frozenset("saw ground rose bit felt shot found bound wound set spread".split())
 """Things whose names are also past tenses."""
 _SPELLED: Final = sorted((lex.COLORS - lex.FRUIT_COLORS) | lex.SIZES)
@@ -120,7 +122,8 @@ class _Tagger(Expressions):
             and not self._nominal(i + 1, ahead - 1)
         ):
             return False
-        if self.single and entry.verb and singularize(word) != word and not self._nominal(i + 1, ahead - 1):
+        single = self.single and self.phrase != "none"
+        if single and entry.verb and singularize(word) != word and not self._nominal(i + 1, ahead - 1):
             # "a lemon falls", "an orange stands": what follows "a" is no plural.
             return False
         return True
@@ -148,10 +151,17 @@ class _Tagger(Expressions):
         word, follows = self.lower[i], self._nominal(i + 1)
         if entry.adverb and not entry.noun and not entry.adjective:
             return self._word("adv", i, i + 1, word)
+        if self._clothed() and self._deed(i, entry):
+            return self._verb(i, entry)
+        if word in lex.FRUIT_COLORS and not follows and self._clothed():
+            return self._word("adj", i, i + 1, word)
+        all_do = bool(self.words) and (
+            self.words[-1].value == "both" or self.words[-1].lower in ("all", "each", "them")
+        )
         acts = (
             word.endswith("ing")
             and bool(entry.verb)
-            and (self.at(i + 1) in lex.ARTICLES or self.at(i + 1) in lex.NUMBERS)
+            and (self.at(i + 1) in lex.ARTICLES or self.at(i + 1) in lex.NUMBERS or all_do)
         )
         if (self.phrase == "none" and self._is_verb(i, entry, follows)) or (acts and word not in lex.ING_NOUNS):
             return self._verb(i, entry)
@@ -164,6 +174,8 @@ class _Tagger(Expressions):
             and not compound
             and (follows or self.at(i + 1) in ("one", "ones"))
         ):
+            return self._word("adj", i, i + 1, word)
+        if word in lex.ORDINALS and self.at(i + 1) not in lex.NOT_COUNTED and (follows or self.phrase == "opened"):
             return self._word("adj", i, i + 1, word)
         if not entry.known and (near := _misspelt(word)):
             return replace(self._word("adj", i, i + 1, word)[0], lower=near, misspelt=True), i + 1
@@ -234,12 +246,15 @@ class _Tagger(Expressions):
         opens = after in lex.ARTICLES or after in lex.NUMBERS or after in lex.PRONOUNS
         if self._quoted(i + 1) and self.named:
             return True
+        if self._after_pronoun() and form != "ing":
+            return True
         if word in lex.ING_NOUNS and not opens and not self.after_be:
             return False
         if self._after_who() and (form in ("s", "past") or not entry.adjective and not follows or opens):
             return True
         if self.after_be:
-            state = entry.adjective and (not after or not after[0].isalnum() or after in ("and", "or"))
+            acts = form == "ing" and (entry.verb in _POSTURES or entry.verb in _DEEDS)
+            state = not acts and entry.adjective and (not after or not after[0].isalnum() or after in ("and", "or"))
             return form in ("ing", "past") and not state
         if form in ("ing", "past") and word.endswith(("ing", "ed", "en")) and not follows and word not in lex.ING_NOUNS:
             if self.named and (after in PATTERNS or after in PREPOSITIONS):
@@ -256,6 +271,25 @@ class _Tagger(Expressions):
     def coordinated_before(self) -> bool:
         """Whether the noun phrase before is the last of a list, so that a verb in the plural may follow."""
         return any(w.kind == "and" for w in self.words[-4:])
+
+    def _deed(self, i: int, entry: Entry) -> bool:
+        """Whether a word after what somebody wears says what they do: "a boy in red kicks a ball"; not "in red boots"."""
+        form = verb_form(self.lower[i], entry.verb) if entry.verb and self.words[-1].kind == "adj" else "base"
+        if form == "ing":
+            return not self._nominal(i + 1)
+        opens = self.at(i + 1) in lex.ARTICLES or self.at(i + 1) in lex.NUMBERS
+        return form == "s" and (opens or entry.verb in _POSTURES or entry.verb in _DEEDS)
+
+    def _after_pronoun(self) -> bool:
+        """Whether a subject in one word came just before: "while it rains"."""
+        before = self.words[-1] if self.words else None
+        led = self.words[-2].kind if len(self.words) > 1 else "stop"
+        return (
+            before is not None
+            and before.kind == "pron"
+            and before.lower in _SUBJECTS
+            and led not in ("rel", "prep", "with")
+        )
 
     def _after_who(self) -> bool:
         """Whether a verb must follow: after "who", "does", "does not"."""
@@ -334,7 +368,10 @@ class _Tagger(Expressions):
             if after in ("into", "through") and entry.verb not in lex.ING_NOUNS:
                 return True
             if self.plural and last not in lex.PLURAL_MODIFIERS:
-                return opens or entry.verb in _POSTURES or after in PATTERNS or not after
+                mates = self.words[-1].value == "plural" and self._nominal(i + 1)  # "mice nibble cheese"
+                return opens or mates or entry.verb in _POSTURES or after in PATTERNS or not after
+            if self.single and self.coordinated_before() and look_up(after).noun and singularize(after) != after:
+                return True  # "a man and a woman hold hands"
             return (opens and not self.single) or (
                 self.coordinated_before() and (opens or (entry.verb in _POSTURES and after in PATTERNS))
             )

@@ -6,7 +6,7 @@ from typing import Final
 from llmgen.inflection import INVARIANT, PAIRED, PLURALS, article, number_word, plural_of
 from llmgen.llm.english.dictionary import look_up
 
-__all__ = ["bare", "is_plural", "number_word", "pluralize", "singularize", "with_article"]
+__all__ = ["bare", "is_plural", "number_word", "pluralize", "singularize", "with_article", "with_detail"]
 
 _SINGULARS: Final[dict[str, str]] = {plural: singular for singular, plural in PLURALS.items() if singular != "axis"} | {
     "axes": "axe", "teddies": "teddy", "octopi": "octopus", "bus": "bus", "gas": "gas", "lens": "lens", "glasses": "glass",
@@ -102,9 +102,27 @@ def with_article(phrase: str) -> str:
     Returns:
         For example "an orange ball", "scissors".
     """
-    if not phrase.strip() or is_plural(phrase) or phrase.rpartition(" ")[2] in PAIRED:
+    named, _ = with_detail(phrase)
+    if not phrase.strip() or is_plural(named) or named.rpartition(" ")[2] in PAIRED:
         return phrase
     return f"{article(phrase)} {phrase}"
+
+
+def with_detail(phrase: str, noun: str = "") -> tuple[str, str]:
+    """A phrase cut into what is named and what that holds, shows or has on it.
+
+    Args:
+        phrase: For example "a red bowl of cherries".
+        noun: The noun, where it is known; only what follows it is its detail.
+
+    Returns:
+        For example `("a red bowl", "of cherries")`; the second is "" where there is none.
+    """
+    start = max(phrase.find(f"{noun} "), 0) if noun else 0
+    places = [at for word in (" of ", " with ") if (at := phrase.find(word, start)) > 0]
+    if not places:
+        return phrase, ""
+    return phrase[: min(places)], phrase[min(places) + 1 :].strip()
 
 
 def bare(phrase: str) -> str:

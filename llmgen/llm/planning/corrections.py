@@ -187,7 +187,7 @@ def _plan(
         want = wanted[i]
         name = free_id(want.phrase, taken)
         taken.add(name)
-        phrase = with_article(want.phrase)
+        phrase = with_article(want.whole_phrase)
         edits.append(AddEdit(target=name, phrase=phrase, noun=want.noun, attributes=want.attributes, box_xyxy=boxes[i]))
         target[i] = Instance(id=name, phrase=phrase, noun=want.noun, attributes=want.attributes, box_xyxy=boxes[i])
     return EditPlan(edits=tuple(edits), target=tuple(target[i] for i in sorted(target)))

@@ -142,6 +142,22 @@ def pose_distance(joints: Mapping[str, Point], verb: str) -> tuple[float, bool] 
     return min(straight, turned), turned < straight
 
 
+def pose_difference(one: Mapping[str, Point], other: Mapping[str, Point]) -> float | None:
+    """How far two figures are apart in pose, wherever they stand: mean distance of their joints in units of their spread.
+
+    Args:
+        one: Joints of one figure, name to place.
+        other: Joints of another.
+
+    Returns:
+        None where they share too few joints.
+    """
+    names = [name for name in one if name in other]
+    if len(names) < _FEWEST:
+        return None
+    return _mean_distance(_spread([one[name] for name in names]), _spread([other[name] for name in names]))
+
+
 def _other(name: str) -> str:
     side, _, limb = name.partition("_")
     return f"{'right' if side == 'left' else 'left'}_{limb}"

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 from llmgen.artifacts import Detection, Layout
 from llmgen.llm.english.grammar import PromptMeaning, read_phrase
-from llmgen.llm.english.words import singularize
+from llmgen.llm.english.words import singularize, with_detail
 from llmgen.llm.planning.placement import BoxXyxy, Canvas, Rules, center, violations
 
 _UNSERVED = 100.0
@@ -23,17 +23,24 @@ class Wanted:
         attributes: What is asked of it.
         group: Index into the prompt's objects, None for an instance that only the layout knows.
         prefer_xyxy: Its box in the layout, in pixels.
+        detail: What it holds, shows or has on it: "of cherries".
     """
 
     noun: str
     attributes: tuple[str, ...]
     group: int | None
     prefer_xyxy: BoxXyxy | None = None
+    detail: str = ""
 
     @property
     def phrase(self) -> str:
         """Attributes and noun, no article."""
         return " ".join((*self.attributes, self.noun))
+
+    @property
+    def whole_phrase(self) -> str:
+        """The phrase with its detail."""
+        return f"{self.phrase} {self.detail}".rstrip()
 
 
 def wanted_objects(meaning: PromptMeaning, layout: Layout | None) -> list[Wanted]:
@@ -47,14 +54,19 @@ def wanted_objects(meaning: PromptMeaning, layout: Layout | None) -> list[Wanted
         One entry for each object that should be there.
     """
     if layout is None or not layout.instances:
-        return [Wanted(o.noun, o.attributes, g) for g, o in enumerate(meaning.objects) for _ in range(o.count)]
+        return [
+            Wanted(o.noun, o.attributes, g, detail=o.detail)
+            for g, o in enumerate(meaning.objects)
+            for _ in range(o.count)
+        ]
     room = [o.count for o in meaning.objects]
     found: list[Wanted] = []
     for instance in layout.instances:
         noun, attributes = instance.noun or "", instance.attributes
         if not noun:
             noun, attributes = read_phrase(instance.phrase)
-        found.append(Wanted(singularize(noun.lower()), attributes, None, instance.box_xyxy))
+        detail = with_detail(instance.phrase, noun)[1]
+        found.append(Wanted(singularize(noun.lower()), attributes, None, instance.box_xyxy, detail))
     # Exact namesakes choose their group first, then those that share only the noun.
     for exact in (True, False):
         for index, wanted in enumerate(found):

@@ -17,6 +17,8 @@ MOST_LETTERS: Final = {
     "background": 160,
     "phrase": 120,
     "attributes": 24,
+    "answer": 200,
+    "edit_instruction": 200,
     "story": 300,
 }
 """By the name of the key; of others `_LETTERS`."""

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from llmgen.llm.planning.interactions import Figure
-from llmgen.llm.replies.bounds import FARTHEST, unusable
+from llmgen.llm.replies.bounds import FARTHEST, Remark, unusable
 from llmgen.vision.boxes import BoxTuple, area, iou, xywh_to_xyxy
 
 PUBLISHED_FRAME: Final = 512
@@ -18,6 +18,7 @@ _OUTSIDE: Final = 0.1
 """So much of a side may lie outside; it is cut off."""
 MOST_OVERLAP: Final = 0.85
 """IoU with the figure from which a box is the figure's."""
+_FORMS: Final = (("x", "y", "width", "height"), ("x0", "y0", "x1", "y1"), ("x1", "y1", "x2", "y2"))
 
 
 def joints_line(figure: Figure) -> str:
@@ -26,7 +27,7 @@ def joints_line(figure: Figure) -> str:
 
 
 def checked_object_box(
-    box: BoxTuple, canvas: tuple[int, int], human: BoxTuple | None, reply: str, remark: Any
+    box: BoxTuple, canvas: tuple[int, int], human: BoxTuple | None, reply: str, remark: Remark
 ) -> BoxTuple:
     """A proposed box, cut to the picture.
 
@@ -70,13 +71,10 @@ def read_box(value: Any, reply: str) -> BoxTuple:
     """
     if isinstance(value, Mapping):
         sides = {str(key).lower(): number for key, number in value.items()}
-        for names, convert in (
-            (("x", "y", "width", "height"), xywh_to_xyxy),
-            (("x0", "y0", "x1", "y1"), tuple),
-            (("x1", "y1", "x2", "y2"), tuple),
-        ):
+        for names in _FORMS:
             if all(_is_number(sides.get(name)) for name in names):
-                x0, y0, x1, y1 = convert([float(sides[name]) for name in names])
+                numbers = [float(sides[name]) for name in names]
+                x0, y0, x1, y1 = xywh_to_xyxy(numbers) if "width" in names else numbers
                 return (x0, y0, x1, y1)
     if isinstance(value, list) and len(value) == 1 and isinstance(value[0], list):
         value = value[0]

@@ -257,7 +257,8 @@ def _cut_short(body: str) -> tuple[str, list[dict[str, Any]]]:
     begun = _BEGUN.search(body)
     if begun is None:
         return "", []
-    entries, place, reader = [], begun.end(), LooseReader(body)
+    entries: list[dict[str, Any]] = []
+    place, reader = begun.end(), LooseReader(body)
     while len(entries) < MOST_OBJECTS and (place := body.find("{", place)) >= 0:
         found, end, _ = reader.read(place)
         whole = [one for one in found if one.whole and isinstance(one.value, dict)]

@@ -1,7 +1,9 @@
-"""LMD's and SLD's own readers, rule for rule: what the goldens compare with. No reply of a run is read here.
+"""The readers of LMD, SLD and ReCorD, rule for rule: what the goldens compare with.
+
+Of a run only replies in ReCorD's own form are read here, where they are no JSON.
 
 Source:
-    SLD (Wu et al. 2024), utils/llm.py; LMD (Lian et al. 2023), utils/parse.py.
+    SLD (Wu et al. 2024), utils/llm.py; LMD (Lian et al. 2023), utils/parse.py; ReCorD (Lin et al. 2024), its two questions.
 """
 
 import ast

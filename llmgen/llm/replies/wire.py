@@ -14,7 +14,7 @@ from llmgen.artifacts import (
     MoveEdit,
 )
 from llmgen.llm.english.grammar import PromptMeaning
-from llmgen.llm.english.words import bare, pluralize, singularize, with_article
+from llmgen.llm.english.words import bare, pluralize, singularize, with_article, with_detail
 from llmgen.llm.schemas import (
     ChangedObject,
     LayoutPlan,
@@ -50,7 +50,7 @@ def plan_of_layout(layout: Layout) -> LayoutPlan:
     return LayoutPlan(
         reasoning=f"{len(layout.instances)} objects, placed without overlap.",
         objects=[
-            PlannedObject(noun=i.noun or bare(i.phrase), attributes=list(i.attributes), box=wire_box(i.box_xyxy))
+            PlannedObject(noun=_whole_noun(i), attributes=list(i.attributes), box=wire_box(i.box_xyxy))
             for i in layout.instances
         ],
         background=layout.background_prompt,
@@ -69,12 +69,13 @@ def layout_of_plan(plan: LayoutPlan, *, width: int, height: int) -> Layout:
     numbers: dict[str, int] = {}
     instances = []
     for planned in plan.objects:
-        noun, attributes = clean_noun(planned.noun), tuple(planned.attributes)
+        named, detail = with_detail(planned.noun)
+        noun, attributes = clean_noun(named), tuple(planned.attributes)
         numbers[noun] = numbers.get(noun, 0) + 1
         instances.append(
             Instance(
                 id=f"{noun}-{numbers[noun]}",
-                phrase=with_article(" ".join((*attributes, noun))),
+                phrase=with_article(" ".join((*attributes, noun))) + f" {detail}".rstrip(),
                 noun=noun,
                 attributes=attributes,
                 box_xyxy=xyxy(planned.box),
@@ -157,6 +158,13 @@ def plan_of_update(update: LayoutUpdate, detections: Sequence[Detection]) -> Edi
 def clean_noun(noun: str) -> str:
     """A noun as artifacts hold it: singular, lower case, no article."""
     return singularize(bare(noun).lower()) or noun
+
+
+def _whole_noun(instance: Instance) -> str:
+    """A noun with its detail, "bowl of cherries", as a language model would name it."""
+    if instance.noun is None:
+        return bare(instance.phrase)
+    return f"{instance.noun} {with_detail(instance.phrase, instance.noun)[1]}".rstrip()
 
 
 def wire_box(box: BoxXyxy) -> WireBox:

@@ -25,6 +25,13 @@ _RECIPES: Final = {
     "diffusion": "diffusion:DiffusionRecipe",
     "instances": "instances:InstanceRecipe",
 }
+_ANSWERING: Final = {
+    "blip2": "blip2:Blip2Recipe",
+    "editor": "editor:EditorRecipe",
+    "lgd": "editor:LgdRecipe",
+    "question_editor": "editor:QuestionEditorRecipe",
+}
+"""Recipes of models that answer questions by pictures; the last is only measured against."""
 NAMES: Final = tuple(_RECIPES)
 
 
@@ -32,9 +39,9 @@ def load_recipe(name: str) -> Recipe:
     """The recipe of a model with its usual settings.
 
     Args:
-        name: One of `NAMES`.
+        name: One of `NAMES`, or `blip2`, `editor`, `lgd`, `question_editor`.
     """
-    module, _, recipe_class = _RECIPES[name].partition(":")
+    module, _, recipe_class = {**_RECIPES, **_ANSWERING}[name].partition(":")
     recipe: Recipe = getattr(importlib.import_module(f"llmgen.toybox.recipes.{module}"), recipe_class)()
     return recipe
 

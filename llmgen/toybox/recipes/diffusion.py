@@ -144,7 +144,7 @@ class LatentPool:
         """Take a batch.
 
         Returns:
-            The scenes and their scaled latents, float32 [B, 8, 16, 16].
+            The scenes and their scaled latents, float32 [B, 4, 16, 16].
         """
         recipe = self._recipe
         full = len(self._scenes) == recipe.pool
@@ -242,7 +242,7 @@ def velocity_loss(
 
     Args:
         unet: In training.
-        latents: [B, 8, H, W] clean ones.
+        latents: [B, 4, H, W] clean ones.
         states: [B, L, D] token states of the captions.
         grounding: What the U-Net takes as "gligen", or None.
         signal: [1000] cumulative alphas.

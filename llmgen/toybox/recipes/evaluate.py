@@ -21,8 +21,10 @@ from llmgen.diffusion.mask_rcnn import MaskRcnnDetector, load_mask_rcnn
 from llmgen.diffusion.segmentation import build_sam_from_config
 from llmgen.presets import load_preset
 from llmgen.toybox import WEIGHTS
+from llmgen.toybox.models.answerer import load_answerer
 from llmgen.toybox.models.judge import ToyboxJudge
 from llmgen.toybox.recipes import instance_progress
+from llmgen.toybox.recipes.blip2 import exact_answers
 from llmgen.toybox.recipes.catalogue import load_recipe, shipped
 from llmgen.toybox.recipes.clip_quality import clip_quality
 from llmgen.toybox.recipes.contact_sheet import to_pil
@@ -32,6 +34,7 @@ from llmgen.toybox.recipes.mask_truths import OBJECTS, PARTS_OF_OBJECTS, ClassLi
 from llmgen.toybox.recipes.pose_quality import pose_pck
 from llmgen.toybox.recipes.progress import held_out_prompts, judge_pictures, look
 from llmgen.toybox.recipes.quality import judge_accuracy, judge_details, segmenter_quality
+from llmgen.toybox.recipes.question_files import HeldOut
 from llmgen.toybox.recipes.sampling import TextToImage
 from llmgen.toybox.recipes.scene_batches import degrade
 from llmgen.toybox.recipes.vae import psnr_on_renders, to_tensor
@@ -228,6 +231,18 @@ def _pose_rows(count: int, _device: str) -> Iterator[Row]:
     yield Row("pose", "PCK@0.1 on damaged renders", damaged, None, 2 * count)
 
 
+def _answerer_rows(count: int, device: str) -> Iterator[Row]:
+    model, _ = load_answerer(WEIGHTS / load_recipe("blip2").folder)
+    model.to(device)
+    for name, held_out in _HELD_OUT.items():
+        yield Row("blip2", f"exact answers, {name}", exact_answers(model, count, held_out), None, count)
+
+
+_HELD_OUT: Final[dict[str, HeldOut]] = {
+    "other scenes and words": "none",
+    "templates held out": "templates",
+    "scenes held out": "scenes",
+}
 _MEASURES: Final[dict[str, Callable[[int, str], Iterator[Row]]]] = {
     "vae": _vae_rows,
     "text": _text_rows,
@@ -240,5 +255,6 @@ _MEASURES: Final[dict[str, Callable[[int, str], Iterator[Row]]]] = {
     "pose": _pose_rows,
     "diffusion": _denoiser_rows,
     "instances": _instance_rows,
+    "blip2": _answerer_rows,
 }
 """By the name of the recipe, in the order in which they train."""

@@ -85,7 +85,7 @@ def build_vae() -> AutoencoderTiny:
     """Make the autoencoder with fresh weights.
 
     Returns:
-        8 times smaller, 8 latent channels; pictures in -1..1.
+        8 times smaller, 4 latent channels; pictures in -1..1.
     """
     return AutoencoderTiny(
         encoder_block_out_channels=(32, 32, 32, 32),
@@ -157,7 +157,7 @@ def covariance_error(latents: torch.Tensor) -> torch.Tensor:
     """How far latents are from zero mean and unit covariance.
 
     Args:
-        latents: [B, 8, h, w].
+        latents: [B, 4, h, w].
 
     Returns:
         Scalar, 0 for white latents.

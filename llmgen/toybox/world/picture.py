@@ -47,8 +47,8 @@ class SceneObject:
 
     @property
     def phrase(self) -> str:
-        """The object in words, for example "a red ball"."""
-        return object_phrase(self.noun, self.color)
+        """The object in words as it looks, for example "a striped red ball" or "a happy boy in red"; not what it does."""
+        return object_phrase(self.noun, self.color, pattern=self.pattern, mood=self.mood)
 
     @property
     def center(self) -> tuple[float, float]:

@@ -229,5 +229,9 @@ def test_pictures_of_what_no_model_knows_are_not_painted_over_unless_that_is_wan
     context.preset = context.preset.model_copy(update={"words": ("ball", "car")})
     with pytest.raises(InputError, match="knows nothing of 'giraffe', 'lion'.*--outside-vocabulary"):
         SelfCorrection(context, SelfCorrectionConfig())._check_words(Record(id="a", prompt="a giraffe and a lion"))
+    with pytest.raises(InputError, match="knows nothing of 'giraffe', 'lion': it draws"):
+        SelfCorrection(context, SelfCorrectionConfig())._check_words(
+            Record(id="a", prompt="a giraffe, a lion and a ball")
+        )
     SelfCorrection(context, SelfCorrectionConfig())._check_words(Record(id="a", prompt="a giraffe and a ball"))
     SelfCorrection(context, SelfCorrectionConfig(outside_vocabulary=True))._check_words(Record(id="a", prompt="a lion"))

@@ -4,12 +4,14 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from tiny_hub import cache
 
 from llmgen.artifacts import Instance, Layout, Record
 from llmgen.detect.grounding_dino import GroundingDinoDetect, GroundingDinoDetectConfig
+from llmgen.diffusion.loading import ModelPool
 from llmgen.diffusion.phrase_grounding import GroundingDinoPhraseDetector, _caption, _read_hits
 from llmgen.engine.context import StageContext
-from llmgen.presets import Preset, RoleSpec
+from llmgen.presets import Preset, RoleSpec, load_preset
 from llmgen.vision.images import ImageStore
 
 from .tiny import tiny_grounding_dino
@@ -41,7 +43,9 @@ def test_a_phrase_is_the_mean_of_its_tokens_and_a_box_goes_to_the_best() -> None
     assert _read_hits(torch.logit(chances), boxes, ["..."], [[]], (80, 40), 0.4) == []
 
 
-def test_real_model_gives_boxes_in_the_picture(detector: GroundingDinoPhraseDetector) -> None:
+@pytest.mark.parametrize("relative", [False, True])
+def test_real_models_give_boxes_in_the_picture(relative: bool) -> None:
+    detector = GroundingDinoPhraseDetector(*tiny_grounding_dino(relative))
     hits = detector.detect_phrases([noise(), noise(seed=1)], [["red ball", "car"], []], threshold=0.0)
     assert hits[0] and hits[1] == []
     assert {hit.query for hit in hits[0]} <= {"red ball", "car"}
@@ -67,6 +71,20 @@ def test_a_picture_is_seen_the_same_beside_others(detector: GroundingDinoPhraseD
     assert together == [
         detector.detect_phrases([p], [a], threshold=0.0)[0] for p, a in zip(pictures, asked, strict=True)
     ]
+
+
+def test_loads_from_what_the_preset_lists(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    spec = load_preset("grounding-dino").roles["detector"]
+    model, processor = tiny_grounding_dino()
+    for part in (model, processor.image_processor, processor.tokenizer):
+        part.save_pretrained(tmp_path / "dino")
+    for name in spec.files:  # What an older library wrote beside, and this one does not read.
+        if not (tmp_path / "dino" / name).is_file():
+            (tmp_path / "dino" / name).write_text("{}" if name.endswith(".json") else "", encoding="utf-8")
+    assert {path.name for path in (tmp_path / "dino").iterdir()} == set(spec.files)
+    cache(monkeypatch, tmp_path, spec.source, tmp_path / "dino", revision=spec.revision or "main")
+    detector = ModelPool(load_preset("grounding-dino"), device="cpu", dtype="float32").phrase_detector("detector")
+    assert detector.detect_phrases([noise()], [["red ball"]], threshold=0.0)[0]
 
 
 def test_loads_by_family_and_runs_as_a_method(tmp_path: Path) -> None:

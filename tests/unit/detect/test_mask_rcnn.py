@@ -190,8 +190,11 @@ def test_roles(tmp_path: Path) -> None:
     assert MaskRcnnDetect(made, MaskRcnnDetectConfig()).role == "detector_objects"
     parts = MaskRcnnDetect(made, MaskRcnnDetectConfig(role="detector_parts"))
     parts([record_of(made, "two giraffes")])
-    # Parts are not what a prompt asks for.
+    # Parts are not what a prompt asks for, but what a layout has as absent may be one.
     assert parts.role == "detector_parts" and remarks == []
+    layout = Layout(width=64, height=64, background_prompt="", absent=("chimneys", "balls"))
+    parts([record_of(made).model_copy(update={"layout": layout})])
+    assert [line.split(";")[0] for line in remarks] == ["r: the detector has no class for 'chimney'"]
     made, _ = context(tmp_path, Scripted(), "detector")
     assert MaskRcnnDetect(made, MaskRcnnDetectConfig()).role == "detector"
     assert MaskRcnnDetect(made, MaskRcnnDetectConfig(role="detector_parts")).role == "detector_parts"

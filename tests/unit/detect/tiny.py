@@ -11,6 +11,8 @@ from transformers import (
     GroundingDinoForObjectDetection,
     GroundingDinoImageProcessor,
     GroundingDinoProcessor,
+    MMGroundingDinoConfig,
+    MMGroundingDinoForObjectDetection,
     Owlv2Config,
     Owlv2ForObjectDetection,
     Owlv2ImageProcessor,
@@ -97,14 +99,17 @@ def tiny_mask_rcnn(classes: tuple[str, ...] = ("ball", "house"), **settings: Any
 WORDS = ("red", "blue", "ball", "car", "tall", "palm", "tree", "of")
 
 
-def tiny_grounding_dino() -> tuple[Any, Any]:
-    """A Grounding DINO of random weights. Its tokenizer has BERT's ids of the tokens that the model knows by number."""
+def tiny_grounding_dino(relative: bool = False) -> tuple[Any, Any]:
+    """A Grounding DINO of random weights, or its relative, MM-Grounding-DINO.
+
+    Its tokenizer has BERT's ids of the tokens that the model knows by number.
+    """
     names = [f"[unused{i}]" for i in range(1030)]
     names[0], names[100], names[101], names[102] = "[PAD]", "[UNK]", "[CLS]", "[SEP]"
     names[1012], names[1029] = ".", "?"
     names[200 : 200 + len(WORDS)] = WORDS
     tokenizer = BertTokenizer(vocab={name: i for i, name in enumerate(names)})
-    config = GroundingDinoConfig(
+    config = (MMGroundingDinoConfig if relative else GroundingDinoConfig)(
         backbone_config=ResNetConfig(
             embedding_size=8,
             hidden_sizes=[8, 8, 16, 16],
@@ -128,6 +133,6 @@ def tiny_grounding_dino() -> tuple[Any, Any]:
         disable_custom_kernels=True,
     )
     torch.manual_seed(0)
-    model = GroundingDinoForObjectDetection(config).eval()
+    model = (MMGroundingDinoForObjectDetection if relative else GroundingDinoForObjectDetection)(config).eval()
     images = GroundingDinoImageProcessor(size={"shortest_edge": 64, "longest_edge": 96})
     return model, GroundingDinoProcessor(images, tokenizer)

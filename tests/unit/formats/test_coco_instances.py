@@ -153,6 +153,8 @@ def test_categories_that_cannot_be_learned(tmp_path: Path) -> None:
         read_instances(coco(tmp_path, listed, [], [{"id": 0, "name": "_background_"}]))
     with pytest.raises(InputError, match="two categories are called 'a'"):
         read_instances(coco(tmp_path, listed, [], [{"id": 1, "name": "a"}, {"id": 2, "name": "a"}]))
+    nameless = read_instances(coco(tmp_path, listed, [square(1, 1, 3)], [{"id": 3, "name": " "}]))
+    assert nameless.classes == ("3",)
     with pytest.raises(InputError, match="nothing in it is an object: no annotations"):
         read_instances(coco(tmp_path, listed, [], [{"id": 1, "name": "a"}]))
 

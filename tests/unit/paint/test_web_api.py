@@ -17,7 +17,7 @@ from llmgen.errors import InputError, MissingRequirementError, ModelError
 from llmgen.paint.inpainter import Patch
 from llmgen.paint.web_api import WebInpainter, data_url, picture_of
 from llmgen.paint.web_payload import IMG2IMG
-from llmgen.vision.images import encode_png
+from llmgen.vision.decoding import encode_png
 
 
 class Server:

@@ -72,8 +72,8 @@ def test_scenes_for_parts_mostly_have_some() -> None:
 @pytest.mark.parametrize(
     ("folder", "learns", "clean", "damaged"),
     [
-        ("detector_objects", OBJECTS, 0.7, 0.6),
-        ("detector_parts", PARTS_OF_OBJECTS, 0.6, 0.5),
+        ("detector_objects", OBJECTS, 0.8, 0.75),
+        ("detector_parts", PARTS_OF_OBJECTS, 0.85, 0.8),
     ],
 )
 def test_the_shipped_detectors_find_masks(folder: str, learns: ClassList, clean: float, damaged: float) -> None:

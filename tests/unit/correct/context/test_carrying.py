@@ -3,16 +3,16 @@
 from collections.abc import Sequence
 
 import numpy as np
-import pytest
 from PIL import Image
 from tiny_models import noise_image
 
 from llmgen.artifacts import DeleteEdit, Detection, Edit, EditPlan, Instance, RepaintEdit
-from llmgen.correct.context.acceptance import Acceptance, best_overlap, crop_around
+from llmgen.correct.context.acceptance import MARGIN, Acceptance, best_overlap
 from llmgen.correct.context.carrying import Budget, Carried, carry_out
 from llmgen.correct.context.settings import ContextConfig
 from llmgen.errors import MissingRequirementError, ModelError
 from llmgen.paint.inpainter import Cost, Patch
+from llmgen.vision.blending import crop_around
 from llmgen.vision.masks import encode_mask
 
 
@@ -152,12 +152,13 @@ def test_edits_that_cannot_be_carried_out_are_skipped_and_the_others_are_not() -
     assert len(painter.seen) == 1 and painter.seen[0].mask.sum() == 16 * 16
 
 
-def test_a_painter_that_fails_costs_the_object_and_one_that_is_missing_the_run() -> None:
+def test_a_painter_that_fails_costs_the_object_and_one_that_is_not_there_is_asked_once() -> None:
     done, _ = carried(ONE, painter=Painter(ModelError("HTTP 500: no")))
     assert (done.steps[0].outcome.status, done.steps[0].outcome.reason) == ("skipped", "HTTP 500: no")
     assert done.image.tobytes() == noise_image().tobytes() and done.region is None
-    with pytest.raises(MissingRequirementError):
-        carried(ONE, painter=Painter(MissingRequirementError("no server answers")))
+    done, painter = carried(ONE, TWO, painter=Painter(MissingRequirementError("no server answers")))
+    assert [(s.outcome.status, s.outcome.reason) for s in done.steps] == [("skipped", "no server answers")] * 2
+    assert len(painter.seen) == 1
 
 
 def test_a_soft_edge_does_not_reach_smaller_objects_of_the_plan() -> None:
@@ -174,5 +175,5 @@ def test_a_soft_edge_does_not_reach_smaller_objects_of_the_plan() -> None:
 
 
 def test_crops_hold_the_object_and_at_least_a_pixel() -> None:
-    assert crop_around(noise_image(), (10, 10, 30, 20)).size == (26, 16)
-    assert crop_around(noise_image(), (63.5, 63.5, 64, 64)).size == (1, 1)
+    assert crop_around(noise_image(), (10, 10, 30, 20), MARGIN).size == (26, 16)
+    assert crop_around(noise_image(), (63.5, 63.5, 64, 64), MARGIN).size == (1, 1)

@@ -1,0 +1,1 @@
+"""Latent-Guided Diffusion: a question about a picture becomes the condition of a picture editor."""

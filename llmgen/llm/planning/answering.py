@@ -1,0 +1,294 @@
+"""Causal questions about simple pictures, answered by rules: what happens to the weather, to things, to how somebody feels.
+
+It is a small stand-in for a model that knows the world: a table of causes with their effects, of riddles with what they mean, and of what
+has which colour. What a question leaves to the picture ("the thing on the far left") is looked up in what a detector found.
+"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from llmgen.errors import InputError
+from llmgen.inflection import article, plural_of
+from llmgen.llm.planning.seen import SeenPicture, SeenThing
+
+
+@dataclass(frozen=True)
+class Effect:
+    """An answer.
+
+    Attributes:
+        reasoning: Why, in a few words.
+        answer: What is different afterwards.
+        instruction: The same as an order to a picture editor.
+    """
+
+    reasoning: str
+    answer: str
+    instruction: str
+
+
+SCENES: Final[dict[str, str]] = {
+    "night": "a night scene",
+    "snow": "a snowy field",
+    "rain": "a rainy day",
+    "beach": "a beach",
+    "meadow": "a meadow",
+}
+"""Scene to how it is named."""
+CAUSES_OF_SCENES: Final[tuple[tuple[str, str], ...]] = (
+    (r"sun (goes down|sets)|sunset|night falls", "night"),
+    (r"middle of winter|white flakes|snow", "snow"),
+    (r"umbrella|clouds? bursts?|\brains?\b", "rain"),
+    (r"by the sea|seaside|the coast", "beach"),
+    (r"spring comes|melts", "meadow"),
+    (r"clouds are gone|clears? up|ground is dry", "meadow"),
+)
+TURNS: Final[tuple[tuple[str, tuple[str, str]], ...]] = (
+    (r"twelve hours", ("night", "meadow")),
+    (r"fine to wet|wet to fine|weather turns", ("rain", "meadow")),
+    (r"half a year|six months", ("snow", "meadow")),
+)
+"""Causes of which only the picture says which way they turn: into the first scene, unless it is that already."""
+RIDDLES: Final[tuple[tuple[str, str], ...]] = (
+    (r"round and bounces", "ball"),
+    (r"five points|twinkles", "star"),
+    (r"means love", "heart"),
+    (r"people live in", "house"),
+    (r"nests? in|birds build", "tree"),
+    (r"drive to work|people drive", "car"),
+    (r"that swims", "fish"),
+    (r"drink from", "cup"),
+    (r"\bbarks\b", "dog"),
+)
+COLORS_OF: Final[tuple[tuple[str, str], ...]] = (
+    (r"tomato|blood|cherr", "red"),
+    (r"cloudless sky|\bsea\b", "blue"),
+    (r"grass|\bleaf\b", "green"),
+    (r"lemon|banana", "yellow"),
+    (r"pumpkin|carrot", "orange"),
+    (r"plum|violet", "purple"),
+)
+FEELINGS: Final[tuple[tuple[str, str], ...]] = (
+    (r"present|birthday|cheers up", "happy"),
+    (r"ice cream falls|moves far away|toy breaks", "sad"),
+    (r"loud bang|rabbit jumps|jumps out", "surprised"),
+)
+OPPOSITE: Final = {"happy": "sad", "sad": "happy"}
+_BEINGS: Final = ("boy", "girl", "dog", "cat", "man", "woman", "child")
+_GOES: Final = (
+    r"takes? away|taken away|vanish|no longer anything|goes away|runs? off|lets? go|has to go home|disappears"
+)
+_COMES: Final = r"\bbrings?\b|wishes for|shopping|puts? something|gets a twin\b|one more joins"
+
+
+def answer_question(question: str, seen: SeenPicture | None) -> Effect:
+    """Answer a question.
+
+    Args:
+        question: In English.
+        seen: What was found in the picture, if somebody looked.
+
+    Raises:
+        InputError: If no rule knows an answer, or the picture is needed and does not show what is asked about.
+    """
+    asked = " ".join(question.lower().split())
+    picture = _Picture(seen)
+    for rule in (_feeling, _moving, _coming, _going, _scenery):
+        effect = rule(asked, picture)
+        if effect is not None:
+            return effect
+    raise InputError(
+        f"the rules know no answer to {question!r}; ask a model: --planner openai, or answer_by=answerer for BLIP-2"
+    )
+
+
+class _Picture:
+    """What was seen, asked for only where a question needs it."""
+
+    def __init__(self, seen: SeenPicture | None) -> None:
+        self._seen = seen
+
+    @property
+    def seen(self) -> SeenPicture:
+        if self._seen is None:
+            raise InputError("this question can only be answered by who sees the picture; set look=true")
+        return self._seen
+
+
+def _scenery(asked: str, picture: _Picture) -> Effect | None:
+    scene = _match(CAUSES_OF_SCENES, asked)
+    for pattern, (turned, back) in TURNS:
+        if scene is None and re.search(pattern, asked):
+            scene = back if picture.seen.scene == turned else turned
+    if scene is None:
+        return None
+    return Effect(f"the cause makes the scene {scene}", f"it is {SCENES[scene]} now", f"turn it into {SCENES[scene]}")
+
+
+def _feeling(asked: str, picture: _Picture) -> Effect | None:
+    mood = _match(FEELINGS, asked)
+    opposite = re.search(r"very opposite", asked)
+    if mood is None and not opposite:
+        return None
+    if "further to the left" in asked or "further to the right" in asked:
+        beings = [thing for thing in picture.seen.things if thing.noun in _BEINGS]
+        side = 1 if "left" in asked else -1
+        who = min(beings, key=lambda being: side * being.center[0]).noun if beings else _nobody()
+    elif re.search(r"who is crying|the one who", asked):
+        who = next((t.noun for t in picture.seen.things if t.mood == "sad" and t.noun in _BEINGS), None) or _nobody()
+    else:
+        who = _named(asked, _BEINGS) or _nobody()
+    if opposite:
+        felt = picture.seen.only(who).mood
+        mood = OPPOSITE.get(felt or "")
+        if mood is None:
+            raise InputError(f"the picture does not say how the {who} feels, and so not what the opposite is")
+    return Effect(f"what happens makes the {who} {mood}", f"the {who} is {mood} now", f"make the {who} {mood}")
+
+
+def _going(asked: str, picture: _Picture) -> Effect | None:
+    if not re.search(_GOES, asked):
+        return None
+    noun = _match(RIDDLES, asked)
+    if noun is not None:
+        return _gone(noun)
+    return _gone(_pointed_at(asked, picture).name)
+
+
+def _coming(asked: str, picture: _Picture) -> Effect | None:
+    if not re.search(_COMES, asked):
+        return None
+    if re.search(r"\btwin\b", asked):
+        return _several(picture.seen.outermost(1 if "left" in asked else -1), 2)
+    if "one more joins" in asked:
+        return _several(_pair(picture.seen), 3)
+    noun, color = _match(RIDDLES, asked), _match(COLORS_OF, asked)
+    if noun is None:
+        return None
+    like = re.search(r"colou?r of the (\w+)", asked)
+    if color is None and like:
+        color = picture.seen.only(like[1]).color
+    phrase = f"{color} {noun}" if color else noun
+    who = re.search(r"hands of the (\w+)", asked)
+    if who:
+        held = f"{article(phrase)} {phrase}"
+        return Effect(
+            "it is in the hands now",
+            f"the {who[1]} is holding {held} now",
+            f"put {held} into the hands of the {who[1]}",
+        )
+    return Effect(
+        f"the riddle means a {noun}",
+        f"there is {article(phrase)} {phrase} now",
+        f"add {article(phrase)} {phrase}",
+    )
+
+
+def _moving(asked: str, picture: _Picture) -> Effect | None:
+    swapped = re.search(r"the (\w+) and the (\w+) change places", asked)
+    if swapped:
+        left, right = sorted((picture.seen.only(noun) for noun in swapped.groups()), key=lambda thing: -thing.center[0])
+        return Effect(
+            "they change places",
+            f"the {left.noun} is on the left and the {right.noun} on the right now",
+            f"swap the {left.noun} and the {right.noun}",
+        )
+    for pattern, place in (
+        (r"the (\w+) falls down", "at the bottom"),
+        (r"the (\w+) becomes as light as", "at the top"),
+    ):
+        found = re.search(pattern, asked)
+        if found:
+            return _moved(found[1], place)
+    blown = re.search(r"(?:wind )?blows the (\w+) over to the other side", asked)
+    if blown:
+        thing = picture.seen.only(blown[1])
+        side = "right" if thing.center[0] < picture.seen.width / 2 else "left"
+        return _moved(thing.noun, f"on the {side}")
+    like = re.search(r"the (\w+) takes on the colou?r of the (\w+)", asked)
+    if like:
+        return _painted(like[1], picture.seen.only(like[2]).color)
+    color = _match(COLORS_OF, asked)
+    if color is None or re.search(_COMES, asked):
+        return None
+    dressed = re.search(r"the (\w+) puts on clothes", asked)
+    if dressed:
+        return Effect("the clothes change", f"the {dressed[1]} is in {color} now", f"dress the {dressed[1]} in {color}")
+    painted = re.search(r"paints? the (\w+)(?: on the far (left|right))?", asked)
+    if painted is None:
+        return None
+    if painted[2] is None:
+        return _painted(painted[1], color)
+    return _painted(picture.seen.outermost(1 if painted[2] == "left" else -1).noun, color)
+
+
+def _pointed_at(asked: str, picture: _Picture) -> SeenThing:
+    """What a question points at without naming it."""
+    seen = picture.seen
+    left_of = re.search(r"left of the (\w+)", asked)
+    if left_of:
+        return seen.left_of(seen.only(left_of[1]))
+    if "far left" in asked or "far right" in asked:
+        return seen.outermost(1 if "far left" in asked else -1)
+    if re.search(r"in (his|her|its) hands", asked):
+        return seen.at_hand(seen.only(_named(asked, _BEINGS) or _nobody()))
+    if "child" in asked:
+        return next((thing for thing in seen.things if thing.noun in ("boy", "girl", "child")), None) or seen.only(
+            "child"
+        )
+    if "unlike all the others" in asked:
+        return _odd(seen)
+    named = _named(asked, tuple(thing.noun for thing in seen.things))
+    return seen.only(named or _nobody())
+
+
+def _odd(seen: SeenPicture) -> SeenThing:
+    nouns = [thing.noun for thing in seen.things]
+    found = [thing for thing in seen.things if nouns.count(thing.noun) == 1]
+    if not found:
+        raise InputError("the detector finds nothing in the picture that is unlike all the others")
+    return found[0]
+
+
+def _pair(seen: SeenPicture) -> SeenThing:
+    looks = [(thing.noun, thing.color) for thing in seen.things]
+    found = [thing for thing, look in zip(seen.things, looks, strict=True) if looks.count(look) > 1]
+    if not found:
+        raise InputError("the detector finds no two things in the picture that look the same")
+    return found[0]
+
+
+def _gone(name: str) -> Effect:
+    return Effect(f"the {name} goes", f"the {name} is gone now", f"remove the {name}")
+
+
+def _several(thing: SeenThing, count: int) -> Effect:
+    word = {2: "two", 3: "three"}[count]
+    many = f"{thing.color} {plural_of(thing.noun)}" if thing.color else plural_of(thing.noun)
+    return Effect(f"one more {thing.noun} comes", f"there are {word} {many} now", f"add another {thing.name}")
+
+
+def _moved(noun: str, place: str) -> Effect:
+    return Effect(f"the {noun} moves", f"the {noun} is {place} now", f"move the {noun}: it is {place} now")
+
+
+def _painted(noun: str, color: str | None) -> Effect:
+    if color is None:
+        raise InputError("the picture does not say which colour is meant")
+    return Effect(f"the {noun} changes its colour", f"the {noun} is {color} now", f"make the {noun} {color}")
+
+
+def _match(table: Sequence[tuple[str, str]], asked: str) -> str | None:
+    return next((meaning for pattern, meaning in table if re.search(pattern, asked)), None)
+
+
+def _named(asked: str, nouns: Sequence[str]) -> str | None:
+    """The noun that a question names first."""
+    places = {noun: found.start() for noun in nouns if (found := re.search(rf"\b{re.escape(noun)}\b", asked))}
+    return min(places, key=lambda noun: places[noun]) if places else None
+
+
+def _nobody() -> str:
+    raise InputError("the rules do not find in the picture whom or what the question is about")

@@ -1,0 +1,199 @@
+"""The correction at tiny sizes: the plan and who makes it, what is refused, the picture drawn again."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from tiny_interactions import BOY, CUP, STEPS, SayingCritic, acting_context, acting_record, found
+
+from llmgen.artifacts import AddEdit, DeleteEdit, EditPlan, MoveEdit, Record
+from llmgen.correct.interaction import InteractionCorrection
+from llmgen.engine.context import StageContext
+from llmgen.engine.local import run_stage
+from llmgen.generate.record import RecordGenerate
+
+
+def run(method: Any, context: StageContext, *records: Record, **given: Any) -> list[Record]:
+    given = {**STEPS, **given}
+    config = context.settings_of(method, given)
+    return run_stage(list(records), method_class=method, config=config, given=given, context=context).records
+
+
+def candidates(context: StageContext, samples: int = 3, **given: Any) -> Record:
+    (record,) = run(RecordGenerate, context, acting_record(**given), samples=samples)
+    assert record.error is None, record.error
+    return record
+
+
+def correct(context: StageContext, *records: Record, **given: Any) -> list[Record]:
+    return run(InteractionCorrection, context, *records, **given)
+
+
+def pixels(context: StageContext, image: Any) -> np.ndarray:
+    return np.asarray(context.images.load(image)).astype(int)
+
+
+def said(choice: Any = 2, box: Any = None, relation: str = "in_front_of") -> tuple[str, str]:
+    box = box or {"x": 40, "y": 40, "width": 16, "height": 20}
+    place = {"relation": relation, "object_box": box, "reason": "at the foot"}
+    return json.dumps({"choice": choice, "reason": "a leg is up"}), json.dumps(place)
+
+
+def test_plan_and_picture(tmp_path: Path) -> None:
+    context, _ = acting_context(tmp_path)
+    before = candidates(context)
+    (record,) = correct(context, before)
+    assert record.error is None, record.error
+    assert record.edits is not None
+    (edit,) = record.edits.edits
+    assert isinstance(edit, MoveEdit) and edit.target == "cup #1" and edit.from_box_xyxy == CUP.box_xyxy
+    assert edit.box_xyxy[0] >= BOY.box_xyxy[2] - 12 and edit.box_xyxy[3] > 50
+    assert [e.stage for e in record.history] == ["generate", "correct"]
+    assert len(record.history[-1].energies) == 1 and record.history[-1].attention is not None
+    assert record.chosen is not None and record.chosen.reason
+    assert [reply.call for reply in record.replies] == ["pose_choice", "object_place"]
+    assert np.abs(pixels(context, record.image) - pixels(context, record.chosen.image)).max() > 0
+
+
+def test_the_plan_alone_can_be_changed_and_carried_out(tmp_path: Path) -> None:
+    context, _ = acting_context(tmp_path)
+    (planned,) = correct(context, candidates(context), plan_only=True)
+    assert planned.edits is not None and planned.image == planned.samples[0].image
+    (at_once,) = correct(context, planned)
+    edit = planned.edits.edits[0].model_copy(update={"box_xyxy": (2.0, 2.0, 20.0, 20.0)})
+    (by_hand,) = correct(context, planned.grown(edits=EditPlan(edits=(edit,))))
+    assert by_hand.edits is not None and by_hand.edits.edits[0].box_xyxy == (2.0, 2.0, 20.0, 20.0)
+    assert len(by_hand.replies) == len(planned.replies)
+    assert np.abs(pixels(context, at_once.image) - pixels(context, by_hand.image)).max() > 0
+    # A plan that was carried out is history: a second round plans anew, on the corrected picture, with the same candidate.
+    (again,) = correct(context, by_hand)
+    assert [e.round for e in again.history] == [0, 1, 2] and again.samples == by_hand.samples
+
+
+def test_the_critic_chooses_and_places(tmp_path: Path) -> None:
+    context, remarks = acting_context(tmp_path)
+    critic = SayingCritic(*said())
+    context.critic_name, context._critic = "openai", critic
+    (record,) = correct(context, candidates(context))
+    assert record.chosen is not None and (record.chosen.index, record.chosen.reason) == (1, "a leg is up")
+    assert record.edits is not None and record.edits.edits[0].box_xyxy == (40.0, 40.0, 56.0, 60.0)
+    assert record.edits.reasoning == "in front of: at the foot"
+    assert [len(question.pictures) for question in critic.asked] == [3, 1]
+    assert not remarks
+
+
+def test_candidates_as_one_sheet(tmp_path: Path) -> None:
+    context, _ = acting_context(tmp_path)
+    critic = SayingCritic(*said())
+    context.critic_name, context._critic = "openai", critic
+    correct(context, candidates(context), plan_only=True, shown_as="sheet")
+    assert len(critic.asked[0].pictures) == 1 and "on one sheet" in critic.asked[0].text
+
+
+@pytest.mark.parametrize(
+    ("texts", "remark"),
+    [
+        (("I cannot say.",), "answer to pose_choice is of no use"),
+        (said(choice=7), "choice 7 of 3 pictures"),
+        (said(box={"x": 16, "y": 8, "width": 20, "height": 50}), "is the human's box"),
+        (said(box={"x": 30, "y": 30, "width": -4, "height": 5}), "inverted or empty"),
+        (said(box={"x": 300, "y": 30, "width": 40, "height": 50}), "outside the 64x64 picture"),
+        (said(box={"x": 30, "y": 30, "width": 1, "height": 1}), "at least 0.2% is needed"),
+    ],
+)
+def test_a_critic_that_is_of_no_use(tmp_path: Path, texts: tuple[str, ...], remark: str) -> None:
+    context, _ = acting_context(tmp_path)
+    context.critic_name, context._critic = "openai", SayingCritic(*texts)
+    (record,) = correct(context, candidates(context))
+    assert record.error is None
+    assert any(remark in each.text and "the rules answer" in each.text for each in record.remarks)
+    assert record.edits is not None and len(record.history) == 2
+
+
+def test_a_candidate_that_somebody_chose_stays(tmp_path: Path) -> None:
+    context, _ = acting_context(tmp_path)
+    (record,) = correct(context, candidates(context).with_choice(2, "I like it"), plan_only=True)
+    assert record.chosen is not None and (record.chosen.index, record.chosen.reason) == (2, "I like it")
+    assert [reply.call for reply in record.replies] == ["object_place"]
+
+
+def test_nobody_is_found(tmp_path: Path) -> None:
+    context, _ = acting_context(tmp_path, (CUP,))
+    (record,) = correct(context, candidates(context))
+    assert record.error is None
+    texts = [remark.text for remark in record.remarks]
+    assert any("is found in none of 3 pictures" in text for text in texts)
+    assert any("the cup stays where the detector found it" in text for text in texts)
+
+
+def test_an_object_that_is_not_there_is_added(tmp_path: Path) -> None:
+    context, _ = acting_context(tmp_path, (BOY,))
+    (record,) = correct(context, candidates(context), plan_only=True)
+    assert record.edits is not None
+    (edit,) = record.edits.edits
+    assert isinstance(edit, AddEdit) and edit.phrase == "a cup" and edit.target == "cup #1"
+    assert {instance.noun for instance in record.edits.target} == {"boy", "cup"}
+
+
+def test_the_candidate_with_the_object_found_by_seed(tmp_path: Path) -> None:
+    context, _ = acting_context(tmp_path, (CUP,), (BOY, CUP), (found("dog", (0.0, 0.0, 9.0, 9.0)),))
+    (record,) = correct(context, candidates(context), plan_only=True)
+    assert record.chosen is not None and record.chosen.index == 1
+
+
+@pytest.mark.parametrize(
+    ("plan", "message"),
+    [
+        (EditPlan(edits=(DeleteEdit(target="cup #1", box_xyxy=(1.0, 1.0, 9.0, 9.0)),)), "its plan says delete"),
+        (EditPlan(), "its plan says nothing"),
+        (
+            EditPlan(
+                edits=(MoveEdit(op="move", target="c", from_box_xyxy=CUP.box_xyxy, box_xyxy=(80.0, 2.0, 99.0, 9.0)),)
+            ),
+            "lies outside its 64x64 picture",
+        ),
+        (
+            EditPlan(
+                edits=(MoveEdit(op="move", target="c", from_box_xyxy=CUP.box_xyxy, box_xyxy=(2.1, 2.1, 3.0, 3.0)),)
+            ),
+            "covers no cell",
+        ),
+    ],
+)
+def test_plans_that_cannot_be_carried_out(tmp_path: Path, plan: EditPlan, message: str) -> None:
+    context, _ = acting_context(tmp_path)
+    bad, good = candidates(context).grown(edits=plan), candidates(context, name="good")
+    failed, done = correct(context, bad, good)
+    assert failed.error is not None and message in failed.error.message
+    assert done.error is None and len(done.history) == 2
+
+
+def test_a_box_over_the_edge_is_cut(tmp_path: Path) -> None:
+    context, _ = acting_context(tmp_path)
+    over = MoveEdit(op="move", target="c", from_box_xyxy=CUP.box_xyxy, box_xyxy=(40.0, 40.0, 80.0, 60.0))
+    (record,) = correct(context, candidates(context).grown(edits=EditPlan(edits=(over,))))
+    assert record.error is None
+    assert any("reached over the edge" in remark.text for remark in record.remarks)
+
+
+def test_one_picture_without_candidates(tmp_path: Path) -> None:
+    context, _ = acting_context(tmp_path)
+    (record,) = correct(context, candidates(context, samples=1))
+    assert record.error is None and record.samples == () and len(record.history) == 2
+
+
+def test_a_record_without_an_interaction(tmp_path: Path) -> None:
+    context, _ = acting_context(tmp_path)
+    record = candidates(context)
+    assert record.layout is not None
+    bare = record.grown(layout=record.layout.model_copy(update={"interaction": None}))
+    (failed,) = correct(context, bare)
+    assert failed.error is not None and "run `llmgen layout --method interaction` first" in failed.error.message
+
+
+def test_pictures_need_not_be_square(tmp_path: Path) -> None:
+    context, _ = acting_context(tmp_path)
+    (record,) = correct(context, candidates(context, samples=2, width=96))
+    assert record.error is None and record.image is not None and record.image.width == 96

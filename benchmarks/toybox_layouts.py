@@ -28,10 +28,10 @@ from toybox_sld import right
 
 from llmgen.artifacts import Record
 from llmgen.artifacts.hashing import digest
+from llmgen.artifacts.statistics import mcnemar
 from llmgen.engine.context import StageContext
 from llmgen.engine.journal import Journal
 from llmgen.engine.local import run_stage
-from llmgen.evaluate.summary import mcnemar
 from llmgen.presets import load_preset
 from llmgen.registry import resolve
 from llmgen.toybox.world.captions import Prompt

@@ -1,7 +1,8 @@
 """Small statistics that the summary of `evaluate` and the report share."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from typing import Any
 
 #: Draws of a bootstrap.
 DRAWS = 2000
@@ -66,3 +67,23 @@ def bootstrap(values: Sequence[float], *, seed: int = 0) -> tuple[float, float] 
     means = [sample[random.integers(len(sample), size=len(sample))].mean() for _ in range(DRAWS)]
     low, high = np.quantile(means, [0.025, 0.975])
     return float(low), float(high)
+
+
+def mcnemar(pairs: Iterable[tuple[float, float]]) -> dict[str, Any]:
+    """Exact McNemar test of paired verdicts.
+
+    Args:
+        pairs: Value before and after for each record; 1 is right, anything less is not.
+
+    Returns:
+        `fixed` (wrong before, right after), `broken` (the other way) and the two-sided `p_value` of the binomial test on them.
+
+    Source:
+        Q. McNemar, Note on the sampling error of the difference between correlated proportions, Psychometrika 12 (1947).
+    """
+    verdicts = [(before >= 1, after >= 1) for before, after in pairs]
+    fixed = sum(after and not before for before, after in verdicts)
+    broken = sum(before and not after for before, after in verdicts)
+    n, fewer = fixed + broken, min(fixed, broken)
+    tail = sum(math.comb(n, k) for k in range(fewer + 1))
+    return {"fixed": fixed, "broken": broken, "p_value": min(1.0, 2 * tail / 2**n)}

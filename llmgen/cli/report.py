@@ -11,17 +11,32 @@ from llmgen.cli.output import out
 
 def report(
     source: Annotated[Path, typer.Argument(metavar="RUN", help="Folder of a run, or an artifact file.")],
+    other: Annotated[
+        Path | None,
+        typer.Argument(metavar="[OTHER]", help="A second one, to be laid beside it.", show_default=False),
+    ] = None,
     output: Annotated[
-        Path | None, typer.Option("--output", "-o", metavar="FILE", help="report.html beside the artifacts by default.")
+        Path | None,
+        typer.Option(
+            "--output",
+            "-o",
+            metavar="FILE",
+            help="report.html beside the artifacts by default; comparison.html here for two.",
+        ),
     ] = None,
     show: Annotated[bool, typer.Option("--open", help="Show it in the browser.")] = False,
     quiet: QuietOpt = False,
 ) -> None:
-    """Write a run's report anew: one HTML file that needs no server and no network."""
+    """Write a run's report anew, or two runs side by side: one HTML file that needs no server and no network."""
     from llmgen.report import write_report
 
     out.configure(quiet=quiet, verbose=False)
-    path = write_report(source, output)
+    if other is None:
+        path = write_report(source, output)
+    else:
+        from llmgen.report.comparison import write_comparison
+
+        path = write_comparison(source, other, output or Path("comparison.html"))
     out.note(f"report: {path}")
     if show:
         import webbrowser

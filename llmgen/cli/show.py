@@ -35,7 +35,9 @@ def show(
             models = {f"model {model['role']}": model["source"] for model in values.pop("models", ())}
             layout = values.pop("layout", None)
             boxes = [f"{thing['phrase']} {thing['box_xyxy']}" for thing in (layout or {}).get("instances", ())]
-            rows = [[key.replace("_", " "), str(value)] for key, value in {**values, **models, **settings}.items()]
+            # What the picture is known to be stands above what was asked of the method, which may be nothing.
+            asked = {key: value for key, value in settings.items() if value not in (None, "") and key not in values}
+            rows = [[key.replace("_", " "), str(value)] for key, value in {**values, **models, **asked}.items()]
             rows += [["box", box] for box in boxes]
             out.table(name, ["what", "value"], rows, to_stdout=True)
     if silent:

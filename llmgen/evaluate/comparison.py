@@ -6,9 +6,9 @@ from typing import Any
 
 from llmgen.artifacts import Record
 from llmgen.artifacts.score import SHARE
-from llmgen.artifacts.statistics import bootstrap
+from llmgen.artifacts.statistics import bootstrap, mcnemar
 from llmgen.errors import InputError
-from llmgen.evaluate.summary import VERDICTS, mcnemar, summarize
+from llmgen.evaluate.summary import VERDICTS, summarize
 
 
 def names_of(sources: Sequence[str]) -> list[str]:

@@ -1,12 +1,11 @@
 """From scored records to a table: shares with intervals, by type, before and after correction."""
 
 from collections.abc import Iterable, Sequence
-from math import comb
 from typing import Any, Literal
 
 from llmgen.artifacts import Record, Score
 from llmgen.artifacts.score import SHARE, Better, best_of
-from llmgen.artifacts.statistics import bootstrap, wilson
+from llmgen.artifacts.statistics import bootstrap, mcnemar, wilson
 from llmgen.errors import InputError
 from llmgen.evaluate.average_precision import average_precision, equal_scores, masked_pictures, scored_pictures
 from llmgen.evaluate.grounding import label_overlaps
@@ -149,26 +148,6 @@ def _difference(pairs: Sequence[tuple[float, float]]) -> dict[str, Any]:
         "value": sum(differences) / len(differences) if differences else None,
         "ci95": list(interval) if interval else None,
     }
-
-
-def mcnemar(pairs: Iterable[tuple[float, float]]) -> dict[str, Any]:
-    """Exact McNemar test of paired verdicts.
-
-    Args:
-        pairs: Value before and after for each record; 1 is right, anything less is not.
-
-    Returns:
-        `fixed` (wrong before, right after), `broken` (the other way) and the two-sided `p_value` of the binomial test on them.
-
-    Source:
-        Q. McNemar, Note on the sampling error of the difference between correlated proportions, Psychometrika 12 (1947).
-    """
-    verdicts = [(before >= 1, after >= 1) for before, after in pairs]
-    fixed = sum(after and not before for before, after in verdicts)
-    broken = sum(before and not after for before, after in verdicts)
-    n, fewer = fixed + broken, min(fixed, broken)
-    tail = sum(comb(n, k) for k in range(fewer + 1))
-    return {"fixed": fixed, "broken": broken, "p_value": min(1.0, 2 * tail / 2**n)}
 
 
 def _precision(records: Sequence[Record], *, initial: bool) -> dict[str, float | None]:

@@ -7,6 +7,7 @@ from importlib.resources import files
 from jinja2 import Environment, FunctionLoader, StrictUndefined, Undefined
 
 from llmgen.report.charts import STRIP_WIDTH
+from llmgen.report.comparison import Comparison
 from llmgen.report.view import Page
 
 
@@ -20,7 +21,17 @@ def _csp_hash(text: str) -> str:
 
 
 def render(page: Page) -> str:
-    """Write the page as HTML.
+    """Write a report as HTML."""
+    return _render("report.html.j2", page, strip_width=STRIP_WIDTH)
+
+
+def render_comparison(page: Comparison) -> str:
+    """Write a comparison as HTML."""
+    return _render("comparison.html.j2", page)
+
+
+def _render(name: str, page: Page | Comparison, **more: int) -> str:
+    """Fill a template.
 
     Everything that comes from an artifact is escaped by the template. As a second lock the content security policy allows no
     request, no pictures but embedded ones, and only the style and the script whose digests it names.
@@ -41,5 +52,4 @@ def render(page: Page) -> str:
             "form-action 'none'",
         )
     )
-    template = environment.get_template("report.html.j2")
-    return template.render(page=page, style=style, script=script, policy=policy, strip_width=STRIP_WIDTH)
+    return environment.get_template(name).render(page=page, style=style, script=script, policy=policy, **more)

@@ -523,3 +523,23 @@ def test_very_long_prompts_are_folded(browser: "sync_api.Browser", tmp_path: Pat
     again = page.locator("#prompt-a").bounding_box()
     assert again is not None and again["height"] == folded["height"]
     page.close()
+
+
+def test_two_runs_side_by_side(browser: "sync_api.Browser", tmp_path: Path) -> None:
+    from llmgen.report.comparison import write_comparison
+
+    run = write_run(tmp_path / "a")
+    page_file = write_comparison(run, write_run(tmp_path / "b"), tmp_path / "comparison.html")
+    context = browser.new_context(viewport={"width": 360, "height": 780}, reduced_motion="reduce")
+    opened = Opened(context.new_page(), page_file)
+    page = opened.page
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    total = len(visible(page))
+    page.locator(".filter[data-key=right]").click()
+    assert 0 < len(visible(page)) < total
+    page.locator("#grid").click()
+    assert page.evaluate(
+        "[...document.querySelectorAll('.card:not([hidden]) .canvas')].filter(e => e.offsetParent).length"
+    ) == len(visible(page))
+    context.close()
+    assert opened.complaints == []

@@ -36,6 +36,7 @@ def test_show(llmgen, workplace, drawn):
     path = workplace / "r" / drawn[0].image.path
     done = llmgen("show", path)
     assert done.code == 0 and "a red ball" in done.out and "a ball" in done.out
+    assert "None" not in done.out and sum(line.split()[:1] == ["width"] for line in done.out.splitlines()) == 1
     assert json.loads(llmgen("show", path, "--json").out)[str(path)]["settings"]["label"] == "x, y"
     Image.new("RGB", (4, 4)).save(workplace / "mute.png")
     done = llmgen("show", path, "mute.png", "--json")

@@ -14,8 +14,8 @@ from diffusers.models.attention import GatedSelfAttentionDense
 from torch import nn
 from torch.nn import functional
 
-LATENT_CHANNELS: Final = 4
-"""Of the autoencoder and so of the denoiser, as those of Stable Diffusion 1."""
+LATENT_CHANNELS: Final = 8
+"""Of the autoencoder and so of the denoiser: four, as Stable Diffusion 1 has, lose faces and patterns of a few pixels."""
 COORDINATE_CHANNELS: Final = 10
 PHRASE_CHANNELS: Final = 48
 GEOMETRY_CHANNELS: Final = 5
@@ -191,7 +191,7 @@ class PositionedUNet2DConditionModel(UNet2DConditionModel):
         """Predict the velocity.
 
         Args:
-            sample: [B, 4, H, W] noisy latents, H and W even.
+            sample: [B, 8, H, W] noisy latents, H and W even.
             timestep: One step, or [B].
             encoder_hidden_states: [B, L, D] token states of the text encoder.
             *args: As for the parent.

@@ -144,7 +144,7 @@ class LatentPool:
         """Take a batch.
 
         Returns:
-            The scenes and their scaled latents, float32 [B, 4, 16, 16].
+            The scenes and their scaled latents, float32 [B, 8, 16, 16].
         """
         recipe = self._recipe
         full = len(self._scenes) == recipe.pool
@@ -242,7 +242,7 @@ def velocity_loss(
 
     Args:
         unet: In training.
-        latents: [B, 4, H, W] clean ones.
+        latents: [B, C, H, W] clean ones.
         states: [B, L, D] token states of the captions.
         grounding: What the U-Net takes as "gligen", or None.
         signal: [1000] cumulative alphas.
@@ -282,7 +282,7 @@ class DiffusionLesson(Lesson[tuple[int, bool]]):
         self._models = models = TextToImage.from_pretrained(run.weights / "text_to_image", run.device)
         models.vae.to(memory_format=torch.channels_last)
         unet = build_unet() if run.start is None else grown_unet(run.start)
-        self.module = self._unet = unet.to(run.device, memory_format=torch.channels_last)
+        self.module = self._unet = unet.to(run.device, memory_format=run.memory_format)
         self._watch = Watch(unet)
         self._rng = random.Random()
         self._pool, self._conditioner = LatentPool(models, recipe, self._rng), Conditioner(models, recipe, self._rng)
@@ -304,7 +304,7 @@ class DiffusionLesson(Lesson[tuple[int, bool]]):
             grounding = {key: value.to(device) for key, value in grounding.items()}
         captions = conditioner.captions(scenes, grounded)
         states = self._models.states([caption.text for caption in captions])
-        latents = latents.to(device, memory_format=torch.channels_last)
+        latents = latents.to(device, memory_format=self._run.memory_format)
         velocity = velocity_loss(self._unet, latents, states, grounding, self._signal, self._recipe.noisy_share)
         targets = targets_of(captions, scenes, latents.shape[-1], states.shape[1])
         maps, inside = self._watch.maps(targets), targets.inside.to(device)

@@ -188,7 +188,7 @@ class EditorLesson(Lesson[int]):
         unet = widened_denoiser(run.weights)
         if run.start is not None:
             grow_from(unet, read_weights(run.start), {})
-        self._unet = unet.to(run.device, memory_format=torch.channels_last)
+        self._unet = unet.to(run.device, memory_format=run.memory_format)
         self.module = nn.ModuleDict({"unet": self._unet, **self.bridges()}).to(run.device)
         self._signal = build_scheduler().alphas_cumprod.to(run.device)
         self._pool: list[PooledPair] = []

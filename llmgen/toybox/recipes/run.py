@@ -61,6 +61,11 @@ class TrainingRun:
         """Whether the model is trained on the CPU."""
         return torch.device(self.device).type == "cpu"
 
+    @property
+    def memory_format(self) -> torch.memory_format:
+        """Of a denoiser in training. Group norms and small convolutions are a fifth faster on a CPU in torch's usual order."""
+        return torch.contiguous_format if self.on_cpu else torch.channels_last
+
     def key(self, step: int) -> str:
         """Seed of a step for `random`: the same whenever and wherever the step is made."""
         return f"{self.seed}:{self.rank}:{step}"

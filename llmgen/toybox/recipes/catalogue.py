@@ -24,14 +24,12 @@ _RECIPES: Final = {
     "pose": "pose:PoseRecipe",
     "diffusion": "diffusion:DiffusionRecipe",
     "instances": "instances:InstanceRecipe",
-}
-_ANSWERING: Final = {
     "blip2": "blip2:Blip2Recipe",
     "editor": "editor:EditorRecipe",
     "lgd": "editor:LgdRecipe",
-    "question_editor": "editor:QuestionEditorRecipe",
 }
-"""Recipes of models that answer questions by pictures; the last is only measured against."""
+_MEASURED: Final = {"question_editor": "editor:QuestionEditorRecipe"}
+"""Recipes of models that do not ship and are only measured against."""
 NAMES: Final = tuple(_RECIPES)
 
 
@@ -39,9 +37,9 @@ def load_recipe(name: str) -> Recipe:
     """The recipe of a model with its usual settings.
 
     Args:
-        name: One of `NAMES`, or `blip2`, `editor`, `lgd`, `question_editor`.
+        name: One of `NAMES`, or `question_editor`.
     """
-    module, _, recipe_class = {**_RECIPES, **_ANSWERING}[name].partition(":")
+    module, _, recipe_class = {**_RECIPES, **_MEASURED}[name].partition(":")
     recipe: Recipe = getattr(importlib.import_module(f"llmgen.toybox.recipes.{module}"), recipe_class)()
     return recipe
 

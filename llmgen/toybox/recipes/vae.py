@@ -157,7 +157,7 @@ def covariance_error(latents: torch.Tensor) -> torch.Tensor:
     """How far latents are from zero mean and unit covariance.
 
     Args:
-        latents: [B, 4, h, w].
+        latents: [B, C, h, w].
 
     Returns:
         Scalar, 0 for white latents.

@@ -98,7 +98,7 @@ def test_tokens_and_map_steer_the_denoiser_and_switched_off_fusers_do_not() -> N
     unet = build_unet().eval()
     parts = InstanceParts(unet).eval()
     grounding = _grounding(_scenes(2))
-    sample, states = torch.randn(2, 4, 16, 16), torch.randn(2, 40, 128)
+    sample, states = torch.randn(2, 8, 16, 16), torch.randn(2, 40, 128)
 
     def call(told: InstanceGrounding | None) -> torch.Tensor:
         kwargs = None if told is None else {"gligen": parts.unifusion.conditioning(told, ("box",))}
@@ -123,4 +123,4 @@ def test_the_recipe_trains_only_the_additions_resumes_and_ships(tmp_path: Path) 
     again = ToyboxUniFusion.from_pretrained(folder / "unifusion")
     assert torch.allclose(again.null_text.float(), after.unifusion.null_text, atol=1e-3)
     assert sum(f.stat().st_size for f in folder.rglob("*.safetensors")) < 8e6
-    assert SIZE == 128 and unet.config.in_channels == 4
+    assert SIZE == 128 and unet.config.in_channels == 8

@@ -11,10 +11,12 @@ from torch import Tensor, nn
 
 from llmgen.toybox import WEIGHTS
 from llmgen.toybox.models.unet import PositionedUNet2DConditionModel
+from llmgen.toybox.recipes.blip2 import Blip2Recipe
 from llmgen.toybox.recipes.catalogue import NAMES, WholeTraining, load_recipe, shipped
 from llmgen.toybox.recipes.clip import ClipRecipe
 from llmgen.toybox.recipes.detector import DetectorRecipe
 from llmgen.toybox.recipes.diffusion import DiffusionRecipe
+from llmgen.toybox.recipes.editor import EditorRecipe, LgdRecipe
 from llmgen.toybox.recipes.instances import InstanceRecipe
 from llmgen.toybox.recipes.judge import JudgeRecipe
 from llmgen.toybox.recipes.mask_rcnn import ObjectsRecipe, PartsRecipe
@@ -112,6 +114,9 @@ def test_all_models_train_one_from_the_other(tmp_path: Path) -> None:
         "pose": PoseRecipe(scenes_per_batch=6, crops=2),
         "diffusion": DiffusionRecipe(batch=2, pool=8, looks=1),
         "instances": InstanceRecipe(scenes=DiffusionRecipe(batch=2, pool=8), looks=1),
+        "blip2": Blip2Recipe(batch=4, filled=6, fresh=1),
+        "editor": EditorRecipe(batch=2, pool=4, fresh=1, filled=2, looks=1),
+        "lgd": LgdRecipe(batch=2, pool=4, fresh=1, filled=2, looks=1),
     }
     assert tuple(tiny) == NAMES
     whole = WholeTraining(tmp_path, steps=1, processes=1)
@@ -119,7 +124,7 @@ def test_all_models_train_one_from_the_other(tmp_path: Path) -> None:
     for recipe in tiny.values():
         assert any((whole.weights / recipe.folder).rglob("*.safetensors")), recipe.folder
     unet = PositionedUNet2DConditionModel.from_pretrained(whole.weights / "text_to_image" / "unet")
-    assert unet.config.in_channels == 4
+    assert unet.config.in_channels == 8
     before = (tmp_path / "pose" / "log.jsonl").read_text()
     WholeTraining(tmp_path, steps=1, resume=True).train({"pose": tiny["pose"]})
     assert (tmp_path / "pose" / "log.jsonl").read_text() == before

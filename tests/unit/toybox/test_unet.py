@@ -107,12 +107,12 @@ def test_meta_device() -> None:
         gligen = {k: torch.empty_like(v, device="meta") for k, v in _grounding().items()}
         gligen["positive_embeddings"] = torch.empty(2, 3, 128)
         output = unet(
-            torch.empty(2, 4, 16, 16),
+            torch.empty(2, 8, 16, 16),
             torch.tensor(5),
             torch.empty(2, 7, 128),
             cross_attention_kwargs={"gligen": gligen},
         ).sample
-    assert output.shape == (2, 4, 16, 16)
+    assert output.shape == (2, 8, 16, 16)
 
 
 def test_gradients_reach_every_part() -> None:

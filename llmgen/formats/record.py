@@ -12,6 +12,7 @@ import io
 import json
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
@@ -155,7 +156,7 @@ def read_record_rows(rows: Sequence[Mapping[str, Any]], name: str, images_from: 
         record_id = found.free_id(f"{position:04d}")
         said = str(row.get(_PROMPT) or row.get(_SENTENCE) or "")
         try:
-            found.records.append(_record(row, record_id, images_from, found.notes))
+            found.records.append(_record(row, record_id, images_from, partial(found.mended, record_id)))
         except ValidationError as error:
             reason = error.errors(include_url=False, include_input=False)[0]["msg"].removeprefix("Value error, ")
             found.fail(kind, record_id, said, position, reason)  # type: ignore[arg-type]
@@ -168,10 +169,7 @@ def read_record_rows(rows: Sequence[Mapping[str, Any]], name: str, images_from: 
     return found
 
 
-def _record(row: Mapping[str, Any], record_id: str, images_from: Path | None, notes: list[str]) -> Record:
-    def note(text: str) -> None:
-        notes.append(f"{record_id}: {text}")
-
+def _record(row: Mapping[str, Any], record_id: str, images_from: Path | None, note: Callable[[str], None]) -> Record:
     prompt = _prompt(row)
     interaction = _interaction(prompt, row, note)
     seed = _seed(row, note)

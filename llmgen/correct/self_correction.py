@@ -133,8 +133,9 @@ class SelfCorrection:
         if self._config.painter == "instruct":
             return (self._context.models.use("edit"), *own)
         if self._config.painter != "latents":
-            return (*painter_models(self._context, self._config.painter), *own)
-        return (self._context.models.use("layout_to_image"), *own)
+            settings: ContextConfig = self._context.config_for("correct", "context")
+            return (*painter_models(self._context, self._config.painter, settings), *own)
+        return (self._context.models.use("layout_to_image", OWN_LOOP), *own)
 
     def __call__(self, records: Sequence[Record]) -> list[Record]:
         """Correct each record's picture, or plan to."""

@@ -80,7 +80,7 @@ FLAGS = {
     ).split(),
     "sheet": ["source", "--output", "-o", "--first", "--quiet", "-q"],
     "show": ["pictures", "--json"],
-    "report": ["source", "other", "--output", "-o", "--open", "--quiet", "-q"],
+    "report": ["source", "other", "--output", "-o", "--one-file", "--open", "--quiet", "-q"],
     "import": (
         "dialect source --output -o --prompts --images-from --categories --bbox-format --seed --classes --label-key --default-class "
         "--force --quiet -q --verbose -v"

@@ -96,6 +96,8 @@ class ModelUse(ArtifactModel):
     """Hub id or `package:` path of bundled weights."""
     revision: str | None = None
     """Commit of the hub repository, or digest of bundled weights."""
+    scheduler: str | None = None
+    """What it drew by: a name of `llmgen.artifacts.schedulers`, or a class of diffusers; null for a model that does not draw."""
 
 
 class Provenance(ArtifactModel):

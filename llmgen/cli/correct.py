@@ -6,7 +6,16 @@ from typing import Annotated
 import typer
 
 from llmgen.cli.completion import method_names, words
-from llmgen.cli.options import CriticOpt, GuidanceOpt, InputArg, MetadataOpt, StageFlags, StepsOpt, with_stage_flags
+from llmgen.cli.options import (
+    CriticOpt,
+    GuidanceOpt,
+    InputArg,
+    MetadataOpt,
+    SchedulerOpt,
+    StageFlags,
+    StepsOpt,
+    with_stage_flags,
+)
 from llmgen.cli.stage import raise_failures, run_stage_command
 
 
@@ -42,6 +51,7 @@ def correct(
         typer.Option(metavar="DIR", help="Folder of the pictures of SLD's data.json; src_image by default."),
     ] = None,
     guidance_scale: GuidanceOpt = None,
+    scheduler: SchedulerOpt = None,
     outside_vocabulary: Annotated[
         bool | None,
         typer.Option(
@@ -61,6 +71,7 @@ def correct(
         "painter": painter,
         "num_inference_steps": steps,
         "guidance_scale": guidance_scale,
+        "scheduler": scheduler,
         "outside_vocabulary": outside_vocabulary,
     }
     done = run_stage_command(

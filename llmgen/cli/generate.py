@@ -12,6 +12,7 @@ from llmgen.cli.options import (
     MetadataOpt,
     NegativeOpt,
     PromptOpt,
+    SchedulerOpt,
     StageFlags,
     StepsOpt,
     WidthOpt,
@@ -40,6 +41,7 @@ def generate(
     negative_prompt: NegativeOpt = None,
     steps: StepsOpt = None,
     guidance_scale: GuidanceOpt = None,
+    scheduler: SchedulerOpt = None,
     use: Annotated[
         str | None,
         typer.Option(
@@ -66,6 +68,7 @@ def generate(
         "negative_prompt": negative_prompt,
         "num_inference_steps": steps,
         "guidance_scale": guidance_scale,
+        "scheduler": scheduler,
         "use": use,
     }
     done = run_stage_command("generate", source, method, flags, named, reuse=reuse, prompts=prompt, metadata=metadata)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, get_type_hints
 
 import typer
 
-from llmgen.cli.completion import presets, words
+from llmgen.cli.completion import presets, schedulers, words
 
 if TYPE_CHECKING:
     from llmgen.pipeline.sources import ReadAs
@@ -40,6 +40,14 @@ StepsOpt = Annotated[int | None, typer.Option("--steps", help="Denoising steps."
 GuidanceOpt = Annotated[
     float | None,
     typer.Option("--guidance-scale", "--guidance", help="Classifier-free guidance; 1 switches it off."),
+]
+SchedulerOpt = Annotated[
+    str | None,
+    typer.Option(
+        metavar="NAME",
+        help="What the model steps by, such as euler or dpm++-2m-karras; its own by default. For methods without a loop of their own.",
+        autocompletion=schedulers,
+    ),
 ]
 MetadataOpt = Annotated[
     bool,

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 from llmgen.artifacts import ModelUse
 from llmgen.correct.context.settings import ContextConfig, Painter
 from llmgen.correct.settings import SelfCorrectionConfig
+from llmgen.diffusion.sampling import OWN_LOOP
 from llmgen.paint.compositing import Framing
 from llmgen.paint.inpainter import Inpainter
 
@@ -70,10 +71,14 @@ def load_inpainter(context: "StageContext", name: Painter, config: ContextConfig
     )
 
 
-def painter_models(context: "StageContext", name: Painter) -> tuple[ModelUse, ...]:
+def painter_models(context: "StageContext", name: Painter, config: ContextConfig) -> tuple[ModelUse, ...]:
     """The models of a painter; a server's are its own."""
-    roles = {"web": (), "latents": ("layout_to_image", "segmenter"), "inpaint": (inpainting_role(context),)}[name]
-    return tuple(context.models.use(role) for role in roles)
+    models, role = context.models, inpainting_role(context)
+    if name == "web":
+        return ()
+    if name == "latents":
+        return (models.use("layout_to_image", OWN_LOOP), models.use("segmenter"))
+    return (models.use(role, models.stepped_by(role, config.scheduler)),)
 
 
 def framing(config: ContextConfig) -> Framing:

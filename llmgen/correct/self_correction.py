@@ -38,6 +38,7 @@ from llmgen.diffusion.answering.editor import EditSettings
 from llmgen.diffusion.failures import as_model_errors
 from llmgen.diffusion.grounding import grounding_slots
 from llmgen.diffusion.prompts import beyond_limits, scene_prompt
+from llmgen.diffusion.sampling import OWN_LOOP
 from llmgen.engine.seeds import derive_seed
 from llmgen.errors import InputError
 from llmgen.llm.english.words import singularize
@@ -133,8 +134,9 @@ class SelfCorrection:
         if self._config.painter == "instruct":
             return (self._context.models.use("edit"), *own)
         if self._config.painter != "latents":
-            return (*painter_models(self._context, self._config.painter), *own)
-        return (self._context.models.use("layout_to_image"), *own)
+            settings: ContextConfig = self._context.config_for("correct", "context")
+            return (*painter_models(self._context, self._config.painter, settings), *own)
+        return (self._context.models.use("layout_to_image", OWN_LOOP), *own)
 
     def __call__(self, records: Sequence[Record]) -> list[Record]:
         """Correct each record's picture, or plan to."""

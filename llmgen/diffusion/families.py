@@ -6,14 +6,22 @@ from typing import Any
 
 import torch
 
+from llmgen.artifacts.schedulers import OWN
+from llmgen.diffusion.schedulers import OwnScheduler, make_scheduler, with_scheduler
 from llmgen.diffusion.sources import Parts
 from llmgen.errors import PresetError
 
 
 def _scheduler(parts: Parts) -> Any:
-    from diffusers import DDIMScheduler
+    """The scheduler that the preset names, else the one of the repository, whichever class that is."""
+    own = parts.load(OwnScheduler, "scheduler")
+    return own if parts.spec.scheduler == OWN else make_scheduler(parts.spec.scheduler, own.config)
 
-    return parts.load(DDIMScheduler, "scheduler")
+
+def _ready(pipe: Any, parts: Parts) -> Any:
+    """A pipeline that is quiet and steps as the preset says."""
+    pipe.set_progress_bar_config(disable=True)
+    return with_scheduler(pipe, parts.spec.scheduler)
 
 
 def _load_stable_diffusion(parts: Parts) -> Any:
@@ -61,17 +69,15 @@ def _load_stable_diffusion_xl(parts: Parts) -> Any:
 def _load_sdxl_refiner(parts: Parts) -> Any:
     from diffusers import StableDiffusionXLImg2ImgPipeline
 
-    pipe = parts.load(StableDiffusionXLImg2ImgPipeline, **parts.files(), dtype=parts.dtype).to(parts.device)
-    pipe.set_progress_bar_config(disable=True)
-    return pipe
+    return _ready(
+        parts.load(StableDiffusionXLImg2ImgPipeline, **parts.files(), dtype=parts.dtype).to(parts.device), parts
+    )
 
 
 def _load_inpainting(parts: Parts) -> Any:
     from diffusers import AutoPipelineForInpainting
 
-    pipe = parts.load(AutoPipelineForInpainting, **parts.files(), dtype=parts.dtype).to(parts.device)
-    pipe.set_progress_bar_config(disable=True)
-    return pipe
+    return _ready(parts.load(AutoPipelineForInpainting, **parts.files(), dtype=parts.dtype).to(parts.device), parts)
 
 
 def _load_owlv2(parts: Parts) -> Any:

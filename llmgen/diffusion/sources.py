@@ -35,6 +35,8 @@ class RoleLike(Protocol):
     @property
     def dtype(self) -> str | None: ...  # noqa: D102
     @property
+    def scheduler(self) -> str: ...  # noqa: D102
+    @property
     def base(self) -> str | None: ...  # noqa: D102
     @property
     def base_revision(self) -> str | None: ...  # noqa: D102

@@ -17,7 +17,7 @@ from llmgen.diffusion.failures import as_model_errors, check_finite
 from llmgen.diffusion.grounding import GroundedPhrase, grounding_slots, make_grounding
 from llmgen.diffusion.latents import decode_latents, latent_factor, make_noise, sides_multiple
 from llmgen.diffusion.prompts import OVERALL_NEGATIVE, join_negatives, scene_prompt
-from llmgen.diffusion.sampling import GuidedUNet, make_levels, sample
+from llmgen.diffusion.sampling import OWN_LOOP, GuidedUNet, make_levels, sample
 from llmgen.engine.samples import SampledConfig
 from llmgen.generate.canvas import group_by_canvas, layout_of, remark_on_limits, with_first_picture
 from llmgen.vision.boxes import to_unit
@@ -57,7 +57,7 @@ class GligenGenerate:
     @property
     def models(self) -> tuple[ModelUse, ...]:
         """The model in use."""
-        return (self._context.models.use("layout_to_image"),)
+        return (self._context.models.use("layout_to_image", OWN_LOOP),)
 
     def __call__(self, records: Sequence[Record]) -> list[Record]:
         """Draw each record's layout."""

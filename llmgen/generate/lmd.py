@@ -26,7 +26,7 @@ from llmgen.diffusion.latents import blend_noise, box_mask, decode_latents, late
 from llmgen.diffusion.offloading import device_of
 from llmgen.diffusion.placement import align_offset, center_box, compose_objects, shift
 from llmgen.diffusion.prompts import join_negatives
-from llmgen.diffusion.sampling import GuidedUNet, Levels, fast_timesteps, freeze_from, make_levels, sample
+from llmgen.diffusion.sampling import OWN_LOOP, GuidedUNet, Levels, fast_timesteps, freeze_from, make_levels, sample
 from llmgen.diffusion.steering import Energy, Steering, SteeringRule, noise_rate
 from llmgen.engine.seeds import derive_seed
 from llmgen.generate.canvas import group_by_canvas, layout_of, remark_on_limits, with_first_picture
@@ -100,7 +100,7 @@ class LayoutGenerate:
     @property
     def models(self) -> tuple[ModelUse, ...]:
         """The models in use."""
-        return (self._context.models.use("layout_to_image"), self._context.models.use("segmenter"))
+        return (self._context.models.use("layout_to_image", OWN_LOOP), self._context.models.use("segmenter"))
 
     def __call__(self, records: Sequence[Record]) -> list[Record]:
         """Draw each record's layout."""

@@ -21,7 +21,7 @@ from llmgen.diffusion.interaction.pairs import make_pair, unit_attention
 from llmgen.diffusion.interaction.passes import ROWS
 from llmgen.diffusion.interaction.settings import PUBLISHED, PairFields, beyond_steps
 from llmgen.diffusion.latents import decode_latents, latent_factor, sides_multiple
-from llmgen.diffusion.sampling import make_levels
+from llmgen.diffusion.sampling import OWN_LOOP, make_levels
 from llmgen.engine.samples import SampledConfig
 from llmgen.engine.stage import Profile
 from llmgen.errors import InputError
@@ -65,7 +65,7 @@ class RecordGenerate:
     @property
     def models(self) -> tuple[ModelUse, ...]:
         """The model in use."""
-        return (self._context.models.use("text_to_image"),)
+        return (self._context.models.use("text_to_image", OWN_LOOP),)
 
     def __call__(self, records: Sequence[Record]) -> list[Record]:
         """Draw each record's candidate.

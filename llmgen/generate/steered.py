@@ -13,7 +13,7 @@ from llmgen.diffusion.failures import as_model_errors, check_finite
 from llmgen.diffusion.guidance import GuidedPhrase
 from llmgen.diffusion.latents import decode_latents, latent_factor, make_noise, sides_multiple
 from llmgen.diffusion.prompts import OVERALL_NEGATIVE, join_negatives
-from llmgen.diffusion.sampling import GuidedUNet, make_levels, sample
+from llmgen.diffusion.sampling import OWN_LOOP, GuidedUNet, make_levels, sample
 from llmgen.diffusion.steering import Energy, Steering, SteeringRule
 from llmgen.engine.samples import SampledConfig
 from llmgen.generate.canvas import group_by_canvas, layout_of, remark_on_limits, with_first_picture
@@ -66,7 +66,7 @@ class SteeredGenerate:
     @property
     def models(self) -> tuple[ModelUse, ...]:
         """The model in use."""
-        return (self._context.models.use("text_to_image"),)
+        return (self._context.models.use("text_to_image", OWN_LOOP),)
 
     def __call__(self, records: Sequence[Record]) -> list[Record]:
         """Draw each record's layout."""

@@ -21,6 +21,7 @@ from llmgen.settings import cache_dir, config_path
 PACKAGES = (
     "accelerate",
     "diffusers",
+    "faster-coco-eval",
     "numpy",
     "openai",
     "pillow",

@@ -23,6 +23,7 @@ from llmgen.engine.lock import locked
 from llmgen.errors import InputError, OutputError
 from llmgen.formats.foreign import read_any
 from llmgen.pipeline.incoming import brought, read_source
+from llmgen.pipeline.naming import found_beside, named_from
 from llmgen.pipeline.options import DEFAULT_PRESET, Choice, RunOptions, choose
 from llmgen.pipeline.output import DRAWN, open_journal
 from llmgen.pipeline.sources import Source
@@ -173,7 +174,12 @@ def _run_steps(
 ) -> list[StageOutcome]:
     folder, context = ready.folder, ready.context
     records = brought(ready.read, context.images, "read", progress.problem)
-    _claim(folder, _with_prompts(ready.manifest, records), [step.branch.file for step in ready.steps], force)
+    _claim(
+        folder,
+        named_from(_with_prompts(ready.manifest, records), folder),
+        [step.branch.file for step in ready.steps],
+        force,
+    )
     if (line := warning_of(records, context.preset)) is not None:
         progress.notice(line)
     for line in ready.left_out:
@@ -249,7 +255,7 @@ def _manifest_of(run: ManifestRun) -> tuple[Manifest, ReadArtifact]:
         return whole_chain(
             load_preset(run.preset or DEFAULT_PRESET), name_of(run.prompts), _entries(read.records)
         ), read
-    manifest = read_manifest(run.path)
+    manifest = found_beside(read_manifest(run.path), run.path.parent)
     if run.prompts is not None:
         name = f"{manifest.name}-{name_of(run.prompts)}"
         return manifest.model_copy(update={"name": name}), read_source(run.prompts)

@@ -5,13 +5,14 @@ import os
 from collections.abc import Iterable
 from importlib.resources import files
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
-from pydantic import Field, ValidationError, field_validator
+from pydantic import Field, ValidationError, field_validator, model_validator
 
 from llmgen.artifacts import ArtifactModel
+from llmgen.artifacts.schedulers import OWN, SchedulerName
 from llmgen.errors import InputError, PresetError
-from llmgen.presets.roles import FAMILIES, ROLES, checked_classes
+from llmgen.presets.roles import FAMILIES, ROLES, checked_classes, family_faults
 from llmgen.printable import printable
 from llmgen.registry import STAGES, unknown
 
@@ -34,6 +35,9 @@ class RoleSpec(ArtifactModel):
     classes: dict[str, str] = Field(default_factory=dict)
     """Component to `module:Class` where it is not the family's own class, for example a U-Net subclass. Classes of llmgen and of the
     model libraries only."""
+    scheduler: SchedulerName = OWN
+    """What it draws by, for example `dpm++-2m-karras`; `own` is the scheduler of its repository. Methods with a loop of their own keep
+    to that, and say so."""
     files: tuple[str, ...] = ()
     """Files that must be there before loading starts."""
     licence: str = "unknown"
@@ -48,6 +52,12 @@ class RoleSpec(ArtifactModel):
     """Which of the repository's weight files, such as `fp16` for `model.fp16.safetensors`."""
     dtype: Literal["float32", "float16", "bfloat16"] | None = None
     """What it is computed in; by default the device's. On the CPU it is always float32."""
+
+    @model_validator(mode="after")
+    def _fits_its_family(self) -> Self:
+        if faults := family_faults(self.family, scheduler=self.scheduler):
+            raise ValueError("; ".join(faults))
+        return self
 
     @field_validator("classes")
     @classmethod

@@ -27,6 +27,7 @@ FLAGS = {
         "--steps",
         "--guidance-scale",
         "--guidance",
+        "--scheduler",
         "--use",
         "--metadata",
         "--no-metadata",
@@ -46,6 +47,7 @@ FLAGS = {
         "--steps",
         "--guidance-scale",
         "--guidance",
+        "--scheduler",
         "--outside-vocabulary",
         "--metadata",
         "--no-metadata",
@@ -59,6 +61,7 @@ FLAGS = {
         "--steps",
         "--guidance-scale",
         "--guidance",
+        "--scheduler",
         "--profile",
         "--reference",
         "--metadata",
@@ -77,7 +80,7 @@ FLAGS = {
     ).split(),
     "sheet": ["source", "--output", "-o", "--first", "--quiet", "-q"],
     "show": ["pictures", "--json"],
-    "report": ["source", "other", "--output", "-o", "--open", "--quiet", "-q"],
+    "report": ["source", "other", "--output", "-o", "--one-file", "--open", "--quiet", "-q"],
     "import": (
         "dialect source --output -o --prompts --images-from --categories --bbox-format --seed --classes --label-key --default-class "
         "--force --quiet -q --verbose -v"

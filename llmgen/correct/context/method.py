@@ -73,7 +73,7 @@ class ContextCorrection:
         models, roles = self._context.models, ["detector"]
         if self._config.depths > 1 and self._lacking_parts() == "":
             roles.append(PARTS_ROLE)
-        painters = () if self._config.plan_only else painter_models(self._context, self._config.painter)
+        painters = () if self._config.plan_only else painter_models(self._context, self._config.painter, self._config)
         if self._scores and not self._config.plan_only:
             roles.append("clip")
         return (*(models.use(role) for role in roles if role in self._context.preset.roles), *painters)

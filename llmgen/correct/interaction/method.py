@@ -20,7 +20,7 @@ from llmgen.diffusion.interaction.drawing import Drawn, PairSampler
 from llmgen.diffusion.interaction.pairs import make_pair, unit_attention
 from llmgen.diffusion.interaction.settings import PUBLISHED, PairFields, beyond_steps
 from llmgen.diffusion.latents import decode_latents, latent_factor, sides_multiple
-from llmgen.diffusion.sampling import make_levels
+from llmgen.diffusion.sampling import OWN_LOOP, make_levels
 from llmgen.engine.stage import Profile, StageConfig
 from llmgen.errors import InputError
 from llmgen.vision.boxes import BoxTuple, clip, to_unit
@@ -59,8 +59,9 @@ class InteractionCorrection:
     def models(self) -> tuple[ModelUse, ...]:
         """The models in use: those that look when a plan is made, and the one that draws."""
         looking = ("detector", "segmenter", "pose") if self._planner is not None else ()
-        roles = (*looking, *(() if self._config.plan_only else ("text_to_image",)))
-        return tuple(self._context.models.use(role) for role in roles if role in self._context.preset.roles)
+        models = self._context.models
+        seen = tuple(models.use(role) for role in looking if role in self._context.preset.roles)
+        return seen if self._config.plan_only else (*seen, models.use("text_to_image", OWN_LOOP))
 
     def __call__(self, records: Sequence[Record]) -> list[Record]:
         """Correct each record's picture, or plan to.

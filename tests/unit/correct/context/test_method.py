@@ -283,7 +283,7 @@ def test_the_reference_has_the_published_constants_and_refuses_others(tmp_path: 
     config = build_config(ContextCorrection, {}, {"profile": "reference"})
     published = {
         "merge": "class", "order": "score", "strength": 0.6, "num_inference_steps": 40, "guidance_scale": 7.0, "mask_blur_px": 20.0,
-        "mask_dilation_px": 0, "crop_share": 0.0, "scheduler": "dpmpp-2m-karras", "accept": False, "memory": False,
+        "mask_dilation_px": 0, "crop_share": 0.0, "scheduler": "dpm++-2m-karras", "accept": False, "memory": False,
         "fill_holes": False, "subtract_front": False, "scene_in_prompt": False, "negative_prompt": "",
     }  # fmt: skip
     assert published == PUBLISHED

@@ -1,8 +1,8 @@
-"""Large files and pipes of records, read entry by entry: an artifact, a list, or JSON Lines. Of the text, one entry and what was read
-with it is in memory.
+"""Large files and pipes of records, read entry by entry: an artifact, a list, or JSON Lines.
 
-What a file holds is told by its beginning, up to its first entry. Anything else than prompts and records in one of these forms (texts,
-tables, files of other programs) is read whole, and so is a small file, all of whose faults are then said before any work.
+Of the text, one entry and what was read with it is in memory. What a file holds is told by its beginning, up to its first entry.
+Anything else than prompts and records in one of these forms (texts, tables, files of other programs) is read whole, and so is a small
+file, all of whose faults are then said before any work.
 """
 
 import codecs
@@ -127,6 +127,10 @@ class EntryStream:
         entry = head.keys() & _NAMING and _is_ours(head) and head.get("kind") != "manifest"
         return cls(text, name, base, None, by_line=True) if entry else None
 
+    def limit_size(self) -> None:
+        """From now on, refuse more than a file may have that is read whole."""
+        self._text.most_bytes = self._text.bytes_read + MAX_INPUT_BYTES
+
     def __enter__(self) -> "EntryStream":
         """Begin."""
         return self
@@ -211,7 +215,8 @@ class _Text:
         self.read_so_far = b""
         self._remember = True
         self._over = False
-        self._bytes = 0
+        self.bytes_read = 0
+        self.most_bytes: int | None = None
         self._dropped_lines, self._dropped_columns = 0, 0
         self._decoder = codecs.getincrementaldecoder("utf-8-sig")()
         self._decode = ValueDecoder(name)
@@ -222,9 +227,9 @@ class _Text:
 
     def ends_within(self, most: int) -> bool:
         """Whether the file has no more bytes than so many; it is read as far."""
-        while self._bytes <= most and self._more():
+        while self.bytes_read <= most and self._more():
             pass
-        return self._over and self._bytes <= most
+        return self._over and self.bytes_read <= most
 
     def skip_space(self) -> str:
         """The character after any space, where the place is then; nothing at the end."""
@@ -316,9 +321,13 @@ class _Text:
         try:
             new = self._decoder.decode(data, final=self._over)
         except UnicodeDecodeError as error:
-            place = self._bytes + error.start
+            place = self.bytes_read + error.start
             raise InputError(f"{self._name}: not UTF-8 text (byte {place}); save it as UTF-8 JSON") from error
-        self._bytes += len(data)
+        self.bytes_read += len(data)
+        if self.most_bytes is not None and self.bytes_read > self.most_bytes:
+            raise InputError(
+                f"{self._name}: larger than {MAX_INPUT_BYTES // 2**20} MiB where ids must be mended; mend them, or split it"
+            )
         if self._remember:
             self.read_so_far += data
             if len(self.read_so_far) > MAX_INPUT_BYTES:

@@ -67,4 +67,4 @@ def correct(
         "correct", source, mode, flags, named, images_from=images_from, critic=critic, metadata=metadata
     )
     if done is not None:
-        raise_failures(done.result.records, done.dropped)
+        raise_failures(done.tally, done.dropped)

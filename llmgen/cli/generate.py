@@ -70,4 +70,4 @@ def generate(
     }
     done = run_stage_command("generate", source, method, flags, named, reuse=reuse, prompts=prompt, metadata=metadata)
     if done is not None:
-        raise_failures(done.result.records, done.dropped)
+        raise_failures(done.tally, done.dropped)

@@ -39,4 +39,4 @@ def refine(
     named = {"profile": profile, "strength": strength, "num_inference_steps": steps, "guidance_scale": guidance_scale}
     done = run_stage_command("refine", source, method, flags, named, metadata=metadata)
     if done is not None:
-        raise_failures(done.result.records, done.dropped)
+        raise_failures(done.tally, done.dropped)

@@ -97,6 +97,7 @@ def run(
 ) -> None:
     """Run a manifest's stages, or the whole chain on your prompts; started again, it goes on. --set takes stage.name=value."""
     from llmgen.cli.progress import StageProgress
+    from llmgen.engine.progress import Tally
     from llmgen.errors import LlmgenError
     from llmgen.pipeline.manifest import ManifestRun, plan_manifest, run_manifest
 
@@ -141,7 +142,9 @@ def run(
         out.json(_summary(outcome))
     else:
         _conclude(outcome)
-    raise_failures(outcome.records, outcome.dropped)
+    for line in outcome.dropped:
+        out.warn(f"left out: {line}")
+    raise_failures(Tally.of(outcome.records), len(outcome.dropped))
 
 
 def _what_to_run(

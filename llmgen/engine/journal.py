@@ -229,7 +229,7 @@ class Journal:
         took = _SECONDS.search(text, max(0, len(text) - 200))
         if took is None or not text.startswith(_RECORDS):
             return False
-        self._places.update((key.decode(), self._sound_bytes) for key in _KEY.findall(text))
+        self._places.update((key.decode(errors="replace"), self._sound_bytes) for key in _KEY.findall(text))
         self._seconds += float(took[1])
         return True
 

@@ -98,9 +98,7 @@ class StageWorker:
             LlmgenError: As of `together`.
         """
         self._worked = False
-        results = [
-            done if done.error is None else self._alone(record) for done, record in zip(old, new, strict=True)
-        ]
+        results = [done if done.error is None else self._alone(record) for done, record in zip(old, new, strict=True)]
         return BatchResult(results, self._worked)
 
     def _alone(self, record: Record) -> Record:

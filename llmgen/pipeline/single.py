@@ -5,14 +5,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from llmgen.artifacts import Record
-from llmgen.engine.local import Progress, StageResult, run_stage
+from llmgen.artifacts import Kind, Record
+from llmgen.engine.local import stream_stage
 from llmgen.engine.pictures import picture_store
-from llmgen.pipeline.incoming import read_incoming
+from llmgen.engine.progress import Progress, Tally
+from llmgen.pipeline.incoming import open_incoming
 from llmgen.pipeline.options import Choice, RunOptions, choose
 from llmgen.pipeline.output import DRAWN, Output
 from llmgen.pipeline.sources import Source
-from llmgen.pipeline.vocabulary import warning_of
+from llmgen.pipeline.vocabulary import VocabularyWatch, warning_of
 
 
 @dataclass(frozen=True)
@@ -42,10 +43,10 @@ class SingleStage:
 class SingleResult:
     """What one call did."""
 
-    result: StageResult
-    method: str
-    dropped: tuple[str, ...]
-    """Lines about entries of the input that could not even be named."""
+    makes: Kind
+    tally: Tally
+    dropped: int
+    """Entries of the input that could not even be named."""
 
 
 def plan_single(request: SingleStage) -> dict[str, Any]:
@@ -87,30 +88,48 @@ def run_single(
     output.check()
     if choice.method_class.makes in DRAWN:
         choice.context.images.check()
-    incoming = read_incoming(
-        _source(request),
+    source = _source(request)
+    watch = VocabularyWatch(choice.context.preset)
+    incoming_of = open_incoming(
+        source,
         choice.context.images,
         stage=request.stage,
         problem=progress.problem,
         images_from=request.images_from,
         reuse=request.reuse,
     )
-    if request.stage != "evaluate" and (line := warning_of(incoming.records, choice.context.preset)) is not None:
-        progress.notice(line)
-    with output.opened(choice) as journal:
-        result = run_stage(
-            incoming.records,
+    makes = choice.method_class.makes
+    with incoming_of as incoming, output.opened(choice) as journal, output.writer(makes) as writer:
+        records, total = incoming.records, None
+        if incoming.at_hand is not None:
+            records, total = iter(at_hand := list(records)), len(incoming.at_hand)
+            if request.stage != "evaluate" and (line := warning_of(at_hand, choice.context.preset)) is not None:
+                progress.notice(line)
+        elif request.stage != "evaluate":
+            records = watch.watched(records)
+
+        def written(part: Sequence[Record]) -> None:
+            if writer is not None:
+                writer.add(part)
+            emit(part)
+
+        tally = stream_stage(
+            records,
             method_class=choice.method_class,
             config=choice.config,
             given=choice.given,
             context=choice.context,
             journal=journal,
             progress=progress,
-            emit=emit,
+            emit=written,
+            total=total,
             name=incoming.name,
         )
-        output.write(result.makes, result.records)
-    return SingleResult(result, choice.method, incoming.dropped)
+        if writer is not None:
+            writer.finish()
+    if (line := watch.line()) is not None:
+        progress.notice(line)
+    return SingleResult(makes, tally, incoming.dropped)
 
 
 def _source(request: SingleStage) -> Source:

@@ -5,11 +5,12 @@ that time here, with the same text.
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable
 from json.encoder import encode_basestring as _quoted
-from typing import Any
+from typing import Any, Final
 
-_INDENT = "  "
+_INDENT: Final = "  "
+_NUMBERS: Final = (float, int)
 
 
 def pretty_json(value: Any) -> str:
@@ -38,48 +39,37 @@ def indented(value: Any, depth: int = 0) -> str:
     return "".join(parts)
 
 
-def _write(value: Any, line: str, add: Any) -> None:
+def _write(value: Any, line: str, add: Callable[[str], object]) -> None:
     """Add a value's parts; `line` is the newline and the indent of the line it begins on."""
-    if isinstance(value, str):
-        add(_quoted(value))
-    elif isinstance(value, Mapping):
-        if not value:
-            add("{}")
-            return
+    if isinstance(value, dict) and value:
         inner = line + _INDENT
         front = "{" + inner
         for key, part in value.items():
-            name = _quoted(key) if isinstance(key, str) else _quoted(_scalar(key).strip('"'))
-            if isinstance(part, str):
-                add(f"{front}{name}: {_quoted(part)}")
-            else:
+            name = _quoted(key if isinstance(key, str) else _scalar(key))
+            if isinstance(part, dict | list | tuple):
                 add(f"{front}{name}: ")
                 _write(part, inner, add)
+            else:
+                add(f"{front}{name}: {_quoted(part) if type(part) is str else _scalar(part)}")
             front = "," + inner
         add(line + "}")
-    elif isinstance(value, list | tuple):
-        if not value:
-            add("[]")
-        elif all(type(part) in (float, int) for part in value):
+    elif isinstance(value, list | tuple) and value:
+        if all(type(part) in _NUMBERS for part in value):
             add("[" + ", ".join(map(_scalar, value)) + "]")
-        else:
-            _write_list(value, line, add)
+            return
+        inner = line + _INDENT
+        front = "[" + inner
+        for part in value:
+            add(front)
+            _write(part, inner, add)
+            front = "," + inner
+        add(line + "]")
     else:
-        add(_scalar(value))
-
-
-def _write_list(values: Sequence[Any], line: str, add: Any) -> None:
-    inner = line + _INDENT
-    front = "[" + inner
-    for part in values:
-        add(front)
-        _write(part, inner, add)
-        front = "," + inner
-    add(line + "]")
+        add(_quoted(value) if type(value) is str else _scalar(value))
 
 
 def _scalar(value: Any) -> str:
-    """What is neither text nor a container."""
+    """A number or a constant, or a container without anything in it."""
     if type(value) is int or (type(value) is float and value - value == 0):  # infinities and NaN are refused below
         return repr(value)
-    return json.dumps(value, allow_nan=False)
+    return json.dumps(value, ensure_ascii=False, allow_nan=False)

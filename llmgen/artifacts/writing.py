@@ -9,7 +9,7 @@ from typing import BinaryIO, Final
 
 from llmgen.artifacts.base import SCHEMA_VERSION
 from llmgen.artifacts.files import cannot_write, leads_to, make_folder, put_in_place
-from llmgen.artifacts.hashing import plain_record
+from llmgen.artifacts.hashing import written_record
 from llmgen.artifacts.io import record_line
 from llmgen.artifacts.pretty import indented
 from llmgen.artifacts.record import Kind, Record
@@ -37,7 +37,7 @@ class RecordTexts:
             return record_line(record)
         self._count += 1
         front = ",\n    " if self._count > 1 else self._head() + "\n    "
-        return front + indented(plain_record(record), 2)
+        return front + indented(written_record(record), 2)
 
     def end(self) -> str:
         """What stands behind the last record."""

@@ -26,7 +26,7 @@ from pydantic import ValidationError
 
 from llmgen.artifacts import ImageRef, Record
 from llmgen.artifacts.files import cannot_write, make_folder
-from llmgen.artifacts.hashing import plain_record
+from llmgen.artifacts.hashing import written_record
 from llmgen.errors import InputError, OutputError
 from llmgen.vision.images import ImageStore
 
@@ -159,7 +159,7 @@ class Journal:
         Raises:
             OutputError: If the journal cannot be written.
         """
-        records = [{"key": key, "record": plain_record(record)} for key, record in finished]
+        records = [{"key": key, "record": written_record(record)} for key, record in finished]
         self._add(records, round(seconds, 4), time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()))
 
     def seconds(self) -> float:

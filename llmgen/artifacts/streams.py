@@ -285,11 +285,12 @@ class _Text:
                     return value
             except json.JSONDecodeError as error:
                 # Perhaps the value only goes on behind what is at hand. Each try has twice as much, so that all take no longer than two.
+                behind = error.pos - self.at
                 wanted = 2 * max(len(self.text) - self.at, _CHUNK)
                 if len(self.text) - self.at > MAX_ENTRY_BYTES:
                     raise self._too_large() from error
                 if not self._more():
-                    raise self._located(error.pos, error.msg) from error
+                    raise self._located(self.at + behind, error.msg) from error
                 while len(self.text) - self.at < wanted and self._more():
                     pass
 

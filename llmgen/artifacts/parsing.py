@@ -3,9 +3,11 @@
 import json
 from collections import Counter
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeVar
 
 from llmgen.errors import InputError
+
+T = TypeVar("T")
 
 
 def loads(text: str, name: str) -> Any:
@@ -58,7 +60,7 @@ def _unique(name: str) -> Callable[[list[tuple[str, Any]]], dict[str, Any]]:
     return unique
 
 
-def _safely(decode: Callable[[], Any], name: str) -> Any:
+def _safely(decode: Callable[[], T], name: str) -> T:
     try:
         return decode()
     except json.JSONDecodeError:

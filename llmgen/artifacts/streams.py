@@ -104,7 +104,8 @@ class EntryStream:
     @classmethod
     def _of_object(cls, text: "_Text", name: str, base: Path) -> "EntryStream | None":
         """A document up to its first record, or JSON Lines of objects."""
-        start, head = text.at, {}
+        start = text.at
+        head: dict[str, Any] = {}
         text.at += 1
         while text.skip_space() == '"':
             key = text.value()
@@ -112,11 +113,12 @@ class EntryStream:
                 return None
             text.at += 1
             if text.skip_space() == "[" and key == "records" and not head.keys() & _NAMING and "stages" not in head:
-                if head.get("kind") not in KINDS or head.keys() - {"kind", "schema_version"}:
+                kind = next((kind for kind in KINDS if kind == head.get("kind")), None)
+                if kind is None or head.keys() - {"kind", "schema_version"}:
                     return None
                 text.at += 1
                 check_version(head.get("schema_version", SCHEMA_VERSION), name)
-                return cls(text, name, base, head["kind"], by_line=False) if _is_ours(text.peek()) else None
+                return cls(text, name, base, kind, by_line=False) if _is_ours(text.peek()) else None
             head[key] = text.value()
             if text.skip_space() == ",":
                 text.at += 1

@@ -1,0 +1,73 @@
+"""Records pass in order whatever is asked about them, by whom, and however it ends."""
+
+import threading
+
+import pytest
+
+from llmgen.artifacts import Record
+from llmgen.engine.ahead import AskingAhead
+from llmgen.errors import InputError, MissingRequirementError, ModelError
+
+RECORDS = [Record(id=f"r{n}", prompt="x") for n in range(200)]
+
+
+class Asked:
+    """Notes who was asked about, and fails as it is told to."""
+
+    def __init__(self, error=None):
+        self.ids, self.error, self.some = [], error, threading.Event()
+
+    def __call__(self, record):
+        self.ids.append(record.id)
+        self.some.set()
+        if self.error is not None:
+            raise self.error
+
+
+def test_records_come_in_order_and_are_asked_about_before_their_turn():
+    asked = Asked()
+    with AskingAhead(asked, lambda record: record.id != "r5", iter(RECORDS), 2) as ahead:
+        turns = iter(ahead)
+        assert next(turns) is RECORDS[0] and asked.some.wait(60)
+        assert [RECORDS[0], *turns] == RECORDS
+    assert "r5" not in asked.ids and len(set(asked.ids)) == len(asked.ids)
+
+
+def test_no_more_wait_than_the_window_holds():
+    read = []
+
+    def coming():
+        for record in RECORDS:
+            read.append(record)
+            yield record
+
+    asked = Asked()
+    with AskingAhead(asked, lambda record: True, coming(), 2) as ahead:
+        turns = iter(ahead)
+        next(turns)
+        while len(asked.ids) < 32:
+            asked.some.wait(1)
+        assert len(read) <= 2 * 16 + 2
+        assert len(list(turns)) == len(RECORDS) - 1
+
+
+@pytest.mark.parametrize("error", [MissingRequirementError("nobody"), ModelError("nonsense")])
+def test_what_fails_ahead_loses_no_record(error):
+    asked = Asked(error)
+    with AskingAhead(asked, lambda record: True, iter(RECORDS), 3) as ahead:
+        ahead.about(RECORDS[:1])
+        assert list(ahead) == RECORDS
+    if isinstance(error, MissingRequirementError):
+        assert len(asked.ids) <= 3
+
+
+def test_what_comes_of_reading_is_raised_in_its_turn():
+    def coming():
+        yield from RECORDS[:3]
+        raise InputError("two are called alike")
+
+    with AskingAhead(Asked(), lambda record: True, coming(), 2) as ahead:
+        turns = iter(ahead)
+        assert [next(turns).id for _ in range(3)] == ["r0", "r1", "r2"]
+        with pytest.raises(InputError, match="called alike"):
+            next(turns)

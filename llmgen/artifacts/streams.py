@@ -28,6 +28,7 @@ MAX_ENTRY_BYTES: Final = 64 * 2**20
 _WHOLE_BYTES: Final = 2**20
 """What is no larger is read whole, unless it comes line by line through a pipe."""
 _CHUNK: Final = 2**16
+_LARGE: Final = 2**20
 _SPACE: Final = " \t\n\r"
 _FIELDS: Final = frozenset(Record.model_fields)
 _NAMING: Final = frozenset({"prompt", "instruction", "id"})
@@ -69,7 +70,7 @@ def open_entries(source: str | Path) -> "EntryStream | WholeFile":
                 text.forget()
                 closed_unless_handed_on.pop_all()
                 return stream
-            head = text.read_so_far
+            head = bytes(text.read_so_far)
         return WholeFile(read_rest(file, head, name), name, base)
 
 
@@ -214,7 +215,7 @@ class _Text:
         self.file, self._name = file, name
         self.text, self.at = "", 0
         self.line_number = 0
-        self.read_so_far = b""
+        self.read_so_far = bytearray()
         self._remember = True
         self._over = False
         self.bytes_read = 0
@@ -225,7 +226,7 @@ class _Text:
 
     def forget(self) -> None:
         """From now on, what was read is not kept."""
-        self._remember, self.read_so_far = False, b""
+        self._remember, self.read_so_far = False, bytearray()
 
     def ends_within(self, most: int) -> bool:
         """Whether the file has no more bytes than so many; it is read as far."""
@@ -316,8 +317,9 @@ class _Text:
         if self._over:
             return False
         try:
-            # What a pipe has at hand, not as much as would fit.
-            data: bytes = getattr(self.file, "read1", self.file.read)(_CHUNK)
+            # What a pipe has at hand, not as much as would fit. Of a very large entry, as much again as is there: each time all is copied.
+            most = max(_CHUNK, len(self.text) - self.at if len(self.text) - self.at > _LARGE else 0)
+            data: bytes = getattr(self.file, "read1", self.file.read)(most)
         except OSError as error:
             raise InputError(f"{self._name}: cannot be read: {error.strerror or error}") from error
         self._over = not data

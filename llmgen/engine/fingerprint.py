@@ -17,7 +17,7 @@ from llmgen.presets import Preset
 from llmgen.settings import openai_base_url, openai_max_tokens, openai_model
 
 #: Packages whose version can change a picture or a plan; always all of them, so that equal runs write equal records.
-PACKAGES = ("diffusers", "numpy", "openai", "pillow", "pydantic", "torch", "transformers")
+PACKAGES = ("diffusers", "numpy", "openai", "pillow", "pydantic", "torch", "torchvision", "transformers")
 
 
 def run_settings(context: StageContext, method_class: Any, config: BaseModel) -> dict[str, Any]:

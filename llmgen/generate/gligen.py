@@ -80,10 +80,12 @@ class GligenGenerate:
         layouts = [layout_of(record) for record in records]
         prompts = [scene_prompt(x.background_prompt, [i.phrase for i in x.instances]) for x in layouts]
         slots = grounding_slots(pipe.unet)
-        for record, layout, prompt in zip(records, layouts, prompts, strict=True):
-            remark_on_limits(self._context, record, prompt, self._text, objects=len(layout.instances), slots=slots)
-        text = self._text.hidden(prompts)
-        negative = self._text.hidden([join_negatives(x.negative_prompt, config.negative_prompt) for x in layouts])
+        negatives = [join_negatives(x.negative_prompt, config.negative_prompt) for x in layouts]
+        for record, layout, prompt, unwanted in zip(records, layouts, prompts, negatives, strict=True):
+            phrases = [instance.phrase for instance in layout.instances]
+            limits = {"negative": unwanted, "phrases": phrases, "objects": len(phrases), "slots": slots}
+            remark_on_limits(self._context, record, prompt, self._text, **limits)
+        text, negative = self._text.hidden(prompts), self._text.hidden(negatives)
         objects = [[GroundedPhrase(i.phrase, to_unit(i.box_xyxy, width, height)) for i in x.instances] for x in layouts]
         factor = latent_factor(pipe.vae)
         shape = (1, pipe.unet.config.in_channels, height // factor, width // factor)

@@ -124,7 +124,10 @@ class LayoutGenerate:
         layout, seed = layout_of(record), record.seed or 0
         words = word(layout, self._text)
         slots = grounding_slots(self._pipe.unet)
-        remark_on_limits(self._context, record, words.prompt, self._text, objects=len(layout.instances), slots=slots)
+        negative = join_negatives(layout.negative_prompt, self._config.negative_prompt)
+        phrases = [thing.phrase for thing in words.text.objects]
+        limits = {"negative": negative, "phrases": phrases, "objects": len(phrases), "slots": slots}
+        remark_on_limits(self._context, record, words.prompt, self._text, **limits)
         factor = latent_factor(self._pipe.vae)
         shape = (self._pipe.unet.config.in_channels, height // factor, width // factor)
         noise = make_noise(seed, (1, *shape))[0]

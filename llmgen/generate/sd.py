@@ -69,7 +69,8 @@ class TextGenerate:
         for (width, height), rows in batches:
             batch = [records[i] for i in rows]
             for record in batch:
-                remark_on_limits(self._context, record, record.prompt, self._context.models.text("text_to_image"))
+                encoder = self._context.models.text("text_to_image")
+                remark_on_limits(self._context, record, record.prompt, encoder, negative=config.negative_prompt)
             with as_model_errors("generate sd"), torch.no_grad(), quiet_steps():
                 latents = pipe(
                     [record.prompt for record in batch],

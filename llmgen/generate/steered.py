@@ -87,9 +87,9 @@ class SteeredGenerate:
         config, pipe = self._config, self._pipe
         layouts = [layout_of(record) for record in records]
         words = [word(layout, self._text) for layout in layouts]
-        for record, each in zip(records, words, strict=True):
-            remark_on_limits(self._context, record, each.prompt, self._text)
         negatives = [join_negatives(x.negative_prompt, config.negative_prompt) for x in layouts]
+        for record, each, unwanted in zip(records, words, negatives, strict=True):
+            remark_on_limits(self._context, record, each.prompt, self._text, negative=unwanted)
         text = self._text.conditions([each.prompt for each in words], (width, height))
         negative = self._text.negatives(negatives, (width, height))
         factor = latent_factor(pipe.vae)

@@ -24,6 +24,7 @@ from llmgen.artifacts import HistoryEntry, Kind, ModelUse, Record, Stage
 from llmgen.artifacts.schedulers import OWN, SchedulerName
 from llmgen.diffusion.failures import as_model_errors
 from llmgen.diffusion.latents import sides_multiple
+from llmgen.diffusion.prompts import cut_texts, longest_tokenizer
 from llmgen.diffusion.schedulers import quiet_steps, with_scheduler
 from llmgen.engine.seeds import derive_seed
 from llmgen.engine.stage import Profile, StageConfig
@@ -169,12 +170,16 @@ class ImageToImageRefine:
             )
             for r in records
         ]
+        prompts = [(r.layout and r.layout.description) or r.prompt for r in records]
+        for record, prompt, negative in zip(records, prompts, negatives, strict=True):
+            for line in cut_texts(longest_tokenizer(self._pipe), {"prompt": prompt, "negative prompt": negative}):
+                self._context.remark_on(record.id, line)
         extra: dict[str, Any] = {}
         if "aesthetic_score" in inspect.signature(type(self._pipe).__call__).parameters:
             extra["aesthetic_score"] = config.aesthetic_score
         with quiet_steps():
             values = self._pipe(
-                prompt=[(r.layout and r.layout.description) or r.prompt for r in records],
+                prompt=prompts,
                 image=list(images),
                 strength=config.strength,
                 num_inference_steps=config.num_inference_steps,

@@ -24,8 +24,10 @@ from llmgen.cli.options import (
     PlannerOpt,
     QuietOpt,
     SetOpt,
+    ShardOpt,
     VerboseOpt,
     parse_settings,
+    parse_shard,
 )
 from llmgen.cli.output import out
 from llmgen.cli.stage import raise_failures
@@ -79,6 +81,7 @@ def run(
     offload: OffloadOpt = None,
     batch_size: BatchSizeOpt = 8,
     concurrency: ConcurrencyOpt = None,
+    shard: ShardOpt = None,
     settings: SetOpt = None,
     resume: Annotated[
         bool,
@@ -125,6 +128,7 @@ def run(
         concurrency=concurrency,
         given=_by_stage(settings, samples),
         force=force,
+        shard=parse_shard(shard),
     )
     if dry_run:
         out.json(plan_manifest(request))
@@ -215,7 +219,10 @@ def _conclude(outcome: "RunOutcome") -> None:
         show_comparison([(one.branch.source, one.result.records) for one in group], group[0].method)
     if not compared or outcome.stages[-1] not in compared[-1]:
         show_scores(records)
-    out.note(f"report: {outcome.report}")
+    if outcome.report is None:
+        out.note(f"one shard of the run; when all are done: llmgen merge {outcome.folder}")
+    else:
+        out.note(f"report: {outcome.report}")
 
 
 def _summary(outcome: "RunOutcome") -> dict[str, Any]:
@@ -233,7 +240,7 @@ def _summary(outcome: "RunOutcome") -> dict[str, Any]:
         comparisons += [compare(parts, metric) for metric in metrics]
     return {
         "folder": str(outcome.folder),
-        "report": str(outcome.report),
+        "report": None if outcome.report is None else str(outcome.report),
         "artifacts": [str(stage.path) for stage in outcome.stages],
         "records": len(outcome.records),
         "failed": [record.id for record in outcome.records if record.error is not None],

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from llmgen.cli.options import StageFlags, parse_forms, parse_settings
+from llmgen.cli.options import StageFlags, parse_forms, parse_settings, parse_shard
 from llmgen.cli.output import file_or_stream, out
 
 if TYPE_CHECKING:
@@ -60,6 +60,9 @@ def run_stage_command(
     target, stream = file_or_stream(flags.output)
     if flags.resume and (flags.force or target is None):
         raise typer.BadParameter("--resume completes the file of -o, and does not go with --force")
+    shard = parse_shard(flags.shard)
+    if shard is not None and target is None:
+        raise typer.BadParameter("--shard writes a file beside the one that -o names; give -o", param_hint="--shard")
     given = {
         **{name: value for name, value in (named or {}).items() if value is not None},
         **parse_settings(flags.settings),
@@ -87,7 +90,9 @@ def run_stage_command(
         force=flags.force,
         images_from=images_from,
         reuse=reuse,
+        shard=shard,
     )
+    target = request.target
     if flags.dry_run:
         out.json(plan_single(request))
         return None
@@ -169,7 +174,7 @@ def raise_failures(records: "Sequence[Record]", dropped: Sequence[str]) -> None:
     failed = [record for record in records if record.error is not None]
     if not failed and not dropped:
         return
-    if len(failed) == len(records):
+    if failed and len(failed) == len(records):
         first = failed[0].error
         assert first is not None
         kind = getattr(errors, first.type, errors.ModelError)

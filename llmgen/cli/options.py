@@ -106,6 +106,16 @@ ConcurrencyOpt = Annotated[
         rich_help_panel=RUNNING,
     ),
 ]
+BudgetOpt = Annotated[
+    int | None,
+    typer.Option(
+        "--budget-tokens",
+        min=1,
+        metavar="N",
+        help="Ask a language model no more once N tokens, in and out, are spent; what was not asked ends so and is asked on resume.",
+        rich_help_panel=RUNNING,
+    ),
+]
 ShardOpt = Annotated[
     str | None,
     typer.Option(
@@ -172,6 +182,7 @@ class StageFlags:
     offload: OffloadOpt = None
     batch_size: BatchSizeOpt = 8
     concurrency: ConcurrencyOpt = None
+    budget_tokens: BudgetOpt = None
     shard: ShardOpt = None
     settings: SetOpt = None
     resume: Annotated[bool, typer.Option("--resume", help="Complete an existing output.", rich_help_panel=RUNNING)] = (

@@ -13,6 +13,7 @@ from llmgen.cli.options import (
     OUTPUT,
     RUNNING,
     BatchSizeOpt,
+    BudgetOpt,
     ConcurrencyOpt,
     CriticOpt,
     DeviceOpt,
@@ -81,6 +82,7 @@ def run(
     offload: OffloadOpt = None,
     batch_size: BatchSizeOpt = 8,
     concurrency: ConcurrencyOpt = None,
+    budget_tokens: BudgetOpt = None,
     shard: ShardOpt = None,
     settings: SetOpt = None,
     resume: Annotated[
@@ -126,6 +128,7 @@ def run(
         offload=offload,
         batch_size=batch_size,
         concurrency=concurrency,
+        budget_tokens=budget_tokens,
         given=_by_stage(settings, samples),
         force=force,
         shard=parse_shard(shard),
@@ -213,6 +216,8 @@ def _conclude(outcome: "RunOutcome") -> None:
     files = ", ".join(stage.path.name for stage in outcome.stages)
     seconds = sum(stage.result.seconds for stage in outcome.stages)
     out.note(f"made {done} of {len(records)} records with {len(pictures)} pictures in {seconds:.0f} s")
+    if outcome.tokens.answers:
+        out.note(outcome.tokens.line())
     out.note(f"artifacts in {outcome.folder}: {files}")
     compared = outcome.compared
     for group in compared:
@@ -245,6 +250,12 @@ def _summary(outcome: "RunOutcome") -> dict[str, Any]:
         "records": len(outcome.records),
         "failed": [record.id for record in outcome.records if record.error is not None],
         "pictures": sorted(_pictures(outcome)),
+        "tokens": {
+            "in": outcome.tokens.given,
+            "out": outcome.tokens.got,
+            "answers": outcome.tokens.answers,
+            "untold": outcome.tokens.untold,
+        },
         "seconds": round(sum(stage.result.seconds for stage in outcome.stages), 3),
         "scores": [asdict(line) for line in score_lines(outcome.records)],
         "comparisons": comparisons,

@@ -85,6 +85,7 @@ def run_stage_command(
             offload=flags.offload,
             batch_size=flags.batch_size,
             concurrency=flags.concurrency,
+            budget_tokens=flags.budget_tokens,
         ),
         resume=flags.resume,
         force=flags.force,
@@ -118,6 +119,8 @@ def run_stage_command(
             raise
         if handed_on and as_document:
             write(artifact_text(done.result.makes, done.result.records))
+    if done.tokens.answers:
+        out.note(done.tokens.line())
     if target is not None:
         out.note(f"{target}: {len(done.result.records)} records of kind {done.result.makes!r}")
     if found.prompts and done.result.makes in DRAWN:
@@ -175,6 +178,8 @@ def raise_failures(records: "Sequence[Record]", dropped: Sequence[str]) -> None:
     if not failed and not dropped:
         return
     if failed and len(failed) == len(records):
+        # That the budget is spent is no fault of the records, whatever the first of them died of.
+        failed.sort(key=lambda record: record.error is None or record.error.type != errors.BudgetError.__name__)
         first = failed[0].error
         assert first is not None
         kind = getattr(errors, first.type, errors.ModelError)

@@ -22,6 +22,7 @@ from llmgen.engine.local import Progress, StageResult, run_stage
 from llmgen.engine.lock import locked
 from llmgen.errors import InputError, OutputError
 from llmgen.formats.foreign import read_any
+from llmgen.llm.providers.ledger import Tokens
 from llmgen.pipeline.incoming import brought, read_source
 from llmgen.pipeline.options import DEFAULT_PRESET, Choice, RunOptions, choose
 from llmgen.pipeline.output import DRAWN, open_journal
@@ -56,6 +57,7 @@ class ManifestRun:
     offload: str | None = None
     batch_size: int = RunOptions.batch_size
     concurrency: int | None = None
+    budget_tokens: int | None = None
     given: Mapping[str, Mapping[str, Any]] | None = None
     """Settings by stage that override the manifest's."""
     force: bool = False
@@ -83,6 +85,8 @@ class RunOutcome:
     stages: tuple[StageOutcome, ...]
     report: Path | None
     """None for a shard: `merge` writes it."""
+    tokens: Tokens
+    """What the language models cost."""
     dropped: tuple[str, ...]
     """Lines about prompts that could not even be named."""
 
@@ -167,14 +171,16 @@ def run_manifest(
         # Other shards write beside it: nothing of theirs is swept away.
         with locked(folder / ".llmgen" / f"lock.{run.shard}", f"shard {run.shard} of {folder}"):
             outcomes = _run_steps(ready, run, progress or Progress(), stage_done)
-            return RunOutcome(folder, tuple(outcomes), None, ready.read.dropped if run.shard.index == 1 else ())
+            dropped = ready.read.dropped if run.shard.index == 1 else ()
+            return RunOutcome(folder, tuple(outcomes), None, ready.context.ledger.spent, dropped)
     with locked(folder / ".llmgen" / "lock", str(folder)):
         sweep(folder)
         sweep(folder / ready.context.images.folder)
         outcomes = _run_steps(ready, run, progress or Progress(), stage_done)
         from llmgen.report import write_report
 
-        return RunOutcome(folder, tuple(outcomes), write_report(folder), ready.read.dropped)
+        report, tokens = write_report(folder), ready.context.ledger.spent
+        return RunOutcome(folder, tuple(outcomes), report, tokens, ready.read.dropped)
 
 
 def _run_steps(
@@ -230,6 +236,7 @@ def _resolve(run: ManifestRun) -> _Resolved:
         offload=run.offload,
         batch_size=run.batch_size,
         concurrency=run.concurrency,
+        budget_tokens=run.budget_tokens,
     )
     context = options.context(ImageStore(folder))
     steps = _steps(manifest, context, run.given or {})

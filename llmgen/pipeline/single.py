@@ -8,6 +8,7 @@ from typing import Any
 from llmgen.artifacts import Record
 from llmgen.engine.local import Progress, StageResult, run_stage
 from llmgen.engine.pictures import picture_store
+from llmgen.llm.providers.ledger import Tokens
 from llmgen.pipeline.incoming import read_incoming
 from llmgen.pipeline.options import Choice, RunOptions, choose
 from llmgen.pipeline.output import DRAWN, Output
@@ -52,6 +53,8 @@ class SingleResult:
 
     result: StageResult
     method: str
+    tokens: Tokens
+    """What the language models cost."""
     dropped: tuple[str, ...]
     """Lines about entries of the input that could not even be named."""
 
@@ -124,7 +127,7 @@ def run_single(
         output.write(result.makes, result.records)
         if part is not None and request.output is not None:
             part.write_note(request.output, choice)
-    return SingleResult(result, choice.method, dropped)
+    return SingleResult(result, choice.method, choice.context.ledger.spent, dropped)
 
 
 def _source(request: SingleStage) -> Source:

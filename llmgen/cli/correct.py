@@ -6,7 +6,16 @@ from typing import Annotated
 import typer
 
 from llmgen.cli.completion import method_names, words
-from llmgen.cli.options import CriticOpt, GuidanceOpt, InputArg, MetadataOpt, StageFlags, StepsOpt, with_stage_flags
+from llmgen.cli.options import (
+    CriticOpt,
+    GuidanceOpt,
+    InputArg,
+    MetadataOpt,
+    PictureFormatOpt,
+    StageFlags,
+    StepsOpt,
+    with_stage_flags,
+)
 from llmgen.cli.stage import raise_failures, run_stage_command
 
 
@@ -50,6 +59,7 @@ def correct(
     ] = None,
     critic: CriticOpt = None,
     metadata: MetadataOpt = True,
+    picture_format: PictureFormatOpt = "png",
     *,
     flags: StageFlags,
 ) -> None:
@@ -64,7 +74,15 @@ def correct(
         "outside_vocabulary": outside_vocabulary,
     }
     done = run_stage_command(
-        "correct", source, mode, flags, named, images_from=images_from, critic=critic, metadata=metadata
+        "correct",
+        source,
+        mode,
+        flags,
+        named,
+        images_from=images_from,
+        critic=critic,
+        metadata=metadata,
+        picture_format=picture_format,
     )
     if done is not None:
         raise_failures(done.result.records, done.dropped)

@@ -11,6 +11,7 @@ from llmgen.cli.options import (
     InputArg,
     MetadataOpt,
     NegativeOpt,
+    PictureFormatOpt,
     PromptOpt,
     StageFlags,
     StepsOpt,
@@ -55,6 +56,7 @@ def generate(
         ),
     ] = None,
     metadata: MetadataOpt = True,
+    picture_format: PictureFormatOpt = "png",
     *,
     flags: StageFlags,
 ) -> None:
@@ -68,6 +70,16 @@ def generate(
         "guidance_scale": guidance_scale,
         "use": use,
     }
-    done = run_stage_command("generate", source, method, flags, named, reuse=reuse, prompts=prompt, metadata=metadata)
+    done = run_stage_command(
+        "generate",
+        source,
+        method,
+        flags,
+        named,
+        reuse=reuse,
+        prompts=prompt,
+        metadata=metadata,
+        picture_format=picture_format,
+    )
     if done is not None:
         raise_failures(done.result.records, done.dropped)

@@ -5,7 +5,15 @@ from typing import Annotated
 import typer
 
 from llmgen.cli.completion import method_names, words
-from llmgen.cli.options import GuidanceOpt, InputArg, MetadataOpt, StageFlags, StepsOpt, with_stage_flags
+from llmgen.cli.options import (
+    GuidanceOpt,
+    InputArg,
+    MetadataOpt,
+    PictureFormatOpt,
+    StageFlags,
+    StepsOpt,
+    with_stage_flags,
+)
 from llmgen.cli.stage import raise_failures, run_stage_command
 
 
@@ -29,6 +37,7 @@ def refine(
         bool, typer.Option("--reference", help="SLD's: the whole picture, 1024 pixels. Short for --profile reference.")
     ] = False,
     metadata: MetadataOpt = True,
+    picture_format: PictureFormatOpt = "png",
     *,
     flags: StageFlags,
 ) -> None:
@@ -37,6 +46,6 @@ def refine(
         raise typer.BadParameter(f"--reference is --profile reference, not {profile}", param_hint="--reference")
     profile = profile or "reference" if reference else profile
     named = {"profile": profile, "strength": strength, "num_inference_steps": steps, "guidance_scale": guidance_scale}
-    done = run_stage_command("refine", source, method, flags, named, metadata=metadata)
+    done = run_stage_command("refine", source, method, flags, named, metadata=metadata, picture_format=picture_format)
     if done is not None:
         raise_failures(done.result.records, done.dropped)

@@ -21,6 +21,7 @@ from llmgen.cli.options import (
     ForceOpt,
     MetadataOpt,
     OffloadOpt,
+    PictureFormatOpt,
     PlannerOpt,
     QuietOpt,
     SetOpt,
@@ -87,6 +88,7 @@ def run(
         ),
     ] = False,
     metadata: MetadataOpt = True,
+    picture_format: PictureFormatOpt = "png",
     force: ForceOpt = False,
     dry_run: DryRunOpt = False,
     as_json: Annotated[
@@ -117,6 +119,7 @@ def run(
         planner=planner,
         critic=critic,
         metadata=metadata,
+        picture_format=picture_format,
         seed=seed,
         device=device,
         dtype=dtype,

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from llmgen.artifacts import ImageRef, Record
     from llmgen.pipeline.single import SingleResult
     from llmgen.pipeline.sources import Source
+    from llmgen.vision.images import PictureFormat
 
 
 def run_stage_command(
@@ -30,6 +31,7 @@ def run_stage_command(
     critic: str | None = None,
     prompts: Sequence[str] | None = None,
     metadata: bool = True,
+    picture_format: "PictureFormat" = "png",
 ) -> "SingleResult | None":
     """Run one stage as the flags say.
 
@@ -45,6 +47,7 @@ def run_stage_command(
         critic: Who looks at what was drawn; the planner by default.
         prompts: Prompts instead of the source.
         metadata: Whether new pictures say how they were made.
+        picture_format: What new pictures are written as.
 
     Returns:
         What was done, or None after `--dry-run`.
@@ -76,6 +79,7 @@ def run_stage_command(
             planner=flags.planner,
             critic=critic,
             metadata=metadata,
+            picture_format=picture_format,
             seed=flags.seed,
             device=flags.device,
             dtype=flags.dtype,

@@ -29,7 +29,7 @@ from llmgen.pipeline.sources import Source
 from llmgen.pipeline.vocabulary import warning_of
 from llmgen.pipeline.whole_chain import NEEDED_ROLES, missing_roles, name_of, whole_chain
 from llmgen.presets import load_preset
-from llmgen.vision.images import ImageStore
+from llmgen.vision.images import ImageStore, PictureFormat
 
 RESOLVED = "manifest.json"
 REPORT = "report.html"
@@ -49,6 +49,7 @@ class ManifestRun:
     planner: str | None = None
     critic: str | None = None
     metadata: bool = True
+    picture_format: PictureFormat = "png"
     seed: int | None = None
     device: str = "auto"
     dtype: str = "auto"
@@ -211,6 +212,7 @@ def _resolve(run: ManifestRun) -> _Resolved:
         critic=run.critic or manifest.critic,
         seed=manifest.seed if run.seed is None else run.seed,
         metadata=run.metadata,
+        picture_format=run.picture_format,
         device=run.device,
         dtype=run.dtype,
         offload=run.offload,

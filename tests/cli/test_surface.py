@@ -30,6 +30,7 @@ FLAGS = {
         "--use",
         "--metadata",
         "--no-metadata",
+        "--picture-format",
         "--reuse",
         *STAGE_FLAGS,
     ],
@@ -49,6 +50,7 @@ FLAGS = {
         "--outside-vocabulary",
         "--metadata",
         "--no-metadata",
+        "--picture-format",
         "--critic",
         *STAGE_FLAGS,
     ],
@@ -63,6 +65,7 @@ FLAGS = {
         "--reference",
         "--metadata",
         "--no-metadata",
+        "--picture-format",
         *STAGE_FLAGS,
     ],
     "evaluate": (
@@ -72,7 +75,7 @@ FLAGS = {
     + STAGE_FLAGS,
     "run": (
         "manifest --prompts --prompt --samples -n --output -o --preset --planner --critic --seed --device --dtype --offload "
-        "--batch-size --concurrency --set --resume --force --json --metadata --no-metadata "
+        "--batch-size --concurrency --set --resume --force --json --metadata --no-metadata --picture-format "
         "--dry-run --quiet -q --verbose -v"
     ).split(),
     "sheet": ["source", "--output", "-o", "--first", "--quiet", "-q"],

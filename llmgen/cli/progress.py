@@ -37,7 +37,7 @@ class StageProgress(Progress):
         self._started = time.perf_counter()
         self.began = True
         if out.watched:
-            from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
+            from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
             from rich.progress import Progress as Bars
 
             columns = (
@@ -45,6 +45,8 @@ class StageProgress(Progress):
                 BarColumn(),
                 MofNCompleteColumn(),
                 TimeElapsedColumn(),
+                TextColumn("left"),
+                TimeRemainingColumn(),
                 TextColumn("[dim]{task.fields[detail]}"),
             )
             self._bars = Bars(*columns, console=out.console)

@@ -15,6 +15,7 @@ from pydantic import Field
 from llmgen.artifacts import Kind, ModelUse, Record, Stage
 from llmgen.diffusion.failures import as_model_errors, check_finite
 from llmgen.diffusion.latents import decode_latents, sides_multiple
+from llmgen.diffusion.progress import Steps, telling
 from llmgen.engine.samples import SampledConfig
 from llmgen.generate.canvas import group_by_canvas, remark_on_limits, with_first_picture
 
@@ -65,6 +66,7 @@ class TextGenerate:
             batch = [records[i] for i in rows]
             for record in batch:
                 remark_on_limits(self._context, record, record.prompt, self._context.models.text("text_to_image"))
+            steps = Steps(self._context.progress, f"generate sd: {len(batch)} pictures", config.num_inference_steps)
             with as_model_errors("generate sd"), torch.no_grad():
                 latents = pipe(
                     [record.prompt for record in batch],
@@ -76,6 +78,7 @@ class TextGenerate:
                     negative_prompt=[config.negative_prompt] * len(batch) if config.negative_prompt else None,
                     generator=[torch.Generator("cpu").manual_seed(record.seed or 0) for record in batch],
                     output_type="latent",
+                    callback_on_step_end=telling(steps),
                 ).images
                 images = decode_latents(pipe.vae, check_finite(latents, "generate sd"))
             made |= {

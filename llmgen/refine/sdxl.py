@@ -24,6 +24,7 @@ from pydantic import Field, model_validator
 from llmgen.artifacts import HistoryEntry, Kind, ModelUse, Record, Stage
 from llmgen.diffusion.failures import as_model_errors
 from llmgen.diffusion.latents import sides_multiple
+from llmgen.diffusion.progress import Steps, telling
 from llmgen.engine.seeds import derive_seed
 from llmgen.engine.stage import Profile, StageConfig
 from llmgen.errors import InputError, ModelError
@@ -128,7 +129,6 @@ class ImageToImageRefine:
                     drawn = self._refine([records[i] for i, _, _ in batch], [image for _, image, _ in batch])
                 for (i, image, region), new in zip(batch, drawn, strict=True):
                     result[i] = self._grown(records[i], image, new, region)
-                self._context.progress(f"refine sdxl: {len(batch)} pictures")
         return result
 
     def _region(self, record: Record) -> BoolMask | None:
@@ -168,6 +168,8 @@ class ImageToImageRefine:
         extra: dict[str, Any] = {}
         if "aesthetic_score" in inspect.signature(type(self._pipe).__call__).parameters:
             extra["aesthetic_score"] = config.aesthetic_score
+        total = max(1, int(config.num_inference_steps * config.strength))
+        steps = Steps(self._context.progress, f"refine sdxl: {len(records)} pictures", total)
         with warnings.catch_warnings():  # what diffusers has to say of its own method that casts the autoencoder
             warnings.simplefilter("ignore", FutureWarning)
             values = self._pipe(
@@ -179,6 +181,7 @@ class ImageToImageRefine:
                 negative_prompt=negatives,
                 generator=[torch.Generator("cpu").manual_seed(derive_seed(r.seed or 0, "refine")) for r in records],
                 output_type="np",
+                callback_on_step_end=telling(steps),
                 **extra,
             ).images
         if not np.isfinite(values).all():

@@ -30,6 +30,11 @@ class StageProgress(Progress):
         self._total = self._count = self._reused = self._failed = 0
         self._started = 0.0
 
+    @property
+    def reached(self) -> str:
+        """How far the stage has come, in words."""
+        return f"{self._count} of {self._total} records of {self._label}"
+
     def start(self, stage: str, method: str, total: int) -> None:
         """A stage begins with `total` records."""
         self._label, self._total, self._remark = f"{stage} {method}", total, ""

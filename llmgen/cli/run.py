@@ -138,7 +138,7 @@ def run(
     except (KeyboardInterrupt, SystemExit, LlmgenError):
         # What is finished is in the journals: say so before the reason is said.
         if progress.began:
-            out.note("what is finished is kept; the same command takes up from there")
+            out.note(f"what is finished is kept ({progress.reached}); the same command takes up from there")
         raise
     if as_json:
         out.json(_summary(outcome))

@@ -112,7 +112,8 @@ def run_stage_command(
                 out.note(
                     "nothing but pictures is kept without -o"
                     if target is None
-                    else f"what is finished is kept beside {target}; the same command with --resume takes up from there"
+                    else f"what is finished is kept beside {target} ({progress.reached}); "
+                    "the same command with --resume takes up from there"
                 )
             raise
         if handed_on and as_document:

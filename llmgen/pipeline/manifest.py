@@ -22,6 +22,7 @@ from llmgen.engine.local import Progress, StageResult, run_stage
 from llmgen.engine.lock import locked
 from llmgen.errors import InputError, OutputError
 from llmgen.formats.foreign import read_any
+from llmgen.pipeline.estimate import estimate, journals_near, total
 from llmgen.pipeline.incoming import brought, read_source
 from llmgen.pipeline.options import DEFAULT_PRESET, Choice, RunOptions, choose
 from llmgen.pipeline.output import DRAWN, open_journal
@@ -115,13 +116,20 @@ class _Resolved:
 
 
 def plan_manifest(run: ManifestRun) -> dict[str, Any]:
-    """What a run would do, as JSON values; nothing is written or loaded."""
+    """What a run would do and cost, as JSON values; nothing is written or loaded."""
     ready = _resolve(run)
+    journals = journals_near(ready.folder)
+    names = [step.branch.entry.stage for step in ready.steps]
+    costs = [
+        estimate(step.choice, len(ready.read.records), journals, stages_before=names[:place])
+        for place, step in enumerate(ready.steps)
+    ]
     return {
         "manifest": None if run.path is None else str(run.path),
         "output": str(ready.folder),
         "records": len(ready.read.records),
         **ready.steps[0].choice.plan(),
+        "estimate": total(ready.steps[0].choice, costs),
         "stages": [
             {
                 "stage": step.branch.entry.stage,
@@ -129,8 +137,9 @@ def plan_manifest(run: ManifestRun) -> dict[str, Any]:
                 "input": step.branch.source,
                 "output": step.branch.file,
                 "config": step.choice.config.model_dump(mode="json"),
+                "estimate": cost,
             }
-            for step in ready.steps
+            for step, cost in zip(ready.steps, costs, strict=True)
         ],
     }
 

@@ -56,6 +56,14 @@ MetadataOpt = Annotated[
         "--metadata/--no-metadata", help="Write prompt, seed and settings into new pictures.", rich_help_panel=OUTPUT
     ),
 ]
+PictureFormatOpt = Annotated[
+    Literal["png", "jpg", "webp"],
+    typer.Option(
+        "--picture-format",
+        help="What new pictures are written as. jpg and webp lose a little (quality 95), also for the stages that read them.",
+        rich_help_panel=OUTPUT,
+    ),
+]
 QuietOpt = Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing but errors.", rich_help_panel=OUTPUT)]
 VerboseOpt = Annotated[bool, typer.Option("--verbose", "-v", help="Say what the library logs.", rich_help_panel=OUTPUT)]
 JsonOpt = Annotated[bool, typer.Option("--json", help="Print JSON to stdout instead of a table.")]

@@ -31,6 +31,7 @@ def run_settings(context: StageContext, method_class: Any, config: BaseModel) ->
         "device": context.device,
         "dtype": context.dtype,
         "metadata": context.metadata,
+        "picture_format": context.images.form,
         "config": config.model_dump(mode="json"),
     }
 
@@ -60,6 +61,7 @@ class StageFingerprint:
                 "device": context.device,
                 "dtype": context.dtype,
                 **({} if context.metadata else {"metadata": False}),
+                **({} if context.images.form == "png" else {"picture_format": context.images.form}),
                 "llmgen": __version__,
             }
         )

@@ -16,6 +16,7 @@ from llmgen.artifacts import Kind, ModelUse, Record, Stage
 from llmgen.diffusion.failures import as_model_errors, check_finite
 from llmgen.diffusion.grounding import GroundedPhrase, grounding_slots, make_grounding
 from llmgen.diffusion.latents import decode_latents, latent_factor, make_noise, sides_multiple
+from llmgen.diffusion.progress import Steps
 from llmgen.diffusion.prompts import OVERALL_NEGATIVE, join_negatives, scene_prompt
 from llmgen.diffusion.sampling import OWN_LOOP, GuidedUNet, make_levels, sample
 from llmgen.engine.samples import SampledConfig
@@ -99,5 +100,6 @@ class GligenGenerate:
             grounding_steps=int(config.grounding_fraction * config.num_inference_steps),
             batch_size=self._context.batch_size,
         )
-        latents = sample(unet, noise, self._levels)[:, -1]
+        told = Steps(self._context.progress, f"generate gligen: {len(records)} pictures", self._levels.steps)
+        latents = sample(unet, noise, self._levels, told=told)[:, -1]
         return decode_latents(pipe.vae, check_finite(latents, "generate gligen"))

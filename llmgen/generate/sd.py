@@ -16,6 +16,7 @@ from llmgen.artifacts import Kind, ModelUse, Record, Stage
 from llmgen.artifacts.schedulers import OWN, SchedulerName
 from llmgen.diffusion.failures import as_model_errors, check_finite
 from llmgen.diffusion.latents import decode_latents, sides_multiple
+from llmgen.diffusion.progress import Steps, telling
 from llmgen.diffusion.schedulers import quiet_steps, with_scheduler
 from llmgen.engine.samples import SampledConfig
 from llmgen.generate.canvas import group_by_canvas, remark_on_limits, with_first_picture
@@ -71,6 +72,7 @@ class TextGenerate:
             for record in batch:
                 encoder = self._context.models.text("text_to_image")
                 remark_on_limits(self._context, record, record.prompt, encoder, negative=config.negative_prompt)
+            steps = Steps(self._context.progress, f"generate sd: {len(batch)} pictures", config.num_inference_steps)
             with as_model_errors("generate sd"), torch.no_grad(), quiet_steps():
                 latents = pipe(
                     [record.prompt for record in batch],
@@ -82,6 +84,7 @@ class TextGenerate:
                     negative_prompt=[config.negative_prompt] * len(batch) if config.negative_prompt else None,
                     generator=[torch.Generator("cpu").manual_seed(record.seed or 0) for record in batch],
                     output_type="latent",
+                    callback_on_step_end=telling(steps),
                 ).images
                 images = decode_latents(pipe.vae, check_finite(latents, "generate sd"))
             made |= {

@@ -23,6 +23,7 @@ from llmgen.engine.lock import locked
 from llmgen.errors import InputError, OutputError
 from llmgen.formats.foreign import read_any
 from llmgen.llm.providers.ledger import Tokens
+from llmgen.pipeline.estimate import estimate, journals_near, total
 from llmgen.pipeline.incoming import brought, read_source
 from llmgen.pipeline.naming import found_beside, named_from
 from llmgen.pipeline.options import DEFAULT_PRESET, Choice, RunOptions, choose
@@ -32,7 +33,7 @@ from llmgen.pipeline.sources import Source
 from llmgen.pipeline.vocabulary import warning_of
 from llmgen.pipeline.whole_chain import NEEDED_ROLES, missing_roles, name_of, whole_chain
 from llmgen.presets import load_preset
-from llmgen.vision.images import ImageStore
+from llmgen.vision.images import ImageStore, PictureFormat
 
 RESOLVED = "manifest.json"
 REPORT = "report.html"
@@ -52,6 +53,7 @@ class ManifestRun:
     planner: str | None = None
     critic: str | None = None
     metadata: bool = True
+    picture_format: PictureFormat = "png"
     seed: int | None = None
     device: str = "auto"
     dtype: str = "auto"
@@ -123,13 +125,20 @@ class _Resolved:
 
 
 def plan_manifest(run: ManifestRun) -> dict[str, Any]:
-    """What a run would do, as JSON values; nothing is written or loaded."""
+    """What a run would do and cost, as JSON values; nothing is written or loaded."""
     ready = _resolve(run)
+    journals = journals_near(ready.folder)
+    names = [step.branch.entry.stage for step in ready.steps]
+    costs = [
+        estimate(step.choice, len(ready.read.records), journals, stages_before=names[:place])
+        for place, step in enumerate(ready.steps)
+    ]
     return {
         "manifest": None if run.path is None else str(run.path),
         "output": str(ready.folder),
         "records": len(ready.read.records),
         **ready.steps[0].choice.plan(),
+        "estimate": total(ready.steps[0].choice, costs),
         "stages": [
             {
                 "stage": step.branch.entry.stage,
@@ -137,8 +146,9 @@ def plan_manifest(run: ManifestRun) -> dict[str, Any]:
                 "input": step.branch.source,
                 "output": step.branch.file,
                 "config": step.choice.config.model_dump(mode="json"),
+                "estimate": cost,
             }
-            for step in ready.steps
+            for step, cost in zip(ready.steps, costs, strict=True)
         ],
     }
 
@@ -232,6 +242,7 @@ def _resolve(run: ManifestRun) -> _Resolved:
         critic=run.critic or manifest.critic,
         seed=manifest.seed if run.seed is None else run.seed,
         metadata=run.metadata,
+        picture_format=run.picture_format,
         device=run.device,
         dtype=run.dtype,
         offload=run.offload,

@@ -24,6 +24,7 @@ from llmgen.artifacts import HistoryEntry, Kind, ModelUse, Record, Stage
 from llmgen.artifacts.schedulers import OWN, SchedulerName
 from llmgen.diffusion.failures import as_model_errors
 from llmgen.diffusion.latents import sides_multiple
+from llmgen.diffusion.progress import Steps, telling
 from llmgen.diffusion.prompts import cut_texts, longest_tokenizer
 from llmgen.diffusion.schedulers import quiet_steps, with_scheduler
 from llmgen.engine.seeds import derive_seed
@@ -133,7 +134,6 @@ class ImageToImageRefine:
                     drawn = self._refine([records[i] for i, _, _ in batch], [image for _, image, _ in batch])
                 for (i, image, region), new in zip(batch, drawn, strict=True):
                     result[i] = self._grown(records[i], image, new, region)
-                self._context.progress(f"refine sdxl: {len(batch)} pictures")
         return result
 
     def _region(self, record: Record) -> BoolMask | None:
@@ -177,6 +177,8 @@ class ImageToImageRefine:
         extra: dict[str, Any] = {}
         if "aesthetic_score" in inspect.signature(type(self._pipe).__call__).parameters:
             extra["aesthetic_score"] = config.aesthetic_score
+        total = max(1, int(config.num_inference_steps * config.strength))
+        steps = Steps(self._context.progress, f"refine sdxl: {len(records)} pictures", total)
         with quiet_steps():
             values = self._pipe(
                 prompt=prompts,
@@ -187,6 +189,7 @@ class ImageToImageRefine:
                 negative_prompt=negatives,
                 generator=[torch.Generator("cpu").manual_seed(derive_seed(r.seed or 0, "refine")) for r in records],
                 output_type="np",
+                callback_on_step_end=telling(steps),
                 **extra,
             ).images
         if not np.isfinite(values).all():

@@ -31,6 +31,7 @@ FLAGS = {
         "--use",
         "--metadata",
         "--no-metadata",
+        "--picture-format",
         "--reuse",
         *STAGE_FLAGS,
     ],
@@ -51,6 +52,7 @@ FLAGS = {
         "--outside-vocabulary",
         "--metadata",
         "--no-metadata",
+        "--picture-format",
         "--critic",
         *STAGE_FLAGS,
     ],
@@ -66,6 +68,7 @@ FLAGS = {
         "--reference",
         "--metadata",
         "--no-metadata",
+        "--picture-format",
         *STAGE_FLAGS,
     ],
     "evaluate": (
@@ -75,7 +78,7 @@ FLAGS = {
     + STAGE_FLAGS,
     "run": (
         "manifest --prompts --prompt --samples -n --output -o --preset --planner --critic --seed --device --dtype --offload "
-        "--batch-size --concurrency --budget-tokens --shard --set --resume --force --json --metadata --no-metadata "
+        "--batch-size --concurrency --budget-tokens --shard --set --resume --force --json --metadata --no-metadata --picture-format "
         "--dry-run --quiet -q --verbose -v"
     ).split(),
     "merge": ["sources", "--output", "-o", "--force", "--quiet", "-q"],

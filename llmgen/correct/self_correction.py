@@ -38,6 +38,7 @@ from llmgen.diffusion.answering.editor import EditSettings
 from llmgen.diffusion.failures import as_model_errors
 from llmgen.diffusion.grounding import grounding_slots
 from llmgen.diffusion.prompts import beyond_limits, scene_prompt
+from llmgen.diffusion.sampling import OWN_LOOP
 from llmgen.engine.seeds import derive_seed
 from llmgen.errors import InputError
 from llmgen.llm.english.words import singularize

@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 from tiny_models import tiny_preset
 
-from llmgen.artifacts import Layout, Instance, Record
+from llmgen.artifacts import Instance, Layout, Record
 from llmgen.artifacts.io import read_records, write_artifact
 from llmgen.cli import main
 

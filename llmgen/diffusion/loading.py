@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Protocol, cast
 import torch
 
 from llmgen.artifacts import ModelUse
+from llmgen.artifacts.record import LoraUse
 from llmgen.artifacts.schedulers import OWN
 from llmgen.diffusion.families import FAMILIES
 from llmgen.diffusion.offloading import Offload, Offloader
@@ -99,6 +100,7 @@ class ModelPool:
         """What tells models apart: all that changes what is loaded."""
         parts = [spec.family, spec.source, spec.revision, spec.base, spec.base_revision, spec.variant]
         parts += [dict(spec.classes), self._dtype_of(spec), spec.scheduler]
+        parts += [[lora.source, lora.weight] for lora in spec.lora]
         return json.dumps(parts, sort_keys=True)
 
     def stepped_by(self, role: str, scheduler: str = OWN) -> str | None:
@@ -125,7 +127,8 @@ class ModelPool:
             scheduler: What the model draws by, where it draws.
         """
         spec = self.preset.role(role)
-        return ModelUse(role=role, source=spec.source, revision=spec.revision, scheduler=scheduler)
+        lora = tuple(LoraUse(source=lora.source, weight=lora.weight) for lora in spec.lora) or None
+        return ModelUse(role=role, source=spec.source, revision=spec.revision, scheduler=scheduler, lora=lora)
 
     def stable_diffusion(self, role: str) -> Any:
         """A `diffusers.StableDiffusionPipeline`, or a `StableDiffusionXLPipeline` where the preset says so.

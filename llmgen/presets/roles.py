@@ -59,17 +59,27 @@ _CLASS = re.compile(r"([A-Za-z_]\w*)((?:\.[A-Za-z_]\w*)*):[A-Za-z_]\w*", re.ASCI
 _WORDS = {"grounding": "gligen"}
 
 
-def family_faults(family: str, *, scheduler: str) -> list[str]:
+def family_faults(family: str, *, scheduler: str, lora: bool) -> list[str]:
     """What a role asks of its model that its family cannot do.
 
     Args:
         family: One of `FAMILIES`.
         scheduler: Its name, or `own`.
+        lora: Whether it names LoRAs.
     """
-    if scheduler == OWN or family in STEPPED:
+    if family in STEPPED:
         return []
-    own = "draws by the loop of its method, which needs its own" if "diffusers" in FAMILIES[family] else "does not draw"
-    return [f"scheduler: a model of the family {family!r} {own}; leave the scheduler away"]
+    faults = []
+    if scheduler != OWN:
+        own = (
+            "draws by the loop of its method, which needs its own"
+            if "diffusers" in FAMILIES[family]
+            else "does not draw"
+        )
+        faults.append(f"scheduler: a model of the family {family!r} {own}; leave the scheduler away")
+    if lora:
+        faults.append(f"lora: a model of the family {family!r} takes none; families that do: {', '.join(STEPPED)}")
+    return faults
 
 
 def checked_classes(classes: Mapping[str, str]) -> dict[str, str]:

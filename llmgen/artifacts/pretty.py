@@ -1,7 +1,7 @@
 """JSON that people read and edit: two spaces, a row of numbers (a box) on one line, a newline at the end.
 
-The text is that of the standard library but for the rows of numbers. It can also be that of a part of a larger value, so that an artifact is
-written record by record.
+The text is that of the standard library but for the rows of numbers. It can also be that of a part of a larger value, so that an
+artifact is written record by record.
 """
 
 import json

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import typer
 
-from llmgen.cli.options import StageFlags, parse_forms, parse_settings
+from llmgen.cli.options import StageFlags, parse_forms, parse_settings, parse_shard
 from llmgen.cli.output import file_or_stream, out
 
 if TYPE_CHECKING:
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from llmgen.engine.progress import Tally
     from llmgen.pipeline.single import SingleResult
     from llmgen.pipeline.sources import Source
+    from llmgen.vision.images import PictureFormat
 
 _MOST_IN_MEMORY: Final = 2**20
 """Characters of a document for stdout that wait in memory; more wait in a file."""
@@ -38,6 +39,7 @@ def run_stage_command(
     prompts: Sequence[str] | None = None,
     metadata: bool = True,
     listen: "Callable[[Sequence[Record]], object]" = lambda records: None,
+    picture_format: "PictureFormat" = "png",
 ) -> "SingleResult | None":
     """Run one stage as the flags say.
 
@@ -54,6 +56,7 @@ def run_stage_command(
         prompts: Prompts instead of the source.
         metadata: Whether new pictures say how they were made.
         listen: Told of finished records, in order.
+        picture_format: What new pictures are written as.
 
     Returns:
         What was done, or None after `--dry-run`.
@@ -69,6 +72,9 @@ def run_stage_command(
     target, stream = file_or_stream(flags.output)
     if flags.resume and (flags.force or target is None):
         raise typer.BadParameter("--resume completes the file of -o, and does not go with --force")
+    shard = parse_shard(flags.shard)
+    if shard is not None and target is None:
+        raise typer.BadParameter("--shard writes a file beside the one that -o names; give -o", param_hint="--shard")
     given = {
         **{name: value for name, value in (named or {}).items() if value is not None},
         **parse_settings(flags.settings),
@@ -85,18 +91,22 @@ def run_stage_command(
             planner=flags.planner,
             critic=critic,
             metadata=metadata,
+            picture_format=picture_format,
             seed=flags.seed,
             device=flags.device,
             dtype=flags.dtype,
             offload=flags.offload,
             batch_size=flags.batch_size,
             concurrency=flags.concurrency,
+            budget_tokens=flags.budget_tokens,
         ),
         resume=flags.resume,
         force=flags.force,
         images_from=images_from,
         reuse=reuse,
+        shard=shard,
     )
+    target = request.target
     if flags.dry_run:
         out.json(plan_single(request))
         return None
@@ -124,11 +134,14 @@ def run_stage_command(
                 out.note(
                     "nothing but pictures is kept without -o"
                     if target is None
-                    else f"what is finished is kept beside {target}; the same command with --resume takes up from there"
+                    else f"what is finished is kept beside {target} ({progress.reached}); "
+                    "the same command with --resume takes up from there"
                 )
             raise
         if handed_on and as_document:
             document.finish()
+    if done.tokens.answers:
+        out.note(done.tokens.line())
     if target is not None:
         out.note(f"{target}: {done.tally.count} records of kind {done.makes!r}")
     if done.makes in DRAWN:
@@ -217,7 +230,7 @@ def raise_failures(tally: "Tally", dropped: int) -> None:
         first = tally.first_error
         kind = getattr(errors, first.type, errors.ModelError)
         more = f" (and {tally.failed - 1} more failed)" if tally.failed > 1 else ""
-        raise kind(f"record {tally.named[0]!r}: {first.message}{more}")
+        raise kind(f"record {tally.first_failed!r}: {first.message}{more}")
     names = ", ".join(tally.named) + (", ..." if tally.failed > len(tally.named) else "")
     parts = [f"{tally.failed} of {tally.count} records failed and carry `error`: {names}"] if tally.failed else []
     if dropped:

@@ -92,5 +92,7 @@ class AskingAhead:
                 self._ask(record)
             except MissingRequirementError:
                 self._nobody_there.set()  # the record's own turn says so
-            except LlmgenError as error:
-                logger.debug("asked ahead of record %r: %s", record.id, error)
+            except Exception as error:
+                # This is the end of a thread, where nobody could catch it: the record's own turn meets it again, bugs included.
+                known = isinstance(error, LlmgenError)
+                logger.debug("asked ahead of record %r: %s", record.id, error, exc_info=None if known else error)

@@ -169,6 +169,7 @@ class _StageRun:
         self._ahead: AskingAhead | None = None
         if progress is not None:
             context.progress, context.remark = progress.message, progress.remark
+        self._paid = context.ledger.spent
 
     @functools.cached_property
     def fingerprint(self) -> StageFingerprint:
@@ -280,7 +281,10 @@ class _StageRun:
         again = len(found) == len(records)
         result = self._decided(self._worker.again(found, records) if again else self._worker.together(records))
         if journal is not None:
-            journal.append(list(zip(keys, result, strict=True)), time.perf_counter() - started)
+            paid, before = self.context.ledger.spent, self._paid
+            self._paid = paid
+            tokens = (paid.given - before.given, paid.got - before.got)
+            journal.append(list(zip(keys, result, strict=True)), time.perf_counter() - started, tokens)
         while self.context.when_saved:
             self.context.when_saved.pop()()
         self.progress.done(result, reused=False)

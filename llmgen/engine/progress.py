@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from llmgen.artifacts import Record, RecordError
+from llmgen.errors import BudgetError
 
 _MOST_NAMED = 10
 """Ids of failed records that are kept."""
@@ -46,6 +47,9 @@ class Tally:
     named: list[str] = field(default_factory=list)
     """Ids of the first that failed."""
     first_error: RecordError | None = None
+    """Of those that failed the first; where a budget was spent, that, since it is no fault of the records."""
+    first_failed: str = ""
+    """Id of the record with that error."""
 
     @classmethod
     def of(cls, records: Iterable[Record]) -> "Tally":
@@ -60,6 +64,8 @@ class Tally:
             self.count += 1
             if record.error is not None:
                 self.failed += 1
-                self.first_error = self.first_error or record.error
+                spent = record.error.type == BudgetError.__name__
+                if self.first_error is None or (spent and self.first_error.type != BudgetError.__name__):
+                    self.first_error, self.first_failed = record.error, record.id
                 if len(self.named) < _MOST_NAMED:
                     self.named.append(record.id)

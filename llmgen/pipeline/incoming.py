@@ -2,7 +2,7 @@
 
 import contextlib
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
@@ -29,10 +29,10 @@ class Incoming:
     """Those that cannot be worked on carry `error`. Read once; what is wrong with the input as a whole is raised as it is found."""
     name: str
     """Words for messages."""
-    at_hand: tuple[Record, ...] | None
-    """All of them as they were read, where they were read at once."""
-    dropped: int = 0
-    """Entries so far that could not even be named."""
+    total: int | None
+    """How many they are, where they were read at once."""
+    dropped: list[str] = field(default_factory=list)
+    """Lines about entries so far that could not even be named."""
 
 
 @contextlib.contextmanager
@@ -65,7 +65,7 @@ def open_incoming(
             incoming = Incoming(iter(()), read.name, None)
             records = _streamed(opened.enter_context(read), incoming, problem)
         else:
-            incoming = Incoming(iter(()), read.name, read.records)
+            incoming = Incoming(iter(()), read.name, len(read.records))
             for line in read.invalid:
                 problem(line)
             for line in read.dropped:
@@ -136,7 +136,7 @@ def _adopted(entries: EntryStream, adoption: Adoption) -> Iterator[Any]:
 
 
 def _drop(incoming: Incoming, line: str, problem: Callable[[str], None]) -> None:
-    incoming.dropped += 1
+    incoming.dropped.append(line)
     problem(f"left out: {line}")
 
 

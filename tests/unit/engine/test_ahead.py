@@ -1,12 +1,19 @@
 """Records pass in order whatever is asked about them, by whom, and however it ends."""
 
 import threading
+from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
+from tiny_stages import TinyConfig, TinyLayout
 
 from llmgen.artifacts import Record
 from llmgen.engine.ahead import AskingAhead
+from llmgen.engine.context import StageContext
+from llmgen.engine.local import run_stage
 from llmgen.errors import InputError, MissingRequirementError, ModelError
+from llmgen.presets import load_preset
+from llmgen.vision.images import ImageStore
 
 RECORDS = [Record(id=f"r{n}", prompt="x") for n in range(200)]
 
@@ -51,12 +58,23 @@ def test_no_more_wait_than_the_window_holds():
         assert len(list(turns)) == len(RECORDS) - 1
 
 
-@pytest.mark.parametrize("error", [MissingRequirementError("nobody"), ModelError("nonsense")])
-def test_what_fails_ahead_loses_no_record(error):
+@pytest.fixture
+def uncaught(monkeypatch: pytest.MonkeyPatch) -> list[threading.ExceptHookArgs]:
+    """What ends a thread without being caught: it prints a traceback."""
+    found: list[threading.ExceptHookArgs] = []
+    monkeypatch.setattr(threading, "excepthook", found.append)
+    return found
+
+
+@pytest.mark.parametrize(
+    "error", [MissingRequirementError("nobody"), ModelError("nonsense"), ZeroDivisionError("a bug")]
+)
+def test_what_fails_ahead_loses_no_record_and_ends_no_thread(error, uncaught):
     asked = Asked(error)
     with AskingAhead(asked, lambda record: True, iter(RECORDS), 3) as ahead:
         ahead.about(RECORDS[:1])
         assert list(ahead) == RECORDS
+    assert not uncaught
     if isinstance(error, MissingRequirementError):
         assert len(asked.ids) <= 3
 
@@ -71,3 +89,25 @@ def test_what_comes_of_reading_is_raised_in_its_turn():
         assert [next(turns).id for _ in range(3)] == ["r0", "r1", "r2"]
         with pytest.raises(InputError, match="called alike"):
             next(turns)
+
+
+class Stumbling(TinyLayout):
+    """Has a bug at one record, in its turn and ahead of it."""
+
+    def one(self, record: Record) -> Record:
+        if record.id == "r3":
+            raise ZeroDivisionError("a bug")
+        return super().one(record)
+
+    def ask_ahead(self, record: Record) -> None:
+        self.one(record)
+
+
+def test_a_bug_is_the_records_own(tmp_path: Path, uncaught: list[threading.ExceptHookArgs]) -> None:
+    context = StageContext(load_preset("toybox"), ImageStore(tmp_path), device="cpu", dtype="float32", batch_size=1)
+    context._planner = SimpleNamespace(at_once=3, model=None)  # type: ignore[assignment]
+    records = run_stage(RECORDS[:6], method_class=Stumbling, config=TinyConfig(), given={}, context=context).records
+    errors = {record.id: record.error for record in records if record.error is not None}
+    assert errors.keys() == {"r3"} and errors["r3"].type == "ZeroDivisionError"
+    assert errors["r3"].message == "unexpected ZeroDivisionError: a bug"
+    assert not uncaught

@@ -311,8 +311,8 @@ class SelfCorrection:
         else:
             wanted = [instance.phrase for instance in job.plan.target]
             slots = grounding_slots(models.stable_diffusion("layout_to_image").unet)
-            limits = {"negative": negative, "phrases": wanted, "objects": len(wanted), "slots": slots}
-            cut = beyond_limits(scene_prompt(job.background, wanted), models.text("layout_to_image"), **limits)
+            prompt, encoder = scene_prompt(job.background, wanted), models.text("layout_to_image")
+            cut = beyond_limits(prompt, encoder, negative=negative, phrases=wanted, objects=len(wanted), slots=slots)
         for text in cut:
             self._context.remark_on(record_id, text)
 

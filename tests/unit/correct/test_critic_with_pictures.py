@@ -60,7 +60,7 @@ def candidates(context: StageContext) -> Record:
 def shown(request: dict[str, Any]) -> tuple[str, list[Image.Image]]:
     """Text and pictures of a request's last turn."""
     text, *parts = request["messages"][-1]["content"]
-    pictures = []
+    pictures: list[Image.Image] = []
     for part in parts:
         head, _, data = part["image_url"]["url"].partition(",")
         image = Image.open(io.BytesIO(base64.b64decode(data)))

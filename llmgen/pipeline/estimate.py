@@ -7,7 +7,6 @@ from typing import Any, Final, Literal
 
 from llmgen.engine.fingerprint import run_settings
 from llmgen.engine.journal import summed_up
-from llmgen.pipeline.checkup import preset_memory_gb
 from llmgen.pipeline.options import Choice
 
 Unknown = Literal["unknown"]
@@ -72,6 +71,9 @@ def total(choice: Choice, estimates: Sequence[Mapping[str, Any]]) -> dict[str, A
         values = [one[name] for one in estimates]
         sums[name] = UNKNOWN if UNKNOWN in values else round(sum(values), 1)
     context = choice.context
+    # Only a dry run asks for it, and it looks into checkpoints.
+    from llmgen.pipeline.checkup import preset_memory_gb
+
     whole, largest = preset_memory_gb(context.preset, context.device, context.dtype)
     memory = whole if context.offload == "none" else largest
     return {**sums, "memory_gb": memory or UNKNOWN}

@@ -168,6 +168,7 @@ def read_selection(
             break
         index += 1
     word = _at(tokens, index)
+    read: tuple[str, tuple[str, ...], bool, int] | None
     if word == "others" and index > start:
         read, other = ("ones", (), True, index + 1), True
     elif word in ("one", "ones") and index > start:

@@ -320,7 +320,7 @@ def _wish(demand: Demand, to: Location, anchors: Sequence[BoxXyxy], canvas: Canv
             next((s for s in to.sides if s in ("top", "bottom")), ""), 0.5
         ) * canvas.height
     elif to.kind == "between" and len(anchors) > 1:
-        x, y = (_middle_of_gap(*anchors[:2], axis) for axis in (0, 1))
+        x, y = (_middle_of_gap(anchors[0], anchors[1], axis) for axis in (0, 1))
     else:
         box = anchors[0]
         x, y = center(box, 0), center(box, 1)

@@ -10,7 +10,6 @@ from llmgen.artifacts import Record
 from llmgen.engine.local import Progress, StageResult, run_stage
 from llmgen.engine.pictures import picture_store
 from llmgen.errors import InputError
-from llmgen.pipeline.estimate import UNKNOWN, Unknown, estimate, journals_near, total
 from llmgen.pipeline.incoming import read_incoming, read_source
 from llmgen.pipeline.options import Choice, RunOptions, choose
 from llmgen.pipeline.output import DRAWN, Output
@@ -118,6 +117,9 @@ def run_single(
 
 
 def _estimate(choice: Choice, source: Source, request: SingleStage) -> dict[str, Any]:
+    # Here, because it looks at models, and a plan by rules is made without.
+    from llmgen.pipeline.estimate import UNKNOWN, Unknown, estimate, journals_near, total
+
     records: int | Unknown = UNKNOWN
     before: tuple[str, ...] = ()
     if source.prompts or source.path != "-":

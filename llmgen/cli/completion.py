@@ -22,6 +22,13 @@ def presets(incomplete: str) -> list[str]:
     return [name for name in preset_names() if name.startswith(incomplete)]
 
 
+def schedulers(incomplete: str) -> list[str]:
+    """Completion of schedulers."""
+    from llmgen.artifacts.schedulers import SCHEDULER_LABELS
+
+    return [name for name in SCHEDULER_LABELS if name.startswith(incomplete)]
+
+
 def shipped_manifests() -> dict[str, Path]:
     """The manifests that come with llmgen, by name."""
     from importlib.resources import files

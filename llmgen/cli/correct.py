@@ -12,6 +12,7 @@ from llmgen.cli.options import (
     InputArg,
     MetadataOpt,
     PictureFormatOpt,
+    SchedulerOpt,
     StageFlags,
     StepsOpt,
     with_stage_flags,
@@ -51,6 +52,7 @@ def correct(
         typer.Option(metavar="DIR", help="Folder of the pictures of SLD's data.json; src_image by default."),
     ] = None,
     guidance_scale: GuidanceOpt = None,
+    scheduler: SchedulerOpt = None,
     outside_vocabulary: Annotated[
         bool | None,
         typer.Option(
@@ -71,6 +73,7 @@ def correct(
         "painter": painter,
         "num_inference_steps": steps,
         "guidance_scale": guidance_scale,
+        "scheduler": scheduler,
         "outside_vocabulary": outside_vocabulary,
     }
     done = run_stage_command(

@@ -13,6 +13,7 @@ from llmgen.cli.options import (
     NegativeOpt,
     PictureFormatOpt,
     PromptOpt,
+    SchedulerOpt,
     StageFlags,
     StepsOpt,
     WidthOpt,
@@ -41,6 +42,7 @@ def generate(
     negative_prompt: NegativeOpt = None,
     steps: StepsOpt = None,
     guidance_scale: GuidanceOpt = None,
+    scheduler: SchedulerOpt = None,
     use: Annotated[
         str | None,
         typer.Option(
@@ -68,6 +70,7 @@ def generate(
         "negative_prompt": negative_prompt,
         "num_inference_steps": steps,
         "guidance_scale": guidance_scale,
+        "scheduler": scheduler,
         "use": use,
     }
     done = run_stage_command(

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, get_type_hints
 
 import typer
 
-from llmgen.cli.completion import presets, words
+from llmgen.cli.completion import presets, schedulers, words
 
 if TYPE_CHECKING:
+    from llmgen.pipeline.shards import Shard
     from llmgen.pipeline.sources import ReadAs
 
 RUNNING = "Running"
@@ -40,6 +41,14 @@ StepsOpt = Annotated[int | None, typer.Option("--steps", help="Denoising steps."
 GuidanceOpt = Annotated[
     float | None,
     typer.Option("--guidance-scale", "--guidance", help="Classifier-free guidance; 1 switches it off."),
+]
+SchedulerOpt = Annotated[
+    str | None,
+    typer.Option(
+        metavar="NAME",
+        help="What the model steps by, such as euler or dpm++-2m-karras; its own by default. For methods without a loop of their own.",
+        autocompletion=schedulers,
+    ),
 ]
 MetadataOpt = Annotated[
     bool,
@@ -113,6 +122,24 @@ ConcurrencyOpt = Annotated[
         rich_help_panel=RUNNING,
     ),
 ]
+BudgetOpt = Annotated[
+    int | None,
+    typer.Option(
+        "--budget-tokens",
+        min=1,
+        metavar="N",
+        help="Ask a language model no more once N tokens, in and out, are spent; what was not asked ends so and is asked on resume.",
+        rich_help_panel=RUNNING,
+    ),
+]
+ShardOpt = Annotated[
+    str | None,
+    typer.Option(
+        metavar="I/N",
+        help="Do the I-th of N parts, from 1, and write NAME.I-of-N.jsonl; `llmgen merge` puts them together.",
+        rich_help_panel=RUNNING,
+    ),
+]
 SetOpt = Annotated[
     list[str] | None,
     typer.Option(
@@ -171,6 +198,8 @@ class StageFlags:
     offload: OffloadOpt = None
     batch_size: BatchSizeOpt = 8
     concurrency: ConcurrencyOpt = None
+    budget_tokens: BudgetOpt = None
+    shard: ShardOpt = None
     settings: SetOpt = None
     resume: Annotated[bool, typer.Option("--resume", help="Complete an existing output.", rich_help_panel=RUNNING)] = (
         False
@@ -224,6 +253,22 @@ def parse_forms(forms: list[str] | None) -> tuple["ReadAs | None", Literal["json
             f"{' and '.join(read_as if len(read_as) > 1 else written)}: give one", param_hint="--format"
         )
     return (read_as or [None])[0], (written or [None])[0]
+
+
+def parse_shard(text: str | None) -> "Shard | None":
+    """The part of the work that is meant.
+
+    Raises:
+        typer.BadParameter: If it is no I/N.
+    """
+    if text is None:
+        return None
+    from llmgen.pipeline.shards import Shard
+
+    try:
+        return Shard.parse(text)
+    except ValueError as error:
+        raise typer.BadParameter(str(error), param_hint="--shard") from error
 
 
 def parse_settings(pairs: list[str] | None) -> dict[str, str]:

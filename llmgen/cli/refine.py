@@ -10,6 +10,7 @@ from llmgen.cli.options import (
     InputArg,
     MetadataOpt,
     PictureFormatOpt,
+    SchedulerOpt,
     StageFlags,
     StepsOpt,
     with_stage_flags,
@@ -26,6 +27,7 @@ def refine(
     strength: Annotated[float | None, typer.Option(help="Denoising strength, 0 to 1; 1 ignores the picture.")] = None,
     steps: StepsOpt = None,
     guidance_scale: GuidanceOpt = None,
+    scheduler: SchedulerOpt = None,
     profile: Annotated[
         str | None,
         typer.Option(
@@ -45,7 +47,13 @@ def refine(
     if reference and profile not in (None, "reference", "sld"):
         raise typer.BadParameter(f"--reference is --profile reference, not {profile}", param_hint="--reference")
     profile = profile or "reference" if reference else profile
-    named = {"profile": profile, "strength": strength, "num_inference_steps": steps, "guidance_scale": guidance_scale}
+    named = {
+        "profile": profile,
+        "strength": strength,
+        "num_inference_steps": steps,
+        "guidance_scale": guidance_scale,
+        "scheduler": scheduler,
+    }
     done = run_stage_command("refine", source, method, flags, named, metadata=metadata, picture_format=picture_format)
     if done is not None:
         raise_failures(done.result.records, done.dropped)

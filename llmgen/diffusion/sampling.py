@@ -6,7 +6,7 @@ to level i + 1 and calls the U-Net at `timesteps[i]`. Latent stacks of whole tra
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 import torch
 from torch import Tensor
@@ -15,6 +15,8 @@ from llmgen.diffusion.grounding import Grounding
 from llmgen.diffusion.text import TextCondition, as_condition
 
 PredictionType = Literal["epsilon", "v_prediction", "sample"]
+OWN_LOOP: Final = "ddim"
+"""What is sampled by this loop, as schedulers are called: methods that steer, freeze or invert steps need each of them to be this one."""
 Predict = Callable[[Tensor, int, int], Tensor]
 """`predict(latents, timestep, index) -> model output`, guidance already applied."""
 

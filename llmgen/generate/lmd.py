@@ -27,7 +27,7 @@ from llmgen.diffusion.offloading import device_of
 from llmgen.diffusion.placement import align_offset, center_box, compose_objects, shift
 from llmgen.diffusion.progress import Steps
 from llmgen.diffusion.prompts import join_negatives
-from llmgen.diffusion.sampling import GuidedUNet, Levels, fast_timesteps, freeze_from, make_levels, sample
+from llmgen.diffusion.sampling import OWN_LOOP, GuidedUNet, Levels, fast_timesteps, freeze_from, make_levels, sample
 from llmgen.diffusion.steering import Energy, Steering, SteeringRule, noise_rate
 from llmgen.engine.seeds import derive_seed
 from llmgen.generate.canvas import group_by_canvas, layout_of, remark_on_limits, with_first_picture
@@ -101,7 +101,7 @@ class LayoutGenerate:
     @property
     def models(self) -> tuple[ModelUse, ...]:
         """The models in use."""
-        return (self._context.models.use("layout_to_image"), self._context.models.use("segmenter"))
+        return (self._context.models.use("layout_to_image", OWN_LOOP), self._context.models.use("segmenter"))
 
     def __call__(self, records: Sequence[Record]) -> list[Record]:
         """Draw each record's layout."""
@@ -125,7 +125,10 @@ class LayoutGenerate:
         layout, seed = layout_of(record), record.seed or 0
         words = word(layout, self._text)
         slots = grounding_slots(self._pipe.unet)
-        remark_on_limits(self._context, record, words.prompt, self._text, objects=len(layout.instances), slots=slots)
+        negative = join_negatives(layout.negative_prompt, self._config.negative_prompt)
+        phrases = [thing.phrase for thing in words.text.objects]
+        limits = {"negative": negative, "phrases": phrases, "objects": len(phrases), "slots": slots}
+        remark_on_limits(self._context, record, words.prompt, self._text, **limits)
         factor = latent_factor(self._pipe.vae)
         shape = (self._pipe.unet.config.in_channels, height // factor, width // factor)
         noise = make_noise(seed, (1, *shape))[0]

@@ -14,7 +14,7 @@ from llmgen.diffusion.guidance import GuidedPhrase
 from llmgen.diffusion.latents import decode_latents, latent_factor, make_noise, sides_multiple
 from llmgen.diffusion.progress import Steps
 from llmgen.diffusion.prompts import OVERALL_NEGATIVE, join_negatives
-from llmgen.diffusion.sampling import GuidedUNet, make_levels, sample
+from llmgen.diffusion.sampling import OWN_LOOP, GuidedUNet, make_levels, sample
 from llmgen.diffusion.steering import Energy, Steering, SteeringRule
 from llmgen.engine.samples import SampledConfig
 from llmgen.generate.canvas import group_by_canvas, layout_of, remark_on_limits, with_first_picture
@@ -67,7 +67,7 @@ class SteeredGenerate:
     @property
     def models(self) -> tuple[ModelUse, ...]:
         """The model in use."""
-        return (self._context.models.use("text_to_image"),)
+        return (self._context.models.use("text_to_image", OWN_LOOP),)
 
     def __call__(self, records: Sequence[Record]) -> list[Record]:
         """Draw each record's layout."""
@@ -88,9 +88,9 @@ class SteeredGenerate:
         config, pipe = self._config, self._pipe
         layouts = [layout_of(record) for record in records]
         words = [word(layout, self._text) for layout in layouts]
-        for record, each in zip(records, words, strict=True):
-            remark_on_limits(self._context, record, each.prompt, self._text)
         negatives = [join_negatives(x.negative_prompt, config.negative_prompt) for x in layouts]
+        for record, each, unwanted in zip(records, words, negatives, strict=True):
+            remark_on_limits(self._context, record, each.prompt, self._text, negative=unwanted)
         text = self._text.conditions([each.prompt for each in words], (width, height))
         negative = self._text.negatives(negatives, (width, height))
         factor = latent_factor(pipe.vae)

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from llmgen import __version__
+from llmgen.diffusion.checkpoints import config_folder, is_single_file
 from llmgen.diffusion.hub import absent_files, download_command
 from llmgen.diffusion.published import is_address, lacking
 from llmgen.engine.devices import resolve_device, resolve_dtype
@@ -22,6 +23,7 @@ from llmgen.settings import cache_dir, config_path
 PACKAGES = (
     "accelerate",
     "diffusers",
+    "faster-coco-eval",
     "numpy",
     "openai",
     "pillow",
@@ -159,14 +161,18 @@ class _Lines:
 
 def _sources(spec: RoleSpec) -> list[RoleSpec]:
     """The role, and the repository it completes itself from, if any."""
-    if spec.base is None:
+    if spec.base is None or is_single_file(spec.source):
         return [spec]
     base = spec.model_copy(update={"source": spec.base, "revision": spec.base_revision, "files": (), "base": None})
     return [spec, base if _is_here(base) else base.model_copy(update={"files": _BASE_FILES})]
 
 
 def _is_here(spec: RoleSpec) -> bool:
-    return spec.source.startswith("package:") or Path(spec.source).expanduser().is_dir()
+    return spec.source.startswith("package:") or _is_folder(spec.source)
+
+
+def _is_folder(source: str) -> bool:
+    return Path(source).expanduser().is_dir()
 
 
 def _weight(spec: RoleSpec, device: str, dtype: str) -> _Weight:
@@ -177,14 +183,19 @@ def _weight(spec: RoleSpec, device: str, dtype: str) -> _Weight:
 
 
 def _lacking_packages(spec: RoleSpec) -> list[str]:
+    needed = (*FAMILIES[spec.family], *(("peft",) if spec.lora else ()))
     return [
-        f"the package {name} is not installed; run `pip install {name}`"
-        for name in FAMILIES[spec.family]
-        if _version(name) is None
+        f"the package {name} is not installed; run `pip install {name}`" for name in needed if _version(name) is None
     ]
 
 
 def _unpinned(spec: RoleSpec) -> list[str]:
+    if is_single_file(spec.source):
+        return (
+            []
+            if spec.base is None or spec.base_revision or _is_folder(spec.base)
+            else [f"its base {spec.base} is not pinned"]
+        )
     if _is_here(spec) or is_address(spec.source):
         return []
     if spec.revision is None:
@@ -194,9 +205,20 @@ def _unpinned(spec: RoleSpec) -> list[str]:
     return []
 
 
+def _missing_of_single_file(spec: RoleSpec) -> list[str]:
+    """What a single file lacks beside it; its own faults are the preset's, which is not read with them."""
+    try:
+        config_folder(spec)
+    except MissingRequirementError as error:
+        return [str(error)]
+    return []
+
+
 def _missing(spec: RoleSpec) -> list[str]:
     """What a role lacks, without loading or fetching anything."""
     bundled = spec.source.startswith("package:")
+    if is_single_file(spec.source):
+        return _missing_of_single_file(spec)
     if is_address(spec.source):
         absent_here = lacking(spec)
         return [] if absent_here is None else [absent_here]

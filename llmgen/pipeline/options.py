@@ -33,6 +33,8 @@ class RunOptions:
     batch_size: int = DEFAULT_BATCH_SIZE
     concurrency: int | None = None
     """Questions that a language model is asked at the same time; as many as suit its server by default."""
+    budget_tokens: int | None = None
+    """Tokens after which a language model is asked no more; no end by default."""
     offload: str | None = None
     """`none`, `model` or `sequential`; the preset's by default."""
 
@@ -61,6 +63,7 @@ class RunOptions:
             critic_name=self.critic,
             batch_size=self.batch_size,
             concurrency=self.concurrency,
+            budget_tokens=self.budget_tokens,
             offload=resolve_offload(self.offload, preset.offload, device),
         )
 

@@ -10,9 +10,11 @@ from llmgen.artifacts import Record
 from llmgen.engine.local import Progress, StageResult, run_stage
 from llmgen.engine.pictures import picture_store
 from llmgen.errors import InputError
+from llmgen.llm.providers.ledger import Tokens
 from llmgen.pipeline.incoming import read_incoming, read_source
 from llmgen.pipeline.options import Choice, RunOptions, choose
 from llmgen.pipeline.output import DRAWN, Output
+from llmgen.pipeline.shards import Shard, part_of
 from llmgen.pipeline.sources import Source
 from llmgen.pipeline.vocabulary import warning_of
 
@@ -38,6 +40,13 @@ class SingleStage:
     """Folder of the pictures that SLD's tasks name."""
     reuse: str | None = None
     """Artifact whose records lend their noise."""
+    shard: Shard | None = None
+    """The part of the records that is worked on; all by default."""
+
+    @property
+    def target(self) -> Path | None:
+        """The file that is written: the output, or the shard's own beside it."""
+        return self.output if self.output is None or self.shard is None else self.shard.path(self.output)
 
 
 @dataclass(frozen=True)
@@ -46,6 +55,8 @@ class SingleResult:
 
     result: StageResult
     method: str
+    tokens: Tokens
+    """What the language models cost."""
     dropped: tuple[str, ...]
     """Lines about entries of the input that could not even be named."""
 
@@ -58,7 +69,7 @@ def plan_single(request: SingleStage) -> dict[str, Any]:
         "stage": request.stage,
         "method": choice.method,
         "input": list(source.prompts) or source.path,
-        "output": str(request.output) if request.output is not None else "-",
+        "output": str(request.target) if request.target is not None else "-",
         "images": (images.root / images.folder).as_posix(),
         **choice.plan(),
         "config": choice.config.model_dump(mode="json"),
@@ -86,7 +97,7 @@ def run_single(
             records are in the records.
     """
     progress = progress or Progress()
-    choice, output = _choice(request), Output(request.output, request.resume, request.force)
+    choice, output = _choice(request), Output(request.target, request.resume, request.force)
     output.check()
     if choice.method_class.makes in DRAWN:
         choice.context.images.check()
@@ -100,9 +111,13 @@ def run_single(
     )
     if request.stage != "evaluate" and (line := warning_of(incoming.records, choice.context.preset)) is not None:
         progress.notice(line)
+    records, dropped, part = incoming.records, incoming.dropped, None
+    if request.shard is not None:
+        part, records = part_of(request.shard, records, dropped, choice)
+        dropped = part.dropped
     with output.opened(choice) as journal:
         result = run_stage(
-            incoming.records,
+            records,
             method_class=choice.method_class,
             config=choice.config,
             given=choice.given,
@@ -113,7 +128,9 @@ def run_single(
             name=incoming.name,
         )
         output.write(result.makes, result.records)
-    return SingleResult(result, choice.method, incoming.dropped)
+        if part is not None and request.output is not None:
+            part.write_note(request.output, choice)
+    return SingleResult(result, choice.method, choice.context.ledger.spent, dropped)
 
 
 def _estimate(choice: Choice, source: Source, request: SingleStage) -> dict[str, Any]:

@@ -233,7 +233,11 @@ class _Recipes:
         shared = made.model_dump(mode="json", exclude={"seed", "input_sha256"})
         key = canonical_json(shared)
         if key not in self._known:
-            models = "; ".join(f"{m.role}: {m.source}{f' @ {m.revision}' if m.revision else ''}" for m in made.models)
+            models = "; ".join(
+                f"{m.role}: {m.source}{f' @ {m.revision}' if m.revision else ''}"
+                + (f" ({m.scheduler})" if m.scheduler else "")
+                for m in made.models
+            )
             packages = ", ".join(f"{name} {version}" for name, version in sorted(made.packages.items()))
             facts = (
                 ("Models", models),

@@ -10,8 +10,8 @@ import typer
 from llmgen.cli import app, main
 
 STAGE_FLAGS = (
-    "--output -o --format --images --preset --planner --seed --device --dtype --offload --batch-size --concurrency --set --resume --force "
-    "--dry-run --quiet -q --verbose -v"
+    "--output -o --format --images --preset --planner --seed --device --dtype --offload --batch-size --concurrency --budget-tokens --shard "
+    "--set --resume --force --dry-run --quiet -q --verbose -v"
 ).split()
 FLAGS = {
     "layout": ["source", "--prompt", "--method", "--width", "--height", *STAGE_FLAGS],
@@ -27,6 +27,7 @@ FLAGS = {
         "--steps",
         "--guidance-scale",
         "--guidance",
+        "--scheduler",
         "--use",
         "--metadata",
         "--no-metadata",
@@ -47,6 +48,7 @@ FLAGS = {
         "--steps",
         "--guidance-scale",
         "--guidance",
+        "--scheduler",
         "--outside-vocabulary",
         "--metadata",
         "--no-metadata",
@@ -61,6 +63,7 @@ FLAGS = {
         "--steps",
         "--guidance-scale",
         "--guidance",
+        "--scheduler",
         "--profile",
         "--reference",
         "--metadata",
@@ -75,9 +78,10 @@ FLAGS = {
     + STAGE_FLAGS,
     "run": (
         "manifest --prompts --prompt --samples -n --output -o --preset --planner --critic --seed --device --dtype --offload "
-        "--batch-size --concurrency --set --resume --force --json --metadata --no-metadata --picture-format "
+        "--batch-size --concurrency --budget-tokens --shard --set --resume --force --json --metadata --no-metadata --picture-format "
         "--dry-run --quiet -q --verbose -v"
     ).split(),
+    "merge": ["sources", "--output", "-o", "--force", "--quiet", "-q"],
     "sheet": ["source", "--output", "-o", "--first", "--quiet", "-q"],
     "show": ["pictures", "--json"],
     "report": ["source", "other", "--output", "-o", "--one-file", "--open", "--quiet", "-q"],

@@ -85,9 +85,13 @@ class ModelPool:
         key = self._key(spec)
         if key not in self._loaded:
             offloaded = self._offloader.how != "none" and spec.family in OFFLOADED
-            made_of = Parts(spec, getattr(torch, self._dtype_of(spec)), "cpu" if offloaded else self.device)
-            quiet_libraries()  # After the files are found: what is missing is said before the libraries' seconds are spent.
-            made = FAMILIES[spec.family](made_of)
+            try:
+                made_of = Parts(spec, getattr(torch, self._dtype_of(spec)), "cpu" if offloaded else self.device)
+                quiet_libraries()  # After the files are found: what is missing is said before the libraries' seconds are spent.
+                made = FAMILIES[spec.family](made_of)
+            except (MissingRequirementError, PresetError) as error:
+                # Whoever loads knows the model alone; what to change in a preset is the role.
+                raise type(error)(f"role {role}: {error}") from error
             if offloaded:
                 self._offloader.take(made.components.values())
             self._loaded[key] = made

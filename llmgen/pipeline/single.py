@@ -12,8 +12,6 @@ from llmgen.engine.pictures import picture_store
 from llmgen.engine.progress import Progress, Tally
 from llmgen.errors import InputError
 from llmgen.llm.providers.ledger import Tokens
-from llmgen.pipeline.estimate import UNKNOWN, Unknown, estimate, journals_near
-from llmgen.pipeline.estimate import total as summed
 from llmgen.pipeline.incoming import open_incoming, read_source
 from llmgen.pipeline.options import Choice, RunOptions, choose
 from llmgen.pipeline.output import DRAWN, Output
@@ -156,6 +154,9 @@ def run_single(
 
 
 def _estimate(choice: Choice, source: Source, request: SingleStage) -> dict[str, Any]:
+    # Here, because it looks at models, and a plan by rules is made without.
+    from llmgen.pipeline.estimate import UNKNOWN, Unknown, estimate, journals_near, total
+
     records: int | Unknown = UNKNOWN
     before: tuple[str, ...] = ()
     if source.prompts or source.path != "-":
@@ -167,7 +168,7 @@ def _estimate(choice: Choice, source: Source, request: SingleStage) -> dict[str,
             before += ("correct",) if any(len(r.history) > 1 for r in read.records) else ()
     folder = request.output.parent if request.output is not None else Path("outputs")
     found = estimate(choice, records, journals_near(folder), stages_before=before)
-    return {**found, "memory_gb": summed(choice, [found])["memory_gb"]}
+    return {**found, "memory_gb": total(choice, [found])["memory_gb"]}
 
 
 def _source(request: SingleStage) -> Source:

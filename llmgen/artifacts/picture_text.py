@@ -15,6 +15,7 @@ from pydantic import Field, ValidationError
 from llmgen.artifacts.base import ArtifactModel
 from llmgen.artifacts.layout import Layout
 from llmgen.artifacts.record import MOST_SEED, ModelUse
+from llmgen.artifacts.schedulers import SCHEDULER_LABELS
 
 OURS: Final = "llmgen"
 """Key of our JSON."""
@@ -70,7 +71,7 @@ class PictureText(ArtifactModel):
         """The form of AUTOMATIC1111: the prompt, what should not be there, then the settings in a line."""
         known = {
             "Steps": self.settings.get("num_inference_steps"),
-            "Sampler": self.settings.get("sampler"),
+            "Sampler": self.settings.get("sampler") or self._sampler(),
             "CFG scale": self.settings.get("guidance_scale"),
             "Seed": self.seed,
             "Size": None if self.width is None else f"{self.width}x{self.height}",
@@ -80,6 +81,11 @@ class PictureText(ArtifactModel):
         settings = ", ".join(f"{key}: {_quoted(value)}" for key, value in known.items() if value is not None)
         negative = f"{_NEGATIVE} {self.negative_prompt}" if self.negative_prompt else ""
         return "\n".join(part for part in (self.prompt, negative, settings) if part)
+
+    def _sampler(self) -> str | None:
+        """What it was drawn by, as other tools call it."""
+        name = next((model.scheduler for model in self.models if model.scheduler is not None), None)
+        return None if name is None else SCHEDULER_LABELS.get(name, name)
 
 
 def read_chunks(chunks: Mapping[str, str]) -> PictureText | None:

@@ -22,13 +22,22 @@ def presets(incomplete: str) -> list[str]:
     return [name for name in preset_names() if name.startswith(incomplete)]
 
 
+def schedulers(incomplete: str) -> list[str]:
+    """Completion of schedulers."""
+    from llmgen.artifacts.schedulers import SCHEDULER_LABELS
+
+    return [name for name in SCHEDULER_LABELS if name.startswith(incomplete)]
+
+
 def shipped_manifests() -> dict[str, Path]:
     """The manifests that come with llmgen, by name."""
     from importlib.resources import files
 
     package = Path(str(files("llmgen")))
-    folders = (package.parent / "manifests", package / "_manifests")
-    return {path.stem: path for folder in folders for path in sorted(folder.glob("*.json"))}
+    # In a wheel they are in the package; what lies beside an installed package belongs to another.
+    inside = package / "_manifests"
+    folder = inside if inside.is_dir() else package.parent / "manifests"
+    return {path.stem: path for path in sorted(folder.glob("*.json"))}
 
 
 def manifests(incomplete: str = "") -> list[str]:

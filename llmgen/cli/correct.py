@@ -6,7 +6,17 @@ from typing import Annotated
 import typer
 
 from llmgen.cli.completion import method_names, words
-from llmgen.cli.options import CriticOpt, GuidanceOpt, InputArg, MetadataOpt, StageFlags, StepsOpt, with_stage_flags
+from llmgen.cli.options import (
+    CriticOpt,
+    GuidanceOpt,
+    InputArg,
+    MetadataOpt,
+    PictureFormatOpt,
+    SchedulerOpt,
+    StageFlags,
+    StepsOpt,
+    with_stage_flags,
+)
 from llmgen.cli.stage import raise_failures, run_stage_command
 
 
@@ -42,6 +52,7 @@ def correct(
         typer.Option(metavar="DIR", help="Folder of the pictures of SLD's data.json; src_image by default."),
     ] = None,
     guidance_scale: GuidanceOpt = None,
+    scheduler: SchedulerOpt = None,
     outside_vocabulary: Annotated[
         bool | None,
         typer.Option(
@@ -50,6 +61,7 @@ def correct(
     ] = None,
     critic: CriticOpt = None,
     metadata: MetadataOpt = True,
+    picture_format: PictureFormatOpt = "png",
     *,
     flags: StageFlags,
 ) -> None:
@@ -61,10 +73,19 @@ def correct(
         "painter": painter,
         "num_inference_steps": steps,
         "guidance_scale": guidance_scale,
+        "scheduler": scheduler,
         "outside_vocabulary": outside_vocabulary,
     }
     done = run_stage_command(
-        "correct", source, mode, flags, named, images_from=images_from, critic=critic, metadata=metadata
+        "correct",
+        source,
+        mode,
+        flags,
+        named,
+        images_from=images_from,
+        critic=critic,
+        metadata=metadata,
+        picture_format=picture_format,
     )
     if done is not None:
         raise_failures(done.result.records, done.dropped)

@@ -11,7 +11,9 @@ from llmgen.cli.options import (
     InputArg,
     MetadataOpt,
     NegativeOpt,
+    PictureFormatOpt,
     PromptOpt,
+    SchedulerOpt,
     StageFlags,
     StepsOpt,
     WidthOpt,
@@ -40,6 +42,7 @@ def generate(
     negative_prompt: NegativeOpt = None,
     steps: StepsOpt = None,
     guidance_scale: GuidanceOpt = None,
+    scheduler: SchedulerOpt = None,
     use: Annotated[
         str | None,
         typer.Option(
@@ -55,6 +58,7 @@ def generate(
         ),
     ] = None,
     metadata: MetadataOpt = True,
+    picture_format: PictureFormatOpt = "png",
     *,
     flags: StageFlags,
 ) -> None:
@@ -66,8 +70,19 @@ def generate(
         "negative_prompt": negative_prompt,
         "num_inference_steps": steps,
         "guidance_scale": guidance_scale,
+        "scheduler": scheduler,
         "use": use,
     }
-    done = run_stage_command("generate", source, method, flags, named, reuse=reuse, prompts=prompt, metadata=metadata)
+    done = run_stage_command(
+        "generate",
+        source,
+        method,
+        flags,
+        named,
+        reuse=reuse,
+        prompts=prompt,
+        metadata=metadata,
+        picture_format=picture_format,
+    )
     if done is not None:
         raise_failures(done.result.records, done.dropped)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, get_type_hints
 
 import typer
 
-from llmgen.cli.completion import presets, words
+from llmgen.cli.completion import presets, schedulers, words
 
 if TYPE_CHECKING:
     from llmgen.pipeline.shards import Shard
@@ -42,10 +42,26 @@ GuidanceOpt = Annotated[
     float | None,
     typer.Option("--guidance-scale", "--guidance", help="Classifier-free guidance; 1 switches it off."),
 ]
+SchedulerOpt = Annotated[
+    str | None,
+    typer.Option(
+        metavar="NAME",
+        help="What the model steps by, such as euler or dpm++-2m-karras; its own by default. For methods without a loop of their own.",
+        autocompletion=schedulers,
+    ),
+]
 MetadataOpt = Annotated[
     bool,
     typer.Option(
         "--metadata/--no-metadata", help="Write prompt, seed and settings into new pictures.", rich_help_panel=OUTPUT
+    ),
+]
+PictureFormatOpt = Annotated[
+    Literal["png", "jpg", "webp"],
+    typer.Option(
+        "--picture-format",
+        help="What new pictures are written as. jpg and webp lose a little (quality 95), also for the stages that read them.",
+        rich_help_panel=OUTPUT,
     ),
 ]
 QuietOpt = Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing but errors.", rich_help_panel=OUTPUT)]

@@ -5,7 +5,16 @@ from typing import Annotated
 import typer
 
 from llmgen.cli.completion import method_names, words
-from llmgen.cli.options import GuidanceOpt, InputArg, MetadataOpt, StageFlags, StepsOpt, with_stage_flags
+from llmgen.cli.options import (
+    GuidanceOpt,
+    InputArg,
+    MetadataOpt,
+    PictureFormatOpt,
+    SchedulerOpt,
+    StageFlags,
+    StepsOpt,
+    with_stage_flags,
+)
 from llmgen.cli.stage import raise_failures, run_stage_command
 
 
@@ -18,6 +27,7 @@ def refine(
     strength: Annotated[float | None, typer.Option(help="Denoising strength, 0 to 1; 1 ignores the picture.")] = None,
     steps: StepsOpt = None,
     guidance_scale: GuidanceOpt = None,
+    scheduler: SchedulerOpt = None,
     profile: Annotated[
         str | None,
         typer.Option(
@@ -29,6 +39,7 @@ def refine(
         bool, typer.Option("--reference", help="SLD's: the whole picture, 1024 pixels. Short for --profile reference.")
     ] = False,
     metadata: MetadataOpt = True,
+    picture_format: PictureFormatOpt = "png",
     *,
     flags: StageFlags,
 ) -> None:
@@ -36,7 +47,13 @@ def refine(
     if reference and profile not in (None, "reference", "sld"):
         raise typer.BadParameter(f"--reference is --profile reference, not {profile}", param_hint="--reference")
     profile = profile or "reference" if reference else profile
-    named = {"profile": profile, "strength": strength, "num_inference_steps": steps, "guidance_scale": guidance_scale}
-    done = run_stage_command("refine", source, method, flags, named, metadata=metadata)
+    named = {
+        "profile": profile,
+        "strength": strength,
+        "num_inference_steps": steps,
+        "guidance_scale": guidance_scale,
+        "scheduler": scheduler,
+    }
+    done = run_stage_command("refine", source, method, flags, named, metadata=metadata, picture_format=picture_format)
     if done is not None:
         raise_failures(done.result.records, done.dropped)

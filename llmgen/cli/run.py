@@ -22,6 +22,7 @@ from llmgen.cli.options import (
     ForceOpt,
     MetadataOpt,
     OffloadOpt,
+    PictureFormatOpt,
     PlannerOpt,
     QuietOpt,
     SetOpt,
@@ -92,6 +93,7 @@ def run(
         ),
     ] = False,
     metadata: MetadataOpt = True,
+    picture_format: PictureFormatOpt = "png",
     force: ForceOpt = False,
     dry_run: DryRunOpt = False,
     as_json: Annotated[
@@ -122,6 +124,7 @@ def run(
         planner=planner,
         critic=critic,
         metadata=metadata,
+        picture_format=picture_format,
         seed=seed,
         device=device,
         dtype=dtype,
@@ -142,7 +145,7 @@ def run(
     except (KeyboardInterrupt, SystemExit, LlmgenError):
         # What is finished is in the journals: say so before the reason is said.
         if progress.began:
-            out.note("what is finished is kept; the same command takes up from there")
+            out.note(f"what is finished is kept ({progress.reached}); the same command takes up from there")
         raise
     if as_json:
         out.json(_summary(outcome))

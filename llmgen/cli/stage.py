@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from llmgen.artifacts import ImageRef, Record
     from llmgen.pipeline.single import SingleResult
     from llmgen.pipeline.sources import Source
+    from llmgen.vision.images import PictureFormat
 
 
 def run_stage_command(
@@ -30,6 +31,7 @@ def run_stage_command(
     critic: str | None = None,
     prompts: Sequence[str] | None = None,
     metadata: bool = True,
+    picture_format: "PictureFormat" = "png",
 ) -> "SingleResult | None":
     """Run one stage as the flags say.
 
@@ -45,6 +47,7 @@ def run_stage_command(
         critic: Who looks at what was drawn; the planner by default.
         prompts: Prompts instead of the source.
         metadata: Whether new pictures say how they were made.
+        picture_format: What new pictures are written as.
 
     Returns:
         What was done, or None after `--dry-run`.
@@ -79,6 +82,7 @@ def run_stage_command(
             planner=flags.planner,
             critic=critic,
             metadata=metadata,
+            picture_format=picture_format,
             seed=flags.seed,
             device=flags.device,
             dtype=flags.dtype,
@@ -114,7 +118,8 @@ def run_stage_command(
                 out.note(
                     "nothing but pictures is kept without -o"
                     if target is None
-                    else f"what is finished is kept beside {target}; the same command with --resume takes up from there"
+                    else f"what is finished is kept beside {target} ({progress.reached}); "
+                    "the same command with --resume takes up from there"
                 )
             raise
         if handed_on and as_document:

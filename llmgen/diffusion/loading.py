@@ -7,8 +7,11 @@ from typing import TYPE_CHECKING, Any, Protocol, cast
 import torch
 
 from llmgen.artifacts import ModelUse
+from llmgen.artifacts.record import LoraUse
+from llmgen.artifacts.schedulers import OWN
 from llmgen.diffusion.families import FAMILIES
 from llmgen.diffusion.offloading import Offload, Offloader
+from llmgen.diffusion.schedulers import scheduler_of
 from llmgen.diffusion.sources import Parts
 from llmgen.diffusion.text import TextEncoder
 from llmgen.diffusion.text_xl import XLTextEncoder
@@ -79,13 +82,10 @@ class ModelPool:
         if spec.family not in FAMILIES:
             known = ", ".join(sorted(FAMILIES))
             raise PresetError(f"role {role!r} has the unknown family {spec.family!r}; known: {known}")
-        dtype = "float32" if self.device == "cpu" else (spec.dtype or self.dtype)
-        parts = [spec.family, spec.source, spec.revision, spec.base, spec.base_revision, spec.variant]
-        parts += [dict(spec.classes), dtype]
-        key = json.dumps(parts, sort_keys=True)
+        key = self._key(spec)
         if key not in self._loaded:
             offloaded = self._offloader.how != "none" and spec.family in OFFLOADED
-            made_of = Parts(spec, getattr(torch, dtype), "cpu" if offloaded else self.device)
+            made_of = Parts(spec, getattr(torch, self._dtype_of(spec)), "cpu" if offloaded else self.device)
             quiet_libraries()  # After the files are found: what is missing is said before the libraries' seconds are spent.
             made = FAMILIES[spec.family](made_of)
             if offloaded:
@@ -93,10 +93,42 @@ class ModelPool:
             self._loaded[key] = made
         return self._loaded[key]
 
-    def use(self, role: str) -> ModelUse:
-        """The role's model, for the provenance."""
+    def _dtype_of(self, spec: Any) -> str:
+        return "float32" if self.device == "cpu" else (spec.dtype or self.dtype)
+
+    def _key(self, spec: Any) -> str:
+        """What tells models apart: all that changes what is loaded."""
+        parts = [spec.family, spec.source, spec.revision, spec.base, spec.base_revision, spec.variant]
+        parts += [dict(spec.classes), self._dtype_of(spec), spec.scheduler]
+        parts += [[lora.source, lora.weight] for lora in spec.lora]
+        return json.dumps(parts, sort_keys=True)
+
+    def stepped_by(self, role: str, scheduler: str = OWN) -> str | None:
+        """What a role's pipeline steps by.
+
+        Args:
+            role: A role.
+            scheduler: What the settings name; `own` for the preset's or the model's.
+
+        Returns:
+            Its name, or the class of a scheduler without one; None for a model's own while nobody has loaded it.
+        """
         spec = self.preset.role(role)
-        return ModelUse(role=role, source=spec.source, revision=spec.revision)
+        if scheduler != OWN or spec.scheduler != OWN:
+            return str(scheduler if scheduler != OWN else spec.scheduler)
+        made = self._loaded.get(self._key(spec))
+        return None if made is None else scheduler_of(made)
+
+    def use(self, role: str, scheduler: str | None = None) -> ModelUse:
+        """The role's model, for the provenance.
+
+        Args:
+            role: A role.
+            scheduler: What the model draws by, where it draws.
+        """
+        spec = self.preset.role(role)
+        lora = tuple(LoraUse(source=lora.source, weight=lora.weight) for lora in spec.lora) or None
+        return ModelUse(role=role, source=spec.source, revision=spec.revision, scheduler=scheduler, lora=lora)
 
     def stable_diffusion(self, role: str) -> Any:
         """A `diffusers.StableDiffusionPipeline`, or a `StableDiffusionXLPipeline` where the preset says so.

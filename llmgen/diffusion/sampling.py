@@ -6,7 +6,7 @@ to level i + 1 and calls the U-Net at `timesteps[i]`. Latent stacks of whole tra
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 import torch
 from torch import Tensor
@@ -15,6 +15,8 @@ from llmgen.diffusion.grounding import Grounding
 from llmgen.diffusion.text import TextCondition, as_condition
 
 PredictionType = Literal["epsilon", "v_prediction", "sample"]
+OWN_LOOP: Final = "ddim"
+"""What is sampled by this loop, as schedulers are called: methods that steer, freeze or invert steps need each of them to be this one."""
 Predict = Callable[[Tensor, int, int], Tensor]
 """`predict(latents, timestep, index) -> model output`, guidance already applied."""
 
@@ -126,6 +128,7 @@ def sample(
     stop: int | None = None,
     before_step: Callable[[Tensor, int], Tensor] | None = None,
     after_step: Callable[[Tensor, int], Tensor] | None = None,
+    told: Callable[[], None] = lambda: None,
 ) -> Tensor:
     """Denoise from level `start` to clean latents (or to level `stop`) and keep every level.
 
@@ -137,6 +140,7 @@ def sample(
         stop: Last level; the clean one by default.
         before_step: May change latents before step i, for example by energy guidance.
         after_step: May change latents after step i, for example by freezing cells: `after_step(latents at level i + 1, i)`.
+        told: Called after each step.
 
     Returns:
         `[n, stop + 1 - start, c, h, w]`, noisiest first.
@@ -149,6 +153,7 @@ def sample(
         if after_step is not None:
             latents = after_step(latents, i)
         kept.append(latents)
+        told()
     return torch.stack(kept, dim=1)
 
 

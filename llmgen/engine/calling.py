@@ -8,6 +8,7 @@ from llmgen import __version__
 from llmgen.artifacts import ModelUse, Provenance, Record, Remark
 from llmgen.artifacts.hashing import record_digest
 from llmgen.artifacts.picture_text import PictureText
+from llmgen.artifacts.schedulers import OWN
 from llmgen.engine.context import StageContext, StageMethod
 from llmgen.engine.fingerprint import package_versions
 from llmgen.engine.samples import (
@@ -149,7 +150,23 @@ class MethodCaller:
                 raise RuntimeError(f"{self._class.stage} {self._class.name} returned other records than it was given")
             grown |= dict(zip(places, made, strict=True))
             self._models += [model for model in method.models if model not in self._models]
+            for record in part:
+                for text in self._left_schedulers():
+                    self._remark_on(record.id, text)
         return [grown[place] for place in range(len(self._views))]
+
+    def _left_schedulers(self) -> list[str]:
+        """What the preset says of schedulers and the method does not follow, because it needs its own."""
+        roles, given = self._context.preset.roles, getattr(self._config, "scheduler", OWN)
+        return [
+            f"the preset names the scheduler {roles[model.role].scheduler!r} for {model.role}; {self._class.stage} {self._class.name} "
+            f"steps by {model.scheduler!r} in a loop of its own"
+            for model in self._models
+            if model.scheduler is not None
+            and model.role in roles
+            and roles[model.role].scheduler not in (OWN, model.scheduler)
+            and given == OWN
+        ]
 
     def _finished(self, row: int, old: Record, new: Record) -> Record:
         provenance = Provenance(
@@ -177,5 +194,10 @@ class MethodCaller:
 
 def _without_folders(model: ModelUse) -> ModelUse:
     """A model whose local folder, which says much about a machine and its owner, is called by its last name only."""
-    here = Path(model.source).is_absolute() or model.source.startswith((".", "~")) or "\\" in model.source
-    return model.model_copy(update={"source": PurePath(model.source).name}) if here else model
+    lora = model.lora and tuple(lora.model_copy(update={"source": _last_name(lora.source)}) for lora in model.lora)
+    return model.model_copy(update={"source": _last_name(model.source), "lora": lora})
+
+
+def _last_name(source: str) -> str:
+    here = Path(source).is_absolute() or source.startswith((".", "~")) or "\\" in source
+    return PurePath(source).name if here else source

@@ -37,6 +37,8 @@ def build_config(method_class: Any, preset_defaults: Mapping[str, Any], given: M
                 hint = f" Did you mean {' or '.join(map(repr, near))}?" if near else ""
                 if name in ("width", "height") and "layout" in method_class.needs:
                     hint = f" It draws on the layout's canvas, so give --{name} to `llmgen layout`."
+                if name == "scheduler":
+                    hint = " It steps by a loop of its own, which it needs, whatever the scheduler; leave it away."
                 names = ", ".join(model.model_fields) or "none"
                 raise InputError(f"{what} has no setting {name!r} (given by {source}).{hint} Settings: {names}")
     config = _read_all(what, model, {**preset_defaults, **given})

@@ -245,6 +245,29 @@ def _old_batches(path: Path) -> Iterator[dict[str, Any]]:
             yield batch
 
 
+def summed_up(path: Path) -> tuple[dict[str, Any], int, float]:
+    """What a journal tells of the run that it is of: its settings, the records that were finished without an error, the seconds they took.
+
+    Nothing is thrown: of a journal that cannot be read nothing was finished.
+    """
+    begun: dict[str, Any] = {}
+    finished, seconds = 0, 0.0
+    try:
+        with path.open("rb") as file:
+            for line in file:
+                value = _unsealed(line)
+                if value is None:
+                    break
+                if "begun" in value:
+                    begun = value["begun"]
+                else:
+                    finished += sum(entry["record"].get("error") is None for entry in value["records"])
+                    seconds += float(value["seconds"])
+    except OSError:
+        pass
+    return begun, finished, seconds
+
+
 def made_by(record: Mapping[str, Any]) -> dict[str, Any] | None:
     """The settings that a finished record tells of itself; None for one that failed."""
     provenance = record.get("provenance")

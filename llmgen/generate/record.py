@@ -21,7 +21,7 @@ from llmgen.diffusion.interaction.pairs import make_pair, unit_attention
 from llmgen.diffusion.interaction.passes import ROWS
 from llmgen.diffusion.interaction.settings import PUBLISHED, PairFields, beyond_steps
 from llmgen.diffusion.latents import decode_latents, latent_factor, sides_multiple
-from llmgen.diffusion.sampling import make_levels
+from llmgen.diffusion.sampling import OWN_LOOP, make_levels
 from llmgen.engine.samples import SampledConfig
 from llmgen.engine.stage import Profile
 from llmgen.errors import InputError
@@ -65,7 +65,7 @@ class RecordGenerate:
     @property
     def models(self) -> tuple[ModelUse, ...]:
         """The model in use."""
-        return (self._context.models.use("text_to_image"),)
+        return (self._context.models.use("text_to_image", OWN_LOOP),)
 
     def __call__(self, records: Sequence[Record]) -> list[Record]:
         """Draw each record's candidate.
@@ -82,7 +82,8 @@ class RecordGenerate:
         ):
             batch = [records[i] for i in rows]
             for record in batch:
-                remark_on_limits(self._context, record, record.prompt, self._text)
+                unwanted = self._config.negative_prompt
+                remark_on_limits(self._context, record, record.prompt, self._text, negative=unwanted)
                 if (said := beyond_steps(self._config, self._settings)) is not None:
                     self._context.remark_on(record.id, said)
             with as_model_errors("generate record"):

@@ -5,20 +5,19 @@ mask at every step; one with nine sees mask and picture.
 """
 
 import inspect
-import warnings
 from collections.abc import Callable, Sequence
-from typing import Any, Final, Literal
+from typing import Any, Final
 
 import numpy as np
 import torch
 from PIL import Image
 
+from llmgen.artifacts.schedulers import OWN
 from llmgen.diffusion.failures import as_model_errors
 from llmgen.diffusion.latents import sides_multiple
+from llmgen.diffusion.schedulers import quiet_steps, with_scheduler
 from llmgen.errors import ModelError
 from llmgen.paint.inpainter import Cost, Patch
-
-Scheduler = Literal["own", "dpmpp-2m-karras"]
 
 _LATENT_PIXELS: Final = 8
 """Of models without a U-Net; they need sides that are multiples of twice as much."""
@@ -31,7 +30,7 @@ class DiffusersInpainter:
         pipe: An inpainting pipeline.
         num_inference_steps: Steps of a full run; `strength` times as many are executed.
         guidance_scale: Classifier-free guidance; 1 switches it off.
-        scheduler: The pipeline's own, or the published loop's.
+        scheduler: A name of `llmgen.diffusion.schedulers`, or `own` for the pipeline's.
         progress: Told about each patch.
     """
 
@@ -41,7 +40,7 @@ class DiffusersInpainter:
         *,
         num_inference_steps: int,
         guidance_scale: float,
-        scheduler: Scheduler = "own",
+        scheduler: str = OWN,
         progress: Callable[[str], None] = lambda message: None,
     ) -> None:
         self.pipe, self.cost, self._progress = with_scheduler(pipe, scheduler), Cost(), progress
@@ -82,27 +81,8 @@ class DiffusersInpainter:
             "generator": torch.Generator("cpu").manual_seed(patch.seed),
             "output_type": "np",
         }
-        with warnings.catch_warnings():  # what diffusers has to say of its own methods, and numpy of its schedulers
-            warnings.simplefilter("ignore", FutureWarning)
-            warnings.simplefilter("ignore", DeprecationWarning)
+        with quiet_steps():
             values = self.pipe(**{name: value for name, value in given.items() if name in known}).images[0]
         if not np.isfinite(values).all():
             raise ModelError("inpainting: the model returned numbers that are not finite; use --dtype float32")
         return Image.fromarray((values * 255).round().astype(np.uint8))
-
-
-def with_scheduler(pipe: Any, scheduler: Scheduler) -> Any:
-    """The pipeline, or one of the same components with the published loop's scheduler: DPM++ 2M with Karras' noise levels."""
-    if scheduler == "own":
-        return pipe
-    from diffusers import DPMSolverMultistepScheduler
-
-    components = {name: part for name, part in pipe.components.items() if name != "scheduler"}
-    known = inspect.signature(type(pipe).__init__).parameters
-    extra = {"requires_safety_checker": False} if "requires_safety_checker" in known else {}
-    solver = DPMSolverMultistepScheduler.from_config(
-        pipe.scheduler.config, algorithm_type="dpmsolver++", solver_order=2, use_karras_sigmas=True
-    )
-    made = type(pipe)(**{name: part for name, part in components.items() if name in known}, scheduler=solver, **extra)
-    made.set_progress_bar_config(disable=True)
-    return made

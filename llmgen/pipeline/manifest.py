@@ -23,7 +23,9 @@ from llmgen.engine.lock import locked
 from llmgen.errors import InputError, OutputError
 from llmgen.formats.foreign import read_any
 from llmgen.llm.providers.ledger import Tokens
+from llmgen.pipeline.estimate import estimate, journals_near, total
 from llmgen.pipeline.incoming import brought, read_source
+from llmgen.pipeline.naming import found_beside, named_from
 from llmgen.pipeline.options import DEFAULT_PRESET, Choice, RunOptions, choose
 from llmgen.pipeline.output import DRAWN, open_journal
 from llmgen.pipeline.shards import Part, Shard, part_of
@@ -31,7 +33,7 @@ from llmgen.pipeline.sources import Source
 from llmgen.pipeline.vocabulary import warning_of
 from llmgen.pipeline.whole_chain import NEEDED_ROLES, missing_roles, name_of, whole_chain
 from llmgen.presets import load_preset
-from llmgen.vision.images import ImageStore
+from llmgen.vision.images import ImageStore, PictureFormat
 
 RESOLVED = "manifest.json"
 REPORT = "report.html"
@@ -51,6 +53,7 @@ class ManifestRun:
     planner: str | None = None
     critic: str | None = None
     metadata: bool = True
+    picture_format: PictureFormat = "png"
     seed: int | None = None
     device: str = "auto"
     dtype: str = "auto"
@@ -122,13 +125,20 @@ class _Resolved:
 
 
 def plan_manifest(run: ManifestRun) -> dict[str, Any]:
-    """What a run would do, as JSON values; nothing is written or loaded."""
+    """What a run would do and cost, as JSON values; nothing is written or loaded."""
     ready = _resolve(run)
+    journals = journals_near(ready.folder)
+    names = [step.branch.entry.stage for step in ready.steps]
+    costs = [
+        estimate(step.choice, len(ready.read.records), journals, stages_before=names[:place])
+        for place, step in enumerate(ready.steps)
+    ]
     return {
         "manifest": None if run.path is None else str(run.path),
         "output": str(ready.folder),
         "records": len(ready.read.records),
         **ready.steps[0].choice.plan(),
+        "estimate": total(ready.steps[0].choice, costs),
         "stages": [
             {
                 "stage": step.branch.entry.stage,
@@ -136,8 +146,9 @@ def plan_manifest(run: ManifestRun) -> dict[str, Any]:
                 "input": step.branch.source,
                 "output": step.branch.file,
                 "config": step.choice.config.model_dump(mode="json"),
+                "estimate": cost,
             }
-            for step in ready.steps
+            for step, cost in zip(ready.steps, costs, strict=True)
         ],
     }
 
@@ -189,7 +200,7 @@ def _run_steps(
     folder, context = ready.folder, ready.context
     records = brought(ready.read, context.images, "read", progress.problem)
     targets = [_target(folder, step, run.shard) for step in ready.steps]
-    _claim(folder, _with_prompts(ready.manifest, records), targets, run)
+    _claim(folder, named_from(_with_prompts(ready.manifest, records), folder), targets, run)
     if (line := warning_of(records, context.preset)) is not None:
         progress.notice(line)
     for line in ready.left_out:
@@ -231,6 +242,7 @@ def _resolve(run: ManifestRun) -> _Resolved:
         critic=run.critic or manifest.critic,
         seed=manifest.seed if run.seed is None else run.seed,
         metadata=run.metadata,
+        picture_format=run.picture_format,
         device=run.device,
         dtype=run.dtype,
         offload=run.offload,
@@ -270,7 +282,7 @@ def _manifest_of(run: ManifestRun) -> tuple[Manifest, ReadArtifact]:
         return whole_chain(
             load_preset(run.preset or DEFAULT_PRESET), name_of(run.prompts), _entries(read.records)
         ), read
-    manifest = read_manifest(run.path)
+    manifest = found_beside(read_manifest(run.path), run.path.parent)
     if run.prompts is not None:
         name = f"{manifest.name}-{name_of(run.prompts)}"
         return manifest.model_copy(update={"name": name}), read_source(run.prompts)

@@ -8,7 +8,7 @@ from llmgen.engine.context import StageContext
 from llmgen.engine.devices import resolve_device, resolve_dtype, resolve_offload
 from llmgen.presets import load_preset
 from llmgen.registry import resolve
-from llmgen.vision.images import ImageStore
+from llmgen.vision.images import ImageStore, PictureFormat
 
 DEFAULT_PRESET = "toybox"
 DEFAULT_BATCH_SIZE = 8
@@ -25,6 +25,8 @@ class RunOptions:
     """Like the planner; who looks at what was drawn. The planner by default."""
     metadata: bool = True
     """Whether new pictures say how they were made."""
+    picture_format: PictureFormat = "png"
+    """What new pictures are written as."""
     seed: int = 0
     device: str = "auto"
     dtype: str = "auto"
@@ -39,12 +41,16 @@ class RunOptions:
     def context(self, images: ImageStore) -> StageContext:
         """Collaborators of the stages.
 
+        Args:
+            images: Where pictures lie; what is new there is written in the chosen form.
+
         Raises:
             UnknownNameError: If there is no such preset.
             InputError: If the device, the precision or the offload does not exist.
             MissingRequirementError: If the device is not here.
         """
         preset = load_preset(self.preset)
+        images.form = self.picture_format
         device = resolve_device(self.device)
         return StageContext(
             preset=preset,

@@ -1,5 +1,6 @@
 """One stage, from an artifact to an artifact: what the six subcommands do."""
 
+import contextlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -8,8 +9,10 @@ from typing import Any
 from llmgen.artifacts import Record
 from llmgen.engine.local import Progress, StageResult, run_stage
 from llmgen.engine.pictures import picture_store
+from llmgen.errors import InputError
 from llmgen.llm.providers.ledger import Tokens
-from llmgen.pipeline.incoming import read_incoming
+from llmgen.pipeline.estimate import UNKNOWN, Unknown, estimate, journals_near, total
+from llmgen.pipeline.incoming import read_incoming, read_source
 from llmgen.pipeline.options import Choice, RunOptions, choose
 from llmgen.pipeline.output import DRAWN, Output
 from llmgen.pipeline.shards import Shard, part_of
@@ -60,7 +63,7 @@ class SingleResult:
 
 
 def plan_single(request: SingleStage) -> dict[str, Any]:
-    """What a call would do, as JSON values; nothing is read or loaded."""
+    """What a call would do and cost, as JSON values; nothing is loaded, and of the input only its records are counted."""
     choice, source = _choice(request), _source(request)
     images = choice.context.images
     return {
@@ -71,6 +74,7 @@ def plan_single(request: SingleStage) -> dict[str, Any]:
         "images": (images.root / images.folder).as_posix(),
         **choice.plan(),
         "config": choice.config.model_dump(mode="json"),
+        "estimate": _estimate(choice, source, request),
         "needs": list(choice.method_class.needs),
         "makes": choice.method_class.makes,
     }
@@ -128,6 +132,21 @@ def run_single(
         if part is not None and request.output is not None:
             part.write_note(request.output, choice)
     return SingleResult(result, choice.method, choice.context.ledger.spent, dropped)
+
+
+def _estimate(choice: Choice, source: Source, request: SingleStage) -> dict[str, Any]:
+    records: int | Unknown = UNKNOWN
+    before: tuple[str, ...] = ()
+    if source.prompts or source.path != "-":
+        # What is not there yet may be when the stage is run: the plan is made all the same.
+        with contextlib.suppress(InputError):
+            read = read_source(source, request.images_from)
+            records = len(read.records)
+            before = ("layout",) if read.records and all(r.layout is not None for r in read.records) else ()
+            before += ("correct",) if any(len(r.history) > 1 for r in read.records) else ()
+    folder = request.output.parent if request.output is not None else Path("outputs")
+    found = estimate(choice, records, journals_near(folder), stages_before=before)
+    return {**found, "memory_gb": total(choice, [found])["memory_gb"]}
 
 
 def _source(request: SingleStage) -> Source:

@@ -3,6 +3,8 @@
 import re
 from collections.abc import Mapping
 
+from llmgen.artifacts.schedulers import OWN
+
 #: Role to what its model does.
 ROLES: dict[str, str] = {
     "text_to_image": "draws from text",
@@ -42,6 +44,9 @@ FAMILIES: dict[str, tuple[str, ...]] = {
     "lgd": ("torch", "diffusers", "transformers", "accelerate"),
 }
 
+STEPPED = ("stable-diffusion", "stable-diffusion-xl", "stable-diffusion-xl-refiner", "inpainting")
+"""Families whose pipelines step by a scheduler of one's choice."""
+
 CLASS_PACKAGES = ("llmgen", "diffusers", "transformers", "torchvision", "segment_anything")
 """Packages that a preset may take classes from. A preset is a file that one may get from others: it names no other code."""
 #: Modules that presets of older versions name, to where their classes are now.
@@ -52,6 +57,29 @@ _MOVED = {
 _CLASS = re.compile(r"([A-Za-z_]\w*)((?:\.[A-Za-z_]\w*)*):[A-Za-z_]\w*", re.ASCII)
 #: Entries of `classes` that are words and no classes.
 _WORDS = {"grounding": "gligen"}
+
+
+def family_faults(family: str, *, scheduler: str, lora: bool) -> list[str]:
+    """What a role asks of its model that its family cannot do.
+
+    Args:
+        family: One of `FAMILIES`.
+        scheduler: Its name, or `own`.
+        lora: Whether it names LoRAs.
+    """
+    if family in STEPPED:
+        return []
+    faults = []
+    if scheduler != OWN:
+        own = (
+            "draws by the loop of its method, which needs its own"
+            if "diffusers" in FAMILIES[family]
+            else "does not draw"
+        )
+        faults.append(f"scheduler: a model of the family {family!r} {own}; leave the scheduler away")
+    if lora:
+        faults.append(f"lora: a model of the family {family!r} takes none; families that do: {', '.join(STEPPED)}")
+    return faults
 
 
 def checked_classes(classes: Mapping[str, str]) -> dict[str, str]:

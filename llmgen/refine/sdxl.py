@@ -11,7 +11,6 @@ refine the whole picture; none of their published numbers are of refined picture
 """
 
 import inspect
-import warnings
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
@@ -22,8 +21,12 @@ from PIL import Image
 from pydantic import Field, model_validator
 
 from llmgen.artifacts import HistoryEntry, Kind, ModelUse, Record, Stage
+from llmgen.artifacts.schedulers import OWN, SchedulerName
 from llmgen.diffusion.failures import as_model_errors
 from llmgen.diffusion.latents import sides_multiple
+from llmgen.diffusion.progress import Steps, telling
+from llmgen.diffusion.prompts import cut_texts, longest_tokenizer
+from llmgen.diffusion.schedulers import quiet_steps, with_scheduler
 from llmgen.engine.seeds import derive_seed
 from llmgen.engine.stage import Profile, StageConfig
 from llmgen.errors import InputError, ModelError
@@ -72,6 +75,8 @@ class ImageToImageRefineConfig(StageConfig):
     """How much noise is added, 0 to 1; 1 ignores the picture."""
     guidance_scale: float = Field(default=5.0, ge=0, le=50)
     """Classifier-free guidance; 1 switches it off."""
+    scheduler: SchedulerName = OWN
+    """What it steps by, for example `dpm++-2m-karras`; `own` is the preset's, else the model's."""
     negative_prompt: str = ""
     """What no picture should show."""
     layout_negative: bool = True
@@ -103,12 +108,13 @@ class ImageToImageRefine:
 
     def __init__(self, context: "StageContext", config: ImageToImageRefineConfig) -> None:
         self._context, self._config = context, config
-        self._pipe = context.models.image_to_image("refiner")
+        self._pipe = with_scheduler(context.models.image_to_image("refiner"), config.scheduler)
 
     @property
     def models(self) -> tuple[ModelUse, ...]:
         """The model in use."""
-        return (self._context.models.use("refiner"),)
+        models = self._context.models
+        return (models.use("refiner", models.stepped_by("refiner", self._config.scheduler)),)
 
     def __call__(self, records: Sequence[Record]) -> list[Record]:
         """Refine each record's picture where it was edited."""
@@ -128,7 +134,6 @@ class ImageToImageRefine:
                     drawn = self._refine([records[i] for i, _, _ in batch], [image for _, image, _ in batch])
                 for (i, image, region), new in zip(batch, drawn, strict=True):
                     result[i] = self._grown(records[i], image, new, region)
-                self._context.progress(f"refine sdxl: {len(batch)} pictures")
         return result
 
     def _region(self, record: Record) -> BoolMask | None:
@@ -165,13 +170,18 @@ class ImageToImageRefine:
             )
             for r in records
         ]
+        prompts = [(r.layout and r.layout.description) or r.prompt for r in records]
+        for record, prompt, negative in zip(records, prompts, negatives, strict=True):
+            for line in cut_texts(longest_tokenizer(self._pipe), {"prompt": prompt, "negative prompt": negative}):
+                self._context.remark_on(record.id, line)
         extra: dict[str, Any] = {}
         if "aesthetic_score" in inspect.signature(type(self._pipe).__call__).parameters:
             extra["aesthetic_score"] = config.aesthetic_score
-        with warnings.catch_warnings():  # what diffusers has to say of its own method that casts the autoencoder
-            warnings.simplefilter("ignore", FutureWarning)
+        total = max(1, int(config.num_inference_steps * config.strength))
+        steps = Steps(self._context.progress, f"refine sdxl: {len(records)} pictures", total)
+        with quiet_steps():
             values = self._pipe(
-                prompt=[(r.layout and r.layout.description) or r.prompt for r in records],
+                prompt=prompts,
                 image=list(images),
                 strength=config.strength,
                 num_inference_steps=config.num_inference_steps,
@@ -179,6 +189,7 @@ class ImageToImageRefine:
                 negative_prompt=negatives,
                 generator=[torch.Generator("cpu").manual_seed(derive_seed(r.seed or 0, "refine")) for r in records],
                 output_type="np",
+                callback_on_step_end=telling(steps),
                 **extra,
             ).images
         if not np.isfinite(values).all():

@@ -27,9 +27,11 @@ FLAGS = {
         "--steps",
         "--guidance-scale",
         "--guidance",
+        "--scheduler",
         "--use",
         "--metadata",
         "--no-metadata",
+        "--picture-format",
         "--reuse",
         *STAGE_FLAGS,
     ],
@@ -46,9 +48,11 @@ FLAGS = {
         "--steps",
         "--guidance-scale",
         "--guidance",
+        "--scheduler",
         "--outside-vocabulary",
         "--metadata",
         "--no-metadata",
+        "--picture-format",
         "--critic",
         *STAGE_FLAGS,
     ],
@@ -59,10 +63,12 @@ FLAGS = {
         "--steps",
         "--guidance-scale",
         "--guidance",
+        "--scheduler",
         "--profile",
         "--reference",
         "--metadata",
         "--no-metadata",
+        "--picture-format",
         *STAGE_FLAGS,
     ],
     "evaluate": (
@@ -72,13 +78,13 @@ FLAGS = {
     + STAGE_FLAGS,
     "run": (
         "manifest --prompts --prompt --samples -n --output -o --preset --planner --critic --seed --device --dtype --offload "
-        "--batch-size --concurrency --budget-tokens --shard --set --resume --force --json --metadata --no-metadata "
+        "--batch-size --concurrency --budget-tokens --shard --set --resume --force --json --metadata --no-metadata --picture-format "
         "--dry-run --quiet -q --verbose -v"
     ).split(),
     "merge": ["sources", "--output", "-o", "--force", "--quiet", "-q"],
     "sheet": ["source", "--output", "-o", "--first", "--quiet", "-q"],
     "show": ["pictures", "--json"],
-    "report": ["source", "other", "--output", "-o", "--open", "--quiet", "-q"],
+    "report": ["source", "other", "--output", "-o", "--one-file", "--open", "--quiet", "-q"],
     "import": (
         "dialect source --output -o --prompts --images-from --categories --bbox-format --seed --classes --label-key --default-class "
         "--force --quiet -q --verbose -v"

@@ -6,6 +6,7 @@ from typing import Any, ClassVar, Literal
 from pydantic import Field, model_validator
 
 from llmgen.artifacts import ArtifactModel
+from llmgen.artifacts.schedulers import OWN, SchedulerName
 from llmgen.engine.stage import Profile, StageConfig
 from llmgen.paint.web_payload import IMG2IMG, LOOP_MASK_BLUR
 
@@ -22,7 +23,7 @@ PUBLISHED: dict[str, Any] = {
     "strength": float(IMG2IMG["denoising_strength"]),
     "num_inference_steps": int(IMG2IMG["steps"]),
     "guidance_scale": 7.0,
-    "scheduler": "dpmpp-2m-karras",
+    "scheduler": "dpm++-2m-karras",
     "scene_in_prompt": False,
     "negative_prompt": "",
     "accept": False,
@@ -102,8 +103,8 @@ class ContextConfig(StageConfig):
     """Denoising steps of a full run; `strength` times as many are executed."""
     guidance_scale: float = Field(default=7.0, ge=0, le=50)
     """Classifier-free guidance."""
-    scheduler: Literal["own", "dpmpp-2m-karras"] = "own"
-    """The model's own, or the published one."""
+    scheduler: SchedulerName = OWN
+    """What `painter=inpaint` steps by, for example `dpm++-2m-karras` as published; `own` is the preset's, else the model's."""
     negative_prompt: str = ""
     """What no object should look like, put behind its own negative tags."""
     scene_in_prompt: bool = True

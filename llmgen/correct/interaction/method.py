@@ -20,7 +20,8 @@ from llmgen.diffusion.interaction.drawing import Drawn, PairSampler
 from llmgen.diffusion.interaction.pairs import make_pair, unit_attention
 from llmgen.diffusion.interaction.settings import PUBLISHED, PairFields, beyond_steps
 from llmgen.diffusion.latents import decode_latents, latent_factor, sides_multiple
-from llmgen.diffusion.sampling import make_levels
+from llmgen.diffusion.prompts import beyond_limits
+from llmgen.diffusion.sampling import OWN_LOOP, make_levels
 from llmgen.engine.stage import Profile, StageConfig
 from llmgen.errors import InputError
 from llmgen.vision.boxes import BoxTuple, clip, to_unit
@@ -59,8 +60,9 @@ class InteractionCorrection:
     def models(self) -> tuple[ModelUse, ...]:
         """The models in use: those that look when a plan is made, and the one that draws."""
         looking = ("detector", "segmenter", "pose") if self._planner is not None else ()
-        roles = (*looking, *(() if self._config.plan_only else ("text_to_image",)))
-        return tuple(self._context.models.use(role) for role in roles if role in self._context.preset.roles)
+        models = self._context.models
+        seen = tuple(models.use(role) for role in looking if role in self._context.preset.roles)
+        return seen if self._config.plan_only else (*seen, models.use("text_to_image", OWN_LOOP))
 
     def __call__(self, records: Sequence[Record]) -> list[Record]:
         """Correct each record's picture, or plan to.
@@ -103,6 +105,9 @@ class InteractionCorrection:
     def _carry_out(self, records: Sequence[Record], size: tuple[int, int]) -> list[Record]:
         pipe = self._context.models.stable_diffusion("text_to_image")
         encoder = self._context.models.text("text_to_image")
+        for record in records:
+            for line in beyond_limits(record.prompt, encoder, negative=self._config.negative_prompt):
+                self._context.remark_on(record.id, line)
         sampler = self._sampler
         width, height = size
         factor = latent_factor(pipe.vae)

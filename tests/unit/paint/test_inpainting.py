@@ -7,8 +7,9 @@ import pytest
 from diffusers import DPMSolverMultistepScheduler, StableDiffusionInpaintPipeline
 from tiny_models import noise_image, tiny_context
 
+from llmgen.diffusion.schedulers import with_scheduler
 from llmgen.paint.inpainter import Patch
-from llmgen.paint.inpainting import DiffusersInpainter, with_scheduler
+from llmgen.paint.inpainting import DiffusersInpainter
 
 
 def patch(size: int = 64, seed: int = 3, strength: float = 0.6) -> Patch:
@@ -51,12 +52,12 @@ def test_a_strength_of_nearly_nothing_is_a_step(pipe: StableDiffusionInpaintPipe
 def test_the_published_scheduler_has_its_settings_and_leaves_the_other_pipeline_alone(
     pipe: StableDiffusionInpaintPipeline,
 ) -> None:
-    made = with_scheduler(pipe, "dpmpp-2m-karras")
+    made = with_scheduler(pipe, "dpm++-2m-karras")
     assert isinstance(made.scheduler, DPMSolverMultistepScheduler) and made.unet is pipe.unet
     config = made.scheduler.config
     assert (config.algorithm_type, config.solver_order, config.use_karras_sigmas) == ("dpmsolver++", 2, True)
     assert not isinstance(pipe.scheduler, DPMSolverMultistepScheduler)
-    painter = DiffusersInpainter(pipe, num_inference_steps=4, guidance_scale=1.0, scheduler="dpmpp-2m-karras")
+    painter = DiffusersInpainter(pipe, num_inference_steps=4, guidance_scale=1.0, scheduler="dpm++-2m-karras")
     assert painter.paint([patch()])[0].size == (64, 64)
 
 

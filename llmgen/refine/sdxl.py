@@ -22,6 +22,7 @@ from pydantic import Field, model_validator
 
 from llmgen.artifacts import HistoryEntry, Kind, ModelUse, Record, Stage
 from llmgen.artifacts.schedulers import OWN, SchedulerName
+from llmgen.diffusion.drawing import has_unet
 from llmgen.diffusion.failures import as_model_errors
 from llmgen.diffusion.latents import sides_multiple
 from llmgen.diffusion.schedulers import quiet_steps, with_scheduler
@@ -125,9 +126,11 @@ class ImageToImageRefine:
             if region is not None:
                 image = self._resized(self._context.images.load(record.image))
                 waiting.setdefault(image.size, []).append((i, image, region))
+        # Texts of one call of a transformer are padded to the longest, which changes the others' pictures.
+        step = self._context.batch_size if has_unet(self._pipe) else 1
         for group in waiting.values():
-            for start in range(0, len(group), self._context.batch_size):
-                batch = group[start : start + self._context.batch_size]
+            for start in range(0, len(group), step):
+                batch = group[start : start + step]
                 with as_model_errors("refine sdxl"), torch.no_grad():
                     drawn = self._refine([records[i] for i, _, _ in batch], [image for _, image, _ in batch])
                 for (i, image, region), new in zip(batch, drawn, strict=True):

@@ -1,4 +1,4 @@
-"""Rules of English inflection that need no dictionary: articles, plurals, number words."""
+"""Rules of English inflection that need no dictionary: articles, plurals, participles, number words."""
 
 from typing import Final
 
@@ -50,6 +50,17 @@ def _plural(word: str) -> str:
     if word.endswith("y") and word[-2:-1] not in "aeiou":
         return word[:-1] + "ies"
     return word + ("es" if word.endswith(("s", "x", "z", "ch", "sh")) else "s")
+
+
+def participle_of(verb: str) -> str:
+    """The present participle of a verb in its base form, for example "riding"; a last consonant is doubled in verbs of one syllable."""
+    if verb.endswith("ie"):
+        return verb[:-2] + "ying"
+    if verb.endswith("e") and not verb.endswith(("ee", "oe", "ye")) and len(verb) > 2:
+        return verb[:-1] + "ing"
+    vowels = [letter in "aeiou" for letter in verb.replace("qu", "qw")]
+    short = sum(vowels) == 1 and vowels[-2:] == [True, False] and verb[-1] not in "wxy"
+    return verb + (verb[-1] if short else "") + "ing"
 
 
 def article(phrase: str) -> str:

@@ -482,3 +482,27 @@ def write_run(root: Path) -> Path:
     }
     (root / "manifest.json").write_text(pretty_json(manifest), encoding="utf-8")
     return root
+
+
+def write_many(root: Path, count: int = 70) -> Path:
+    """Write a run of so many records that were all mended in two rounds, three pictures each.
+
+    Returns:
+        Its folder.
+    """
+    folder = RunFolder(root)
+    made_ = []
+    for number in range(count):
+        record = _fixed(folder)
+        # A dot of its own in each picture, so that no two are the same file.
+        history = []
+        for entry in record.history:
+            with Image.open(root / entry.image.path) as image:
+                own = image.convert("RGB")
+            own.putpixel((number, 3), (255, 0, 0))
+            history.append(entry.model_copy(update={"image": folder.save(f"{number:03d}.{entry.round}", own)}))
+        made_.append(
+            record.grown(id=f"{number:03d}", prompt=f"scene {number}", history=tuple(history), image=history[-1].image)
+        )
+    write_artifact(root / "scores.json", "scores", made_)
+    return root

@@ -34,8 +34,10 @@ def shipped_manifests() -> dict[str, Path]:
     from importlib.resources import files
 
     package = Path(str(files("llmgen")))
-    folders = (package.parent / "manifests", package / "_manifests")
-    return {path.stem: path for folder in folders for path in sorted(folder.glob("*.json"))}
+    # In a wheel they are in the package; what lies beside an installed package belongs to another.
+    inside = package / "_manifests"
+    folder = inside if inside.is_dir() else package.parent / "manifests"
+    return {path.stem: path for path in sorted(folder.glob("*.json"))}
 
 
 def manifests(incomplete: str = "") -> list[str]:

@@ -30,6 +30,11 @@ class StageProgress(Progress):
         self._total = self._count = self._reused = self._failed = 0
         self._started = 0.0
 
+    @property
+    def reached(self) -> str:
+        """How far the stage has come, in words."""
+        return f"{self._count} of {self._total} records of {self._label}"
+
     def start(self, stage: str, method: str, total: int) -> None:
         """A stage begins with `total` records."""
         self._label, self._total, self._remark = f"{stage} {method}", total, ""
@@ -37,7 +42,7 @@ class StageProgress(Progress):
         self._started = time.perf_counter()
         self.began = True
         if out.watched:
-            from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
+            from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
             from rich.progress import Progress as Bars
 
             columns = (
@@ -45,6 +50,8 @@ class StageProgress(Progress):
                 BarColumn(),
                 MofNCompleteColumn(),
                 TimeElapsedColumn(),
+                TextColumn("left"),
+                TimeRemainingColumn(),
                 TextColumn("[dim]{task.fields[detail]}"),
             )
             self._bars = Bars(*columns, console=out.console)

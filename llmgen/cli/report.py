@@ -24,19 +24,23 @@ def report(
             help="report.html beside the artifacts by default; comparison.html here for two.",
         ),
     ] = None,
+    one_file: Annotated[
+        bool,
+        typer.Option("--one-file", help="Put all pictures inside; more than 150 lie in a folder beside the page else."),
+    ] = False,
     show: Annotated[bool, typer.Option("--open", help="Show it in the browser.")] = False,
     quiet: QuietOpt = False,
 ) -> None:
-    """Write a run's report anew, or two runs side by side: one HTML file that needs no server and no network."""
+    """Write a run's report anew, or two runs side by side: an HTML page that needs no server and no network."""
     from llmgen.report import write_report
 
     out.configure(quiet=quiet, verbose=False)
     if other is None:
-        path = write_report(source, output)
+        path = write_report(source, output, one_file=one_file)
     else:
         from llmgen.report.comparison import write_comparison
 
-        path = write_comparison(source, other, output or Path("comparison.html"))
+        path = write_comparison(source, other, output or Path("comparison.html"), one_file=one_file)
     out.note(f"report: {path}")
     if show:
         import webbrowser

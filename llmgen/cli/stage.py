@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from llmgen.cli.options import StageFlags, parse_forms, parse_settings
+from llmgen.cli.options import StageFlags, parse_forms, parse_settings, parse_shard
 from llmgen.cli.output import file_or_stream, out
 
 if TYPE_CHECKING:
     from llmgen.artifacts import ImageRef, Record
     from llmgen.pipeline.single import SingleResult
     from llmgen.pipeline.sources import Source
+    from llmgen.vision.images import PictureFormat
 
 
 def run_stage_command(
@@ -30,6 +31,7 @@ def run_stage_command(
     critic: str | None = None,
     prompts: Sequence[str] | None = None,
     metadata: bool = True,
+    picture_format: "PictureFormat" = "png",
 ) -> "SingleResult | None":
     """Run one stage as the flags say.
 
@@ -45,6 +47,7 @@ def run_stage_command(
         critic: Who looks at what was drawn; the planner by default.
         prompts: Prompts instead of the source.
         metadata: Whether new pictures say how they were made.
+        picture_format: What new pictures are written as.
 
     Returns:
         What was done, or None after `--dry-run`.
@@ -60,6 +63,9 @@ def run_stage_command(
     target, stream = file_or_stream(flags.output)
     if flags.resume and (flags.force or target is None):
         raise typer.BadParameter("--resume completes the file of -o, and does not go with --force")
+    shard = parse_shard(flags.shard)
+    if shard is not None and target is None:
+        raise typer.BadParameter("--shard writes a file beside the one that -o names; give -o", param_hint="--shard")
     given = {
         **{name: value for name, value in (named or {}).items() if value is not None},
         **parse_settings(flags.settings),
@@ -76,18 +82,22 @@ def run_stage_command(
             planner=flags.planner,
             critic=critic,
             metadata=metadata,
+            picture_format=picture_format,
             seed=flags.seed,
             device=flags.device,
             dtype=flags.dtype,
             offload=flags.offload,
             batch_size=flags.batch_size,
             concurrency=flags.concurrency,
+            budget_tokens=flags.budget_tokens,
         ),
         resume=flags.resume,
         force=flags.force,
         images_from=images_from,
         reuse=reuse,
+        shard=shard,
     )
+    target = request.target
     if flags.dry_run:
         out.json(plan_single(request))
         return None
@@ -108,11 +118,14 @@ def run_stage_command(
                 out.note(
                     "nothing but pictures is kept without -o"
                     if target is None
-                    else f"what is finished is kept beside {target}; the same command with --resume takes up from there"
+                    else f"what is finished is kept beside {target} ({progress.reached}); "
+                    "the same command with --resume takes up from there"
                 )
             raise
         if handed_on and as_document:
             write(artifact_text(done.result.makes, done.result.records))
+    if done.tokens.answers:
+        out.note(done.tokens.line())
     if target is not None:
         out.note(f"{target}: {len(done.result.records)} records of kind {done.result.makes!r}")
     if found.prompts and done.result.makes in DRAWN:
@@ -169,7 +182,9 @@ def raise_failures(records: "Sequence[Record]", dropped: Sequence[str]) -> None:
     failed = [record for record in records if record.error is not None]
     if not failed and not dropped:
         return
-    if len(failed) == len(records):
+    if failed and len(failed) == len(records):
+        # That the budget is spent is no fault of the records, whatever the first of them died of.
+        failed.sort(key=lambda record: record.error is None or record.error.type != errors.BudgetError.__name__)
         first = failed[0].error
         assert first is not None
         kind = getattr(errors, first.type, errors.ModelError)

@@ -1,6 +1,6 @@
 """Pictures from texts by a pipeline of diffusers, whichever backbone it has: a U-Net, or the transformer of Z-Image."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 import numpy as np
@@ -9,6 +9,7 @@ from PIL import Image
 
 from llmgen.diffusion.failures import check_finite
 from llmgen.diffusion.latents import decode_latents
+from llmgen.diffusion.progress import Steps, telling
 from llmgen.diffusion.schedulers import quiet_steps
 from llmgen.errors import ModelError
 
@@ -30,6 +31,7 @@ def draw_texts(
     steps: int,
     guidance: float,
     seeds: Sequence[int],
+    told: Steps,
     what: str,
 ) -> list[Image.Image]:
     """Draw pictures from texts.
@@ -42,12 +44,19 @@ def draw_texts(
         steps: Denoising steps.
         guidance: As the pipeline counts it: 1 switches it off, for Z-Image 0.
         seeds: One for each picture.
+        told: Told of each step.
         what: The work, for messages.
 
     Raises:
         ModelError: If a number is not finite.
     """
-    shared = {"width": size[0], "height": size[1], "num_inference_steps": steps, "guidance_scale": guidance}
+    shared: dict[str, Any] = {
+        "width": size[0],
+        "height": size[1],
+        "num_inference_steps": steps,
+        "guidance_scale": guidance,
+    }
+    shared["callback_on_step_end"] = telling(told)
     noise = [torch.Generator("cpu").manual_seed(seed) for seed in seeds]
     with torch.no_grad(), quiet_steps():
         if has_unet(pipe):
@@ -72,9 +81,23 @@ def _checked(values: Any, what: str) -> Image.Image:
     return Image.fromarray((values * 255).round().astype(np.uint8))
 
 
-def beyond_chat(pipe: Any, prompt: str) -> list[str]:
-    """What of a prompt Z-Image's pipeline cuts off, as lines to be remarked on."""
-    chat = [{"role": "user", "content": prompt}]
-    text = pipe.tokenizer.apply_chat_template(chat, tokenize=False, add_generation_prompt=True, enable_thinking=True)
-    length = len(pipe.tokenizer(text, truncation=False, verbose=False)["input_ids"])
-    return [f"its prompt has {length} tokens, the model reads the first {MOST_TOKENS}"] if length > MOST_TOKENS else []
+def cut_chats(pipe: Any, texts: Mapping[str, str]) -> list[str]:
+    """Which texts Z-Image's pipeline reads without their ends.
+
+    Args:
+        pipe: The pipeline.
+        texts: What each text is, for example `prompt`, to the text.
+
+    Returns:
+        One line for each that is cut, to be remarked on.
+    """
+    cut = []
+    for what, prompt in texts.items():
+        chat = [{"role": "user", "content": prompt}]
+        text = pipe.tokenizer.apply_chat_template(
+            chat, tokenize=False, add_generation_prompt=True, enable_thinking=True
+        )
+        length = len(pipe.tokenizer(text, truncation=False, verbose=False)["input_ids"])
+        if length > MOST_TOKENS:
+            cut.append(f"its {what} has {length} tokens, the model reads the first {MOST_TOKENS}")
+    return cut

@@ -65,5 +65,7 @@ class AskingAhead:
             except MissingRequirementError:
                 # Nobody is there to ask. The record's own turn says so.
                 self._over.set()
-            except LlmgenError as error:
-                logger.debug("asked ahead of record %r: %s", record.id, error)
+            except Exception as error:
+                # This is the end of a thread, where nobody could catch it: the record's own turn meets it again, bugs included.
+                known = isinstance(error, LlmgenError)
+                logger.debug("asked ahead of record %r: %s", record.id, error, exc_info=None if known else error)

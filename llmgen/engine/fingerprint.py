@@ -17,7 +17,7 @@ from llmgen.presets import Preset
 from llmgen.settings import openai_base_url, openai_max_tokens, openai_model
 
 #: Packages whose version can change a picture or a plan; always all of them, so that equal runs write equal records.
-PACKAGES = ("diffusers", "numpy", "openai", "pillow", "pydantic", "torch", "transformers")
+PACKAGES = ("diffusers", "numpy", "openai", "pillow", "pydantic", "torch", "torchvision", "transformers")
 
 
 def run_settings(context: StageContext, method_class: Any, config: BaseModel) -> dict[str, Any]:
@@ -31,6 +31,7 @@ def run_settings(context: StageContext, method_class: Any, config: BaseModel) ->
         "device": context.device,
         "dtype": context.dtype,
         "metadata": context.metadata,
+        "picture_format": context.images.form,
         "config": config.model_dump(mode="json"),
     }
 
@@ -60,6 +61,7 @@ class StageFingerprint:
                 "device": context.device,
                 "dtype": context.dtype,
                 **({} if context.metadata else {"metadata": False}),
+                **({} if context.images.form == "png" else {"picture_format": context.images.form}),
                 "llmgen": __version__,
             }
         )

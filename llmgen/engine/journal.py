@@ -1,6 +1,7 @@
 """The journal of a stage: finished records, appended and brought to the disk batch by batch, so that nothing is done twice.
 
-One line of JSON each: first `{"begun": SETTINGS}`, then `{"records": [{"key", "record"}], "seconds", "finished_at"}` for every batch,
+One line of JSON each: first `{"begun": SETTINGS}`, then `{"records": [{"key", "record"}], "seconds", "finished_at"}` for every batch
+(and `"tokens": {"in", "out"}`, where a language model was paid meanwhile),
 each wrapped as `{"sha256": DIGEST, "line": ...}` by the digest of its own text. What a crash tore or a hand changed is noticed by
 it, and the journal is cut there. A batch is one line because the pictures of a batch may depend, in their last bits, on who shared it:
 after an interruption a batch is there whole or not at all, and the rest is cut into the same batches as before. Times live here and
@@ -131,27 +132,31 @@ class Journal:
             return None
         return record
 
-    def append(self, finished: Sequence[tuple[str, Record]], seconds: float) -> None:
+    def append(self, finished: Sequence[tuple[str, Record]], seconds: float, tokens: tuple[int, int] = (0, 0)) -> None:
         """Add a finished batch.
 
         Args:
             finished: Keys and records.
             seconds: How long the batch took.
+            tokens: What language models took in and gave out meanwhile.
 
         Raises:
             OutputError: If the journal cannot be written.
         """
         records = [{"key": key, "record": plain_record(record)} for key, record in finished]
-        self._add(records, round(seconds, 4), time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()))
+        self._add(records, round(seconds, 4), time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()), tokens)
 
     def seconds(self) -> float:
         """Time that all batches in the journal took together, in seconds."""
         return self._seconds
 
-    def _add(self, records: list[dict[str, Any]], seconds: float, finished_at: str) -> None:
+    def _add(
+        self, records: list[dict[str, Any]], seconds: float, finished_at: str, tokens: tuple[int, int] = (0, 0)
+    ) -> None:
         if not self._sound_bytes:
             self._begin()
-        self._write({"records": records, "seconds": seconds, "finished_at": finished_at})
+        paid = {"tokens": {"in": tokens[0], "out": tokens[1]}} if any(tokens) else {}
+        self._write({"records": records, "seconds": seconds, "finished_at": finished_at, **paid})
         self._entries.update({entry["key"]: entry["record"] for entry in records})
         self._seconds += seconds
 
@@ -238,6 +243,29 @@ def _old_batches(path: Path) -> Iterator[dict[str, Any]]:
             if batch is None or "records" not in batch or not line.endswith(b"\n"):
                 return
             yield batch
+
+
+def summed_up(path: Path) -> tuple[dict[str, Any], int, float]:
+    """What a journal tells of the run that it is of: its settings, the records that were finished without an error, the seconds they took.
+
+    Nothing is thrown: of a journal that cannot be read nothing was finished.
+    """
+    begun: dict[str, Any] = {}
+    finished, seconds = 0, 0.0
+    try:
+        with path.open("rb") as file:
+            for line in file:
+                value = _unsealed(line)
+                if value is None:
+                    break
+                if "begun" in value:
+                    begun = value["begun"]
+                else:
+                    finished += sum(entry["record"].get("error") is None for entry in value["records"])
+                    seconds += float(value["seconds"])
+    except OSError:
+        pass
+    return begun, finished, seconds
 
 
 def made_by(record: Mapping[str, Any]) -> dict[str, Any] | None:

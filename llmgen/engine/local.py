@@ -150,6 +150,7 @@ class _StageRun:
         self.results: list[Record | None] = []
         self.reused = 0
         self._any_success = False
+        self._paid = context.ledger.spent
 
     @functools.cached_property
     def fingerprint(self) -> StageFingerprint:
@@ -238,7 +239,10 @@ class _StageRun:
         else:
             results = self._together(records)
         if journal is not None:
-            journal.append(list(zip(keys, results, strict=True)), time.perf_counter() - started)
+            paid, before = self.context.ledger.spent, self._paid
+            self._paid = paid
+            tokens = (paid.given - before.given, paid.got - before.got)
+            journal.append(list(zip(keys, results, strict=True)), time.perf_counter() - started, tokens)
         while self.context.when_saved:
             self.context.when_saved.pop()()
         self.progress.done(results, reused=False)

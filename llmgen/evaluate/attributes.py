@@ -48,7 +48,7 @@ class AttributesEvaluateConfig(StageConfig):
     """The textures that compete."""
     max_instances: int = Field(default=30, ge=1)
     """Instances of a layout that are looked at, from the first."""
-    answers: str | None = None
+    answers: Path | None = None
     """File of JSON Lines that the model's answers are kept in; what it answers already is not asked again."""
 
 
@@ -98,7 +98,7 @@ class AttributesEvaluate:
                 f"preset {context.preset.name!r} knows fewer than two {config.kind}s to choose between; "
                 f"take another kind or preset, or name them with --set {config.kind}s=..."
             )
-        return vocabulary, Answers(Path(config.answers) if config.answers else None)
+        return vocabulary, Answers(config.answers)
 
     @property
     def models(self) -> tuple[ModelUse, ...]:

@@ -14,6 +14,7 @@ from typing import Any
 from llmgen.errors import InputError
 from llmgen.formats.coco_annotations import plain_categories, plain_images, read_json
 from llmgen.formats.coco_entries import Id, WrongBox, id_order, plain_annotation, plain_id, plain_result
+from llmgen.formats.coco_runs import CheckedRuns
 
 
 @dataclass(frozen=True)
@@ -205,7 +206,8 @@ class _Reading:
         self.unknown_results = 0
         self._foreign = self._unknown = self._areas = 0
 
-    def annotations(self, entries: Iterable[Any]) -> Iterator[dict[str, Any]]:
+    def annotations(self, entries: Sequence[Any]) -> Iterator[dict[str, Any]]:
+        check_runs = CheckedRuns(entry.get("segmentation") for entry in entries if isinstance(entry, dict))
         for number, entry in enumerate(entries):
             if not isinstance(entry, dict):
                 self.lost.append(f"annotation at {number}: is no object")
@@ -219,7 +221,7 @@ class _Reading:
                 own = plain_id(entry.get("id"))
                 name = f"annotation {own}" if own is not None else f"annotation at {number}"
                 try:
-                    plain = plain_annotation(entry, *self._size(image))
+                    plain = plain_annotation(entry, *self._size(image), check_runs)
                 except ValueError as error:
                     self.failed.setdefault(image, f"{name}: {error}")
                     continue
@@ -227,7 +229,8 @@ class _Reading:
                 ids = {"image_id": image, "category_id": category, "id": number if own is None else own}
                 yield {**plain, **ids}
 
-    def results(self, entries: Iterable[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    def results(self, entries: Sequence[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+        check_runs = CheckedRuns(entry.get("segmentation") for entry in entries)
         for number, entry in enumerate(entries):
             image, category = plain_id(entry.get("image_id")), plain_id(entry.get("category_id"))
             if image is None or image not in self._chosen:
@@ -240,7 +243,7 @@ class _Reading:
                     "image_id": image,
                     "category_id": category,
                     "at": number,
-                    **plain_result(entry, *self._size(image)),
+                    **plain_result(entry, *self._size(image), check_runs),
                 }
             except WrongBox as error:
                 self.lost.append(f"result at {number} of image {image}: {error}")

@@ -31,7 +31,7 @@ class GroundingEvaluateConfig(StageConfig):
 
     iou: float = Field(default=0.5, gt=0, le=1)
     """Least overlap with which a planned box counts as found in the recall."""
-    answers: str | None = None
+    answers: Path | None = None
     """File of JSON Lines with `id` of a record and `reply`, what a vision-language model said; detections are taken without it."""
 
 
@@ -188,7 +188,7 @@ def _replies_of(config: GroundingEvaluateConfig) -> dict[str, str] | None:
     if config.answers is None:
         return None
     replies: dict[str, str] = {}
-    for entry in read_json_lines(Path(config.answers)):
+    for entry in read_json_lines(config.answers):
         if not (isinstance(entry.get("id"), str) and isinstance(entry.get("reply"), str)):
             raise InputError(f"{config.answers}: every line needs the texts `id` and `reply`")
         if entry["id"] in replies:

@@ -5,12 +5,15 @@ handed on is safe for pycocotools, which writes wherever a mask tells it to.
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from operator import sub
 from typing import Any, Final, TypeGuard
 
 from llmgen.artifacts.run_lengths import read_runs
 
 Id = int | str
+CheckRuns = Callable[[str, int, int], object]
+"""`read_runs`, or what does the same for many masks: raises `ValueError` for a text that is no mask of that height and width."""
 
 MOST_SIDE: Final = 16384
 """Sides of pictures in pixels; larger ones are none."""
@@ -34,6 +37,8 @@ def plain_id(value: Any) -> Id | None:
     Returns:
         The id, or None.
     """
+    if type(value) is int:
+        return value if abs(value) < 2**63 else None
     if isinstance(value, bool) or not isinstance(value, int | float | str):
         return None
     if isinstance(value, str):
@@ -64,7 +69,7 @@ def plain_box(value: Any) -> list[float] | None:
     """
     if value is None or value == []:
         return None
-    if not (isinstance(value, list) and len(value) == 4 and all(map(_is_real, value))):
+    if not (isinstance(value, list) and len(value) == 4 and _are_real(value)):
         raise ValueError("`bbox` is x, y, width, height in pixels")
     if not all(map(math.isfinite, value)):
         raise WrongBox("`bbox` has a number that is not finite")
@@ -75,13 +80,14 @@ def plain_box(value: Any) -> list[float] | None:
     return value
 
 
-def plain_segmentation(value: Any, height: int | None, width: int | None) -> Any:
+def plain_segmentation(value: Any, height: int | None, width: int | None, check_runs: CheckRuns = read_runs) -> Any:
     """Polygons or run lengths of either kind; None where there is no mask.
 
     Args:
         value: What the entry has as `segmentation`.
         height: Height of its picture in pixels, None if that is not known.
         width: Width of its picture in pixels, None if that is not known.
+        check_runs: How compressed run lengths are checked.
 
     Raises:
         ValueError: If it is none of these, of another size, or reaches far beyond the picture.
@@ -102,13 +108,15 @@ def plain_segmentation(value: Any, height: int | None, width: int | None) -> Any
             f"its mask is {columns}x{rows}, the picture {width}x{height}; annotations and results must be of one size"
         )
     if isinstance(counts, str):
-        read_runs(counts, rows, columns)
+        check_runs(counts, rows, columns)
     elif not (isinstance(counts, list) and all(map(_is_count, counts)) and sum(counts) == rows * columns):
         raise ValueError(f"the run lengths do not fit a mask of {columns}x{rows} pixels")
     return {"size": [rows, columns], "counts": counts}
 
 
-def plain_annotation(entry: Mapping[str, Any], height: int | None, width: int | None) -> dict[str, Any]:
+def plain_annotation(
+    entry: Mapping[str, Any], height: int | None, width: int | None, check_runs: CheckRuns = read_runs
+) -> dict[str, Any]:
     """An annotation with a box, an area and `iscrowd`; and a mask if it has one.
 
     A missing box is the box of the mask; a missing area, or one that is no number, that of the mask, else of the box.
@@ -117,11 +125,12 @@ def plain_annotation(entry: Mapping[str, Any], height: int | None, width: int | 
         entry: The annotation.
         height: Height of its picture in pixels, None if that is not known.
         width: Width of its picture in pixels, None if that is not known.
+        check_runs: How compressed run lengths are checked.
 
     Raises:
         ValueError: If it cannot be used.
     """
-    mask = plain_segmentation(entry.get("segmentation"), height, width)
+    mask = plain_segmentation(entry.get("segmentation"), height, width, check_runs)
     box = plain_box(entry.get("bbox"))
     if box is not None and height and width:
         _check_reach((box[0], box[0] + box[2]), (box[1], box[1] + box[3]), height, width, "`bbox`")
@@ -140,13 +149,16 @@ def plain_annotation(entry: Mapping[str, Any], height: int | None, width: int | 
     return plain if mask is None else {**plain, "segmentation": mask}
 
 
-def plain_result(entry: Mapping[str, Any], height: int | None, width: int | None) -> dict[str, Any]:
+def plain_result(
+    entry: Mapping[str, Any], height: int | None, width: int | None, check_runs: CheckRuns = read_runs
+) -> dict[str, Any]:
     """A result with its score, a box and a mask, as far as it has them.
 
     Args:
         entry: The result.
         height: Height of its picture in pixels, None if that is not known.
         width: Width of its picture in pixels, None if that is not known.
+        check_runs: How compressed run lengths are checked.
 
     Raises:
         WrongBox: If only the result itself is lost.
@@ -155,7 +167,7 @@ def plain_result(entry: Mapping[str, Any], height: int | None, width: int | None
     score = entry.get("score")
     if not (_is_real(score) and math.isfinite(score)):
         raise ValueError("it needs a number `score`")
-    mask = plain_segmentation(entry.get("segmentation"), height, width)
+    mask = plain_segmentation(entry.get("segmentation"), height, width, check_runs)
     box = plain_box(entry.get("bbox"))
     if box is None and mask is None:
         raise ValueError("it has neither `bbox` nor `segmentation`")
@@ -169,14 +181,14 @@ def plain_result(entry: Mapping[str, Any], height: int | None, width: int | None
 
 def packed(segmentation: Any, height: int, width: int) -> dict[str, Any]:
     """Polygons or run lengths of either kind as compressed run lengths."""
+    if isinstance(segmentation, dict) and isinstance(segmentation["counts"], str | bytes):
+        return dict(segmentation)
     from pycocotools import mask as coco
 
     if isinstance(segmentation, list):
         merged: dict[str, Any] = coco.merge(coco.frPyObjects(segmentation, height, width))
         return merged
-    if isinstance(segmentation["counts"], list):
-        return dict(coco.frPyObjects(segmentation, *segmentation["size"]))
-    return dict(segmentation)
+    return dict(coco.frPyObjects(segmentation, *segmentation["size"]))
 
 
 def area_of(mask: Any, height: int | None, width: int | None) -> float:
@@ -204,9 +216,7 @@ def _check_polygons(polygons: Sequence[Any], height: int | None, width: int | No
     rows, columns = height or MOST_SIDE, width or MOST_SIDE
     outline = 0.0
     for polygon in polygons:
-        if not (
-            isinstance(polygon, list) and len(polygon) >= 6 and not len(polygon) % 2 and all(map(_is_real, polygon))
-        ):
+        if not (isinstance(polygon, list) and len(polygon) >= 6 and not len(polygon) % 2 and _are_real(polygon)):
             raise ValueError("a polygon needs three points or more, as x, y, x, y, ...")
         if not all(map(math.isfinite, polygon)):
             raise ValueError("a polygon has a number that is not finite")
@@ -222,8 +232,7 @@ def _check_polygons(polygons: Sequence[Any], height: int | None, width: int | No
 
 
 def _outline(xs: Sequence[float], ys: Sequence[float]) -> float:
-    across = sum(abs(a - b) for a, b in zip(xs, (*xs[1:], xs[0]), strict=True))
-    return across + sum(abs(a - b) for a, b in zip(ys, (*ys[1:], ys[0]), strict=True))
+    return sum(sum(map(abs, map(sub, values, (*values[1:], values[0])))) for values in (xs, ys))
 
 
 def _check_reach(xs: tuple[float, float], ys: tuple[float, float], height: int, width: int, what: str) -> None:
@@ -246,6 +255,11 @@ def _is_real(value: Any) -> TypeGuard[int | float]:
     if isinstance(value, bool) or not isinstance(value, int | float):
         return False
     return isinstance(value, float) or abs(value) < 10**300
+
+
+def _are_real(values: Sequence[Any]) -> bool:
+    """`_is_real` of all; a list of nothing but floats, which most are, is told at a glance."""
+    return set(map(type, values)) == {float} or all(map(_is_real, values))
 
 
 def _is_count(value: Any) -> bool:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from llmgen.artifacts import Kind, Record, RecordError
+from llmgen.artifacts import Kind, Record, RecordError, Remark
 from llmgen.artifacts.base import has_surrogate
 from llmgen.artifacts.foreign_prompts import FreeNames
 from llmgen.artifacts.io import ReadArtifact
@@ -39,10 +39,29 @@ class Collected:
     warnings: list[str] = field(default_factory=list)
     unused: Counter[str] = field(default_factory=Counter)
     _names: FreeNames = field(default_factory=FreeNames)
+    _remarks: dict[str, list[str]] = field(default_factory=dict)
 
     def free_id(self, wished: str) -> str:
         """A valid record id like the wished one that was not given yet."""
         return self._names.take(wished)
+
+    def mended(self, record_id: str, text: str) -> None:
+        """Say what was mended in an entry, and keep it for the remarks of its record."""
+        self._told(self.notes, record_id, text)
+
+    def decided(self, record_id: str, text: str) -> None:
+        """Warn of what was decided about an entry and somebody should look at, and keep it for the remarks of its record."""
+        self._told(self.warnings, record_id, text)
+
+    def _told(self, lines: list[str], record_id: str, text: str) -> None:
+        lines.append(printable(f"{record_id}: {text}"))
+        self._remarks.setdefault(record_id, []).append(printable(text))
+
+    def _with_remarks(self, record: Record) -> Record:
+        texts = self._remarks.get(record.id)
+        if not texts:
+            return record
+        return record.grown(remarks=(*record.remarks, *(Remark(stage="read", text=text) for text in texts)))
 
     def fail(self, kind: Kind, record_id: str, prompt: str, position: int, reason: str) -> None:
         """Keep a bad entry as a record with `error`, or as a line when it has no prompt to go by."""
@@ -79,7 +98,8 @@ class Collected:
             logger.warning("%s: %s", self.name, warning)
         for note in self.notes:
             logger.log(level, "%s: %s", self.name, note)
-        return ReadArtifact(kind, tuple(self.records), base, self.name, tuple(self.invalid), tuple(self.dropped))
+        records = tuple(map(self._with_remarks, self.records))
+        return ReadArtifact(kind, records, base, self.name, tuple(self.invalid), tuple(self.dropped))
 
 
 def record_id_of(value: Any) -> str | None:

@@ -5,7 +5,8 @@ Source:
     masks and scribbles, and instances where only some have a point; here all are kept.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -168,14 +169,14 @@ def _layout(entry: dict[str, Any], record_id: str, bbox_format: BboxFormat, foun
     annos = _in_pixels(annos, width, height, "guess" if bbox_format == "auto" else bbox_format, record_id, found)
     boxes = [_bbox(anno, f"annos[{k}]") for k, anno in enumerate(annos)]
     corners = _corners([box for box in boxes if box], width, height, bbox_format, record_id, found)
-    instances, numbers = [], dict[str, int]()
+    instances, numbers, mended = [], dict[str, int](), partial(found.mended, record_id)
     for k, (anno, box) in enumerate(zip(annos, boxes, strict=True)):
         if box is not None and not corners:
             box = xywh_to_xyxy(box)
-        instances.append(_instance(anno, box, (width, height), f"annos[{k}]", numbers, f"{record_id}: ", found.notes))
+        instances.append(_instance(anno, box, (width, height), f"annos[{k}]", numbers, mended))
     without = sum(box is None and not anno.get("mask") for anno, box in zip(annos, boxes, strict=True))
     if without:
-        found.notes.append(f"{record_id}: {without} instances without a bbox got one around their point or scribble")
+        mended(f"{without} instances without a bbox got one around their point or scribble")
     return Layout(width=width, height=height, background_prompt="", instances=tuple(instances))
 
 
@@ -200,7 +201,7 @@ def _in_pixels(
         return annos
     if max((max(place.numbers) for place in places), default=0.0) > unit.whole * 1.05:
         return annos
-    found.warnings.append(f"{record_id}: {unit.line}")
+    found.decided(record_id, unit.line)
     across, down = unit.pixels(width, height)
 
     def scaled(value: Any) -> Any:
@@ -235,9 +236,9 @@ def _corners(
     if only_corners and bbox_format != "xyxy":
         leaving = sum(not _fits(xywh_to_xyxy(box), width, height) for box in boxes)
         done = "read as corners (xyxy)" if bbox_format == "auto" else "are they corners? use --bbox-format xyxy"
-        found.warnings.append(
-            f"{record_id}: {leaving} of {len(boxes)} boxes leave the canvas as x, y, width, height, and all fit it as corners: "
-            f"{done}"
+        found.decided(
+            record_id,
+            f"{leaving} of {len(boxes)} boxes leave the canvas as x, y, width, height, and all fit it as corners: {done}",
         )
     return bbox_format == "xyxy" or (bbox_format == "auto" and only_corners)
 
@@ -259,8 +260,7 @@ def _instance(
     size: tuple[int, int],
     what: str,
     numbers: dict[str, int],
-    whose: str,
-    notes: list[str],
+    mended: Callable[[str], None],
 ) -> Instance:
     width, height = size
     phrase, noun = anno.get("caption"), anno.get("category_name", "")
@@ -272,7 +272,7 @@ def _instance(
     scribble = None if anno.get("scribble") is None else _points(anno["scribble"], f"{what}: scribble")
     mask = _mask(anno.get("mask"), width, height, what)
     if box is not None:
-        box = _clipped(box, width, height, what, whose, notes)
+        box = _clipped(box, width, height, what, mended)
     elif mask is not None:
         box = _box_of(mask, what)
     elif scribble or point:
@@ -292,20 +292,20 @@ def _instance(
     )
 
 
-def _clipped(box: BoxTuple, width: int, height: int, what: str, whose: str, notes: list[str]) -> BoxTuple:
+def _clipped(box: BoxTuple, width: int, height: int, what: str, mended: Callable[[str], None]) -> BoxTuple:
     x0, y0, x1, y1 = box
     shown = ", ".join(f"{v:g}" for v in box)
     if x1 < x0 or y1 < y0:
         raise InputError(f"{what}: bbox is inverted: corners [{shown}]; is --bbox-format right?")
     if x1 == x0 or y1 == y0:
-        notes.append(f"{whose}{what} has an empty bbox: corners [{shown}]")
+        mended(f"{what} has an empty bbox: corners [{shown}]")
         box = x0, y0, x1, y1 = (x0, y0, max(x1, x0 + _THIN_PX), max(y1, y0 + _THIN_PX))
     if _fits(box, width, height):
         return box
     inside = (max(x0, 0.0), max(y0, 0.0), min(x1, float(width)), min(y1, float(height)))
     if inside[2] <= inside[0] or inside[3] <= inside[1]:
         raise InputError(f"{what}: bbox with corners [{shown}] lies outside the {width}x{height} canvas")
-    notes.append(f"{whose}cut {what} at the border: its corners [{shown}] leave the {width}x{height} canvas")
+    mended(f"cut {what} at the border: its corners [{shown}] leave the {width}x{height} canvas")
     return inside
 
 

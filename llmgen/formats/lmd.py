@@ -6,6 +6,7 @@ Source:
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -202,7 +203,7 @@ def _keep(
     entry: dict[str, Any] | None = None,
 ) -> None:
     record_id = found.free_id(asked.id or f"{position - 1:03d}")
-    remark = once(lambda line: found.notes.append(f"{record_id}: {line}"))
+    remark = once(partial(found.mended, record_id))
     try:
         layout: Layout | None = None
         replies: tuple[Reply, ...] = ()

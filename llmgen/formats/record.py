@@ -12,8 +12,9 @@ import io
 import json
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 from pydantic import ValidationError
 
@@ -34,15 +35,13 @@ from llmgen.artifacts.io import parse_json, read_bytes
 from llmgen.artifacts.record import MOST_SEED
 from llmgen.errors import InputError, LlmgenError
 from llmgen.formats.collected import Collected, four_numbers
+from llmgen.formats.hico_preparation import NO_INTERACTION, SIDE, sentence_with_is
 from llmgen.llm.english.acting import read_interaction, split_at_is
 from llmgen.llm.english.grammar import read_phrase
 from llmgen.llm.questions.interaction import background_of, guessed_boxes
 from llmgen.vision.boxes import BoxTuple
 from llmgen.vision.images import ImageStore
 
-SIDE: Final = 512
-"""The frame of the original's boxes, whatever the size of its pictures."""
-NO_INTERACTION: Final = "no_interaction"
 _PROMPT: Final = "full_prompt"
 _SENTENCE: Final = "prompt"
 _INTRANSITIVE: Final = "intransitive_prompt"
@@ -53,65 +52,6 @@ _SEEDS, _CHOSEN = "seeds", "selected_image_idx"
 _WORDS: Final = ("obj_nouns", "object", "verb", "subject_index", "verb_index", "obj_index", _TOKENS)
 _KNOWN: Final = frozenset((_PROMPT, _SENTENCE, _INTRANSITIVE, _BEFORE, *_AFTER, _SEEDS, _CHOSEN, *_WORDS))
 _MOST_CELL: Final = 100_000
-
-
-class Sentence(NamedTuple):
-    """A sentence of HICO-DET with its "is", and the original's token places in it, which take every word for one token."""
-
-    intransitive: str
-    full: str
-    noun: str
-    subject: int
-    verb: int
-    object: int
-
-
-def sentence_with_is(prompt: str, places: Sequence[int]) -> Sentence:
-    """Put the "is" into a sentence such as `a person riding a bicycle`.
-
-    Args:
-        prompt: Without "is"; full stops are removed.
-        places: Token places of subject and object in it, the start token being 0.
-
-    Raises:
-        InputError: If a place is not in the sentence.
-    """
-    words = prompt.replace(".", "").split()
-    if len(places) != 2 or not (1 <= places[0] < places[1] <= len(words)):
-        raise InputError(f"token indices {list(places)} are not subject and object of {prompt[:80]!r}")
-    subject, thing = places
-    full = [*words[:subject], "is", *words[subject:]]
-    return Sentence(" ".join(full[: subject + 2]), " ".join(full), words[thing - 1], subject, subject + 2, thing + 1)
-
-
-def on_square(entries: Sequence[Mapping[str, Any]], choose: Callable[[int, int], int]) -> list[dict[str, Any]]:
-    """HICO-DET's training boxes on the 512 frame, and the objects' boxes moved away from where they belong.
-
-    This is what the original's few-shot examples were made from: the moved box is given, the true one is the answer.
-
-    Args:
-        entries: `global_id`, `image_size` (height, width, channels) and `hois` with `human_bboxes` and `object_bboxes`, from 0. Test
-            pictures are left out.
-        choose: Takes the least and the largest shift that keeps a box inside, and gives one of them, for example at random.
-    """
-    made = []
-    for entry in entries:
-        if "test" in str(entry["global_id"]):
-            continue
-        height, width, channels = entry["image_size"]
-        hois = []
-        for hoi in entry["hois"]:
-            people, things = (
-                [[int(v * SIDE / (width, height)[i % 2]) for i, v in enumerate(box)] for box in hoi[name]]
-                for name in ("human_bboxes", "object_bboxes")
-            )
-            moved = []
-            for x0, y0, x1, y1 in things:
-                right, down = choose(-x0, SIDE - x1), choose(-y0, SIDE - y1)
-                moved.append([x0 + right, y0 + down, x1 + right, y1 + down])
-            hois.append({**hoi, "human_bboxes": people, "object_bboxes": things, "object_bboxes_shifted": moved})
-        made.append({**entry, "image_size": [SIDE, SIDE, channels], "hois": hois})
-    return made
 
 
 def read_record_file(source: str, images_from: Path | None) -> tuple[Collected, Kind, Path]:
@@ -155,7 +95,7 @@ def read_record_rows(rows: Sequence[Mapping[str, Any]], name: str, images_from: 
         record_id = found.free_id(f"{position:04d}")
         said = str(row.get(_PROMPT) or row.get(_SENTENCE) or "")
         try:
-            found.records.append(_record(row, record_id, images_from, found.notes))
+            found.records.append(_record(row, record_id, images_from, partial(found.mended, record_id)))
         except ValidationError as error:
             reason = error.errors(include_url=False, include_input=False)[0]["msg"].removeprefix("Value error, ")
             found.fail(kind, record_id, said, position, reason)  # type: ignore[arg-type]
@@ -168,10 +108,7 @@ def read_record_rows(rows: Sequence[Mapping[str, Any]], name: str, images_from: 
     return found
 
 
-def _record(row: Mapping[str, Any], record_id: str, images_from: Path | None, notes: list[str]) -> Record:
-    def note(text: str) -> None:
-        notes.append(f"{record_id}: {text}")
-
+def _record(row: Mapping[str, Any], record_id: str, images_from: Path | None, note: Callable[[str], None]) -> Record:
     prompt = _prompt(row)
     interaction = _interaction(prompt, row, note)
     seed = _seed(row, note)

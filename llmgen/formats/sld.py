@@ -4,6 +4,8 @@ Source:
     SLD (Wu et al. 2024), https://github.com/tsunghan-wu/SLD, `demo/*/data.json`.
 """
 
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -58,7 +60,7 @@ def read_sld(value: list[Any], name: str, base: Path, images_from: Path | None =
         record_id = found.free_id(wished or f"{position:04d}")
         prompt = task.get("prompt") if isinstance(task.get("prompt"), str) else ""
         try:
-            found.records.append(_record(task, record_id, base, images_from, found.notes))
+            found.records.append(_record(task, record_id, base, images_from, found))
         except ValidationError as error:
             reason = error.errors(include_url=False, include_input=False)[0]["msg"].removeprefix("Value error, ")
             found.fail("images", record_id, str(prompt), position, reason)
@@ -110,13 +112,12 @@ def spot_reply(parsed: Any) -> str:
     return text
 
 
-def update_reply(suggestions: Any, notes: list[str], record_id: str, size: tuple[int, int] | None = None) -> str:
+def update_reply(suggestions: Any, note: Callable[[str], None], size: tuple[int, int] | None = None) -> str:
     """SLD's `llm_layout_suggestions` in the words of the reply it was taken from, boxes cut at the picture's border.
 
     Args:
         suggestions: `[[name, [x, y, w, h]], ...]` in fractions of the picture.
-        notes: Gets a line for each box that was cut or dropped.
-        record_id: Whose, for the notes.
+        note: Told of each box that was cut or dropped.
         size: Width and height of the picture, for boxes that are in no fractions after all.
 
     Raises:
@@ -124,13 +125,13 @@ def update_reply(suggestions: Any, notes: list[str], record_id: str, size: tuple
     """
     kept = []
     boxes = named_boxes(suggestions, "llm_layout_suggestions")
-    for name, box in _in_fractions(boxes, size, lambda line: notes.append(f"{record_id}: {line}")):
+    for name, box in _in_fractions(boxes, size, note):
         clamped = clamp_unit_box(box)
         if clamped is None:
-            notes.append(f"{record_id}: dropped {name!r}, whose box {list(box)} is empty or outside the picture")
+            note(f"dropped {name!r}, whose box {list(box)} is empty or outside the picture")
             continue
         if clamped != box:
-            notes.append(f"{record_id}: cut {name!r} at the border, its box {list(box)} leaves the picture")
+            note(f"cut {name!r} at the border, its box {list(box)} leaves the picture")
         kept.append((name, [round(v, 6) for v in clamped]))
     if boxes and not kept:
         raise InputError("llm_layout_suggestions: no box is inside the picture")
@@ -154,7 +155,7 @@ def _in_fractions(
     ]
 
 
-def _record(task: dict[str, Any], record_id: str, base: Path, images_from: Path | None, notes: list[str]) -> Record:
+def _record(task: dict[str, Any], record_id: str, base: Path, images_from: Path | None, found: Collected) -> Record:
     prompt = task.get("prompt")
     if not isinstance(prompt, str) or not prompt.strip():
         raise InputError("prompt is missing or no text")
@@ -163,7 +164,8 @@ def _record(task: dict[str, Any], record_id: str, base: Path, images_from: Path 
     if task.get("llm_parsed_prompt") is not None:
         replies.append(Reply(call="parse", provider="replay", text=spot_reply(task["llm_parsed_prompt"])))
     if task.get("llm_layout_suggestions") is not None:
-        text = update_reply(task["llm_layout_suggestions"], notes, record_id, (image.width, image.height))
+        size = (image.width, image.height)
+        text = update_reply(task["llm_layout_suggestions"], partial(found.mended, record_id), size)
         replies.append(Reply(call="differences", provider="replay", text=text))
     generator = task.get("generator")
     return Record(

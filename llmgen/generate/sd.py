@@ -13,9 +13,10 @@ from pydantic import Field
 
 from llmgen.artifacts import Kind, ModelUse, Record, Stage
 from llmgen.artifacts.schedulers import OWN, SchedulerName
-from llmgen.diffusion.drawing import beyond_chat, draw_texts, has_unet
+from llmgen.diffusion.drawing import cut_chats, draw_texts, has_unet
 from llmgen.diffusion.failures import as_model_errors
 from llmgen.diffusion.latents import sides_multiple
+from llmgen.diffusion.progress import Steps
 from llmgen.diffusion.schedulers import with_scheduler
 from llmgen.engine.samples import SampledConfig
 from llmgen.generate.canvas import group_by_canvas, remark_on_limits, with_first_picture
@@ -70,6 +71,8 @@ class TextGenerate:
             batch = [records[i] for i in rows]
             for record in batch:
                 self._remark_on_limits(record)
+            total = config.num_inference_steps * (1 if has_unet(pipe) else len(batch))
+            told = Steps(self._context.progress, f"generate sd: {len(batch)} pictures", total)
             with as_model_errors("generate sd"):
                 images = draw_texts(
                     pipe,
@@ -79,6 +82,7 @@ class TextGenerate:
                     steps=config.num_inference_steps,
                     guidance=config.guidance_scale,
                     seeds=[record.seed or 0 for record in batch],
+                    told=told,
                     what="generate sd",
                 )
             made |= {
@@ -88,8 +92,10 @@ class TextGenerate:
         return [made[i] for i in range(len(records))]
 
     def _remark_on_limits(self, record: Record) -> None:
+        negative = self._config.negative_prompt
         if has_unet(self._pipe):
-            remark_on_limits(self._context, record, record.prompt, self._context.models.text("text_to_image"))
+            encoder = self._context.models.text("text_to_image")
+            remark_on_limits(self._context, record, record.prompt, encoder, negative=negative)
             return
-        for text in beyond_chat(self._pipe, record.prompt):
+        for text in cut_chats(self._pipe, {"prompt": record.prompt, "negative prompt": negative}):
             self._context.remark_on(record.id, text)

@@ -4,6 +4,7 @@ import os
 import platform
 import re
 import shutil
+from collections.abc import Collection
 from importlib import metadata
 from importlib.resources import files
 from pathlib import Path
@@ -22,6 +23,7 @@ from llmgen.settings import cache_dir, config_path
 PACKAGES = (
     "accelerate",
     "diffusers",
+    "faster-coco-eval",
     "numpy",
     "openai",
     "pillow",
@@ -119,8 +121,7 @@ def _examine_preset(preset: Preset, device: str, dtype: str, free_gb: float | No
             remarks.add(role, "bfloat16 is not a precision of this GPU, which emulates it slowly; float16 is")
         if free_gb is not None and weight.largest > free_gb:
             missing.add(role, f"{weight.largest:.1f} GB of weights at once, and {free_gb:g} GB are free on {device}")
-    whole = sum(weight.whole for weight in weights.values())
-    largest = max((weight.largest for weight in weights.values()), default=0.0)
+    whole, largest = _sums(weights.values())
     lines = missing.lines()
     if preset.planner == "openai" and not os.environ.get("OPENAI_API_KEY"):
         lines.append("planner: OPENAI_API_KEY is not set; export it or put it into .env")
@@ -131,6 +132,17 @@ def _examine_preset(preset: Preset, device: str, dtype: str, free_gb: float | No
         advice = "run its stages one by one" if device == "cpu" else f"--offload model needs {largest:.1f} GB at a time"
         notes.append(f"all models together are {whole:.1f} GB, and {free_gb:g} GB are free on {device}; {advice}")
     return {"memory_gb": round(whole, 3), "largest_gb": round(largest, 3), "missing": lines, "remarks": notes}
+
+
+def preset_memory_gb(preset: Preset, device: str, dtype: str) -> tuple[float, float]:
+    """Weights of all models of a preset as a device loads them, and the largest part that is there at once when offloaded, in GB."""
+    weights = {(spec.source, spec.revision): _weight(spec, device, dtype) for spec in preset.roles.values()}
+    whole, largest = _sums(weights.values())
+    return round(whole, 3), round(largest, 3)
+
+
+def _sums(weights: Collection[_Weight]) -> tuple[float, float]:
+    return sum(weight.whole for weight in weights), max((weight.largest for weight in weights), default=0.0)
 
 
 class _Lines:

@@ -10,8 +10,9 @@ from typing import Any, Final
 from llmgen.artifacts import Record, Score
 from llmgen.artifacts.statistics import bootstrap, mcnemar, wilson
 from llmgen.errors import InputError
+from llmgen.report.beside import PicturesBeside
 from llmgen.report.layers import Layers
-from llmgen.report.pictures import Picture, Pictures, longest_side
+from llmgen.report.pictures import MOST_INSIDE, Picture, Pictures, longest_side
 from llmgen.report.source import Source, read_source
 from llmgen.report.summary import Scorer, scorers, scores_of
 from llmgen.report.view import Filter
@@ -87,32 +88,45 @@ class Comparison:
     layers: Layers
     cards: tuple[Pair, ...]
     warnings: tuple[str, ...]
+    beside: str | None
+    """Name of the folder that holds the pictures, if they are not inside."""
 
 
-def write_comparison(first: Path, second: Path, output: Path) -> Path:
-    """Write the comparison of two runs as one HTML file.
+def write_comparison(first: Path, second: Path, output: Path, *, one_file: bool = False) -> Path:
+    """Write the comparison of two runs as an HTML file; more than 150 pictures lie in a folder beside it.
 
     Args:
         first: Folder of a run, or an artifact: A.
         second: Likewise: B.
         output: Where to write.
+        one_file: Put all pictures inside, however many they are.
 
     Raises:
         InputError: If one cannot be read, or they have no record in common.
         OutputError: If the page cannot be written.
     """
-    from llmgen.artifacts.files import write_named
+    from llmgen.artifacts.files import is_stream, write_named
     from llmgen.report.html import render_comparison
 
-    write_named(output, render_comparison(make_comparison(read_source(first), read_source(second))).encode("utf-8"))
+    beside = None if is_stream(output) else PicturesBeside(output)
+    page = make_comparison(read_source(first), read_source(second), None if one_file else beside)
+    write_named(output, render_comparison(page).encode("utf-8"))
+    if beside is not None:
+        beside.sweep()
     return output
 
 
-def make_comparison(first: Source, second: Source) -> Comparison:
+def make_comparison(first: Source, second: Source, beside: PicturesBeside | None = None) -> Comparison:
     """Work out a comparison; records are the same where their ids are.
+
+    Args:
+        first: A.
+        second: B.
+        beside: Where pictures go if they are many; None keeps all of them inside.
 
     Raises:
         InputError: If the runs have no record in common.
+        OutputError: If that folder cannot be written.
     """
     ours = {record.id: record for record in first.artifact.records}
     theirs = {record.id: record for record in second.artifact.records}
@@ -130,7 +144,8 @@ def make_comparison(first: Source, second: Source) -> Comparison:
     known = scorers([b for _, b in pairs])
     ways = [scorer for scorer in scorers([a for a, _ in pairs]) if scorer in known]
     side_px = longest_side(2 * len(both))
-    pictures = tuple(Pictures(ImageStore(source.artifact.base), side_px) for source in (first, second))
+    folder = beside if 2 * len(both) > MOST_INSIDE else None
+    pictures = tuple(Pictures(ImageStore(source.artifact.base), side_px, folder) for source in (first, second))
     words = _WORDS if ways and ways[0].verdicts else _MEASURED
     cards = tuple(_pair(a, b, ways[0] if ways else None, pictures, words) for a, b in pairs)
     counts = Counter(card.outcome for card in cards)
@@ -148,6 +163,7 @@ def make_comparison(first: Source, second: Source) -> Comparison:
         layers=Layers((), ()),
         cards=cards,
         warnings=tuple(warnings),
+        beside=None if folder is None else folder.path.name,
     )
 
 

@@ -1,4 +1,4 @@
-"""Pictures as data URLs, bounded in size, each read once."""
+"""Pictures for a page, inside it or in a folder beside it, bounded in size, each read once."""
 
 import base64
 import io
@@ -11,6 +11,7 @@ from PIL import Image
 
 from llmgen.artifacts import ImageRef
 from llmgen.errors import InputError
+from llmgen.report.beside import PicturesBeside
 from llmgen.vision.images import ImageStore
 
 MAX_SIDE: Final = 768
@@ -18,6 +19,8 @@ MAX_SIDE: Final = 768
 #: Pictures in a report, and the longest side that keeps such a report at some tens of megabytes.
 _SIDE_BY_COUNT: Final = ((150, MAX_SIDE), (600, 512))
 _SMALLEST_SIDE: Final = 384
+MOST_INSIDE: Final = 150
+"""Pictures that a page holds itself; of more, each lies in a folder beside it, unless one file is asked for."""
 _MAX_PNG_BYTES: Final = 160_000
 _JPEG_QUALITY: Final = 88
 _OUTSIDE: Final = (12, 12, 16, 150)
@@ -32,7 +35,7 @@ class Picture:
         key: Name in the page, the same for the same file.
         width: Width of the original in pixels; overlays are in these pixels.
         height: Height of the original in pixels.
-        url: `data:` URL, or None when it cannot be shown.
+        url: `data:` URL, or the address of a file beside the page, or None when it cannot be shown.
         problem: Why it cannot be shown.
     """
 
@@ -60,17 +63,19 @@ def longest_side(count: int) -> int:
 
 
 class Pictures:
-    """Reads pictures and keeps their data URLs."""
+    """Reads pictures and keeps their addresses."""
 
-    def __init__(self, store: ImageStore, max_side: int = MAX_SIDE) -> None:
+    def __init__(self, store: ImageStore, max_side: int = MAX_SIDE, folder: PicturesBeside | None = None) -> None:
         """Make a reader.
 
         Args:
             store: Where the pictures lie.
-            max_side: Longest side of an embedded picture in pixels; larger ones are scaled down.
+            max_side: Longest side of a shown picture in pixels; larger ones are scaled down.
+            folder: Where pictures are put; inside the page without it.
         """
         self._store = store
         self._max_side = max_side
+        self._folder = folder
         self._known: dict[tuple[str, str], Picture] = {}
 
     def show(self, ref: ImageRef) -> Picture:
@@ -97,33 +102,34 @@ class Pictures:
             picture = Picture(key, ref.width, ref.height, None, problem)
         else:
             image.thumbnail((self._max_side, self._max_side), Image.Resampling.LANCZOS)
-            url = _data_url(image) if use == "picture" else _veil_url(image)
+            form, data = _encoded(image) if use == "picture" else _veil(image)
+            url = _data_url(form, data) if self._folder is None else self._folder.add(form, data)
             picture = Picture(key, ref.width, ref.height, url)
         self._known[ref.path, use] = picture
         return picture
 
 
-def _data_url(image: Image.Image) -> str:
-    # Encoded anew: what is embedded is known to be a picture and carries no metadata.
+def _encoded(image: Image.Image) -> tuple[str, bytes]:
+    # Encoded anew: what is shown is known to be a picture and carries no metadata.
     image = image.convert("RGB")
     image.info.clear()
     png = io.BytesIO()
     image.save(png, "PNG", optimize=True)
     if len(png.getvalue()) <= _MAX_PNG_BYTES:
-        return _url("png", png.getvalue())
+        return "png", png.getvalue()
     jpeg = io.BytesIO()
     image.save(jpeg, "JPEG", quality=_JPEG_QUALITY, subsampling=0)
-    return _url("jpeg", jpeg.getvalue())
+    return "jpeg", jpeg.getvalue()
 
 
-def _veil_url(image: Image.Image) -> str:
+def _veil(image: Image.Image) -> tuple[str, bytes]:
     inside = image.convert("L").point([0] * 128 + [255] * 128)
     veil = Image.new("RGBA", image.size, _OUTSIDE)
     veil.paste((0, 0, 0, 0), mask=inside)
     buffer = io.BytesIO()
     veil.quantize(2).save(buffer, "PNG", optimize=True)
-    return _url("png", buffer.getvalue())
+    return "png", buffer.getvalue()
 
 
-def _url(kind: str, data: bytes) -> str:
-    return f"data:image/{kind};base64,{base64.b64encode(data).decode('ascii')}"
+def _data_url(form: str, data: bytes) -> str:
+    return f"data:image/{form};base64,{base64.b64encode(data).decode('ascii')}"

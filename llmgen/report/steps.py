@@ -114,6 +114,11 @@ def make_samples(record: Record, pictures: Pictures) -> tuple[Step, ...]:
     return tuple(steps)
 
 
+def front(steps: Sequence[Step]) -> Step | None:
+    """The figure that stands for a record: its last word, else what there is last."""
+    return next((step for step in steps if step.final), steps[-1] if steps else None)
+
+
 def compared(steps: Sequence[Step]) -> tuple[Picture, Picture] | None:
     """The first and the final picture, if both can be shown and they differ."""
     shown = [step for step in steps if step.picture is not None and step.picture.url is not None and not step.planned]

@@ -10,11 +10,12 @@ from llmgen.artifacts.hashing import canonical_json
 from llmgen.artifacts.io import ReadArtifact, pretty_json
 from llmgen.artifacts.score import SHARE
 from llmgen.report.answers import AnswerView, answers_of
+from llmgen.report.beside import PicturesBeside
 from llmgen.report.charts import Curve, curve
 from llmgen.report.layers import Layers, layers_of
-from llmgen.report.pictures import Picture, Pictures, longest_side
+from llmgen.report.pictures import MOST_INSIDE, Picture, Pictures, longest_side
 from llmgen.report.source import Source
-from llmgen.report.steps import Step, compared, make_samples, make_steps
+from llmgen.report.steps import Step, compared, front, make_samples, make_steps
 from llmgen.report.summary import (
     OUTCOMES,
     Outcome,
@@ -40,6 +41,8 @@ OUTCOME_WORDS: Final[dict[Outcome, tuple[str, str]]] = {
 UNCORRECTED_WORDS: Final = OUTCOME_WORDS | {"right": ("Right", "✓"), "wrong": ("Wrong", "✗")}
 _FROM_TEXT: Final = ("sd",)
 """Methods that draw without looking at the layout."""
+_MOST_OPEN: Final = 60
+"""Records that a page holds in full; of more, the steps are packed until they are looked at."""
 _FEW_MEASURES: Final = 2
 """Metrics without verdicts that a record shows at once; more are folded away."""
 _VALUES: Final = {0.0: ("wrong", "no"), 1.0: ("right", "yes")}
@@ -111,6 +114,8 @@ class Card:
     samples: tuple[Step, ...]
     """All pictures of the prompt, where they are several."""
     steps: tuple[Step, ...]
+    front: Step | None
+    """The figure that stands for the record."""
     compared: tuple[Picture, Picture] | None
     verdicts: tuple[Verdict, ...]
     measures: tuple[Verdict, ...]
@@ -149,10 +154,25 @@ class Page:
     warnings: tuple[str, ...]
     reduced: int | None
     """Longest side in pixels to which larger pictures were scaled down, if any was."""
+    beside: str | None
+    """Name of the folder that holds the pictures, if they are not inside."""
+
+    @property
+    def many(self) -> bool:
+        """Whether the stories of the records are packed and the page begins as a grid."""
+        return len(self.cards) > _MOST_OPEN
 
 
-def make_page(source: Source) -> Page:
-    """Work out a report."""
+def make_page(source: Source, beside: PicturesBeside | None = None) -> Page:
+    """Work out a report.
+
+    Args:
+        source: What it is about.
+        beside: Where pictures go if they are many; None keeps all of them inside.
+
+    Raises:
+        OutputError: If that folder cannot be written.
+    """
     artifact, manifest = source.artifact, source.manifest
     records = artifact.records
     refs = [
@@ -161,8 +181,10 @@ def make_page(source: Source) -> Page:
         for ref in (r.image, *(e.image for e in r.history), *(s.image for s in r.samples))
         if ref is not None
     ]
-    side = longest_side(len({ref.path for ref in refs}))
-    pictures = Pictures(ImageStore(artifact.base), side)
+    count = len({ref.path for ref in refs})
+    side = longest_side(count)
+    folder = beside if count > MOST_INSIDE else None
+    pictures = Pictures(ImageStore(artifact.base), side, folder)
     ranked = scorers(records)
     scorer = ranked[0] if ranked else None
     recipes = _Recipes()
@@ -192,6 +214,7 @@ def make_page(source: Source) -> Page:
         recipes=recipes.all,
         kind=artifact.kind,
         warnings=_warnings(artifact, source.finished, counts, bool(tables)),
+        beside=None if folder is None else folder.path.name,
         reduced=side if any(max(ref.width, ref.height) > side for ref in refs) else None,
     )
 
@@ -277,6 +300,7 @@ def _card(
         answers=answers,
         samples=() if answers else make_samples(record, pictures),
         steps=steps,
+        front=_front_of_answers(answers) if answers else front(steps),
         compared=compared(steps),
         verdicts=verdicts if few else tuple(v for v in verdicts if v.tone),
         measures=() if few else tuple(v for v in verdicts if not v.tone),
@@ -285,6 +309,16 @@ def _card(
         made=tuple(recipes.add(made) for made in record.provenance),
         error=record.error,
     )
+
+
+def _front_of_answers(view: AnswerView) -> Step | None:
+    """The first picture of the last method, else what the question was about."""
+    shown = [shown for row in reversed(view.rows) for shown in row.samples] or list(view.given)
+    if not shown:
+        return None
+    first = shown[0]
+    picture = first.picture
+    return Step(first.title, first.title, picture.width, picture.height, "1", picture, final=True)
 
 
 def _to_sort_by(scores: Mapping[str, Score]) -> float | None:

@@ -1,59 +1,22 @@
 """The report in a real browser: works from a file, without network, by keyboard, on a phone."""
 
 import io
-import os
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from opened_page import Opened, browsing, sync_api, visible
 from PIL import Image
 from report_run import HOSTILE, write_inputs_run, write_run
 
 from llmgen.report import write_report
 
-sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-CHROMIUM = os.environ.get("LLMGEN_CHROMIUM") or next(
-    filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
-)
-FLAGS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--no-first-run",
-]
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.skipif(CHROMIUM is None, reason="no Chromium found; install one or set LLMGEN_CHROMIUM to its path"),
-]
+pytestmark = browsing
 
 
 @pytest.fixture(scope="module")
 def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_report(write_run(tmp_path_factory.mktemp("run")))
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator["sync_api.Browser"]:
-    with sync_api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, headless=True, args=FLAGS)
-        yield browser
-        browser.close()
-
-
-class Opened:
-    """A page and all that it complained about or asked for."""
-
-    def __init__(self, page: "sync_api.Page", report: Path) -> None:
-        self.page = page
-        self.complaints: list[str] = []
-        self.requests: list[str] = []
-        page.on("console", lambda message: self.complaints.append(message.text))
-        page.on("pageerror", lambda error: self.complaints.append(str(error)))
-        page.on("request", lambda request: self.requests.append(request.url))
-        page.goto(report.as_uri())
 
 
 @pytest.fixture
@@ -444,10 +407,6 @@ def test_reads_without_script(browser: "sync_api.Browser", report: Path) -> None
     assert page.locator("#record-0001 .on-edits").first.is_visible()
     assert not page.locator("#record-0001 .on-region").first.is_visible()
     context.close()
-
-
-def visible(page: "sync_api.Page") -> list[str]:
-    return page.evaluate("[...document.querySelectorAll('.card')].filter(c => !c.hidden).map(c => c.id)")
 
 
 def test_grid_shows_one_picture_a_record_and_a_click_opens_the_card(desk: Opened) -> None:

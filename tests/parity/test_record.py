@@ -1,138 +1,65 @@
-"""ReCorD's drawing gives what the published code gave: both versions, run on CPU on tiny models, and its functions one by one.
+"""ReCorD's drawing gives what the published code gave: its runs step by step, and its attention controller.
 
-Sizes, steps, indices and tolerances come from the sidecar. The shipped set is a part of the whole: a second folder may hold per-step
-latents of candidates, every pass of the controller, and more.
+Sizes, steps, indices and tolerances come from the sidecar.
 """
 
-import functools
 from typing import Any
 
-import numpy as np
 import pytest
 import torch
-from diffusers import DDIMScheduler, UNet2DConditionModel
+from diffusers import AutoencoderKL
 from parity.goldens import GoldenSet
+from parity.record_goldens import BOTH, FRAME, Variant, difference, has_version, tokenizer, unit
 from torch import Tensor
-from transformers import CLIPTextConfig, CLIPTextModel, CLIPTextModelWithProjection, CLIPTokenizer
+from torch.nn import functional
+from transformers import CLIPTextConfig, CLIPTextModel, CLIPTextModelWithProjection
 
-from llmgen.diffusion.box_energies import smoothing_kernel
-from llmgen.diffusion.interaction.alignment import Alignment, align, bounds, token_spans, word_schedule, word_tokens
-from llmgen.diffusion.interaction.control import Borrowing, Control, Enough, Layer, controlled
-from llmgen.diffusion.interaction.drawing import Drawn, Pair, PairSampler, PairText, pair_noise
-from llmgen.diffusion.interaction.energy import PlacedWord, box_cells, box_terms, pair_energy, smoothed, token_image
+from llmgen.diffusion.interaction.alignment import align, token_spans, word_schedule
+from llmgen.diffusion.interaction.control import Borrowing, Control, Enough, controlled
+from llmgen.diffusion.interaction.drawing import Drawn
+from llmgen.diffusion.interaction.energy import PlacedWord
+from llmgen.diffusion.interaction.layers import Layer
 from llmgen.diffusion.interaction.pairs import pair_text
-from llmgen.diffusion.interaction.passes import ROWS, PairSettings, guided_passes
-from llmgen.diffusion.sampling import make_levels
+from llmgen.diffusion.interaction.passes import ROWS, guided_passes
 from llmgen.diffusion.text import TextEncoder
 from llmgen.diffusion.text_xl import XLTextEncoder
-from llmgen.errors import InputError
-from llmgen.vision.thresholds import attention_box, largest_box, otsu_mask
+from llmgen.vision.thresholds import attention_box
 
 FAMILY = "record"
-FRAME = 512
-
-
-class Variant:
-    """One version of the published code in a set of goldens."""
-
-    def __init__(self, goldens: GoldenSet, name: str) -> None:
-        self.goldens, self.name = goldens, name
-        self.said = goldens.sidecar["variants"][name]
-        self.case, self.xl = self.said["case"], name == "xl"
-
-    def __getitem__(self, name: str) -> Tensor:
-        return self.goldens[f"{self.name}.{name}"]
-
-    def has(self, name: str) -> bool:
-        return f"{self.name}.{name}" in self.goldens.names
-
-    @functools.cached_property
-    def unet(self) -> Any:
-        unet = UNet2DConditionModel(**self.said["config"]["unet"])
-        unet.load_state_dict(self.weights("unet"))
-        return unet.eval().requires_grad_(False)
-
-    def weights(self, part: str) -> dict[str, Tensor]:
-        prefix = f"{self.name}.weights.{part}."
-        return {name.removeprefix(prefix): self.goldens[name] for name in self.goldens.names_from(prefix)}
-
-    @property
-    def suppression(self) -> Any:
-        return "others" if self.xl else "object"
-
-    def settings(self, **changed: Any) -> PairSettings:
-        case = self.case
-        given = {
-            "steps": case["num_inference_steps"],
-            "guidance": self.goldens.sidecar["conventions"]["guidance_scale"],
-            "altered_steps": case["max_iter_to_alter"],
-            "scale": float(case["scale_factor"]),
-            "self_replace": case["cross_attention_kwargs"]["n_self_replace"],
-            "top_share": case["P"],
-            "corner_cells": case["L"],
-            "least_cells": 0,
-            "attention_grid": case["attention_res"],
-            "suppression_grid": 32,
-            "suppression": self.suppression,
-        }
-        return PairSettings(**{**given, **changed})
-
-    def pair(self, noise: Tensor, *, boxes: bool) -> Pair:
-        case = self.case
-        ids = [case["token_ids"][prompt] for prompt in case["prompts"]]
-        alignment = align(*ids)
-        replace = case["cross_attention_kwargs"]["n_cross_replace"]
-        spans = token_spans(case["prompts"][1], tokenizer(self.goldens))
-        schedule = word_schedule(case["prompts"][1], spans, case["num_inference_steps"], replace)
-        placed = zip(case["indices_to_alter"], case["bbox"], strict=True)
-        words = tuple(PlacedWord((token,), unit(box)) for token, box in placed) if boxes else ()
-        watched = (case["indices_to_alter"][0],)
-        borrowing = Borrowing(alignment.places, schedule * alignment.shared, max(map(len, ids)), words, watched)
-        states = torch.cat([self["inputs.negative_prompt_embeds"], self["inputs.prompt_embeds"]])
-        added = {}
-        if self.xl:
-            pooled = [self["inputs.negative_pooled_prompt_embeds"], self["inputs.pooled_prompt_embeds"]]
-            added = {"text_embeds": torch.cat(pooled), "time_ids": self["inputs.time_ids"].expand(4, -1)}
-        return Pair(PairText(states, added), noise, borrowing)
-
-    def sampler(self, **changed: Any) -> PairSampler:
-        settings = self.settings(**changed)
-        levels = make_levels(DDIMScheduler(**self.said["config"]["ddim"]), settings.steps)
-        assert list(levels.timesteps) == self.said["timesteps"]
-        return PairSampler(self.unet, levels, settings)
-
-    def noise(self, seed: int) -> Tensor:
-        channels, rows, columns = self["inputs.start_latents"].shape
-        return pair_noise(seed, (channels, rows, columns), second_draw=self.xl)
-
-
-def unit(box: list[float]) -> tuple[float, float, float, float]:
-    x0, y0, x1, y1 = (side / FRAME for side in box)
-    return (x0, y0, x1, y1)
-
-
-@functools.cache
-def tokenizer(goldens: GoldenSet) -> Any:
-    said = goldens.sidecar["tokenizer"]
-    merges = [tuple(pair.split()) if isinstance(pair, str) else tuple(pair) for pair in said["merges"]]
-    return CLIPTokenizer(vocab=said["vocab"], merges=merges, model_max_length=77)
-
-
-@functools.cache
-def variant(goldens: GoldenSet, name: str) -> Variant:
-    return Variant(goldens, name)
-
-
-BOTH = pytest.mark.parametrize("version", ["sd", "xl"])
-
-
-def has_version(goldens: GoldenSet, version: str) -> Variant:
-    if version not in goldens.sidecar["variants"]:
-        pytest.skip(f"{goldens.name} has no version {version!r}")
-    return variant(goldens, version)
 
 
 # The runs ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.slow
+@BOTH
+def test_without_altered_steps_it_is_the_plain_loop(golden_set: GoldenSet, version: str) -> None:
+    """The golden holds what the first and the last step left of both prompts."""
+    one = has_version(golden_set, version)
+    expected = one.told("plain.latents_per_step")
+    latents: list[Tensor] = []
+    one.sampler(altered_steps=0).draw(
+        [one.pair(one["inputs.start_latents"], boxes=False)],
+        keep_first=True,
+        watch=lambda _, first, full: latents.append(torch.stack([first[0], full[0]])),
+    )
+    for index in (0, -1):
+        assert difference(latents[index], expected[index]) < golden_set.tolerance("latents_atol")
+
+
+@pytest.mark.slow
+@BOTH
+@pytest.mark.parametrize("run", ["plain", "candidate", "candidate_b", "correct"])
+def test_decoded_pictures(golden_set: GoldenSet, version: str, run: str) -> None:
+    one = has_version(golden_set, version)
+    expected = one.told(f"{run}.image_avgpool8")
+    latents = one[f"{run}.final_latents"] if one.has(f"{run}.final_latents") else one[f"{run}.latents_per_step"][-1]
+    vae = AutoencoderKL(**one.said["config"]["vae"]).eval()
+    vae.load_state_dict(one.weights("vae"))
+    with torch.no_grad():
+        images = vae.decode(latents / vae.config.scaling_factor).sample
+    pooled = functional.avg_pool2d((images / 2 + 0.5).clamp(0, 1), 8)
+    assert difference(pooled, expected) < golden_set.tolerance("image_avgpool8_atol")
 
 
 @pytest.mark.slow
@@ -220,11 +147,6 @@ def test_one_step_without_the_savings(golden_set: GoldenSet, version: str) -> No
         first, full = sampler._step(pairs, guided, stored[index - 1, 0][None], moved, index)
     assert difference(first[0], stored[index, 0]) < tolerance
     assert difference(full[0], stored[index, 1]) < tolerance
-
-
-def difference(got: Tensor, expected: Tensor) -> float:
-    assert got.shape == expected.shape
-    return (got.double() - expected.double()).abs().max().item()
 
 
 # What goes in ------------------------------------------------------------------------------------------------------
@@ -357,104 +279,3 @@ def _attend(control: Control, layer: Layer, maps: Tensor) -> Tensor:
         return control.attend(layer, maps.log()[:, None], keys, keys, 1.0)[:, 0]
     except Enough:
         return maps
-
-
-# Functions one by one ----------------------------------------------------------------------------------------------
-
-
-def test_energy_of_boxes(golden_set: GoldenSet) -> None:
-    for number, case in enumerate(golden_set.sidecar["functions"]["box_loss"]):
-        side = case["res"]
-        attention = golden_set[f"fn.box_loss.A{side}"].clone().requires_grad_(True)
-        boxes = [unit(box) for box in case["bbox"]]
-        for box, cells in zip(boxes, case["grid_boxes"], strict=True):
-            assert list(box_cells(box, side, side)) == cells
-        settings = {"top_share": case.get("P", 0.2), "corner_cells": case.get("L", 1), "least_cells": 0}
-        images = [token_image(attention, (token,)) for token in case["idx"]]
-        images = [smoothed(image) if case.get("smooth", True) else image for image in images]
-        if "error" in case:
-            with pytest.raises(InputError, match="covers no cell"):
-                box_terms(images[0], boxes[0], **settings)
-            continue
-        terms = [box_terms(image, box, **settings) for image, box in zip(images, boxes, strict=True)]
-        for name in ("fg", "bg", "dx", "dy"):
-            for term, expected in zip(terms, case[name], strict=True):
-                value = getattr(term, name)
-                assert value is None if expected == "nan" else value.item() == pytest.approx(expected, abs=2e-6)
-        loss = torch.stack([term.loss for term in terms]).sum()
-        assert loss.item() == pytest.approx(case["loss"], abs=5e-6)
-        loss.backward()
-        assert attention.grad is not None
-        assert attention.grad.abs().sum().item() == pytest.approx(case["dA_abs_sum"], rel=2e-4)
-        if f"fn.box_loss.case{number}.dA" in golden_set.names:
-            expected = golden_set[f"fn.box_loss.case{number}.dA"]
-            assert difference(attention.grad, expected) < 1e-4 * expected.abs().max().item() + 1e-7
-        if case.get("smooth", True):
-            words = [PlacedWord((token,), box) for token, box in zip(case["idx"], boxes, strict=True)]
-            assert pair_energy(attention, words, **settings).item() == pytest.approx(case["loss"], abs=5e-6)
-
-
-def test_smoothing_kernels(golden_set: GoldenSet) -> None:
-    for name in golden_set.names_from("fn.gaussian_kernel_"):
-        size, sigma = name.removeprefix("fn.gaussian_kernel_").split("_sigma")
-        assert difference(smoothing_kernel(int(size.split("x")[0]), float(sigma)), golden_set[name]) < 1e-6
-
-
-def test_otsu_of_maps(golden_set: GoldenSet) -> None:
-    for name, expected in golden_set.sidecar["functions"]["otsu"].items():
-        values = golden_set[f"fn.otsu.{name}.map"].double().numpy()
-        mask = otsu_mask((values - values.min()) / (values.max() - values.min()) * 255)
-        assert np.array_equal(mask, golden_set[f"fn.otsu.{name}.mask"].numpy() > 0), name
-        assert as_xywh(largest_box(mask)) == expected["xywh"], name
-
-
-def as_xywh(box: tuple[int, int, int, int] | None) -> list[int] | None:
-    return None if box is None else [box[0], box[1], box[2] - box[0], box[3] - box[1]]
-
-
-def test_alignments_of_prompts(golden_set: GoldenSet) -> None:
-    words = tokenizer(golden_set)
-    for case in golden_set.sidecar["functions"]["alignment"]:
-        ids = [words(case[name])["input_ids"] for name in ("base", "target")]
-        assert ids == [case["base_ids"], case["target_ids"]]
-        check_alignment(
-            align(*ids), case["mapper_prefix"], case["alpha_prefix"], case["mapper_last"], case["alpha_sum"]
-        )
-
-
-def check_alignment(made: Alignment, places: list[int], shared: list[int], last: int, total: float) -> None:
-    assert made.places[: len(places)].tolist() == places
-    assert made.shared[: len(shared)].tolist() == shared
-    assert made.places[-1].item() == last
-    assert made.shared.sum().item() == total
-
-
-def test_word_places(golden_set: GoldenSet) -> None:
-    words = tokenizer(golden_set)
-    for case in golden_set.sidecar["functions"]["word_inds"]:
-        text, word = case["text"], case["word"]
-        spans = token_spans(text, words)
-        # The original also takes a number for the word at that place.
-        found = word_tokens(text, word, spans) if isinstance(word, str) else (word + 1,)
-        assert list(found) == case["inds"]
-
-
-def test_word_schedules(golden_set: GoldenSet) -> None:
-    words = tokenizer(golden_set)
-    for case in golden_set.sidecar["functions"]["word_schedule"]:
-        prompt = case["prompts"][1]
-        made = word_schedule(prompt, token_spans(prompt, words), case["num_steps"], case["n_cross_replace"])
-        count = len(case["ones_per_token_prefix"])
-        assert made.sum(dim=0)[:count].tolist() == case["ones_per_token_prefix"]
-        firsts = [int(column.argmax()) if column.any() else -1 for column in made.T[:count]]
-        assert firsts == case["first_on_row"]
-
-
-@BOTH
-def test_step_sizes_and_self_replacement(golden_set: GoldenSet, version: str) -> None:
-    one = has_version(golden_set, version)
-    settings = one.settings()
-    sizes = [settings.step_size(index) for index in range(settings.altered_steps)]
-    assert sizes == pytest.approx(one.said["correct"]["step_size"], rel=1e-12)
-    first, last = one.said["controller"]["num_self_replace"]
-    assert (first, last) == tuple(int(settings.steps * share) for share in bounds(settings.self_replace))

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from parity.conftest import case_files, golden_folder
 from parity.goldens import Case
-from parity.test_record import as_xywh, check_alignment
+from parity.record_goldens import as_xywh, check_alignment
 
 from llmgen.artifacts import Mask
 from llmgen.diffusion.interaction.alignment import align, word_schedule, word_tokens

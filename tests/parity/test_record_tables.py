@@ -1,12 +1,20 @@
-"""ReCorD's tables of HICO-DET: sentences with their "is", and boxes on the 512 frame."""
+"""ReCorD's preparation of HICO-DET: sentences, and boxes and joints on the 512 frame."""
 
 import json
 from typing import Any
 
 import pytest
 from parity.conftest import case_files, golden_folder
+from parity.goldens import Case
 
-from llmgen.formats.record import NO_INTERACTION, on_square, sentence_with_is
+from llmgen.formats.hico_preparation import (
+    NO_INTERACTION,
+    box_moved,
+    on_square,
+    points_moved,
+    sentence_with_is,
+    spoken_sentence,
+)
 
 FAMILY = "record"
 SHIFTS = {
@@ -43,3 +51,15 @@ def test_hico_to_512(request: pytest.FixtureRequest) -> None:
         assert set(content["out_by_shift"]) <= set(SHIFTS)
         for name, wanted in content["out_by_shift"].items():
             assert on_square(content["in"], SHIFTS[name]) == wanted
+
+
+def test_keypoint_shift(golden_case: Case) -> None:
+    told = golden_case.file["keypoint_shift"]
+    choose = SHIFTS[golden_case.raw["shift"]]
+    assert points_moved(told["keypoints"], choose, told["frame"]) == golden_case.raw["keypoints"]
+    assert box_moved(json.loads(told["box_text"]), choose, told["frame"]) == golden_case.raw["box"]
+
+
+def test_sentence(golden_case: Case) -> None:
+    raw = golden_case.raw
+    assert spoken_sentence(raw["subject"], raw["verb"], raw["object"]) == raw["sentence"]

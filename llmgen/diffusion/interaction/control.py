@@ -14,39 +14,16 @@ from torch import Tensor
 from torch.nn import functional
 from torch.utils.checkpoint import checkpoint
 
-from llmgen.diffusion.attention import attention_sides
 from llmgen.diffusion.guidance import layer_grid
 from llmgen.diffusion.interaction.alignment import bounds
 from llmgen.diffusion.interaction.energy import PlacedWord, suppression_mask
+from llmgen.diffusion.interaction.layers import Layer
 from llmgen.diffusion.interaction.passes import GuidedPass, PairSettings, Row, Suppression
 from llmgen.errors import ModelError
 
 _MOST_STORED = 1024
 """Cells of the largest maps that the published code keeps."""
-_WAYS = ("up_blocks", "down_blocks", "mid_block")
-"""The order in which the published code joins its maps."""
 _RUNS = ("down_blocks", "mid_block", "up_blocks")
-
-
-@dataclass(frozen=True)
-class Layer:
-    """One attention layer.
-
-    Attributes:
-        name: Of its module.
-        cross: Whether it attends to the text.
-        borrows: Whether self-attention of its grid is borrowed.
-        energy_heads: First head that is read for the energy, None for a layer that is not.
-        mask_heads: The same for the suppression.
-        boxed: Whether the object's box is read from it.
-    """
-
-    name: str
-    cross: bool
-    borrows: bool = False
-    energy_heads: int | None = None
-    mask_heads: int | None = None
-    boxed: bool = False
 
 
 @dataclass(frozen=True)
@@ -105,51 +82,6 @@ def suppression_factors(
         elif how == "object":
             factors[:, list(word.tokens)] *= each[:, None] ** (1 if once else prompt_tokens - 1)
     return factors
-
-
-def read_layers(unet: Any, settings: PairSettings) -> list[Layer]:
-    """The attention layers of a U-Net and what is done to each.
-
-    Raises:
-        ModelError: If it has no cross-attention.
-    """
-    sides = attention_sides(unet)
-    crossing = {name: side for name, side in sides.items() if name.endswith("attn2")}
-    if not crossing:
-        raise ModelError("the model's U-Net has no cross-attention; ReCorD borrows and steers it")
-    own_side = _side(crossing, settings.attention_grid)
-    energy = _kept_heads(unet, crossing, own_side, settings)
-    mask = _kept_heads(unet, crossing, _side(crossing, settings.suppression_grid), settings)
-    return [
-        Layer(
-            name,
-            cross=name in crossing,
-            borrows=side <= own_side,
-            energy_heads=energy.get(name),
-            mask_heads=mask.get(name),
-            boxed=name in crossing and side == own_side,
-        )
-        for name, side in sides.items()
-    ]
-
-
-def _side(crossing: dict[str, float], grid: int) -> float:
-    """The finest side up to a grid, else the coarsest."""
-    fitting = [side for side in crossing.values() if side <= grid]
-    return max(fitting) if fitting else min(crossing.values())
-
-
-def _kept_heads(unet: Any, crossing: dict[str, float], side: float, settings: PairSettings) -> dict[str, int]:
-    """Layer to its first head that is read, of the layers of one grid. Q2: the first half of all heads, joined, is dropped."""
-    names = [name for way in _WAYS for name, own in crossing.items() if own == side and name.startswith(way)]
-    heads = {name: int(unet.get_submodule(name).heads) for name in names}
-    dropped = sum(heads.values()) // 2 if settings.quirks.half_maps else 0
-    kept: dict[str, int] = {}
-    for name, count in heads.items():
-        if dropped < count:
-            kept[name] = dropped
-        dropped = max(0, dropped - count)
-    return kept
 
 
 class Enough(Exception):

@@ -14,8 +14,9 @@ import torch
 from torch import Tensor
 
 from llmgen.diffusion.guidance import layer_grid
-from llmgen.diffusion.interaction.control import Borrowing, Control, Enough, controlled, read_layers
+from llmgen.diffusion.interaction.control import Borrowing, Control, Enough, controlled
 from llmgen.diffusion.interaction.energy import pair_energy
+from llmgen.diffusion.interaction.layers import read_layers
 from llmgen.diffusion.interaction.passes import ROWS, GuidedPass, PairSettings, Row, guided_passes
 from llmgen.diffusion.latents import make_noise
 from llmgen.diffusion.sampling import Levels, ddim_step

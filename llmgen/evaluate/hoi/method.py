@@ -45,7 +45,7 @@ class HoiEvaluateConfig(StageConfig):
     """Compare pictures with the action and with the prompt, where the preset fills the role `clip`."""
     pose: bool = True
     """Find joints, where the preset fills the role `pose`."""
-    answers: str | None = None
+    answers: Path | None = None
     """File of JSON Lines that the models' answers are kept in; a picture that is answered is not looked at again."""
 
 
@@ -83,7 +83,7 @@ class HoiEvaluate:
         self.context, self.config = context, config
         self.role = "judge" if config.judge else "detector"
         self._roles = [self.role, *(role for role in ("clip", "pose") if getattr(config, role) and self._has(role))]
-        self._answers = Answers(Path(config.answers) if config.answers else None)
+        self._answers = Answers(config.answers)
         lacking = [role for role in ("clip", "pose") if getattr(config, role) and not self._has(role)]
         if lacking:
             context.remark(

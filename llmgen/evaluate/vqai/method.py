@@ -44,9 +44,9 @@ class VqaiEvaluateConfig(StageConfig):
     """Role whose autoencoder makes the round trips."""
     round_trips: bool = True
     """Whether input and target are also scored after a round trip through the autoencoder."""
-    truths: str | None = None
+    truths: Path | None = None
     """File of JSON Lines with the right answers of toybox questions; with it the judge says whether each picture is one."""
-    answers: str | None = None
+    answers: Path | None = None
     """File of JSON Lines that the models' answers are kept in; what they answered already is not asked again."""
 
     profiles: ClassVar = {"reference": Profile({"jpeg": True})}
@@ -76,8 +76,8 @@ class VqaiEvaluate:
             InputError: If a file of truths or answers cannot be read.
         """
         self.context, self.config = context, config
-        self._answers = Answers(Path(config.answers) if config.answers else None)
-        self._truths = read_right_answers(Path(config.truths)) if config.truths else {}
+        self._answers = Answers(config.answers)
+        self._truths = read_right_answers(config.truths) if config.truths else {}
         self._encoder: PictureEncoder | None = None
         self._judge: Any = None
         self._trips: dict[str, _Picture] = {}

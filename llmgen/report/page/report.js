@@ -45,18 +45,28 @@
   if (sort) sort.addEventListener("change", arrange);
 
   // Grid: of each record the picture that counts; a card opens where it is chosen.
-  for (const card of cards) {
+  const markFront = (card) => {
     const steps = all(".step", card);
     const front = steps.find((step) => step.matches(".final")) ?? steps.at(-1);
     if (front) front.classList.add("front");
-  }
+  };
+  const near = new IntersectionObserver(
+    (entries) => {
+      for (const entry of entries) if (entry.isIntersecting) fill(entry.target);
+    },
+    { rootMargin: "100% 0px" },
+  );
   const look = (many) => {
     root.classList.toggle("grid", many);
     grid.setAttribute("aria-pressed", String(many));
+    // In the grid no story is seen; outside it those of the records on the screen and near it.
+    near.disconnect();
+    if (!many) for (const card of cards) if (card.querySelector(".packed")) near.observe(card);
   };
   grid.addEventListener("click", () => look(!root.classList.contains("grid")));
   const open = (card) => {
     look(false);
+    fill(card);
     card.scrollIntoView();
     card.focus({ preventScroll: true });
   };
@@ -120,15 +130,14 @@
     });
   }
   draw();
-  for (const button of all(".bare")) {
+  const bareable = (button) =>
     button.addEventListener("click", () => {
       const bare = button.closest("figure").classList.toggle("is-bare");
       button.setAttribute("aria-pressed", String(bare));
     });
-  }
 
   // Before and after: the pictures are those of the film, so that the file holds each only once.
-  for (const compare of all(".compare")) {
+  const comparing = (compare) => {
     const film = compare.closest(".card");
     const source = (key) => film.querySelector(`img[data-picture="${key}"]`).src;
     for (const [name, key] of [["before", compare.dataset.first], ["after", compare.dataset.last]]) {
@@ -149,7 +158,45 @@
     range.addEventListener("input", move);
     move();
     compare.hidden = false;
-  }
+  };
+
+  // What a story needs once it is there: at once, or when it is unpacked.
+  const dress = (card) => {
+    markFront(card);
+    all(".bare", card).forEach(bareable);
+    all(".compare", card).forEach(comparing);
+  };
+
+  // Of many records the stories are packed: JSON, deflated, as base64, some records together.
+  const packs = new Map();
+  const unpack = async (number) => {
+    const bytes = Uint8Array.from(atob(document.getElementById(`pack-${number}`).textContent), (c) => c.charCodeAt(0));
+    const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("deflate"));
+    return JSON.parse(await new Response(stream).text());
+  };
+  const fill = async (card) => {
+    const place = card.querySelector(".packed");
+    if (!place || place.dataset.waiting) return;
+    place.dataset.waiting = "1";
+    near.unobserve(card);
+    const { pack, at } = place.dataset;
+    if (!packs.has(pack)) packs.set(pack, unpack(pack));
+    const story = document.createElement("template");
+    try {
+      story.innerHTML = (await packs.get(pack))[at];
+    } catch (error) {
+      const note = document.createElement("p");
+      note.className = "note";
+      note.textContent = "The steps cannot be shown: this browser is too old to unpack them.";
+      place.append(note);
+      return;
+    }
+    for (const image of all("img[data-lent]", story.content)) image.src = place.querySelector("img").src;
+    place.replaceWith(story.content);
+    dress(card);
+  };
+  cards.forEach(dress);
+  look(document.querySelector(".packed") !== null);
 
   // A link to a record or a recipe shows it, whatever is filtered or folded.
   const reveal = () => {
@@ -160,7 +207,10 @@
       if (type) type.value = "";
       choose(filters[0]);
     }
-    if (target.matches(".card")) look(false);
+    if (target.matches(".card")) {
+      look(false);
+      fill(target);
+    }
     if (target.matches("details")) target.open = true;
     target.scrollIntoView();
   };

@@ -9,9 +9,10 @@ from tiny_models import tiny_scheduler, tiny_unet
 from torch import Tensor
 
 from llmgen.diffusion.interaction.alignment import align, token_spans, tokens_in, word_schedule
-from llmgen.diffusion.interaction.control import Borrowing, read_layers
+from llmgen.diffusion.interaction.control import Borrowing
 from llmgen.diffusion.interaction.drawing import Drawn, Pair, PairSampler, PairText, pair_noise
 from llmgen.diffusion.interaction.energy import PlacedWord, box_terms, suppression_mask
+from llmgen.diffusion.interaction.layers import read_layers
 from llmgen.diffusion.interaction.passes import ROWS, PairSettings, Quirks, guided_passes
 from llmgen.diffusion.latents import make_noise
 from llmgen.diffusion.sampling import make_levels

@@ -96,6 +96,24 @@ def test_all_24_figures_are_those_of_pycocotools(tmp_path: Path) -> None:
         assert not any(summary[key] for key in ("failed", "without_mask", "lost", "notes", "n_equal_scores"))
 
 
+@pytest.mark.parametrize("last", ["hit", "miss"])
+def test_a_category_that_is_wanted_often_and_found_once_or_twice_has_the_figures_of_pycocotools(
+    tmp_path: Path, last: str
+) -> None:
+    """The precision of a first hit alone is 0.9999999999999998 there, and no recall of the 101 tells it from that of two hits."""
+    dataset, results = file_pair(60)
+    hits = [
+        {**a, "score": 0.9 - 0.1 * n} for n, a in enumerate(dataset["annotations"][:1] + dataset["annotations"][3:4])
+    ]
+    if last == "miss":
+        hits[1] = {**hits[1], "bbox": [150, 150, 9, 9], "segmentation": square(150, 150, 9, 9)}
+    found = [{key: hit[key] for key in ("image_id", "category_id", "bbox", "score", "segmentation")} for hit in hits]
+    summary = evaluate_files(files(tmp_path, dataset, found), "coco")
+    same_figures(summary, dataset, found)
+    dataset["annotations"] = dataset["annotations"][:1]
+    same_figures(evaluate_files(files(tmp_path, dataset, found), "coco"), dataset, found)
+
+
 def _map(dataset: Json, results: list[Json], key: str, change: Any) -> tuple[Json, list[Json]]:
     """The files with every image (`image_id`) or category (`category_id`) called otherwise."""
     section = {"image_id": "images", "category_id": "categories"}[key]

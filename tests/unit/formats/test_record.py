@@ -10,7 +10,7 @@ from llmgen.artifacts import AddEdit, MoveEdit, Record
 from llmgen.cli import main
 from llmgen.correct.interaction.plan import placed_box, waiting_plan
 from llmgen.errors import InputError
-from llmgen.formats.record import read_record_file, read_record_rows, sentence_with_is
+from llmgen.formats.record import read_record_file, read_record_rows
 
 ROW = {
     "intransitive_prompt": "a boy is feeding",
@@ -119,8 +119,6 @@ def test_sentences_of_hico_get_their_is_and_keep_nouns_of_two_words() -> None:
     assert bad.error is not None and "are not subject and object" in bad.error.message
     assert "1 rows of the verb no_interaction are left out" in found.notes
     assert "1 blank rows are left out; the original stops at the first one" in found.notes
-    with pytest.raises(InputError):
-        sentence_with_is("a dog", [0, 2])
 
 
 def test_tables_are_read_as_csv_and_as_json(tmp_path: Path) -> None:

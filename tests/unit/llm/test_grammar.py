@@ -2,6 +2,7 @@ import itertools
 
 import pytest
 
+from llmgen.inflection import participle_of
 from llmgen.llm.english.grammar import (
     DEFAULT_BACKGROUND,
     Ordering,
@@ -192,3 +193,12 @@ def test_inflection() -> None:
     )
     assert (bare("a panda bear"), bare("an apple"), bare("antelope")) == ("panda bear", "apple", "antelope")
     assert number_word(3) == "three"
+    participles = {
+        "ride": "riding",
+        "sit": "sitting",
+        "lie": "lying",
+        "squeeze": "squeezing",
+        "open": "opening",
+        "row": "rowing",
+    }
+    assert {verb: participle_of(verb) for verb in participles} == participles

@@ -12,7 +12,6 @@ from pydantic import Field, ValidationError, field_validator, model_validator
 
 from llmgen.artifacts import ArtifactModel
 from llmgen.artifacts.schedulers import OWN, SchedulerName
-from llmgen.diffusion.checkpoints import checkpoint_faults
 from llmgen.errors import InputError, PresetError
 from llmgen.presets.roles import FAMILIES, ROLES, checked_classes, family_faults
 from llmgen.printable import printable
@@ -168,6 +167,9 @@ def load_preset(name: str) -> Preset:
     except ValidationError as error:
         preset, faults = None, _faults(error)
     if folder is not None:
+        # Not above: who plans by a preset that comes along needs nothing of what draws.
+        from llmgen.diffusion.checkpoints import checkpoint_faults
+
         roles = preset.roles if preset is not None else _whole_roles(text)
         roles = {role: _beside(spec, folder) for role, spec in roles.items()}
         faults += [f"/roles/{role}/{fault}" for role, spec in roles.items() for fault in checkpoint_faults(role, spec)]

@@ -99,6 +99,20 @@ def _load_sdxl_refiner(parts: Parts) -> Any:
     )
 
 
+def _load_z_image(parts: Parts) -> Any:
+    from diffusers import AutoencoderKL, FlowMatchEulerDiscreteScheduler, ZImagePipeline, ZImageTransformer2DModel
+    from transformers import AutoModel, AutoTokenizer
+
+    pipe = ZImagePipeline(
+        scheduler=parts.load(FlowMatchEulerDiscreteScheduler, "scheduler"),
+        vae=parts.weights(AutoencoderKL, "vae"),
+        text_encoder=parts.weights(AutoModel, "text_encoder"),
+        tokenizer=parts.load(AutoTokenizer, "tokenizer"),
+        transformer=parts.complete(ZImageTransformer2DModel, "transformer"),
+    )
+    return _ready(pipe, parts)
+
+
 def _load_inpainting(parts: Parts) -> Any:
     from diffusers import AutoPipelineForInpainting, StableDiffusionInpaintPipeline, StableDiffusionXLInpaintPipeline
 
@@ -210,6 +224,7 @@ FAMILIES: dict[str, Callable[[Parts], Any]] = {
     "stable-diffusion-xl": _load_stable_diffusion_xl,
     "stable-diffusion-xl-refiner": _load_sdxl_refiner,
     "inpainting": _load_inpainting,
+    "z-image": _load_z_image,
     "owlv2": _load_owlv2,
     "grounding-dino": _load_grounding_dino,
     "mask-rcnn": _load_mask_rcnn,

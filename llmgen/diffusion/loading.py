@@ -1,5 +1,6 @@
 """Models by role. Everything loads once per run, from safetensors only."""
 
+import inspect
 import json
 from collections import OrderedDict
 from typing import TYPE_CHECKING, Any, Protocol, cast
@@ -9,6 +10,7 @@ import torch
 from llmgen.artifacts import ModelUse
 from llmgen.artifacts.record import LoraUse
 from llmgen.artifacts.schedulers import OWN
+from llmgen.diffusion.drawing import has_unet
 from llmgen.diffusion.families import FAMILIES
 from llmgen.diffusion.offloading import Offload, Offloader
 from llmgen.diffusion.schedulers import scheduler_of
@@ -36,6 +38,7 @@ OFFLOADED = (
     "stable-diffusion-xl",
     "stable-diffusion-xl-refiner",
     "inpainting",
+    "z-image",
     "instancediffusion",
     "instruct-pix2pix",
     "lgd",
@@ -134,6 +137,18 @@ class ModelPool:
         lora = tuple(LoraUse(source=lora.source, weight=lora.weight) for lora in spec.lora) or None
         return ModelUse(role=role, source=spec.source, revision=spec.revision, scheduler=scheduler, lora=lora)
 
+    def text_to_image(self, role: str = "text_to_image") -> Any:
+        """A pipeline of diffusers that draws from text, whatever its backbone.
+
+        Raises:
+            PresetError: If the role is of a family that does not.
+        """
+        pipe = self._get(role)
+        if not hasattr(pipe, "tokenizer") or "image" in inspect.signature(type(pipe).__call__).parameters:
+            family = self.preset.role(role).family
+            raise PresetError(f"the role {role!r} is of the family {family!r}, which does not draw from text alone")
+        return pipe
+
     def stable_diffusion(self, role: str) -> Any:
         """A `diffusers.StableDiffusionPipeline`, or a `StableDiffusionXLPipeline` where the preset says so.
 
@@ -144,6 +159,11 @@ class ModelPool:
             MissingRequirementError: If weights are missing, or if `layout_to_image` has no grounding weights.
         """
         pipe = self._get(role)
+        if not has_unet(pipe):
+            raise PresetError(
+                f"the model of the role {role!r}, {type(pipe).__name__}, has no U-Net, which this method steers; it draws by "
+                "`generate sd` and refines and inpaints"
+            )
         if role == "layout_to_image" and getattr(pipe.unet, "position_net", None) is None:
             source = self.preset.role(role).source
             raise MissingRequirementError(

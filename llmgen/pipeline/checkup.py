@@ -17,7 +17,7 @@ from llmgen.diffusion.published import is_address, lacking
 from llmgen.engine.devices import resolve_device, resolve_dtype
 from llmgen.errors import MissingRequirementError
 from llmgen.presets import Preset, RoleSpec, load_preset, preset_names
-from llmgen.presets.roles import FAMILIES
+from llmgen.presets.roles import ADAPTED, FAMILIES
 from llmgen.settings import cache_dir, config_path
 
 PACKAGES = (
@@ -228,7 +228,7 @@ def _missing(spec: RoleSpec) -> list[str]:
         if not folder.is_dir():
             return [f"the folder {spec.source} is not there; reinstall llmgen, or make it with `llmgen train toybox`"]
         return [f"{spec.source} lacks {name}" for name in spec.files if not (folder / name).is_file()]
-    index = "model_index.json" if spec.family.startswith("stable-diffusion") else "config.json"
+    index = "model_index.json" if spec.family in ADAPTED else "config.json"
     wanted = spec.files or (index,)
     try:
         absent = absent_files(spec, wanted)

@@ -22,6 +22,7 @@ from pydantic import Field, model_validator
 
 from llmgen.artifacts import HistoryEntry, Kind, ModelUse, Record, Stage
 from llmgen.artifacts.schedulers import OWN, SchedulerName
+from llmgen.diffusion.drawing import cut_chats, has_unet
 from llmgen.diffusion.failures import as_model_errors
 from llmgen.diffusion.latents import sides_multiple
 from llmgen.diffusion.progress import Steps, telling
@@ -127,9 +128,11 @@ class ImageToImageRefine:
             if region is not None:
                 image = self._resized(self._context.images.load(record.image))
                 waiting.setdefault(image.size, []).append((i, image, region))
+        # Texts of one call of a transformer are padded to the longest, which changes the others' pictures.
+        step = self._context.batch_size if has_unet(self._pipe) else 1
         for group in waiting.values():
-            for start in range(0, len(group), self._context.batch_size):
-                batch = group[start : start + self._context.batch_size]
+            for start in range(0, len(group), step):
+                batch = group[start : start + step]
                 with as_model_errors("refine sdxl"), torch.no_grad():
                     drawn = self._refine([records[i] for i, _, _ in batch], [image for _, image, _ in batch])
                 for (i, image, region), new in zip(batch, drawn, strict=True):
@@ -172,7 +175,8 @@ class ImageToImageRefine:
         ]
         prompts = [(r.layout and r.layout.description) or r.prompt for r in records]
         for record, prompt, negative in zip(records, prompts, negatives, strict=True):
-            for line in cut_texts(longest_tokenizer(self._pipe), {"prompt": prompt, "negative prompt": negative}):
+            texts, unet = {"prompt": prompt, "negative prompt": negative}, has_unet(self._pipe)
+            for line in cut_texts(longest_tokenizer(self._pipe), texts) if unet else cut_chats(self._pipe, texts):
                 self._context.remark_on(record.id, line)
         extra: dict[str, Any] = {}
         if "aesthetic_score" in inspect.signature(type(self._pipe).__call__).parameters:

@@ -62,7 +62,7 @@ def test_a_method_with_a_loop_of_its_own_says_that_it_keeps_to_it(
 ) -> None:
     record, said = draw(capsys, "--method", "gligen")
     line = "the preset names the scheduler 'dpm++-2m-karras' for layout_to_image; generate gligen steps by 'ddim' in a loop of its own"
-    assert line in said and [remark.text for remark in record.remarks] == [line]
+    assert line in said and [remark.text for remark in record.remarks].count(line) == 1
     assert record.provenance[-1].models[0].scheduler == "ddim"
     code = main(["generate", "layouts.json", "--preset", "own.json", "--method", "gligen", "--scheduler", "euler"])
     assert code == 3 and "steps by a loop of its own, which it needs" in capsys.readouterr().err

@@ -119,7 +119,7 @@ def timed(command: list[str], house: Path | None = None) -> tuple[float, float, 
     """Seconds of CPU, peak memory in MB, and the JSON on stdout of one process."""
     environment = {**os.environ, **({} if house is None else {"PYTHONPATH": str(house)})}
     with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
-        process = subprocess.Popen(command, stdout=out, stderr=err, env=environment)
+        process = subprocess.Popen(command, stdout=out, stderr=err, env=environment, cwd=house)
         _, status, usage = os.wait4(process.pid, 0)
         process.returncode = os.waitstatus_to_exitcode(status)
         for stream in (out, err):

@@ -8,6 +8,7 @@ LlmgenError                 1   something failed; the message says what and what
 ├─ MissingRequirementError  4   package, weights, key or server missing; the message gives the command to run
 ├─ ModelError               5   out of memory, not-a-number picture, refused or unusable reply
 ├─ OutputError              1   the output exists, or its folder cannot be written
+├─ BudgetError              6   a question was not asked, because what it may cost is spent
 └─ PartialFailure           6   some records carry `error`; the others are complete
 ```
 
@@ -49,6 +50,12 @@ class ModelError(LlmgenError):
 
 class OutputError(LlmgenError):
     """The output exists already or cannot be written."""
+
+
+class BudgetError(LlmgenError):
+    """A language model was not asked, because the budget is spent; it is when the work is taken up again."""
+
+    exit_code = 6
 
 
 class PartialFailure(LlmgenError):

@@ -97,11 +97,17 @@ class Server:
 
 
 def completion(
-    content: Any, refusal: str | None = None, *, finish: str = "stop", model: str | None = "m"
+    content: Any,
+    refusal: str | None = None,
+    *,
+    finish: str = "stop",
+    model: str | None = "m",
+    usage: Any = None,
 ) -> dict[str, Any]:
     message = {"role": "assistant", "content": content, "refusal": refusal}
     choice = {"index": 0, "finish_reason": finish, "message": message, "logprobs": None}
-    return {"id": "c", "object": "chat.completion", "created": 0, "model": model, "choices": [choice]}
+    told = {} if usage is None else {"usage": usage}
+    return {"id": "c", "object": "chat.completion", "created": 0, "model": model, "choices": [choice], **told}
 
 
 def refused(message: str, status: int = 400) -> tuple[int, dict[str, Any]]:

@@ -26,9 +26,12 @@ class ArtifactModel(DocumentedModel):
     def _only_whole_characters(self) -> Self:
         """Refuse here what would only be noticed when the file is written."""
         for name, value in self.__dict__.items():
-            for text in value if isinstance(value, tuple) else (value,):
-                if isinstance(text, str) and has_surrogate(text):
-                    raise ValueError(f"{name} holds half of a character (a lone surrogate)")
+            if isinstance(value, str):
+                whole = value.isascii() or not has_surrogate(value)
+            else:
+                whole = not isinstance(value, tuple) or not any(isinstance(v, str) and has_surrogate(v) for v in value)
+            if not whole:
+                raise ValueError(f"{name} holds half of a character (a lone surrogate)")
         return self
 
 

@@ -73,16 +73,25 @@ def write_atomic(path: Path, data: bytes) -> None:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
-        # NamedTemporaryFile makes files that only the owner can read; results are for sharing.
-        os.chmod(temporary, 0o666 & ~_umask())
-        os.replace(temporary, path)
+        put_in_place(temporary, path)
         temporary = None
-        _sync_folder(path.parent)
     except OSError as error:
         raise cannot_write(path, error) from error
     finally:
         if temporary is not None:
             temporary.unlink(missing_ok=True)
+
+
+def put_in_place(temporary: Path, path: Path) -> None:
+    """Rename a file that is whole and on the disk to what it shall be called, and make sure that the name survives a power cut.
+
+    Raises:
+        OSError: If it cannot be renamed; the old file, if any, is untouched.
+    """
+    # Temporary files may be made so that only the owner can read them; results are for sharing.
+    os.chmod(temporary, 0o666 & ~_umask())
+    os.replace(temporary, path)
+    _sync_folder(path.parent)
 
 
 def write_named(path: Path, data: bytes) -> None:

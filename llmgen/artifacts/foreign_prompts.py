@@ -10,7 +10,7 @@ import io
 import logging
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any, Final
@@ -77,18 +77,60 @@ def adopt_prompts(entries: Sequence[Any], known: Iterable[str]) -> Adopted:
     Returns:
         As many entries, and a line for each kind of change.
     """
-    names = FreeNames(
-        entry["id"]
-        for entry in entries
-        if isinstance(entry, dict) and isinstance(entry.get("id"), str) and _NAME.fullmatch(entry["id"])
-    )
-    fields = frozenset(known)
-    done = _Changes()
-    found = [
-        _adopted(entry, position, fields, names, done) if _is_foreign(entry, fields) else entry
-        for position, entry in enumerate(entries, start=1)
-    ]
-    return Adopted(found, done.lines(len(entries)))
+    adoption = Adoption(known)
+    adoption.know(entries)
+    found = [adoption.adopted(entry, position) for position, entry in enumerate(entries, start=1)]
+    return Adopted(found, adoption.notes(len(entries)))
+
+
+class Adoption:
+    """`adopt_prompts` for entries that come one after the other.
+
+    Args:
+        known: Fields of records, which are never renamed or left out.
+    """
+
+    def __init__(self, known: Iterable[str]) -> None:
+        self._fields = frozenset(known)
+        self._taken: set[str] = set()
+        self._names: FreeNames | None = None
+        self._done = _Changes()
+
+    def know(self, entries: Iterable[Any]) -> None:
+        """Keep the ids of some entries from being given to others."""
+        self._taken.update(
+            entry["id"]
+            for entry in entries
+            if isinstance(entry, dict) and isinstance(entry.get("id"), str) and _NAME.fullmatch(entry["id"])
+        )
+
+    def gives_a_name(self, entry: Any) -> bool:
+        """Whether an entry's id will be mended, for which the ids of all entries must be known."""
+        if not _is_foreign(entry, self._fields):
+            return False
+        other = next((value for key, value in entry.items() if key.strip().casefold() == "id"), None)
+        name = plain_id(entry.get("id", other))
+        return isinstance(name, str) and _can_be_mended(name)
+
+    def adopted(self, entry: Any, position: int) -> Any:
+        """An entry in our own form, or as it is.
+
+        Args:
+            entry: A text, an object, anything.
+            position: Its place in the file, from 1.
+        """
+        if not _is_foreign(entry, self._fields):
+            return entry
+        return _adopted(entry, position, self._fields, self._free_names, self._done)
+
+    def notes(self, total: int) -> list[str]:
+        """A line for each kind of change, once all entries are adopted."""
+        return self._done.lines(total)
+
+    def _free_names(self) -> FreeNames:
+        if self._names is None:
+            self._names = FreeNames(self._taken)
+        return self._names
 
 
 def prompts_of_text(text: str) -> Adopted:
@@ -207,7 +249,7 @@ def _is_foreign(entry: Any, known: frozenset[str]) -> bool:
 
 
 def _adopted(
-    entry: dict[str, Any], position: int, known: frozenset[str], names: FreeNames, done: _Changes
+    entry: dict[str, Any], position: int, known: frozenset[str], names: Callable[[], FreeNames], done: _Changes
 ) -> dict[str, Any]:
     values: dict[str, Any] = {}
     others: dict[str, Any] = {}
@@ -232,7 +274,7 @@ def _adopted(
         values["seed"] = None
     values["id"] = plain_id(values.get("id"))
     if isinstance(values["id"], str) and _can_be_mended(values["id"]):
-        new = names.take(values["id"], f"{position:04d}")
+        new = names().take(values["id"], f"{position:04d}")
         done.ids.append((values["id"], new))
         values["id"] = new
     return {key: value for key, value in values.items() if value is not None or key == "prompt"}

@@ -2,11 +2,16 @@
 
 import hashlib
 import json
-from typing import Any
+import threading
+from collections import OrderedDict
+from collections.abc import Callable
+from typing import Any, Final, Generic, TypeVar
 
 from pydantic import BaseModel
 
 from llmgen.artifacts.record import Record
+
+T = TypeVar("T")
 
 
 def canonical_json(value: Any) -> str:
@@ -39,4 +44,37 @@ def plain_record(record: Record) -> dict[str, Any]:
 
 def record_digest(record: Record) -> str:
     """SHA-256 of a record's canonical form, 64 hex digits."""
-    return digest(plain_record(record))
+    return _digests(record)
+
+
+def written_record(record: Record) -> dict[str, Any]:
+    """What `plain_record` gives, to be read only: a finished record goes to the journal and to the artifact."""
+    return _written(record)
+
+
+class _Recent(Generic[T]):
+    """What was made of the records that were at work last: the same objects pass several places that need it."""
+
+    _MOST: Final = 128
+
+    def __init__(self, make: Callable[[Record], T]) -> None:
+        self._make = make
+        self._made: OrderedDict[int, tuple[Record, T]] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def __call__(self, record: Record) -> T:
+        with self._lock:
+            known = self._made.get(id(record))
+        if known is not None and known[0] is record:
+            return known[1]
+        made = self._make(record)
+        with self._lock:
+            # The record is held too, so that no other one gets its number.
+            self._made[id(record)] = (record, made)
+            if len(self._made) > self._MOST:
+                self._made.popitem(last=False)
+        return made
+
+
+_written: Final = _Recent(plain_record)
+_digests: Final = _Recent(lambda record: digest(plain_record(record)))

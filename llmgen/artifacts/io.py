@@ -5,18 +5,18 @@ but can still be named goes on with `error`, so that the others are done; a file
 """
 
 import json
-import re
 import sys
-from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, NoReturn, TypeVar, get_args
+from typing import Any, BinaryIO, Literal, NoReturn, TypeVar
 
 from pydantic import BaseModel, Field, ValidationError
 
 from llmgen.artifacts.base import SCHEMA_VERSION, ArtifactModel
 from llmgen.artifacts.complaints import describe
+from llmgen.artifacts.entries import KINDS as KINDS
+from llmgen.artifacts.entries import EntryReader, check_version
 from llmgen.artifacts.files import near_names, write_named
 from llmgen.artifacts.foreign_prompts import (
     adopt_prompts,
@@ -27,22 +27,21 @@ from llmgen.artifacts.foreign_prompts import (
     say,
     table_delimiter,
 )
-from llmgen.artifacts.hashing import canonical_json, plain_record
+from llmgen.artifacts.hashing import canonical_json, written_record
 from llmgen.artifacts.manifest import Manifest, PromptEntry
-from llmgen.artifacts.record import Kind, Record, RecordError
+from llmgen.artifacts.parsing import loads, not_json, short
+from llmgen.artifacts.pretty import pretty_json as pretty_json
+from llmgen.artifacts.record import Kind, Record
 from llmgen.errors import InputError, OutputError
 
 M = TypeVar("M", bound=BaseModel)
 
 MAX_INPUT_BYTES = 512 * 2**20
-KINDS: tuple[Kind, ...] = get_args(Kind)
-#: Older version to the function that lifts a plain record to the next one. Version 1 is the first.
-MIGRATIONS: dict[int, Callable[[dict[str, Any]], dict[str, Any]]] = {}
+_READ_AT_ONCE = 2**24
 
 _TABLE_SUFFIXES = (".csv", ".tsv")
-_TEXT_SUFFIXES = ("", ".txt", ".text", *_TABLE_SUFFIXES)
+TEXT_SUFFIXES = ("", ".txt", ".text", *_TABLE_SUFFIXES)
 """Endings of files that may hold prompts without JSON; stdin has none."""
-_NUMBER_ROW = re.compile(r"\[\n\s*(-?[\d.eE+-]+(?:,\n\s*-?[\d.eE+-]+)*)\n\s*\]")
 
 
 class Artifact(ArtifactModel):
@@ -172,19 +171,13 @@ def write_artifact(path: Path, kind: Kind, records: Iterable[Record]) -> None:
 def artifact_text(kind: Kind, records: Iterable[Record]) -> str:
     """Records as one JSON document."""
     return pretty_json(
-        {"kind": kind, "schema_version": SCHEMA_VERSION, "records": [plain_record(record) for record in records]}
+        {"kind": kind, "schema_version": SCHEMA_VERSION, "records": [written_record(record) for record in records]}
     )
-
-
-def pretty_json(value: Any) -> str:
-    """JSON to be read and edited by people: two spaces, a row of numbers (a box) on one line, a newline at the end."""
-    text = json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False)
-    return _NUMBER_ROW.sub(lambda m: "[" + re.sub(r"\s+", " ", m[1]) + "]", text) + "\n"
 
 
 def record_line(record: Record) -> str:
     """A record as one line of JSON Lines, newline included."""
-    return json.dumps(plain_record(record), ensure_ascii=False, allow_nan=False, separators=(", ", ": ")) + "\n"
+    return json.dumps(written_record(record), ensure_ascii=False, allow_nan=False, separators=(", ", ": ")) + "\n"
 
 
 def read_bytes(source: str | Path) -> tuple[str, Path, bytes]:
@@ -196,28 +189,73 @@ def read_bytes(source: str | Path) -> tuple[str, Path, bytes]:
     Raises:
         InputError: If it is missing, unreadable, too large or empty.
     """
+    name, base, file = open_bytes(source)
+    try:
+        return name, base, read_rest(file, b"", name)
+    finally:
+        close_bytes(file)
+
+
+def open_bytes(source: str | Path) -> tuple[str, Path, BinaryIO]:
+    """Open a file, or stdin, to be closed by `close_bytes`.
+
+    Returns:
+        Name for messages, folder that relative paths refer to, file.
+
+    Raises:
+        InputError: If it is missing or cannot be opened.
+    """
     if str(source) == "-":
-        name, base = "stdin", Path()
-        data = sys.stdin.buffer.read(MAX_INPUT_BYTES + 1)
-    else:
-        path = Path(source)
-        name, base = str(source), path.parent
-        try:
-            with path.open("rb") as file:
-                data = file.read(MAX_INPUT_BYTES + 1)
-        except FileNotFoundError as error:
-            prompt = "; a prompt with a / or an ending of files goes to --prompt" if " " in name.strip() else ""
-            raise InputError(
-                f"{name}: no such file{near_names(path)}; give the path of a JSON file, or - for stdin{prompt}"
-            ) from error
-        except (OSError, ValueError) as error:  # ValueError: a NUL in the name
-            raise InputError(f"{name}: cannot be read: {getattr(error, 'strerror', None) or error}") from error
-    if len(data) > MAX_INPUT_BYTES:
+        # Without Python's buffer, whose lock a thread that waits for input would hold at the end of the process.
+        return "stdin", Path(), getattr(sys.stdin.buffer, "raw", sys.stdin.buffer)
+    path = Path(source)
+    name = str(source)
+    try:
+        return name, path.parent, path.open("rb")
+    except FileNotFoundError as error:
+        prompt = "; a prompt with a / or an ending of files goes to --prompt" if " " in name.strip() else ""
+        raise InputError(
+            f"{name}: no such file{near_names(path)}; give the path of a JSON file, or - for stdin{prompt}"
+        ) from error
+    except (OSError, ValueError) as error:  # ValueError: a NUL in the name
+        raise _unreadable(name, error) from error
+
+
+def close_bytes(file: BinaryIO) -> None:
+    """Close what `open_bytes` opened; stdin stays open."""
+    if file not in (sys.stdin.buffer, getattr(sys.stdin.buffer, "raw", None)):
+        file.close()
+
+
+def read_rest(file: BinaryIO, head: bytes, name: str) -> bytes:
+    """What was read of a file, and the rest of it.
+
+    Args:
+        file: Of `open_bytes`.
+        head: What was read of it before.
+        name: Words for messages.
+
+    Raises:
+        InputError: If it is unreadable, too large or empty.
+    """
+    parts, size = [head], len(head)
+    try:
+        while size <= MAX_INPUT_BYTES and (part := file.read(min(_READ_AT_ONCE, MAX_INPUT_BYTES + 1 - size))):
+            parts.append(part)
+            size += len(part)
+    except OSError as error:
+        raise _unreadable(name, error) from error
+    data = b"".join(parts)
+    if size > MAX_INPUT_BYTES:
         raise InputError(f"{name}: larger than {MAX_INPUT_BYTES // 2**20} MiB; split it")
     if not data.strip():
         hint = "; the command before it in the pipe wrote nothing" if name == "stdin" else ""
         raise InputError(f"{name}: is empty{hint}")
-    return name, base, data
+    return data
+
+
+def _unreadable(name: str, error: Exception) -> InputError:
+    return InputError(f"{name}: cannot be read: {getattr(error, 'strerror', None) or error}")
 
 
 def parse_json(data: bytes, name: str) -> Any:
@@ -231,18 +269,18 @@ def parse_json(data: bytes, name: str) -> Any:
     except UnicodeDecodeError as error:
         raise InputError(f"{name}: not UTF-8 text (byte {error.start}); save it as UTF-8 JSON") from error
     try:
-        return _loads(text, name)
+        return loads(text, name)
     except json.JSONDecodeError as error:
         if not (error.msg == "Extra data" and len(text.splitlines()) > 1):
-            raise _not_json(name, error.lineno, error) from error
+            raise not_json(name, error.lineno, error.colno, error.msg) from error
     values = []
     # Only \n ends a line of JSON Lines: str.splitlines would also cut at separators that JSON strings may hold raw.
     for number, line in enumerate(text.split("\n"), start=1):
         if line.strip():
             try:
-                values.append(_loads(line, name))
+                values.append(loads(line, name))
             except json.JSONDecodeError as error:
-                raise _not_json(name, number, error) from error
+                raise not_json(name, number, error.colno, error.msg) from error
     return values
 
 
@@ -268,7 +306,7 @@ def parse_entries(data: bytes, name: str, read_as: Literal["txt", "csv", "tsv"] 
         found = prompts_of_text(text) if read_as == "txt" else prompts_of_table(text, name)
         say(name, found.notes)
         return found.entries
-    if suffix not in _TEXT_SUFFIXES or text.lstrip()[:1] in ("{", "["):
+    if suffix not in TEXT_SUFFIXES or text.lstrip()[:1] in ("{", "["):
         return parse_json(data, name)
     if suffix not in _TABLE_SUFFIXES:
         try:
@@ -279,32 +317,6 @@ def parse_entries(data: bytes, name: str, read_as: Literal["txt", "csv", "tsv"] 
     found = prompts_of_table(text, name) if is_table else prompts_of_text(text)
     say(name, found.notes)
     return found.entries
-
-
-def _loads(text: str, name: str) -> Any:
-    def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-        values = dict(pairs)
-        if len(values) != len(pairs):
-            twice = next(key for key, times in Counter(key for key, _ in pairs).items() if times > 1)
-            raise InputError(f"{name}: an object has the field {_short(twice)} twice; remove one")
-        return values
-
-    try:
-        return json.loads(text, object_pairs_hook=unique)
-    except json.JSONDecodeError:
-        raise
-    except RecursionError as error:
-        raise InputError(f"{name}: nested too deeply to be an artifact") from error
-    except ValueError as error:  # An integer with thousands of digits.
-        raise InputError(f"{name}: not JSON that can be read: {error}") from error
-
-
-def _short(text: str) -> str:
-    return repr(text if len(text) <= 60 else text[:57] + "...")
-
-
-def _not_json(name: str, line: int, error: json.JSONDecodeError) -> InputError:
-    return InputError(f"{name}: not JSON: {error.msg} at line {line}, column {error.colno}; mend it there")
 
 
 def _entries(value: Any, name: str) -> tuple[list[Any], Kind | None]:
@@ -326,7 +338,7 @@ def _entries(value: Any, name: str) -> tuple[list[Any], Kind | None]:
     kind = value.get("kind")
     if kind not in KINDS:
         raise InputError(f"{name}: /kind: {kind!r} is no kind of artifact; one of {', '.join(KINDS)}")
-    _check_version(value.get("schema_version", SCHEMA_VERSION), name)
+    check_version(value.get("schema_version", SCHEMA_VERSION), name)
     for key in value:
         if key not in Artifact.model_fields:
             raise InputError(f"{name}: /{key}: unknown field {key!r}; an artifact has kind, schema_version, records")
@@ -336,100 +348,25 @@ def _entries(value: Any, name: str) -> tuple[list[Any], Kind | None]:
 
 
 def _refuse_object(value: dict[str, Any], name: str) -> NoReturn:
-    found = ", ".join(_short(key)[1:-1] for key in sorted(value)[:5]) or "nothing"
+    found = ", ".join(short(key)[1:-1] for key in sorted(value)[:5]) or "nothing"
     raise InputError(
         f"{name}: neither prompts nor an artifact: found an object with {found}; expected a list of prompts, or `records`"
     )
 
 
-def _check_version(version: Any, name: str) -> None:
-    if not isinstance(version, int) or isinstance(version, bool) or version < 1:
-        raise InputError(f"{name}: /schema_version: {version!r} is no version; this llmgen writes {SCHEMA_VERSION}")
-    if version > SCHEMA_VERSION:
-        raise InputError(
-            f"{name}: /schema_version: {version} was written by a newer llmgen (this one reads up to {SCHEMA_VERSION}); "
-            "update with `pip install -U llmgen`"
-        )
-
-
 def _check_entries(entries: list[Any], kind: Kind | None, name: str, base: Path) -> ReadArtifact:
-    if not entries:
-        raise InputError(f"{name}: holds no prompts or records; add at least one")
-    if kind is None:
+    if kind is None and entries:
         adopted = adopt_prompts(entries, Record.model_fields)
         entries = adopted.entries
         say(name, adopted.notes)
-    records: list[Record] = []
-    dropped: list[str] = []
     invalid: list[str] = []
-    fresh: list[Record] = []
-    positions: dict[str, int] = {}
-    for position, entry in enumerate(entries, start=1):
-        record, problem = _read_entry(entry, position, kind, name)
-        if record is None:
-            dropped.append(problem or "")
-            continue
-        if problem is None:
-            fresh.append(record)
-        else:
-            invalid.append(problem)
-        if record.id in positions:
-            raise InputError(
-                f"{name}: two records are called {record.id!r} (positions {positions[record.id]} and {position}); "
-                "ids name the pictures, so give each its own"
-            )
-        positions[record.id] = position
-        records.append(record)
-    if not fresh:
-        count = f" (none of the {len(entries)} entries is valid)" if len(entries) > 1 else ""
-        raise InputError(f"{(invalid + dropped)[0]}{count}")
-    (common, _), *_ = Counter(r.kind for r in fresh).most_common(1)
-    return ReadArtifact(kind or common, tuple(records), base, name, tuple(invalid), tuple(dropped))
-
-
-def _read_entry(entry: Any, position: int, kind: Kind | None, name: str) -> tuple[Record | None, str | None]:
-    """A record and, if the entry does not fit its schema, what is wrong with it."""
-    where = f"{name}: record at position {position}"
-    if isinstance(entry, str):
-        entry = {"prompt": entry}
-    if not isinstance(entry, dict):
-        return None, f"{where}: expected a prompt or a record, found {type(entry).__name__}"
-    if isinstance(entry.get("id"), str):
-        where = f"{name}: record {entry['id']!r} (position {position})"
-    is_prompt = entry.get("kind", kind) in (None, "prompts") and not set(entry) - set(PromptEntry.model_fields)
-    values = dict(entry)
-    if entry.get("id") is None:
-        if "kind" in entry or "schema_version" in entry:
-            return None, f"{where}: /id: missing; every record of an artifact has one"
-        values["id"] = f"{position:04d}"
-    if not is_prompt:
-        _check_version(values.get("schema_version", SCHEMA_VERSION), where)
-        for version in range(values.get("schema_version", SCHEMA_VERSION), SCHEMA_VERSION):
-            values = MIGRATIONS[version](values)
-        values.setdefault("kind", kind or "prompts")
-    fields = Record.model_fields if "kind" in entry or kind is not None else PromptEntry.model_fields
-    try:
-        return Record.model_validate_json(json.dumps(values)), None
-    except ValidationError as error:
-        problem = f"{where}: {describe(error, fields)}"
-    return _salvage(values, problem, kind), problem
-
-
-def _salvage(values: dict[str, Any], problem: str, kind: Kind | None) -> Record | None:
-    """What is left of a record that does not fit: its name and prompt, so that it is not lost on the way."""
-    own = values.get("kind")
-    try:
-        return Record.model_validate(
-            {
-                "kind": own if own in KINDS else kind or "prompts",
-                "id": values.get("id"),
-                "prompt": values.get("prompt") or ("" if isinstance(values.get("instruction"), str) else None),
-                "type": values.get("type") if isinstance(values.get("type"), str) else None,
-                "error": RecordError(stage="read", type="InputError", message=problem),
-            }
-        )
-    except ValidationError:
-        return None
+    dropped: list[str] = []
+    reader = EntryReader(kind, name, invalid=invalid.append, dropped=dropped.append)
+    read = [reader.record(entry) for entry in entries]
+    records = tuple(record for record in read if record is not None)
+    reader.check_any_valid()
+    (common, _), *_ = reader.kinds.most_common(1)
+    return ReadArtifact(kind or common, records, base, name, tuple(invalid), tuple(dropped))
 
 
 def same_json(first: BaseModel, second: BaseModel) -> bool:

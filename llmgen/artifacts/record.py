@@ -87,6 +87,15 @@ class Reply(ArtifactModel):
     """How many requests it took, re-asks included."""
 
 
+class LoraUse(ArtifactModel):
+    """A LoRA that was added to a model."""
+
+    source: str
+    """Its file."""
+    weight: float
+    """How much of it."""
+
+
 class ModelUse(ArtifactModel):
     """A model that took part."""
 
@@ -98,6 +107,8 @@ class ModelUse(ArtifactModel):
     """Commit of the hub repository, or digest of bundled weights."""
     scheduler: str | None = None
     """What it drew by: a name of `llmgen.artifacts.schedulers`, or a class of diffusers; null for a model that does not draw."""
+    lora: tuple[LoraUse, ...] | None = None
+    """What was added to its weights."""
 
 
 class Provenance(ArtifactModel):

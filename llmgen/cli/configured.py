@@ -18,7 +18,7 @@ from llmgen.registry import STAGES, unknown
 T = TypeVar("T")
 
 MAX_BYTES: Final = 2**16
-_NEVER: Final = frozenset({"output", "prompt", "prompts", "force", "resume", "dry_run", "reuse", "help"})
+_NEVER: Final = frozenset({"output", "prompt", "prompts", "force", "resume", "dry_run", "reuse", "shard", "help"})
 """Flags about one piece of work, which no default can know."""
 _OF_MANIFESTS: Final = frozenset({"preset", "planner", "critic", "seed"})
 """What a manifest says for itself."""

@@ -11,6 +11,7 @@ from llmgen.cli.options import (
     GuidanceOpt,
     InputArg,
     MetadataOpt,
+    PictureFormatOpt,
     SchedulerOpt,
     StageFlags,
     StepsOpt,
@@ -60,6 +61,7 @@ def correct(
     ] = None,
     critic: CriticOpt = None,
     metadata: MetadataOpt = True,
+    picture_format: PictureFormatOpt = "png",
     *,
     flags: StageFlags,
 ) -> None:
@@ -75,7 +77,15 @@ def correct(
         "outside_vocabulary": outside_vocabulary,
     }
     done = run_stage_command(
-        "correct", source, mode, flags, named, images_from=images_from, critic=critic, metadata=metadata
+        "correct",
+        source,
+        mode,
+        flags,
+        named,
+        images_from=images_from,
+        critic=critic,
+        metadata=metadata,
+        picture_format=picture_format,
     )
     if done is not None:
-        raise_failures(done.result.records, done.dropped)
+        raise_failures(done.tally, done.dropped)

@@ -25,4 +25,4 @@ def detect(
     """Look at each picture for what its layout or prompt asks for."""
     done = run_stage_command("detect", source, method, flags, {"masks": masks})
     if done is not None:
-        raise_failures(done.result.records, done.dropped)
+        raise_failures(done.tally, done.dropped)

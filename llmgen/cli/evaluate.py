@@ -118,10 +118,12 @@ def evaluate(
         compare_inputs(source or [], method, flags, named, as_json=as_json)
         return
     (only,) = source or ["-"]
-    done = run_stage_command("evaluate", only, method, flags, named, records_to_stdout=not as_json)
+    records: list[Record] = []  # the summary is that of all of them
+    done = run_stage_command(
+        "evaluate", only, method, flags, named, records_to_stdout=not as_json, listen=records.extend
+    )
     if done is None:
         return
-    records = done.result.records
     if method == "vqai":
         from llmgen.cli.evaluate_vqai import show_vqai
 
@@ -136,26 +138,28 @@ def evaluate(
             show_summary(summaries[0])
         else:
             show_summaries(method, summaries)
-    raise_failures(records, done.dropped)
+    raise_failures(done.tally, done.dropped)
 
 
 def compare_inputs(sources: list[str], method: str, flags: StageFlags, named: dict[str, Any], *, as_json: bool) -> None:
     """Score several artifacts in one way, each into its own file, and compare them."""
     from llmgen.artifacts import Record
+    from llmgen.engine.progress import Tally
     from llmgen.evaluate.comparison import names_of
 
     parts: list[tuple[str, list[Record]]] = []
-    dropped: list[str] = []
+    dropped = 0
     for source, name in zip(sources, names_of(sources), strict=True):
         output = None if flags.output is None or str(flags.output) == "-" else flags.output / f"{name}.json"
         own = replace(flags, output=output)
-        done = run_stage_command("evaluate", source, method, own, named, records_to_stdout=False)
+        records: list[Record] = []
+        done = run_stage_command("evaluate", source, method, own, named, records_to_stdout=False, listen=records.extend)
         if done is not None:
-            parts.append((name, done.result.records))
+            parts.append((name, records))
             dropped += done.dropped
     if parts:
         show_comparison(parts, method, as_json=as_json, to_stdout=True)
-        raise_failures([record for _, records in parts for record in records], dropped)
+        raise_failures(Tally.of(record for _, records in parts for record in records), dropped)
 
 
 def show_comparison(

@@ -11,6 +11,7 @@ from llmgen.cli.options import (
     InputArg,
     MetadataOpt,
     NegativeOpt,
+    PictureFormatOpt,
     PromptOpt,
     SchedulerOpt,
     StageFlags,
@@ -57,6 +58,7 @@ def generate(
         ),
     ] = None,
     metadata: MetadataOpt = True,
+    picture_format: PictureFormatOpt = "png",
     *,
     flags: StageFlags,
 ) -> None:
@@ -71,6 +73,16 @@ def generate(
         "scheduler": scheduler,
         "use": use,
     }
-    done = run_stage_command("generate", source, method, flags, named, reuse=reuse, prompts=prompt, metadata=metadata)
+    done = run_stage_command(
+        "generate",
+        source,
+        method,
+        flags,
+        named,
+        reuse=reuse,
+        prompts=prompt,
+        metadata=metadata,
+        picture_format=picture_format,
+    )
     if done is not None:
-        raise_failures(done.result.records, done.dropped)
+        raise_failures(done.tally, done.dropped)

@@ -63,6 +63,7 @@ def import_(
 ) -> None:  # fmt: skip
     """Take over files of other programs as records, pictures that say their prompt, too; VGG's as COCO annotations to train on."""
     from llmgen.artifacts.io import record_line
+    from llmgen.engine.progress import Tally
     from llmgen.pipeline.importing import Import, import_foreign
 
     out.configure(quiet=quiet, verbose=verbose)
@@ -84,7 +85,9 @@ def import_(
         out.note(f"{source}: {done.counts}")
     if target is not None:
         out.note(f"{target}: {len(done.records)} records of kind {done.kind!r}")
-    raise_failures(done.records, done.dropped)
+    for line in done.dropped:
+        out.warn(f"left out: {line}")
+    raise_failures(Tally.of(done.records), len(done.dropped))
 
 
 def _import_annotations(

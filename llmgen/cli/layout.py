@@ -27,4 +27,4 @@ def layout(
     """Plan where things go: boxes, a background, what must be absent."""
     done = run_stage_command("layout", source, method, flags, {"width": width, "height": height}, prompts=prompt)
     if done is not None:
-        raise_failures(done.result.records, done.dropped)
+        raise_failures(done.tally, done.dropped)

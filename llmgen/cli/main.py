@@ -22,6 +22,7 @@ from llmgen.cli.export import export
 from llmgen.cli.generate import generate
 from llmgen.cli.import_ import import_
 from llmgen.cli.layout import layout
+from llmgen.cli.merge import merge
 from llmgen.cli.methods import methods
 from llmgen.cli.models import app as models
 from llmgen.cli.output import out
@@ -50,7 +51,7 @@ app = typer.Typer(
 )
 for command in (layout, generate, detect, correct, refine, evaluate):
     app.command(rich_help_panel="Stages")(command)
-for command in (run, report, sheet):
+for command in (run, merge, report, sheet):
     app.command(rich_help_panel="Runs")(command)
 app.command("import", rich_help_panel="Runs")(import_)
 app.command(rich_help_panel="Runs")(export)

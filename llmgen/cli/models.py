@@ -10,7 +10,7 @@ from llmgen.cli.options import JsonOpt
 from llmgen.cli.output import out
 
 TEMPLATES = {"sd": "sd15", "sdxl": "sdxl"}
-"""Template to the preset that it begins as."""
+"""Template to the preset that it begins as; `single-file` is made of the first."""
 
 app = typer.Typer(invoke_without_command=True)
 
@@ -20,7 +20,7 @@ def models(
     context: typer.Context,
     preset: Annotated[str | None, typer.Option(help="One preset only.")] = None,
     template: Annotated[
-        Literal["sd", "sdxl"] | None,
+        Literal["sd", "sdxl", "single-file"] | None,
         typer.Option(help="Print a preset to make your own of: `llmgen models --template sd > mine.json`."),
     ] = None,
     as_json: JsonOpt = False,
@@ -29,7 +29,7 @@ def models(
     if context.invoked_subcommand is not None:
         return
     if template is not None:
-        _print_template(TEMPLATES[template])
+        _print_template(template)
         return
     from llmgen.presets import load_preset, preset_names
 
@@ -67,15 +67,33 @@ def fetch(
     out.data(f"{fetch_published(source, progress=sys.stderr.isatty())}\n")
 
 
-def _print_template(name: str) -> None:
-    """A preset as a file of one's own: put other repositories or folders in the place of its sources."""
+def _print_template(template: str) -> None:
+    """A preset as a file of one's own: put other repositories, folders or files in the place of its sources."""
     from llmgen.artifacts.io import pretty_json
     from llmgen.presets import load_preset
 
     out.configure(quiet=False, verbose=False)
-    values = load_preset(name).model_dump(mode="json", exclude_unset=True)
-    out.data(pretty_json({**values, "name": "mine", "description": f"Begun as {name}."}))
-    out.note("check it with `llmgen validate mine.json`, see what is missing with `llmgen doctor --preset mine.json`")
+    preset = load_preset(TEMPLATES.get(template, TEMPLATES["sd"]))
+    values = preset.model_dump(mode="json", exclude_unset=True)
+    values |= {"name": "mine", "description": f"Begun as {preset.name}."}
+    advice = "check it with"
+    if template == "single-file":
+        role = preset.role("text_to_image")
+        file = {
+            "source": "model.safetensors",
+            "base": role.source,
+            "base_revision": role.revision,
+            "family": role.family,
+        }
+        values |= {
+            "description": "A checkpoint in one file.",
+            "roles": {"text_to_image": file},
+            "methods": {"generate": "sd"},
+        }
+        values.pop("defaults", None)
+        advice = "put your file in the place of model.safetensors, check it with"
+    out.data(pretty_json(values))
+    out.note(f"{advice} `llmgen validate mine.json`, see what is missing with `llmgen doctor --preset mine.json`")
 
 
 @app.command()

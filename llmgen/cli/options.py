@@ -12,6 +12,7 @@ import typer
 from llmgen.cli.completion import presets, schedulers, words
 
 if TYPE_CHECKING:
+    from llmgen.pipeline.shards import Shard
     from llmgen.pipeline.sources import ReadAs
 
 RUNNING = "Running"
@@ -53,6 +54,14 @@ MetadataOpt = Annotated[
     bool,
     typer.Option(
         "--metadata/--no-metadata", help="Write prompt, seed and settings into new pictures.", rich_help_panel=OUTPUT
+    ),
+]
+PictureFormatOpt = Annotated[
+    Literal["png", "jpg", "webp"],
+    typer.Option(
+        "--picture-format",
+        help="What new pictures are written as. jpg and webp lose a little (quality 95), also for the stages that read them.",
+        rich_help_panel=OUTPUT,
     ),
 ]
 QuietOpt = Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing but errors.", rich_help_panel=OUTPUT)]
@@ -110,6 +119,24 @@ ConcurrencyOpt = Annotated[
         max=256,
         metavar="N",
         help="Questions that a language model is asked at once; 8 by default, the slots of a local server.",
+        rich_help_panel=RUNNING,
+    ),
+]
+BudgetOpt = Annotated[
+    int | None,
+    typer.Option(
+        "--budget-tokens",
+        min=1,
+        metavar="N",
+        help="Ask a language model no more once N tokens, in and out, are spent; what was not asked ends so and is asked on resume.",
+        rich_help_panel=RUNNING,
+    ),
+]
+ShardOpt = Annotated[
+    str | None,
+    typer.Option(
+        metavar="I/N",
+        help="Do the I-th of N parts, from 1, and write NAME.I-of-N.jsonl; `llmgen merge` puts them together.",
         rich_help_panel=RUNNING,
     ),
 ]
@@ -171,6 +198,8 @@ class StageFlags:
     offload: OffloadOpt = None
     batch_size: BatchSizeOpt = 8
     concurrency: ConcurrencyOpt = None
+    budget_tokens: BudgetOpt = None
+    shard: ShardOpt = None
     settings: SetOpt = None
     resume: Annotated[bool, typer.Option("--resume", help="Complete an existing output.", rich_help_panel=RUNNING)] = (
         False
@@ -224,6 +253,22 @@ def parse_forms(forms: list[str] | None) -> tuple["ReadAs | None", Literal["json
             f"{' and '.join(read_as if len(read_as) > 1 else written)}: give one", param_hint="--format"
         )
     return (read_as or [None])[0], (written or [None])[0]
+
+
+def parse_shard(text: str | None) -> "Shard | None":
+    """The part of the work that is meant.
+
+    Raises:
+        typer.BadParameter: If it is no I/N.
+    """
+    if text is None:
+        return None
+    from llmgen.pipeline.shards import Shard
+
+    try:
+        return Shard.parse(text)
+    except ValueError as error:
+        raise typer.BadParameter(str(error), param_hint="--shard") from error
 
 
 def parse_settings(pairs: list[str] | None) -> dict[str, str]:

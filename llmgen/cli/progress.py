@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Final
 
 from llmgen.cli.output import out
-from llmgen.engine.local import Progress
+from llmgen.engine.progress import Progress
 from llmgen.printable import printable
 
 if TYPE_CHECKING:
@@ -27,17 +27,23 @@ class StageProgress(Progress):
         self._bars: Bars | None = None
         self._task: TaskID | None = None
         self._label = self._remark = ""
-        self._total = self._count = self._reused = self._failed = 0
+        self._total: int | None = None
+        self._count = self._reused = self._failed = 0
         self._started = 0.0
 
-    def start(self, stage: str, method: str, total: int) -> None:
-        """A stage begins with `total` records."""
+    @property
+    def reached(self) -> str:
+        """How far the stage has come, in words."""
+        return f"{self._count} {'' if self._total is None else f'of {self._total} '}records of {self._label}"
+
+    def start(self, stage: str, method: str, total: int | None) -> None:
+        """A stage begins with `total` records; None where nobody knows how many come."""
         self._label, self._total, self._remark = f"{stage} {method}", total, ""
         self._count = self._reused = self._failed = 0
         self._started = time.perf_counter()
         self.began = True
         if out.watched:
-            from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
+            from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
             from rich.progress import Progress as Bars
 
             columns = (
@@ -45,6 +51,8 @@ class StageProgress(Progress):
                 BarColumn(),
                 MofNCompleteColumn(),
                 TimeElapsedColumn(),
+                TextColumn("left"),
+                TimeRemainingColumn(),
                 TextColumn("[dim]{task.fields[detail]}"),
             )
             self._bars = Bars(*columns, console=out.console)
@@ -96,7 +104,7 @@ class StageProgress(Progress):
             seconds = time.perf_counter() - self._started
             remarks = self._remarks()
             out.note(
-                f"{self._label}: {self._count}/{self._total} records in {seconds:.1f} s"
+                f"{self._label}: {self._count}/{self._count if self._total is None else self._total} records in {seconds:.1f} s"
                 + (f" ({remarks})" if remarks else "")
             )
 

@@ -5,7 +5,16 @@ from typing import Annotated
 import typer
 
 from llmgen.cli.completion import method_names, words
-from llmgen.cli.options import GuidanceOpt, InputArg, MetadataOpt, SchedulerOpt, StageFlags, StepsOpt, with_stage_flags
+from llmgen.cli.options import (
+    GuidanceOpt,
+    InputArg,
+    MetadataOpt,
+    PictureFormatOpt,
+    SchedulerOpt,
+    StageFlags,
+    StepsOpt,
+    with_stage_flags,
+)
 from llmgen.cli.stage import raise_failures, run_stage_command
 
 
@@ -30,6 +39,7 @@ def refine(
         bool, typer.Option("--reference", help="SLD's: the whole picture, 1024 pixels. Short for --profile reference.")
     ] = False,
     metadata: MetadataOpt = True,
+    picture_format: PictureFormatOpt = "png",
     *,
     flags: StageFlags,
 ) -> None:
@@ -44,6 +54,6 @@ def refine(
         "guidance_scale": guidance_scale,
         "scheduler": scheduler,
     }
-    done = run_stage_command("refine", source, method, flags, named, metadata=metadata)
+    done = run_stage_command("refine", source, method, flags, named, metadata=metadata, picture_format=picture_format)
     if done is not None:
-        raise_failures(done.result.records, done.dropped)
+        raise_failures(done.tally, done.dropped)

@@ -13,6 +13,7 @@ from llmgen.cli.options import (
     OUTPUT,
     RUNNING,
     BatchSizeOpt,
+    BudgetOpt,
     ConcurrencyOpt,
     CriticOpt,
     DeviceOpt,
@@ -21,11 +22,14 @@ from llmgen.cli.options import (
     ForceOpt,
     MetadataOpt,
     OffloadOpt,
+    PictureFormatOpt,
     PlannerOpt,
     QuietOpt,
     SetOpt,
+    ShardOpt,
     VerboseOpt,
     parse_settings,
+    parse_shard,
 )
 from llmgen.cli.output import out
 from llmgen.cli.stage import raise_failures
@@ -79,6 +83,8 @@ def run(
     offload: OffloadOpt = None,
     batch_size: BatchSizeOpt = 8,
     concurrency: ConcurrencyOpt = None,
+    budget_tokens: BudgetOpt = None,
+    shard: ShardOpt = None,
     settings: SetOpt = None,
     resume: Annotated[
         bool,
@@ -87,6 +93,7 @@ def run(
         ),
     ] = False,
     metadata: MetadataOpt = True,
+    picture_format: PictureFormatOpt = "png",
     force: ForceOpt = False,
     dry_run: DryRunOpt = False,
     as_json: Annotated[
@@ -97,6 +104,7 @@ def run(
 ) -> None:
     """Run a manifest's stages, or the whole chain on your prompts; started again, it goes on. --set takes stage.name=value."""
     from llmgen.cli.progress import StageProgress
+    from llmgen.engine.progress import Tally
     from llmgen.errors import LlmgenError
     from llmgen.pipeline.manifest import ManifestRun, plan_manifest, run_manifest
 
@@ -117,14 +125,17 @@ def run(
         planner=planner,
         critic=critic,
         metadata=metadata,
+        picture_format=picture_format,
         seed=seed,
         device=device,
         dtype=dtype,
         offload=offload,
         batch_size=batch_size,
         concurrency=concurrency,
+        budget_tokens=budget_tokens,
         given=_by_stage(settings, samples),
         force=force,
+        shard=parse_shard(shard),
     )
     if dry_run:
         out.json(plan_manifest(request))
@@ -135,13 +146,15 @@ def run(
     except (KeyboardInterrupt, SystemExit, LlmgenError):
         # What is finished is in the journals: say so before the reason is said.
         if progress.began:
-            out.note("what is finished is kept; the same command takes up from there")
+            out.note(f"what is finished is kept ({progress.reached}); the same command takes up from there")
         raise
     if as_json:
         out.json(_summary(outcome))
     else:
         _conclude(outcome)
-    raise_failures(outcome.records, outcome.dropped)
+    for line in outcome.dropped:
+        out.warn(f"left out: {line}")
+    raise_failures(Tally.of(outcome.records), len(outcome.dropped))
 
 
 def _what_to_run(
@@ -209,13 +222,18 @@ def _conclude(outcome: "RunOutcome") -> None:
     files = ", ".join(stage.path.name for stage in outcome.stages)
     seconds = sum(stage.result.seconds for stage in outcome.stages)
     out.note(f"made {done} of {len(records)} records with {len(pictures)} pictures in {seconds:.0f} s")
+    if outcome.tokens.answers:
+        out.note(outcome.tokens.line())
     out.note(f"artifacts in {outcome.folder}: {files}")
     compared = outcome.compared
     for group in compared:
         show_comparison([(one.branch.source, one.result.records) for one in group], group[0].method)
     if not compared or outcome.stages[-1] not in compared[-1]:
         show_scores(records)
-    out.note(f"report: {outcome.report}")
+    if outcome.report is None:
+        out.note(f"one shard of the run; when all are done: llmgen merge {outcome.folder}")
+    else:
+        out.note(f"report: {outcome.report}")
 
 
 def _summary(outcome: "RunOutcome") -> dict[str, Any]:
@@ -233,11 +251,17 @@ def _summary(outcome: "RunOutcome") -> dict[str, Any]:
         comparisons += [compare(parts, metric) for metric in metrics]
     return {
         "folder": str(outcome.folder),
-        "report": str(outcome.report),
+        "report": None if outcome.report is None else str(outcome.report),
         "artifacts": [str(stage.path) for stage in outcome.stages],
         "records": len(outcome.records),
         "failed": [record.id for record in outcome.records if record.error is not None],
         "pictures": sorted(_pictures(outcome)),
+        "tokens": {
+            "in": outcome.tokens.given,
+            "out": outcome.tokens.got,
+            "answers": outcome.tokens.answers,
+            "untold": outcome.tokens.untold,
+        },
         "seconds": round(sum(stage.result.seconds for stage in outcome.stages), 3),
         "scores": [asdict(line) for line in score_lines(outcome.records)],
         "comparisons": comparisons,

@@ -32,12 +32,13 @@ def show(
     else:
         for name, values in found.items():
             settings = values.pop("settings", {})
+            models_used = values.pop("models", ())
             models = {
                 f"{what} {model['role']}": model[key]
-                for model in values.pop("models", ())
+                for model in models_used
                 for what, key in (("model", "source"), ("scheduler", "scheduler"))
                 if model.get(key)
-            }
+            } | {f"lora {model['role']}": loras_of(model) for model in models_used if model.get("lora")}
             layout = values.pop("layout", None)
             boxes = [f"{thing['phrase']} {thing['box_xyxy']}" for thing in (layout or {}).get("instances", ())]
             # What the picture is known to be stands above what was asked of the method, which may be nothing.
@@ -51,3 +52,8 @@ def show(
         raise InputError(
             f"{silent[0]} says nothing of itself" + (f" (and {len(silent) - 1} more)" if len(silent) > 1 else "")
         )
+
+
+def loras_of(model: dict[str, Any]) -> str:
+    """The LoRAs of a model in a line."""
+    return ", ".join(f"{lora['source']} x {lora['weight']:g}" for lora in model["lora"])

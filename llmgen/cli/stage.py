@@ -1,20 +1,28 @@
 """What the six stage commands share: flags to a request, records to stdout, failures to an exit code."""
 
+import contextlib
 import sys
-from collections.abc import Sequence
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import typer
 
-from llmgen.cli.options import StageFlags, parse_forms, parse_settings
+from llmgen.cli.options import StageFlags, parse_forms, parse_settings, parse_shard
 from llmgen.cli.output import file_or_stream, out
 
 if TYPE_CHECKING:
     from llmgen.artifacts import ImageRef, Record
+    from llmgen.artifacts.writing import RecordTexts
+    from llmgen.engine.progress import Tally
     from llmgen.pipeline.single import SingleResult
     from llmgen.pipeline.sources import Source
+    from llmgen.vision.images import PictureFormat
+
+_MOST_IN_MEMORY: Final = 2**20
+"""Characters of a document for stdout that wait in memory; more wait in a file."""
 
 
 def run_stage_command(
@@ -30,6 +38,8 @@ def run_stage_command(
     critic: str | None = None,
     prompts: Sequence[str] | None = None,
     metadata: bool = True,
+    listen: "Callable[[Sequence[Record]], object]" = lambda records: None,
+    picture_format: "PictureFormat" = "png",
 ) -> "SingleResult | None":
     """Run one stage as the flags say.
 
@@ -45,11 +55,13 @@ def run_stage_command(
         critic: Who looks at what was drawn; the planner by default.
         prompts: Prompts instead of the source.
         metadata: Whether new pictures say how they were made.
+        listen: Told of finished records, in order.
+        picture_format: What new pictures are written as.
 
     Returns:
         What was done, or None after `--dry-run`.
     """
-    from llmgen.artifacts.io import artifact_text, record_line
+    from llmgen.artifacts.io import record_line
     from llmgen.cli.progress import StageProgress
     from llmgen.pipeline.options import RunOptions
     from llmgen.pipeline.output import DRAWN
@@ -60,6 +72,9 @@ def run_stage_command(
     target, stream = file_or_stream(flags.output)
     if flags.resume and (flags.force or target is None):
         raise typer.BadParameter("--resume completes the file of -o, and does not go with --force")
+    shard = parse_shard(flags.shard)
+    if shard is not None and target is None:
+        raise typer.BadParameter("--shard writes a file beside the one that -o names; give -o", param_hint="--shard")
     given = {
         **{name: value for name, value in (named or {}).items() if value is not None},
         **parse_settings(flags.settings),
@@ -76,29 +91,40 @@ def run_stage_command(
             planner=flags.planner,
             critic=critic,
             metadata=metadata,
+            picture_format=picture_format,
             seed=flags.seed,
             device=flags.device,
             dtype=flags.dtype,
             offload=flags.offload,
             batch_size=flags.batch_size,
             concurrency=flags.concurrency,
+            budget_tokens=flags.budget_tokens,
         ),
         resume=flags.resume,
         force=flags.force,
         images_from=images_from,
         reuse=reuse,
+        shard=shard,
     )
+    target = request.target
     if flags.dry_run:
         out.json(plan_single(request))
         return None
 
     handed_on = target is None and (records_to_stdout or stream is not None)
-    with out.records(stream) as write:
+    pictures: list[str] = []
+    with contextlib.ExitStack() as written:
+        write = written.enter_context(out.records(stream))
+        document = written.enter_context(contextlib.closing(_Document(write)))
 
         def emit(records: "Sequence[Record]") -> None:
-            if handed_on and not as_document:
-                for record in records:
-                    write(record_line(record))
+            if handed_on and as_document:
+                document.add(records)
+            elif handed_on:
+                write("".join(map(record_line, records)))
+            if found.prompts:
+                pictures.extend(_pictures(records))
+            listen(records)
 
         progress = StageProgress()
         try:
@@ -108,16 +134,49 @@ def run_stage_command(
                 out.note(
                     "nothing but pictures is kept without -o"
                     if target is None
-                    else f"what is finished is kept beside {target}; the same command with --resume takes up from there"
+                    else f"what is finished is kept beside {target} ({progress.reached}); "
+                    "the same command with --resume takes up from there"
                 )
             raise
         if handed_on and as_document:
-            write(artifact_text(done.result.makes, done.result.records))
+            document.finish()
+    if done.tokens.answers:
+        out.note(done.tokens.line())
     if target is not None:
-        out.note(f"{target}: {len(done.result.records)} records of kind {done.result.makes!r}")
-    if found.prompts and done.result.makes in DRAWN:
-        _name_pictures(done.result.records, target)
+        out.note(f"{target}: {done.tally.count} records of kind {done.makes!r}")
+    if done.makes in DRAWN:
+        # Who types a prompt looks for a picture.
+        for path in pictures:
+            out.note(f"picture: {(target.parent if target is not None else Path()) / path}")
     return done
+
+
+class _Document:
+    """One artifact for stdout, kept aside until it is whole."""
+
+    def __init__(self, write: Callable[[str], None]) -> None:
+        self._write = write
+        self._aside = tempfile.SpooledTemporaryFile(_MOST_IN_MEMORY, "w+", encoding="utf-8", newline="\n")
+        self._texts: RecordTexts | None = None
+
+    def add(self, records: "Sequence[Record]") -> None:
+        """Keep finished records."""
+        from llmgen.artifacts.writing import RecordTexts
+
+        for record in records:
+            self._texts = self._texts or RecordTexts(record.kind, lines=False)
+            self._aside.write(self._texts.record(record))
+
+    def finish(self) -> None:
+        """Write it."""
+        self._aside.write(self._texts.end() if self._texts is not None else "")
+        self._aside.seek(0)
+        while part := self._aside.read(_MOST_IN_MEMORY):
+            self._write(part)
+
+    def close(self) -> None:
+        """Forget it."""
+        self._aside.close()
 
 
 def _source_and_form(source: str, prompts: Sequence[str] | None, flags: StageFlags) -> "tuple[Source, bool]":
@@ -145,18 +204,19 @@ def _source_and_form(source: str, prompts: Sequence[str] | None, flags: StageFla
     return replace(found, read_as=read_as), written == "json"
 
 
-def _name_pictures(records: "Sequence[Record]", target: "Path | None") -> None:
-    """Say where the pictures of prompts lie that were given as words: who types a prompt looks for a picture."""
-    folder = target.parent if target is not None else Path()
+def _pictures(records: "Sequence[Record]") -> "Iterator[str]":
+    """Paths of the pictures that were drawn."""
     for record in records:
         drawn: list[ImageRef | None] = [*(sample.image for sample in record.samples)] or [record.image]
-        for ref in drawn if record.error is None else ():
-            if ref is not None:
-                out.note(f"picture: {folder / ref.path}")
+        yield from (ref.path for ref in drawn if ref is not None and record.error is None)
 
 
-def raise_failures(records: "Sequence[Record]", dropped: Sequence[str]) -> None:
+def raise_failures(tally: "Tally", dropped: int) -> None:
     """End with the right exit code when records failed.
+
+    Args:
+        tally: Of all records.
+        dropped: Entries of the input that could not be named.
 
     Raises:
         PartialFailure: If some did, or entries of the input could not be named.
@@ -164,19 +224,15 @@ def raise_failures(records: "Sequence[Record]", dropped: Sequence[str]) -> None:
     """
     from llmgen import errors
 
-    for line in dropped:
-        out.warn(f"left out: {line}")
-    failed = [record for record in records if record.error is not None]
-    if not failed and not dropped:
+    if not tally.failed and not dropped:
         return
-    if len(failed) == len(records):
-        first = failed[0].error
-        assert first is not None
+    if tally.failed == tally.count and tally.first_error is not None:
+        first = tally.first_error
         kind = getattr(errors, first.type, errors.ModelError)
-        more = f" (and {len(failed) - 1} more failed)" if len(failed) > 1 else ""
-        raise kind(f"record {failed[0].id!r}: {first.message}{more}")
-    names = ", ".join(record.id for record in failed[:10]) + (", ..." if len(failed) > 10 else "")
-    parts = [f"{len(failed)} of {len(records)} records failed and carry `error`: {names}"] if failed else []
+        more = f" (and {tally.failed - 1} more failed)" if tally.failed > 1 else ""
+        raise kind(f"record {tally.first_failed!r}: {first.message}{more}")
+    names = ", ".join(tally.named) + (", ..." if tally.failed > len(tally.named) else "")
+    parts = [f"{tally.failed} of {tally.count} records failed and carry `error`: {names}"] if tally.failed else []
     if dropped:
-        parts.append(f"{len(dropped)} entries of the input were left out")
+        parts.append(f"{dropped} entries of the input were left out")
     raise errors.PartialFailure("; ".join(parts) + "; the others are complete")

@@ -51,7 +51,7 @@ class InstructPainter:
 
     def _one(self, job: Job) -> Painted:
         image = job.image
-        for sentence in [job.instruction] if job.instruction else [sentence_of(edit) for edit in job.plan.edits]:
+        for sentence in sentences_of(job):
             image = self._edited(image, sentence, derive_seed(job.seed, sentence))
         return Painted(image, Image.new("L", image.size, 255))
 
@@ -63,6 +63,11 @@ class InstructPainter:
         (drawn,) = self._editor.edit([given], text, nothing, [seed], self._settings)
         self.unet_calls += self._settings.steps
         return drawn if drawn.size == image.size else drawn.resize(image.size, Image.Resampling.LANCZOS)
+
+
+def sentences_of(job: Job) -> list[str]:
+    """The orders that carry a job out, one after the other: somebody's own words, or one for each edit."""
+    return [job.instruction] if job.instruction else [sentence_of(edit) for edit in job.plan.edits]
 
 
 def sentence_of(edit: Edit) -> str:

@@ -1,10 +1,12 @@
 """Who paints inside masks, by name."""
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from llmgen.artifacts import ModelUse
+from llmgen.artifacts import AddEdit, ChangeAttributeEdit, EditPlan, ModelUse, RepaintEdit
 from llmgen.correct.context.settings import ContextConfig, Painter
 from llmgen.correct.settings import SelfCorrectionConfig
+from llmgen.diffusion.prompts import cut_texts, longest_tokenizer, scene_prompt
 from llmgen.diffusion.sampling import OWN_LOOP
 from llmgen.paint.compositing import Framing
 from llmgen.paint.inpainter import Inpainter
@@ -79,6 +81,32 @@ def painter_models(context: "StageContext", name: Painter, config: ContextConfig
     if name == "latents":
         return (models.use("layout_to_image", OWN_LOOP), models.use("segmenter"))
     return (models.use(role, models.stepped_by(role, config.scheduler)),)
+
+
+def cut_by_painter(context: "StageContext", name: Painter, texts: Mapping[str, str]) -> list[str]:
+    """Lines about texts whose ends a painter's model does not read; of a server nobody knows what it reads.
+
+    Args:
+        context: Models and preset.
+        name: Which painter.
+        texts: What each text is to the text.
+    """
+    if name == "web":
+        return []
+    if name == "latents":
+        return cut_texts(context.models.text("layout_to_image").tokenizer, texts)
+    return cut_texts(longest_tokenizer(context.models.inpainting(inpainting_role(context))), texts)
+
+
+def texts_of(plan: EditPlan, scene: str, negative: str) -> dict[str, str]:
+    """What an inpainter is told of each edit: what the text is to the text."""
+    phrases = {
+        edit.target: edit.description if isinstance(edit, RepaintEdit) else edit.phrase
+        for edit in plan.edits
+        if isinstance(edit, AddEdit | ChangeAttributeEdit | RepaintEdit)
+    }
+    told = {f"text for {target!r}": scene_prompt(scene, [phrase]) for target, phrase in phrases.items()}
+    return {**told, "negative prompt": negative}
 
 
 def framing(config: ContextConfig) -> Framing:

@@ -39,6 +39,7 @@ from llmgen.diffusion.latents import (
     sides_multiple,
 )
 from llmgen.diffusion.offloading import device_of
+from llmgen.diffusion.progress import Steps
 from llmgen.diffusion.prompts import join_negatives, scene_prompt
 from llmgen.diffusion.sampling import GuidedUNet, freeze_from, make_levels, sample
 from llmgen.diffusion.text import TextEncoder
@@ -215,7 +216,6 @@ class LatentPainter:
 
     def _invert(self, scenes: Sequence[Scene]) -> None:
         pictures = [picture for s in scenes for picture in (s.canvas, *(image for image, _ in s.moved))]
-        self.progress(f"inverting {len(pictures)} pictures")
         trajectories = self._inverted(pictures, [self._negative(s) for s in scenes for _ in range(1 + len(s.moved))])
         for scene in scenes:
             scene.background = trajectories.pop(0)
@@ -227,7 +227,8 @@ class LatentPainter:
         clean = encode_images(self.pipe.vae, pictures, batch_size=self.batch_size)
         unet = self._unet([config.inversion_prompt] * len(pictures), negatives, config.inversion_guidance_scale)
         convention, refinements = self.inversion_convention, config.inversion_refinements
-        trajectories = invert(unet, clean, self.levels, convention=convention, refinements=refinements)
+        told = Steps(self.progress, f"inverting {len(pictures)} pictures", self.levels.steps)
+        trajectories = invert(unet, clean, self.levels, convention=convention, refinements=refinements, told=told)
         self.unet_calls += unet.calls
         return list(trajectories)
 
@@ -237,10 +238,10 @@ class LatentPainter:
         todo = [(scene, i, edit) for scene in scenes for i, edit in enumerate(scene.additions)]
         for first in range(0, len(todo), self.batch_size):
             part = todo[first : first + self.batch_size]
-            self.progress(f"drawing {first + len(part)} of {len(todo)} added objects")
-            self._draw_alone(part)
+            words = f"drawing {first + len(part)} of {len(todo)} added objects"
+            self._draw_alone(part, Steps(self.progress, words, self.levels.steps))
 
-    def _draw_alone(self, todo: Sequence[tuple[Scene, int, AddEdit]]) -> None:
+    def _draw_alone(self, todo: Sequence[tuple[Scene, int, AddEdit]], told: Callable[[], None]) -> None:
         config, start, prompts, added = self.config, [], [], []
         for scene, i, edit in todo:
             addition = Addition(_phrase(edit), to_unit(clip(edit.box_xyxy, *scene.size), *scene.size))
@@ -258,7 +259,7 @@ class LatentPainter:
             objects=[[GroundedPhrase(addition.phrase, addition.box)] for addition in added],
         )
         predict = self.guide.remember(unet, [token for _, token in worded])
-        trajectories = sample(predict, torch.stack(start), self.levels)
+        trajectories = sample(predict, torch.stack(start), self.levels, told=told)
         self.unet_calls += unet.calls
         clean = check_finite(trajectories[:, -1], "correct")
         pictures = decode_latents(self.pipe.vae, clean, batch_size=self.batch_size)
@@ -292,7 +293,6 @@ class LatentPainter:
             prompts.append(scene_prompt(scene.job.background, [edit.phrase]))
             objects.append([GroundedPhrase(edit.phrase, to_unit(clip(edit.box_xyxy, *scene.size), *scene.size))])
             cells.append(mask)
-        self.progress(f"changing {len(todo)} objects")
         negatives = [self._negative(scene) for scene, *_ in todo]
         unet = self._unet(prompts, negatives, config.change_guidance_scale, objects=objects)
         held = torch.stack([scene.background for scene, *_ in todo])
@@ -302,7 +302,8 @@ class LatentPainter:
         # Levels beyond those that the final sampling holds are never read, so the run may stop there.
         last = self.frozen_steps if first < self.frozen_steps else levels.steps
         hold = freeze_from(held, 1 - free, last)
-        runs = sample(unet, torch.stack(start), levels, start=first, stop=last, after_step=hold)
+        told = Steps(self.progress, f"changing {len(todo)} objects", last - first)
+        runs = sample(unet, torch.stack(start), levels, start=first, stop=last, after_step=hold, told=told)
         self.unet_calls += unet.calls
         for (scene, _, _, pixels), run in zip(todo, runs, strict=True):
             # Where a short run begins below the level that is let go, the change is carried up to the noisier levels.
@@ -314,7 +315,6 @@ class LatentPainter:
     # 5. Composition and the final sampling
 
     def _finish(self, scenes: Sequence[Scene]) -> list[Image.Image]:
-        self.progress(f"drawing {len(scenes)} corrected pictures")
         composed = [self._compose(scene) for scene in scenes]
         starts = [self._first_step(held) for _, held in composed]
         images: dict[int, Image.Image] = {}
@@ -359,6 +359,7 @@ class LatentPainter:
             start=start,
             before_step=steering,
             after_step=freeze_from(trajectories, masks, self.frozen_steps),
+            told=Steps(self.progress, f"drawing {len(scenes)} corrected pictures", self.levels.steps - start),
         )[:, -1]
         self.unet_calls += unet.calls + (steering.calls if steering else 0)
         return decode_latents(self.pipe.vae, check_finite(latents, "correct"), batch_size=self.batch_size)

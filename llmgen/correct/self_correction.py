@@ -29,15 +29,15 @@ from llmgen.artifacts import (
 from llmgen.correct.context.settings import ContextConfig
 from llmgen.correct.goals import goal_layout, remaining
 from llmgen.correct.inpaint_painter import InpaintPainter
-from llmgen.correct.instruct_painter import InstructPainter
-from llmgen.correct.painters import load_inpainter, painter_models
+from llmgen.correct.instruct_painter import InstructPainter, sentences_of
+from llmgen.correct.painters import cut_by_painter, load_inpainter, painter_models, texts_of
 from llmgen.correct.painting import Job, LatentPainter, Painted
 from llmgen.correct.reference import ReferencePainter
 from llmgen.correct.settings import SelfCorrectionConfig
 from llmgen.diffusion.answering.editor import EditSettings
 from llmgen.diffusion.failures import as_model_errors
 from llmgen.diffusion.grounding import grounding_slots
-from llmgen.diffusion.prompts import beyond_limits, scene_prompt
+from llmgen.diffusion.prompts import beyond_limits, cut_texts, join_negatives, scene_prompt
 from llmgen.diffusion.sampling import OWN_LOOP
 from llmgen.engine.seeds import derive_seed
 from llmgen.errors import InputError
@@ -302,21 +302,26 @@ class SelfCorrection:
         """Whether a picture in which the detector sees this much of what was asked takes the place of the best so far."""
         return shown > before
 
-    def _remark_on_limits(self, record_id: str, background: str, plan: EditPlan) -> None:
-        if self._config.painter != "latents":
-            return  # Each edit has a prompt of its own, and no boxes.
-        models, wanted = self._context.models, [instance.phrase for instance in plan.target]
-        slots = grounding_slots(models.stable_diffusion("layout_to_image").unet)
-        encoder = models.text("layout_to_image")
-        for text in beyond_limits(scene_prompt(background, wanted), encoder, objects=len(wanted), slots=slots):
+    def _remark_on_limits(self, record_id: str, job: Job) -> None:
+        models, painter = self._context.models, self._config.painter
+        negative = join_negatives(job.negative, self._config.negative_prompt)
+        if painter == "instruct":
+            sentences = {f"sentence {sentence[:40]!r}": sentence for sentence in sentences_of(job)}
+            cut = cut_texts(models.text("edit").tokenizer, sentences)
+        elif painter != "latents":
+            cut = cut_by_painter(self._context, painter, texts_of(job.plan, job.background, negative))
+        else:
+            wanted = [instance.phrase for instance in job.plan.target]
+            slots = grounding_slots(models.stable_diffusion("layout_to_image").unet)
+            encoder, prompt = models.text("layout_to_image"), scene_prompt(job.background, wanted)
+            cut = beyond_limits(prompt, encoder, negative=negative, phrases=wanted, objects=len(wanted), slots=slots)
+        for text in cut:
             self._context.remark_on(record_id, text)
 
     def _job(self, loop: Loop, number: int) -> Job:
         record, best = loop.record, loop.best
         background, negative = self._scene(loop)
-        if number == 1:
-            self._remark_on_limits(record.id, background, best.plan)
-        return Job(
+        job = Job(
             image=self._context.images.load(best.image),
             plan=best.plan,
             detections=best.detections,
@@ -325,6 +330,9 @@ class SelfCorrection:
             seed=derive_seed(record.seed or 0, "correct", number),
             instruction=self._instruction(record) if number == 1 else "",
         )
+        if number == 1:
+            self._remark_on_limits(record.id, job)
+        return job
 
     def _instruction(self, record: Record) -> str:
         """What somebody asked for in words; a prompt asks for nothing that could be done to a picture."""

@@ -7,6 +7,8 @@ from typing import Any
 import torch
 
 from llmgen.artifacts.schedulers import OWN
+from llmgen.diffusion.adapters import add_loras
+from llmgen.diffusion.checkpoints import kind_of, read_shapes
 from llmgen.diffusion.schedulers import OwnScheduler, make_scheduler, with_scheduler
 from llmgen.diffusion.sources import Parts
 from llmgen.errors import PresetError
@@ -14,13 +16,14 @@ from llmgen.errors import PresetError
 
 def _scheduler(parts: Parts) -> Any:
     """The scheduler that the preset names, else the one of the repository, whichever class that is."""
-    own = parts.load(OwnScheduler, "scheduler")
+    own = (parts.base() if parts.single_file else parts).load(OwnScheduler, "scheduler")
     return own if parts.spec.scheduler == OWN else make_scheduler(parts.spec.scheduler, own.config)
 
 
 def _ready(pipe: Any, parts: Parts) -> Any:
-    """A pipeline that is quiet and steps as the preset says."""
+    """A pipeline that is quiet, with its LoRAs, and steps as the preset says."""
     pipe.set_progress_bar_config(disable=True)
+    add_loras(pipe, parts.spec.lora)
     return with_scheduler(pipe, parts.spec.scheduler)
 
 
@@ -28,6 +31,12 @@ def _load_stable_diffusion(parts: Parts) -> Any:
     from diffusers import AutoencoderKL, StableDiffusionPipeline, UNet2DConditionModel
     from transformers import CLIPTextModel, CLIPTokenizer
 
+    if parts.single_file:
+        absent = {"safety_checker": None, "feature_extractor": None, "image_encoder": None}
+        pipe = parts.checkpoint(
+            StableDiffusionPipeline, scheduler=_scheduler(parts), requires_safety_checker=False, **absent
+        )
+        return _ready(pipe, parts)
     # GLIGEN repositories carry an old config key that diffusers ignores, which would drop the grounding weights silently.
     gated = {"attention_type": "gated"} if parts.spec.classes.get("grounding") == "gligen" else {}
     pipe = StableDiffusionPipeline(
@@ -40,19 +49,26 @@ def _load_stable_diffusion(parts: Parts) -> Any:
         feature_extractor=None,
         requires_safety_checker=False,
     )
-    pipe.set_progress_bar_config(disable=True)
-    return pipe
+    return _ready(pipe, parts)
 
 
 def _load_stable_diffusion_xl(parts: Parts) -> Any:
     from diffusers import AutoencoderKL, StableDiffusionXLPipeline, UNet2DConditionModel
     from transformers import CLIPTextModel, CLIPTextModelWithProjection, CLIPTokenizer
 
-    vae = parts.weights(AutoencoderKL, "vae")
-    if parts.dtype == torch.float16 and getattr(vae.config, "force_upcast", False):
-        vae = vae.float()  # Its numbers grow beyond half precision: the pictures would be black.
+    if parts.single_file:
+        pipe = parts.checkpoint(
+            StableDiffusionXLPipeline,
+            scheduler=_scheduler(parts),
+            feature_extractor=None,
+            image_encoder=None,
+            force_zeros_for_empty_prompt=True,
+            add_watermarker=False,
+        )
+        _keep_in_range(pipe.vae, parts)
+        return _ready(pipe, parts)
     pipe = StableDiffusionXLPipeline(
-        vae=vae,
+        vae=_keep_in_range(parts.weights(AutoencoderKL, "vae"), parts),
         text_encoder=parts.weights(CLIPTextModel, "text_encoder"),
         text_encoder_2=parts.weights(CLIPTextModelWithProjection, "text_encoder_2"),
         tokenizer=parts.load(CLIPTokenizer, "tokenizer"),
@@ -62,21 +78,56 @@ def _load_stable_diffusion_xl(parts: Parts) -> Any:
         force_zeros_for_empty_prompt=True,
         add_watermarker=False,
     )
-    pipe.set_progress_bar_config(disable=True)
-    return pipe
+    return _ready(pipe, parts)
+
+
+def _keep_in_range(vae: Any, parts: Parts) -> Any:
+    """SDXL's autoencoder, in single precision where half precision would make black pictures: its numbers grow beyond it."""
+    return vae.float() if parts.dtype == torch.float16 and getattr(vae.config, "force_upcast", False) else vae
 
 
 def _load_sdxl_refiner(parts: Parts) -> Any:
     from diffusers import StableDiffusionXLImg2ImgPipeline
 
+    if parts.single_file:
+        absent = {"feature_extractor": None, "image_encoder": None, "text_encoder": None, "tokenizer": None}
+        own = {"requires_aesthetics_score": True, "force_zeros_for_empty_prompt": False, "add_watermarker": False}
+        pipe = parts.checkpoint(StableDiffusionXLImg2ImgPipeline, scheduler=_scheduler(parts), **absent, **own)
+        return _ready(pipe, parts)
     return _ready(
         parts.load(StableDiffusionXLImg2ImgPipeline, **parts.files(), dtype=parts.dtype).to(parts.device), parts
     )
 
 
-def _load_inpainting(parts: Parts) -> Any:
-    from diffusers import AutoPipelineForInpainting
+def _load_z_image(parts: Parts) -> Any:
+    from diffusers import AutoencoderKL, FlowMatchEulerDiscreteScheduler, ZImagePipeline, ZImageTransformer2DModel
+    from transformers import AutoModel, AutoTokenizer
 
+    pipe = ZImagePipeline(
+        scheduler=parts.load(FlowMatchEulerDiscreteScheduler, "scheduler"),
+        vae=parts.weights(AutoencoderKL, "vae"),
+        text_encoder=parts.weights(AutoModel, "text_encoder"),
+        tokenizer=parts.load(AutoTokenizer, "tokenizer"),
+        transformer=parts.complete(ZImageTransformer2DModel, "transformer"),
+    )
+    return _ready(pipe, parts)
+
+
+def _load_inpainting(parts: Parts) -> Any:
+    from diffusers import AutoPipelineForInpainting, StableDiffusionInpaintPipeline, StableDiffusionXLInpaintPipeline
+
+    if parts.single_file:
+        absent = {"feature_extractor": None, "image_encoder": None}
+        if kind_of(read_shapes(Path(parts.source).expanduser())) == "stable-diffusion-xl":
+            made = parts.checkpoint(
+                StableDiffusionXLInpaintPipeline, scheduler=_scheduler(parts), add_watermarker=False, **absent
+            )
+            return _ready(made, parts)
+        absent |= {"safety_checker": None}
+        made = parts.checkpoint(
+            StableDiffusionInpaintPipeline, scheduler=_scheduler(parts), requires_safety_checker=False, **absent
+        )
+        return _ready(made, parts)
     return _ready(parts.load(AutoPipelineForInpainting, **parts.files(), dtype=parts.dtype).to(parts.device), parts)
 
 
@@ -173,6 +224,7 @@ FAMILIES: dict[str, Callable[[Parts], Any]] = {
     "stable-diffusion-xl": _load_stable_diffusion_xl,
     "stable-diffusion-xl-refiner": _load_sdxl_refiner,
     "inpainting": _load_inpainting,
+    "z-image": _load_z_image,
     "owlv2": _load_owlv2,
     "grounding-dino": _load_grounding_dino,
     "mask-rcnn": _load_mask_rcnn,

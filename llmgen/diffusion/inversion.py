@@ -1,5 +1,6 @@
 """DDIM inversion: from a clean latent to the noise that would have made it."""
 
+from collections.abc import Callable
 from typing import Literal
 
 import torch
@@ -21,6 +22,7 @@ def invert(
     convention: Convention = "target",
     refinements: int = 0,
     last: int = 0,
+    told: Callable[[], None] = lambda: None,
 ) -> Tensor:
     """Add noise step by step, as the model itself sees it.
 
@@ -32,6 +34,7 @@ def invert(
         refinements: Fixed-point iterations per step (only with `target`): the model is asked again at the latent that was just found,
             so that sampling from it comes back to where it started. Each costs one more call.
         last: Level to stop at, the noisiest by default.
+        told: Called after each step.
 
     Returns:
         `[n, T + 1 - last, c, h, w]`, noisiest first; the last entry is `clean`.
@@ -56,4 +59,5 @@ def invert(
             noisier = levels.renoise(start, noise, i)
         latents = noisier
         kept.append(latents)
+        told()
     return torch.stack(kept[::-1], dim=1)

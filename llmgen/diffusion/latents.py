@@ -20,7 +20,9 @@ def latent_factor(vae: Any) -> int:
 
 
 def sides_multiple(pipe: Any) -> int:
-    """What the sides of a picture must be multiples of, so that its latents can be halved as often as the U-Net does."""
+    """What the sides of a picture must be multiples of: its latents are halved as often as the U-Net does, or cut into patches of two."""
+    if getattr(pipe, "unet", None) is None:
+        return 2 * latent_factor(pipe.vae)
     return latent_factor(pipe.vae) * 2 ** (len(pipe.unet.config.block_out_channels) - 1)
 
 

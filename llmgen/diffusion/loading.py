@@ -1,5 +1,6 @@
 """Models by role. Everything loads once per run, from safetensors only."""
 
+import inspect
 import json
 from collections import OrderedDict
 from typing import TYPE_CHECKING, Any, Protocol, cast
@@ -7,7 +8,9 @@ from typing import TYPE_CHECKING, Any, Protocol, cast
 import torch
 
 from llmgen.artifacts import ModelUse
+from llmgen.artifacts.record import LoraUse
 from llmgen.artifacts.schedulers import OWN
+from llmgen.diffusion.drawing import has_unet
 from llmgen.diffusion.families import FAMILIES
 from llmgen.diffusion.offloading import Offload, Offloader
 from llmgen.diffusion.schedulers import scheduler_of
@@ -35,6 +38,7 @@ OFFLOADED = (
     "stable-diffusion-xl",
     "stable-diffusion-xl-refiner",
     "inpainting",
+    "z-image",
     "instancediffusion",
     "instruct-pix2pix",
     "lgd",
@@ -84,9 +88,13 @@ class ModelPool:
         key = self._key(spec)
         if key not in self._loaded:
             offloaded = self._offloader.how != "none" and spec.family in OFFLOADED
-            made_of = Parts(spec, getattr(torch, self._dtype_of(spec)), "cpu" if offloaded else self.device)
-            quiet_libraries()  # After the files are found: what is missing is said before the libraries' seconds are spent.
-            made = FAMILIES[spec.family](made_of)
+            try:
+                made_of = Parts(spec, getattr(torch, self._dtype_of(spec)), "cpu" if offloaded else self.device)
+                quiet_libraries()  # After the files are found: what is missing is said before the libraries' seconds are spent.
+                made = FAMILIES[spec.family](made_of)
+            except (MissingRequirementError, PresetError) as error:
+                # Whoever loads knows the model alone; what to change in a preset is the role.
+                raise type(error)(f"role {role}: {error}") from error
             if offloaded:
                 self._offloader.take(made.components.values())
             self._loaded[key] = made
@@ -99,6 +107,7 @@ class ModelPool:
         """What tells models apart: all that changes what is loaded."""
         parts = [spec.family, spec.source, spec.revision, spec.base, spec.base_revision, spec.variant]
         parts += [dict(spec.classes), self._dtype_of(spec), spec.scheduler]
+        parts += [[lora.source, lora.weight] for lora in spec.lora]
         return json.dumps(parts, sort_keys=True)
 
     def stepped_by(self, role: str, scheduler: str = OWN) -> str | None:
@@ -125,7 +134,20 @@ class ModelPool:
             scheduler: What the model draws by, where it draws.
         """
         spec = self.preset.role(role)
-        return ModelUse(role=role, source=spec.source, revision=spec.revision, scheduler=scheduler)
+        lora = tuple(LoraUse(source=lora.source, weight=lora.weight) for lora in spec.lora) or None
+        return ModelUse(role=role, source=spec.source, revision=spec.revision, scheduler=scheduler, lora=lora)
+
+    def text_to_image(self, role: str = "text_to_image") -> Any:
+        """A pipeline of diffusers that draws from text, whatever its backbone.
+
+        Raises:
+            PresetError: If the role is of a family that does not.
+        """
+        pipe = self._get(role)
+        if not hasattr(pipe, "tokenizer") or "image" in inspect.signature(type(pipe).__call__).parameters:
+            family = self.preset.role(role).family
+            raise PresetError(f"the role {role!r} is of the family {family!r}, which does not draw from text alone")
+        return pipe
 
     def stable_diffusion(self, role: str) -> Any:
         """A `diffusers.StableDiffusionPipeline`, or a `StableDiffusionXLPipeline` where the preset says so.
@@ -137,6 +159,11 @@ class ModelPool:
             MissingRequirementError: If weights are missing, or if `layout_to_image` has no grounding weights.
         """
         pipe = self._get(role)
+        if not has_unet(pipe):
+            raise PresetError(
+                f"the model of the role {role!r}, {type(pipe).__name__}, has no U-Net, which this method steers; it draws by "
+                "`generate sd` and refines and inpaints"
+            )
         if role == "layout_to_image" and getattr(pipe.unet, "position_net", None) is None:
             source = self.preset.role(role).source
             raise MissingRequirementError(

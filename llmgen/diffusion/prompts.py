@@ -1,14 +1,15 @@
 """Texts for the sampler, put together from a layout's parts."""
 
 import functools
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 from llmgen.inflection import number_word, plural_of
 
 if TYPE_CHECKING:
     from llmgen.diffusion.text import TextEncoder
 
+_SHOWN = 40
 OVERALL_NEGATIVE = (
     "artifacts, blurry, smooth texture, bad quality, distortions, unrealistic, distorted image, bad proportions, "
     "duplicate"
@@ -46,25 +47,58 @@ def count_phrases(phrases: Sequence[str]) -> list[str]:
     return counted
 
 
-def beyond_limits(prompt: str, encoder: "TextEncoder", *, objects: int = 0, slots: int | None = None) -> list[str]:
+def beyond_limits(
+    prompt: str,
+    encoder: "TextEncoder",
+    *,
+    negative: str = "",
+    phrases: Sequence[str] = (),
+    objects: int = 0,
+    slots: int | None = None,
+) -> list[str]:
     """What of a prompt the model cannot take in; it is drawn all the same.
 
     Args:
         prompt: What the picture is drawn from.
         encoder: Counts its tokens.
+        negative: What it must not show.
+        phrases: Of its objects, where each is encoded for itself.
         objects: How many objects have boxes.
         slots: How many boxes the model takes, if it takes any.
 
     Returns:
         One line for each thing that is cut, to be remarked on.
     """
-    cut = []
-    length, longest = encoder.num_tokens(prompt), encoder.tokenizer.model_max_length
-    if length > longest:
-        cut.append(f"its prompt has {length} tokens, the model reads the first {longest}")
+    named = {f"phrase {phrase[:_SHOWN]!r}": phrase for phrase in phrases}
+    cut = cut_texts(encoder.tokenizer, {"prompt": prompt, "negative prompt": negative, **named})
     if slots is not None and objects > slots:
         cut.append(f"it has {objects} objects, the model takes the boxes of the first {slots}")
     return cut
+
+
+def cut_texts(tokenizer: Any, texts: Mapping[str, str]) -> list[str]:
+    """Which texts a model reads without their ends.
+
+    Args:
+        tokenizer: Of the model.
+        texts: What each text is, for example `prompt`, to the text.
+
+    Returns:
+        One line for each that is cut, to be remarked on.
+    """
+    longest = tokenizer.model_max_length
+    lengths = {what: len(tokenizer(text, truncation=False, verbose=False)["input_ids"]) for what, text in texts.items()}
+    return [
+        f"its {what} has {length} tokens, the model reads the first {longest}"
+        for what, length in lengths.items()
+        if length > longest
+    ]
+
+
+def longest_tokenizer(pipe: Any) -> Any:
+    """Of a pipeline's tokenizers the one that reads most: what it cuts off, no part of the model is told."""
+    found = [getattr(pipe, name, None) for name in ("tokenizer", "tokenizer_2", "tokenizer_3")]
+    return max((one for one in found if one is not None), key=lambda one: one.model_max_length)
 
 
 def join_negatives(*parts: str) -> str:

@@ -128,6 +128,7 @@ def sample(
     stop: int | None = None,
     before_step: Callable[[Tensor, int], Tensor] | None = None,
     after_step: Callable[[Tensor, int], Tensor] | None = None,
+    told: Callable[[], None] = lambda: None,
 ) -> Tensor:
     """Denoise from level `start` to clean latents (or to level `stop`) and keep every level.
 
@@ -139,6 +140,7 @@ def sample(
         stop: Last level; the clean one by default.
         before_step: May change latents before step i, for example by energy guidance.
         after_step: May change latents after step i, for example by freezing cells: `after_step(latents at level i + 1, i)`.
+        told: Called after each step.
 
     Returns:
         `[n, stop + 1 - start, c, h, w]`, noisiest first.
@@ -151,6 +153,7 @@ def sample(
         if after_step is not None:
             latents = after_step(latents, i)
         kept.append(latents)
+        told()
     return torch.stack(kept, dim=1)
 
 

@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from typing import Any, Final, NamedTuple
 
 from llmgen.artifacts.schedulers import OWN
+from llmgen.errors import InputError
 
 
 class Stepper(NamedTuple):
@@ -115,9 +116,16 @@ def with_scheduler(pipe: Any, name: str) -> Any:
     Args:
         pipe: Any pipeline with a scheduler.
         name: One of `SCHEDULERS`, or `own` for the pipeline itself.
+
+    Raises:
+        InputError: If the pipeline steps along a flow, as Z-Image's does.
     """
     if name == OWN or name == scheduler_of(pipe):
         return pipe
+    if getattr(pipe, "unet", None) is None:
+        raise InputError(
+            f"{type(pipe).__name__} steps along a flow by its {scheduler_of(pipe)}, which {name!r} cannot; leave the scheduler away"
+        )
     other = copy.copy(pipe)
     other.scheduler = make_scheduler(name, pipe.scheduler.config)
     return other

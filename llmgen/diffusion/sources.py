@@ -10,6 +10,7 @@ from typing import Any, Protocol, Self
 
 import torch
 
+from llmgen.diffusion.checkpoints import LoraLike, checkpoint_faults, config_folder, is_single_file
 from llmgen.diffusion.hub import download_command, fetch, hub_in_reach
 from llmgen.diffusion.published import is_address, published_folder
 from llmgen.errors import MissingRequirementError, PresetError
@@ -34,6 +35,8 @@ class RoleLike(Protocol):
     def variant(self) -> str | None: ...  # noqa: D102
     @property
     def dtype(self) -> str | None: ...  # noqa: D102
+    @property
+    def lora(self) -> Sequence[LoraLike]: ...  # noqa: D102
     @property
     def scheduler(self) -> str: ...  # noqa: D102
     @property
@@ -94,7 +97,11 @@ class Parts:
 
     def __init__(self, spec: RoleLike, dtype: torch.dtype, device: str) -> None:
         self.spec, self.dtype, self.device = spec, dtype, device
-        self.source, self.local = resolve_source(spec)
+        self.single_file = is_single_file(spec.source)
+        self.source, self.local = (spec.source, True) if self.single_file else resolve_source(spec)
+        if faults := checkpoint_faults("", spec):
+            raise PresetError(f"the role at {spec.source!r} cannot be loaded: {'; '.join(faults)}")
+        self._config = str(config_folder(spec)) if self.single_file else None
         if not self.local:
             self.source, self.local = fetch(spec)
         self._hub: dict[str, Any] = {}
@@ -134,6 +141,45 @@ class Parts:
         """Load a component that has weights: safetensors only, moved to the device, ready to run."""
         return self._ready(self.load(default, name, **self.files(), dtype=self.dtype, **options))
 
+    def checkpoint(self, pipeline: Any, **given: Any) -> Any:
+        """A pipeline of a single file, with the configurations of the role's base: never from the network.
+
+        Args:
+            pipeline: Its class.
+            given: Components that do not come from the file; None for those that it shall not have.
+
+        Raises:
+            MissingRequirementError: If the file lacks weights, or the base something.
+        """
+        from diffusers.loaders.single_file_utils import SingleFileComponentError
+
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                made = pipeline.from_single_file(
+                    str(Path(self.source).expanduser()),
+                    config=self._config,
+                    local_files_only=True,
+                    dtype=self.dtype,
+                    **given,
+                )
+        except NotImplementedError as error:  # of torch, for a weight that nothing has filled
+            raise MissingRequirementError(
+                f"{self.spec.source!r} lacks weights that the configurations of {self.spec.base!r} speak of; name the base that it "
+                "was made from"
+            ) from error
+        except (OSError, ValueError, KeyError, RuntimeError, TypeError, SingleFileComponentError) as error:
+            raise MissingRequirementError(
+                f"cannot load {self.spec.source!r} with the configurations of {self.spec.base!r}: {first_line(error)}"
+            ) from error
+        for name, part in made.components.items():
+            if isinstance(part, torch.nn.Module):
+                lost = [key for key, value in part.state_dict().items() if value.is_meta]
+                if lost:
+                    raise MissingRequirementError(f"{self.spec.source!r} lacks the weights {name}.{one_of(lost)}")
+                self._ready(part)
+        return made
+
     def complete(self, default: Any, name: str, *, spare: str | None = None, **options: Any) -> Any:
         """Load a diffusers model as `weights` does, but refuse a file that lacks weights.
 
@@ -165,7 +211,12 @@ class Parts:
 
     def base(self) -> "Parts":
         """The repository that has what this one lacks; its files are not listed by the role."""
-        update = {"source": self.spec.base, "revision": self.spec.base_revision, "files": (), "variant": None}
+        # Of a single file, all that its base is asked for is here already.
+        where = {
+            "source": self._config or self.spec.base,
+            "revision": None if self._config else self.spec.base_revision,
+        }
+        update = {**where, "files": (), "variant": None, "lora": ()}
         return Parts(self.spec.model_copy(update=update), self.dtype, self.device)
 
 

@@ -5,8 +5,9 @@ an equal question the answer that it gave before. So nothing of what comes out d
 """
 
 import logging
+import queue
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from types import TracebackType
 from typing import Final
 
@@ -20,25 +21,34 @@ _WINDOW: Final = 16
 
 
 class AskingAhead:
-    """Lets a method ask about records before their turn has come.
+    """Hands records on in their order, and lets a method ask about them before their turn has come.
 
     Args:
         ask: Asks what there is to ask about a record. What it raises is raised again in the record's own turn.
-        records: In the order of their turns.
-        at_once: How many are asked about at the same time; with one, nothing is asked ahead.
+        wanted: Whether there is something to ask about a record.
+        coming: Records in the order of their turns; read by a thread, as far ahead as the window reaches.
+        at_once: How many are asked about at the same time.
     """
 
-    def __init__(self, ask: Callable[[Record], object], records: Iterable[Record], at_once: int) -> None:
-        self._ask, self._at_once = ask, at_once
-        self._coming: Iterator[Record] = iter(records)
-        self._lock = threading.Lock()
+    def __init__(
+        self,
+        ask: Callable[[Record], object],
+        wanted: Callable[[Record], bool],
+        coming: Iterator[Record],
+        at_once: int,
+    ) -> None:
+        self._ask, self._wanted, self._coming, self._at_once = ask, wanted, coming, at_once
+        self._turns: queue.SimpleQueue[Record | BaseException | None] = queue.SimpleQueue()
+        self._asked: queue.SimpleQueue[Record | None] = queue.SimpleQueue()
         self._room = threading.Semaphore(_WINDOW * at_once)
         self._over = threading.Event()
+        self._nobody_there = threading.Event()
 
     def __enter__(self) -> "AskingAhead":
         """Begin."""
-        for number in range(self._at_once if self._at_once > 1 else 0):
-            # A daemon does not keep the process when somebody presses Ctrl-C while a server takes its time.
+        # A daemon does not keep the process when somebody presses Ctrl-C while a server takes its time.
+        threading.Thread(target=self._read, name="llmgen-ahead-reader", daemon=True).start()
+        for number in range(self._at_once):
             threading.Thread(target=self._work, name=f"llmgen-ahead-{number}", daemon=True).start()
         return self
 
@@ -47,23 +57,42 @@ class AskingAhead:
     ) -> None:
         """Ask about no further record."""
         self._over.set()
-        self._room.release(self._at_once)
+        self._room.release()
+        for _ in range(self._at_once):
+            self._asked.put(None)
 
-    def finished(self, count: int) -> None:
-        """Some records have had their turn."""
-        if count:
-            self._room.release(count)
+    def about(self, records: Sequence[Record]) -> None:
+        """Ask about records whose turn it is."""
+        for record in records:
+            self._asked.put(record)
+
+    def __iter__(self) -> Iterator[Record]:
+        """The records; what came of reading them is raised in its turn."""
+        while (record := self._turns.get()) is not None:
+            if isinstance(record, BaseException):
+                raise record
+            self._room.release()
+            yield record
+
+    def _read(self) -> None:
+        try:
+            while self._room.acquire() and not self._over.is_set() and (record := next(self._coming, None)) is not None:
+                self._turns.put(record)
+                if self._wanted(record):
+                    self._asked.put(record)
+            self._turns.put(None)
+        except BaseException as error:  # the thread at work is the one to be told
+            self._turns.put(error)
 
     def _work(self) -> None:
-        while self._room.acquire() and not self._over.is_set():
-            with self._lock:
-                record = next(self._coming, None)
-            if record is None:
-                return
+        while (record := self._asked.get()) is not None and not self._over.is_set():
+            if self._nobody_there.is_set():
+                continue
             try:
                 self._ask(record)
             except MissingRequirementError:
-                # Nobody is there to ask. The record's own turn says so.
-                self._over.set()
-            except LlmgenError as error:
-                logger.debug("asked ahead of record %r: %s", record.id, error)
+                self._nobody_there.set()  # the record's own turn says so
+            except Exception as error:
+                # This is the end of a thread, where nobody could catch it: the record's own turn meets it again, bugs included.
+                known = isinstance(error, LlmgenError)
+                logger.debug("asked ahead of record %r: %s", record.id, error, exc_info=None if known else error)

@@ -194,5 +194,10 @@ class MethodCaller:
 
 def _without_folders(model: ModelUse) -> ModelUse:
     """A model whose local folder, which says much about a machine and its owner, is called by its last name only."""
-    here = Path(model.source).is_absolute() or model.source.startswith((".", "~")) or "\\" in model.source
-    return model.model_copy(update={"source": PurePath(model.source).name}) if here else model
+    lora = model.lora and tuple(lora.model_copy(update={"source": _last_name(lora.source)}) for lora in model.lora)
+    return model.model_copy(update={"source": _last_name(model.source), "lora": lora})
+
+
+def _last_name(source: str) -> str:
+    here = Path(source).is_absolute() or source.startswith((".", "~")) or "\\" in source
+    return PurePath(source).name if here else source

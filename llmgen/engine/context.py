@@ -15,6 +15,7 @@ from llmgen.vision.images import ImageStore
 
 if TYPE_CHECKING:
     from llmgen.diffusion.loading import ModelPool
+    from llmgen.llm.providers.ledger import Ledger
     from llmgen.llm.providers.provider import Answer, Provider
 
 logger = logging.getLogger(__name__)
@@ -88,8 +89,11 @@ class StageContext:
     """Told, by id, what of a record was mended, cut or left out. The engine writes it into the record and says it once."""
     concurrency: int | None = None
     """Questions that a language model is asked at the same time; as many as suit its server by default."""
+    budget_tokens: int | None = None
+    """Tokens after which a language model is asked no more; no end by default."""
     when_saved: list[Callable[[], None]] = field(default_factory=list)
     """Called once the records of a batch are finished and in the journal: a method forgets what it kept for an interruption."""
+    _ledger: "Ledger | None" = field(default=None, repr=False)
     _models: "ModelPool | None" = field(default=None, repr=False)
     _planner: "Provider | None" = field(default=None, repr=False)
     _critic: "Provider | None" = field(default=None, repr=False)
@@ -105,12 +109,23 @@ class StageContext:
         return self._models
 
     @property
+    def ledger(self) -> "Ledger":
+        """What the language models cost so far."""
+        if self._ledger is None:
+            from llmgen.llm.providers.ledger import Ledger
+
+            self._ledger = Ledger(self.budget_tokens)
+        return self._ledger
+
+    @property
     def planner(self) -> "Provider":
         """Who plans: a language model, or rules."""
         if self._planner is None:
             from llmgen.llm.providers.provider import load_provider
 
-            self._planner = load_provider(self.planner_name or self.preset.planner, at_once=self.concurrency)
+            self._planner = load_provider(
+                self.planner_name or self.preset.planner, at_once=self.concurrency, ledger=self.ledger
+            )
         return self._planner
 
     @property
@@ -121,7 +136,7 @@ class StageContext:
         if self._critic is None:
             from llmgen.llm.providers.provider import load_provider
 
-            self._critic = load_provider(self.critic_name, role="critic", at_once=self.concurrency)
+            self._critic = load_provider(self.critic_name, role="critic", at_once=self.concurrency, ledger=self.ledger)
         return self._critic
 
     def heard(self, record_id: str, answer: "Answer[T]") -> "Answer[T]":

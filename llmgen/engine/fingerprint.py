@@ -17,7 +17,7 @@ from llmgen.presets import Preset
 from llmgen.settings import openai_base_url, openai_max_tokens, openai_model
 
 #: Packages whose version can change a picture or a plan; always all of them, so that equal runs write equal records.
-PACKAGES = ("diffusers", "numpy", "openai", "pillow", "pydantic", "torch", "transformers")
+PACKAGES = ("diffusers", "numpy", "openai", "pillow", "pydantic", "torch", "torchvision", "transformers")
 
 
 def run_settings(context: StageContext, method_class: Any, config: BaseModel) -> dict[str, Any]:
@@ -31,6 +31,7 @@ def run_settings(context: StageContext, method_class: Any, config: BaseModel) ->
         "device": context.device,
         "dtype": context.dtype,
         "metadata": context.metadata,
+        "picture_format": context.images.form,
         "config": config.model_dump(mode="json"),
     }
 
@@ -60,6 +61,7 @@ class StageFingerprint:
                 "device": context.device,
                 "dtype": context.dtype,
                 **({} if context.metadata else {"metadata": False}),
+                **({} if context.images.form == "png" else {"picture_format": context.images.form}),
                 "llmgen": __version__,
             }
         )
@@ -86,18 +88,27 @@ def _versions() -> tuple[tuple[str, str], ...]:
 
 
 def weights_digest(preset: Preset) -> dict[str, str]:
-    """Digest of each bundled or local folder of weights that a preset names; hub weights have a revision instead."""
-    return {
-        spec.source: _folder_digest(spec.source)
+    """Digest of each bundled or local folder or file of weights that a preset names; hub weights have a revision instead."""
+    named = [
+        source
         for spec in preset.roles.values()
-        if spec.source.startswith("package:") or Path(spec.source).is_dir()
+        for source in (spec.source, spec.base, *(lora.source for lora in spec.lora))
+        if source is not None
+    ]
+    return {
+        source: _folder_digest(source)
+        for source in named
+        if source.startswith("package:") or Path(source).expanduser().exists()
     }
 
 
 @functools.cache
 def _folder_digest(source: str) -> str:
     bundled = source.startswith("package:")
-    folder = Path(str(files("llmgen"))) / source.removeprefix("package:") if bundled else Path(source)
+    folder = Path(str(files("llmgen"))) / source.removeprefix("package:") if bundled else Path(source).expanduser()
+    if folder.is_file():
+        stat = folder.stat()
+        return hashlib.sha256(f"{stat.st_size} {stat.st_mtime_ns}".encode()).hexdigest()
     total = hashlib.sha256()
     for path in sorted(p for p in folder.rglob("*") if p.is_file() and "__pycache__" not in p.parts):
         total.update(path.relative_to(folder).as_posix().encode() + b"\0")

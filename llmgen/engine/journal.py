@@ -1,26 +1,33 @@
 """The journal of a stage: finished records, appended and brought to the disk batch by batch, so that nothing is done twice.
 
-One line of JSON each: first `{"begun": SETTINGS}`, then `{"records": [{"key", "record"}], "seconds", "finished_at"}` for every batch,
+One line of JSON each: first `{"begun": SETTINGS}`, then `{"records": [{"key", "record"}], "seconds", "finished_at"}` for every batch
+(and `"tokens": {"in", "out"}`, where a language model was paid meanwhile),
 each wrapped as `{"sha256": DIGEST, "line": ...}` by the digest of its own text. What a crash tore or a hand changed is noticed by
 it, and the journal is cut there. A batch is one line because the pictures of a batch may depend, in their last bits, on who shared it:
 after an interruption a batch is there whole or not at all, and the rest is cut into the same batches as before. Times live here and
 nowhere else.
+
+Each batch is handed to the system at once, so that it outlives the process, however that ends. It is brought to the disk together with
+others as long as they took no more than a second of work and are no more than 64: so much a power cut can cost.
+
+Of a journal, the keys are in memory and where their batches lie; batches are read again one at a time.
 """
 
 import hashlib
 import json
 import logging
 import os
+import re
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 from pydantic import ValidationError
 
 from llmgen.artifacts import ImageRef, Record
 from llmgen.artifacts.files import cannot_write, make_folder
-from llmgen.artifacts.hashing import plain_record
+from llmgen.artifacts.hashing import written_record
 from llmgen.errors import InputError, OutputError
 from llmgen.vision.images import ImageStore
 
@@ -28,6 +35,13 @@ logger = logging.getLogger(__name__)
 
 _FRONT, _MIDDLE, _BACK = b'{"sha256": "', b'", "line": ', b"}\n"
 _TEXT_AT = len(_FRONT) + 64 + len(_MIDDLE)
+_BEGUN, _RECORDS = b'{"begun": ', b'{"records": [{"key": "'
+#: Beginnings of the entries of a batch. Inside a text a quote has a backslash, so no text looks like one; what a setting looks like is told
+#: when the batch is read.
+_KEY: Final = re.compile(rb'\{"key": "([^"\\]+)", "record": \{')
+_SECONDS: Final = re.compile(rb', "seconds": ([0-9.e+-]+), "finished_at": "[^"]*"(?:, "tokens": \{[^{}]*\})?\}$')
+_MOST_UNSYNCED_SECONDS: Final = 1.0
+_MOST_UNSYNCED_BATCHES: Final = 64
 #: What of a run's settings is also written into the provenance of its records.
 _KNOWN_BY_RECORDS = ("stage", "method", "preset", "seed", "device", "dtype", "config")
 
@@ -72,8 +86,11 @@ class Journal:
     ) -> None:
         self.path = path
         self._settings = dict(settings) if settings is not None else None
-        self._entries: dict[str, dict[str, Any]] = {}
+        #: Key to the place of its batch in the file.
+        self._places: dict[str, int] = {}
+        self._last_read: tuple[int, dict[str, Any]] = (-1, {})
         self._seconds = 0.0
+        self._unsynced_batches, self._unsynced_seconds = 0, 0.0
         #: Length of the part that ends with a whole line; a torn end is cut off before the next append.
         self._sound_bytes = 0
         try:
@@ -87,13 +104,14 @@ class Journal:
             if otherwise == "refuse":
                 raise
             self._sound_bytes = 0
+            self._places.clear()
             self._begin()
 
     def __len__(self) -> int:
-        return len(self._entries)
+        return len(self._places)
 
     def __contains__(self, key: str) -> bool:
-        return key in self._entries
+        return key in self._places
 
     def compare(self, begun: Mapping[str, Any]) -> None:
         """Refuse to go on with what was begun in another way.
@@ -119,7 +137,8 @@ class Journal:
             key: What the record was made from.
             images: Where its pictures lie.
         """
-        entry = self._entries.get(key)
+        place = self._places.get(key)
+        entry = None if place is None else self._batch_at(place).get(key)
         if entry is None:
             return None
         try:
@@ -131,28 +150,52 @@ class Journal:
             return None
         return record
 
-    def append(self, finished: Sequence[tuple[str, Record]], seconds: float) -> None:
+    def append(self, finished: Sequence[tuple[str, Record]], seconds: float, tokens: tuple[int, int] = (0, 0)) -> None:
         """Add a finished batch.
 
         Args:
             finished: Keys and records.
             seconds: How long the batch took.
+            tokens: What language models took in and gave out meanwhile.
 
         Raises:
             OutputError: If the journal cannot be written.
         """
-        records = [{"key": key, "record": plain_record(record)} for key, record in finished]
-        self._add(records, round(seconds, 4), time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()))
+        records = [{"key": key, "record": written_record(record)} for key, record in finished]
+        self._add(records, round(seconds, 4), time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()), tokens)
 
     def seconds(self) -> float:
         """Time that all batches in the journal took together, in seconds."""
         return self._seconds
 
-    def _add(self, records: list[dict[str, Any]], seconds: float, finished_at: str) -> None:
+    def sync(self) -> None:
+        """Bring to the disk what is not there yet.
+
+        Raises:
+            OutputError: If that cannot be done.
+        """
+        if not self._unsynced_batches:
+            return
+        try:
+            with self.path.open("r+b") as file:
+                os.fsync(file.fileno())
+        except OSError as error:
+            raise cannot_write(self.path, error) from error
+        self._unsynced_batches, self._unsynced_seconds = 0, 0.0
+
+    def _add(
+        self, records: list[dict[str, Any]], seconds: float, finished_at: str, tokens: tuple[int, int] = (0, 0)
+    ) -> None:
         if not self._sound_bytes:
             self._begin()
-        self._write({"records": records, "seconds": seconds, "finished_at": finished_at})
-        self._entries.update({entry["key"]: entry["record"] for entry in records})
+        place = self._sound_bytes
+        self._unsynced_batches += 1
+        self._unsynced_seconds += seconds
+        paid = {"tokens": {"in": tokens[0], "out": tokens[1]}} if any(tokens) else {}
+        self._write({"records": records, "seconds": seconds, "finished_at": finished_at, **paid})
+        if self._unsynced_batches >= _MOST_UNSYNCED_BATCHES or self._unsynced_seconds >= _MOST_UNSYNCED_SECONDS:
+            self.sync()
+        self._places.update((entry["key"], place) for entry in records)
         self._seconds += seconds
 
     def _begin(self) -> None:
@@ -160,14 +203,13 @@ class Journal:
 
     def _write(self, value: dict[str, Any]) -> None:
         data = _sealed(json.dumps(value, ensure_ascii=False, allow_nan=False).encode())
-        make_folder(self.path.parent)
+        if not self._sound_bytes:
+            make_folder(self.path.parent)
         try:
             with self.path.open("r+b" if self.path.exists() else "wb") as file:
                 file.truncate(self._sound_bytes)
                 file.seek(self._sound_bytes)
                 file.write(data)
-                file.flush()
-                os.fsync(file.fileno())
         except OSError as error:
             raise cannot_write(self.path, error) from error
         self._sound_bytes += len(data)
@@ -175,17 +217,37 @@ class Journal:
     def _read(self) -> None:
         with self.path.open("rb") as file:
             for number, line in enumerate(file, start=1):
-                value = _unsealed(line)
-                if value is None:
+                text = _unsealed(line)
+                if text is None or not self._take_in(text):
                     if line.endswith(b"\n"):
                         logger.warning("%s: line %d is damaged; it and what follows is made anew", self.path, number)
                     return
-                if "begun" in value:
-                    self.compare(value["begun"])
-                else:
-                    self._entries.update({entry["key"]: entry["record"] for entry in value["records"]})
-                    self._seconds += float(value["seconds"])
                 self._sound_bytes += len(line)
+
+    def _take_in(self, text: bytes) -> bool:
+        """Remember what a line says, and whether it says what a line of a journal can say; its records are not read yet."""
+        if text.startswith(_BEGUN):
+            value = _value(text)
+            if value is not None:
+                self.compare(value["begun"])
+            return value is not None
+        took = _SECONDS.search(text, max(0, len(text) - 200))
+        if took is None or not text.startswith(_RECORDS):
+            return False
+        self._places.update((key.decode(errors="replace"), self._sound_bytes) for key in _KEY.findall(text))
+        self._seconds += float(took[1])
+        return True
+
+    def _batch_at(self, place: int) -> dict[str, Any]:
+        """The records of a batch by their keys; nothing if it is not as it was written."""
+        if self._last_read[0] != place:
+            with self.path.open("rb") as file:
+                file.seek(place)
+                text = _unsealed(file.readline())
+            batch = None if text is None else _value(text)
+            records = {} if batch is None else {entry["key"]: entry["record"] for entry in batch.get("records", ())}
+            self._last_read = (place, records)
+        return self._last_read[1]
 
     def _take_over(self, old: Path) -> None:
         """Bring an old journal into the new form. One of another stage is left alone: it belongs to another output."""
@@ -207,10 +269,10 @@ def _sealed(text: bytes) -> bytes:
     return _FRONT + hashlib.sha256(text).hexdigest().encode() + _MIDDLE + text + _BACK
 
 
-def _unsealed(line: bytes) -> dict[str, Any] | None:
-    """The value of a line, or None if it is not as it was written."""
+def _unsealed(line: bytes) -> bytes | None:
+    """What a line says, or None if it is not as it was written."""
     text = line[_TEXT_AT : -len(_BACK)]
-    return _value(text) if line == _sealed(text) else None
+    return text if line == _sealed(text) else None
 
 
 def _value(text: bytes) -> dict[str, Any] | None:
@@ -238,6 +300,30 @@ def _old_batches(path: Path) -> Iterator[dict[str, Any]]:
             if batch is None or "records" not in batch or not line.endswith(b"\n"):
                 return
             yield batch
+
+
+def summed_up(path: Path) -> tuple[dict[str, Any], int, float]:
+    """What a journal tells of the run that it is of: its settings, the records that were finished without an error, the seconds they took.
+
+    Nothing is thrown: of a journal that cannot be read nothing was finished.
+    """
+    begun: dict[str, Any] = {}
+    finished, seconds = 0, 0.0
+    try:
+        with path.open("rb") as file:
+            for line in file:
+                text = _unsealed(line)
+                value = None if text is None else _value(text)
+                if value is None:
+                    break
+                if "begun" in value:
+                    begun = value["begun"]
+                else:
+                    finished += sum(entry["record"].get("error") is None for entry in value["records"])
+                    seconds += float(value["seconds"])
+    except OSError:
+        pass
+    return begun, finished, seconds
 
 
 def made_by(record: Mapping[str, Any]) -> dict[str, Any] | None:

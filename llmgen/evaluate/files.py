@@ -1,7 +1,9 @@
 """Evaluation of COCO's own files: annotations and a detector's results, without records and without models."""
 
+import contextlib
+import gc
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -55,6 +57,23 @@ def evaluate_files(files: CocoFiles, method: str, **settings: Any) -> dict[str, 
     Raises:
         InputError: If a file cannot be read, or nothing can be compared.
     """
+    with _without_collection():
+        return _evaluated(files, method, settings)
+
+
+@contextlib.contextmanager
+def _without_collection() -> Iterator[None]:
+    """Spare the garbage collector the search for circles among millions of entries that have none: a tenth of the time."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
+
+
+def _evaluated(files: CocoFiles, method: str, settings: Mapping[str, Any]) -> dict[str, Any]:
     dataset = read_annotations(files.annotations)
     subset = choose_images(dataset, files.subset, files.first)
     both = pair(dataset, read_results(files.results), subset)

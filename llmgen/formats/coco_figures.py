@@ -92,7 +92,9 @@ def _evaluation(
     def shape(entry: dict[str, Any]) -> dict[str, Any]:
         size = sizes[entry["image_id"]]
         if kind == "segm":
-            return {"segmentation": packed(entry["segmentation"], *size)}
+            mask = entry["segmentation"]
+            # Polygons of annotations are filled where they are counted; those of results are measured here first.
+            return {"segmentation": mask if isinstance(mask, list) and "score" not in entry else packed(mask, *size)}
         return {"bbox": list(entry["bbox"] if "bbox" in entry else box_of(entry["segmentation"], *size))}
 
     def numbered(entries: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -27,6 +27,28 @@ def read_any(
         InputError: If nothing usable can be read, or pictures are given for a file that brings its own.
     """
     name, base, data = read_bytes(source)
+    return read_any_bytes(data, name, base, images_from, read_as)
+
+
+def read_any_bytes(
+    data: bytes,
+    name: str,
+    base: Path,
+    images_from: Path | None = None,
+    read_as: Literal["txt", "csv", "tsv"] | None = None,
+) -> ReadArtifact:
+    """What `read_any` reads, from the content of a file.
+
+    Args:
+        data: The content.
+        name: The file, for messages.
+        base: Its folder.
+        images_from: As for `read_any`.
+        read_as: Likewise.
+
+    Raises:
+        InputError: Likewise.
+    """
     return read_any_value(parse_entries(data, name, read_as), name, base, images_from)
 
 

@@ -1,7 +1,7 @@
 """What the generate methods share: the size of the canvas and the record's first picture."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from PIL import Image
 
@@ -56,10 +56,10 @@ def layout_of(record: Record) -> Layout:
 
 
 def remark_on_limits(
-    context: "StageContext", record: Record, prompt: str, encoder: "TextEncoder", **counts: int
+    context: "StageContext", record: Record, prompt: str, encoder: "TextEncoder", **others: Any
 ) -> None:
-    """Remark on what of a record's prompt the model cannot take in; `counts` as of `beyond_limits`."""
-    for text in beyond_limits(prompt, encoder, **counts):
+    """Remark on what of a record's texts the model cannot take in; `others` as of `beyond_limits`."""
+    for text in beyond_limits(prompt, encoder, **others):
         context.remark_on(record.id, text)
 
 

@@ -16,6 +16,7 @@ from llmgen.artifacts import Kind, ModelUse, Record, Stage
 from llmgen.diffusion.failures import as_model_errors, check_finite
 from llmgen.diffusion.grounding import GroundedPhrase, grounding_slots, make_grounding
 from llmgen.diffusion.latents import decode_latents, latent_factor, make_noise, sides_multiple
+from llmgen.diffusion.progress import Steps
 from llmgen.diffusion.prompts import OVERALL_NEGATIVE, join_negatives, scene_prompt
 from llmgen.diffusion.sampling import OWN_LOOP, GuidedUNet, make_levels, sample
 from llmgen.engine.samples import SampledConfig
@@ -80,10 +81,12 @@ class GligenGenerate:
         layouts = [layout_of(record) for record in records]
         prompts = [scene_prompt(x.background_prompt, [i.phrase for i in x.instances]) for x in layouts]
         slots = grounding_slots(pipe.unet)
-        for record, layout, prompt in zip(records, layouts, prompts, strict=True):
-            remark_on_limits(self._context, record, prompt, self._text, objects=len(layout.instances), slots=slots)
-        text = self._text.hidden(prompts)
-        negative = self._text.hidden([join_negatives(x.negative_prompt, config.negative_prompt) for x in layouts])
+        negatives = [join_negatives(x.negative_prompt, config.negative_prompt) for x in layouts]
+        for record, layout, prompt, unwanted in zip(records, layouts, prompts, negatives, strict=True):
+            phrases = [instance.phrase for instance in layout.instances]
+            limits = {"negative": unwanted, "phrases": phrases, "objects": len(phrases), "slots": slots}
+            remark_on_limits(self._context, record, prompt, self._text, **limits)
+        text, negative = self._text.hidden(prompts), self._text.hidden(negatives)
         objects = [[GroundedPhrase(i.phrase, to_unit(i.box_xyxy, width, height)) for i in x.instances] for x in layouts]
         factor = latent_factor(pipe.vae)
         shape = (1, pipe.unet.config.in_channels, height // factor, width // factor)
@@ -97,5 +100,6 @@ class GligenGenerate:
             grounding_steps=int(config.grounding_fraction * config.num_inference_steps),
             batch_size=self._context.batch_size,
         )
-        latents = sample(unet, noise, self._levels)[:, -1]
+        told = Steps(self._context.progress, f"generate gligen: {len(records)} pictures", self._levels.steps)
+        latents = sample(unet, noise, self._levels, told=told)[:, -1]
         return decode_latents(pipe.vae, check_finite(latents, "generate gligen"))

@@ -9,7 +9,7 @@ All objects of a batch of records are drawn together, then all its pictures. A p
 Source: LLM-grounded Diffusion (Lian et al. 2023), https://github.com/TonyLianLong/LLM-groundedDiffusion. Differences: README.md.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, ClassVar
 
@@ -25,6 +25,7 @@ from llmgen.diffusion.guidance import EnergySettings, guidance_iterations, layer
 from llmgen.diffusion.latents import blend_noise, box_mask, decode_latents, latent_factor, make_noise, sides_multiple
 from llmgen.diffusion.offloading import device_of
 from llmgen.diffusion.placement import align_offset, center_box, compose_objects, shift
+from llmgen.diffusion.progress import Steps
 from llmgen.diffusion.prompts import join_negatives
 from llmgen.diffusion.sampling import OWN_LOOP, GuidedUNet, Levels, fast_timesteps, freeze_from, make_levels, sample
 from llmgen.diffusion.steering import Energy, Steering, SteeringRule, noise_rate
@@ -124,7 +125,10 @@ class LayoutGenerate:
         layout, seed = layout_of(record), record.seed or 0
         words = word(layout, self._text)
         slots = grounding_slots(self._pipe.unet)
-        remark_on_limits(self._context, record, words.prompt, self._text, objects=len(layout.instances), slots=slots)
+        negative = join_negatives(layout.negative_prompt, self._config.negative_prompt)
+        phrases = [thing.phrase for thing in words.text.objects]
+        limits = {"negative": negative, "phrases": phrases, "objects": len(phrases), "slots": slots}
+        remark_on_limits(self._context, record, words.prompt, self._text, **limits)
         factor = latent_factor(self._pipe.vae)
         shape = (self._pipe.unet.config.in_channels, height // factor, width // factor)
         noise = make_noise(seed, (1, *shape))[0]
@@ -150,15 +154,16 @@ class LayoutGenerate:
         step = self._context.batch_size
         for i in range(0, len(things), step):
             part = things[i : i + step]
-            finals = self._run(part, negatives[i : i + step])
+            words = f"generate lmd: {i + len(part)} of {len(things)} objects"
+            told = Steps(self._context.progress, words, self._object_levels.steps)
+            finals = self._run(part, negatives[i : i + step], told)
             pictures = decode_latents(self._pipe.vae, check_finite(finals, "generate lmd"), batch_size=step)
             for thing, picture in zip(part, pictures, strict=True):
                 thing.mask = self._mask(picture, to_pixels(thing.box, width, height), thing.start.shape[-2:])
                 if self._config.placement == "centred":
                     _put_back(thing)
-            self._context.progress(f"generate lmd: {i + len(part)} of {len(things)} objects")
 
-    def _run(self, things: Sequence[_Drawn], negatives: Sequence[str]) -> Tensor:
+    def _run(self, things: Sequence[_Drawn], negatives: Sequence[str], told: Callable[[], None]) -> Tensor:
         """Sample some objects; their clean latents `[n, c, h, w]`, the rest into `things`."""
         found = [phrase_places(thing.text.prompt, [thing.text.phrase], self._text) for thing in things]
         unet = GuidedUNet(
@@ -172,7 +177,7 @@ class LayoutGenerate:
         )
         tokens = [places[0][-1] if places[0] else None for _, places in found]
         predict = Remembering(unet, self._pipe.unet, self._layers, tokens, self._remembered)
-        runs = sample(predict, torch.stack([thing.start for thing in things]), self._object_levels)
+        runs = sample(predict, torch.stack([thing.start for thing in things]), self._object_levels, told=told)
         for thing, run, attention in zip(things, runs, predict.attention, strict=True):
             thing.trajectory = run[: self._frozen + 1].clone()
             thing.attention = attention
@@ -217,6 +222,7 @@ class LayoutGenerate:
             self._levels,
             before_step=self._steering(scenes, text, grounding) if config.energy_scale and self._stretched else None,
             after_step=freeze_from(trajectories, held, self._frozen),
+            told=Steps(self._context.progress, f"generate lmd: {len(scenes)} pictures", self._levels.steps),
         )[:, -1]
         return decode_latents(self._pipe.vae, check_finite(latents, "generate lmd"))
 

@@ -82,7 +82,8 @@ class RecordGenerate:
         ):
             batch = [records[i] for i in rows]
             for record in batch:
-                remark_on_limits(self._context, record, record.prompt, self._text)
+                unwanted = self._config.negative_prompt
+                remark_on_limits(self._context, record, record.prompt, self._text, negative=unwanted)
                 if (said := beyond_steps(self._config, self._settings)) is not None:
                     self._context.remark_on(record.id, said)
             with as_model_errors("generate record"):

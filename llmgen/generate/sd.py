@@ -1,7 +1,7 @@
-"""Text to image by Stable Diffusion or SDXL, from the prompt alone.
+"""Text to image by Stable Diffusion, SDXL or Z-Image, from the prompt alone.
 
-The picture is drawn by `StableDiffusionPipeline` or `StableDiffusionXLPipeline` with the scheduler of its own repository, unless the
-preset or the settings name another. Each record has its own generator, so a picture does not depend on the others of its batch.
+The picture is drawn by diffusers' own pipeline with the scheduler of the model's repository, unless the preset or the settings name
+another. Each record has its own generator, so a picture does not depend on the others of its batch.
 
 Source: Rombach et al. 2022, High-resolution image synthesis with latent diffusion models; Podell et al. 2023, SDXL.
 """
@@ -9,14 +9,15 @@ Source: Rombach et al. 2022, High-resolution image synthesis with latent diffusi
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, ClassVar
 
-import torch
 from pydantic import Field
 
 from llmgen.artifacts import Kind, ModelUse, Record, Stage
 from llmgen.artifacts.schedulers import OWN, SchedulerName
-from llmgen.diffusion.failures import as_model_errors, check_finite
-from llmgen.diffusion.latents import decode_latents, sides_multiple
-from llmgen.diffusion.schedulers import quiet_steps, with_scheduler
+from llmgen.diffusion.drawing import cut_chats, draw_texts, has_unet
+from llmgen.diffusion.failures import as_model_errors
+from llmgen.diffusion.latents import sides_multiple
+from llmgen.diffusion.progress import Steps
+from llmgen.diffusion.schedulers import with_scheduler
 from llmgen.engine.samples import SampledConfig
 from llmgen.generate.canvas import group_by_canvas, remark_on_limits, with_first_picture
 
@@ -30,7 +31,7 @@ class TextGenerateConfig(SampledConfig):
     num_inference_steps: int = Field(default=50, ge=1, le=1000)
     """Denoising steps."""
     guidance_scale: float = Field(default=7.5, ge=0, le=50)
-    """Classifier-free guidance; 1 switches it off."""
+    """Classifier-free guidance; 1 switches it off, for Z-Image 0, as its pipeline counts."""
     negative_prompt: str = ""
     """What no picture should show, for example `blurry`."""
     scheduler: SchedulerName = OWN
@@ -52,7 +53,7 @@ class TextGenerate:
 
     def __init__(self, context: "StageContext", config: TextGenerateConfig) -> None:
         self._context, self._config = context, config
-        self._pipe = with_scheduler(context.models.stable_diffusion("text_to_image"), config.scheduler)
+        self._pipe = with_scheduler(context.models.text_to_image(), config.scheduler)
 
     @property
     def models(self) -> tuple[ModelUse, ...]:
@@ -69,22 +70,32 @@ class TextGenerate:
         for (width, height), rows in batches:
             batch = [records[i] for i in rows]
             for record in batch:
-                remark_on_limits(self._context, record, record.prompt, self._context.models.text("text_to_image"))
-            with as_model_errors("generate sd"), torch.no_grad(), quiet_steps():
-                latents = pipe(
+                self._remark_on_limits(record)
+            total = config.num_inference_steps * (1 if has_unet(pipe) else len(batch))
+            told = Steps(self._context.progress, f"generate sd: {len(batch)} pictures", total)
+            with as_model_errors("generate sd"):
+                images = draw_texts(
+                    pipe,
                     [record.prompt for record in batch],
-                    width=width,
-                    height=height,
-                    num_inference_steps=config.num_inference_steps,
-                    guidance_scale=config.guidance_scale,
-                    # None, not an empty text: for SDXL these differ, and it was trained without one.
-                    negative_prompt=[config.negative_prompt] * len(batch) if config.negative_prompt else None,
-                    generator=[torch.Generator("cpu").manual_seed(record.seed or 0) for record in batch],
-                    output_type="latent",
-                ).images
-                images = decode_latents(pipe.vae, check_finite(latents, "generate sd"))
+                    config.negative_prompt,
+                    (width, height),
+                    steps=config.num_inference_steps,
+                    guidance=config.guidance_scale,
+                    seeds=[record.seed or 0 for record in batch],
+                    told=told,
+                    what="generate sd",
+                )
             made |= {
                 i: with_first_picture(records[i], self._context, image) for i, image in zip(rows, images, strict=True)
             }
             self._context.progress(f"generate sd: {len(made)}/{len(records)}")
         return [made[i] for i in range(len(records))]
+
+    def _remark_on_limits(self, record: Record) -> None:
+        negative = self._config.negative_prompt
+        if has_unet(self._pipe):
+            encoder = self._context.models.text("text_to_image")
+            remark_on_limits(self._context, record, record.prompt, encoder, negative=negative)
+            return
+        for text in cut_chats(self._pipe, {"prompt": record.prompt, "negative prompt": negative}):
+            self._context.remark_on(record.id, text)

@@ -12,6 +12,7 @@ from llmgen.diffusion.attention import ATTENTION_GRID
 from llmgen.diffusion.failures import as_model_errors, check_finite
 from llmgen.diffusion.guidance import GuidedPhrase
 from llmgen.diffusion.latents import decode_latents, latent_factor, make_noise, sides_multiple
+from llmgen.diffusion.progress import Steps
 from llmgen.diffusion.prompts import OVERALL_NEGATIVE, join_negatives
 from llmgen.diffusion.sampling import OWN_LOOP, GuidedUNet, make_levels, sample
 from llmgen.diffusion.steering import Energy, Steering, SteeringRule
@@ -87,9 +88,9 @@ class SteeredGenerate:
         config, pipe = self._config, self._pipe
         layouts = [layout_of(record) for record in records]
         words = [word(layout, self._text) for layout in layouts]
-        for record, each in zip(records, words, strict=True):
-            remark_on_limits(self._context, record, each.prompt, self._text)
         negatives = [join_negatives(x.negative_prompt, config.negative_prompt) for x in layouts]
+        for record, each, unwanted in zip(records, words, negatives, strict=True):
+            remark_on_limits(self._context, record, each.prompt, self._text, negative=unwanted)
         text = self._text.conditions([each.prompt for each in words], (width, height))
         negative = self._text.negatives(negatives, (width, height))
         factor = latent_factor(pipe.vae)
@@ -106,5 +107,6 @@ class SteeredGenerate:
             batch_size=self._context.batch_size,
         )
         unet = GuidedUNet(pipe.unet, text, negative, config.guidance_scale, batch_size=self._context.batch_size)
-        latents = sample(unet, noise, self._levels, before_step=steering)[:, -1]
+        told = Steps(self._context.progress, f"generate {self.name}: {len(records)} pictures", self._levels.steps)
+        latents = sample(unet, noise, self._levels, before_step=steering, told=told)[:, -1]
         return decode_latents(pipe.vae, check_finite(latents, f"generate {self.name}"))

@@ -6,7 +6,7 @@ mask at every step; one with nine sees mask and picture.
 
 import inspect
 from collections.abc import Callable, Sequence
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 import torch
@@ -18,9 +18,6 @@ from llmgen.diffusion.latents import sides_multiple
 from llmgen.diffusion.schedulers import quiet_steps, with_scheduler
 from llmgen.errors import ModelError
 from llmgen.paint.inpainter import Cost, Patch
-
-_LATENT_PIXELS: Final = 8
-"""Of models without a U-Net; they need sides that are multiples of twice as much."""
 
 
 class DiffusersInpainter:
@@ -48,8 +45,8 @@ class DiffusersInpainter:
 
     @property
     def multiple(self) -> int:
-        """As many pixels as the U-Net can halve."""
-        return sides_multiple(self.pipe) if getattr(self.pipe, "unet", None) is not None else 2 * _LATENT_PIXELS
+        """As many pixels as the model can halve."""
+        return sides_multiple(self.pipe)
 
     def steps_at(self, strength: float) -> int:
         """Steps that the pipeline executes: the share of the noise, cut off. At least one, at which nothing much happens."""

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from llmgen.artifacts.io import read_manifest
+from llmgen.diffusion.checkpoints import is_single_file
 from llmgen.engine.config import build_config
 from llmgen.engine.journal import image_refs
 from llmgen.errors import InputError, LlmgenError, PresetError
@@ -54,7 +55,7 @@ def check_preset(path: str) -> tuple[str, list[str]]:
     for role, spec in preset.roles.items():
         for source in filter(None, (spec.source, spec.base)):
             local = source.startswith((".", "~", "/")) or Path(source).is_absolute()
-            if local and not Path(source).expanduser().is_dir():
+            if local and not is_single_file(source) and not Path(source).expanduser().is_dir():
                 problems.append(f"{path}: /roles/{role}: there is no folder {source}")
     return f"preset {preset.name!r} with {len(preset.roles)} roles: {', '.join(sorted(preset.roles))}", problems
 

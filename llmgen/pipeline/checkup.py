@@ -4,18 +4,20 @@ import os
 import platform
 import re
 import shutil
+from collections.abc import Collection
 from importlib import metadata
 from importlib.resources import files
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from llmgen import __version__
+from llmgen.diffusion.checkpoints import config_folder, is_single_file
 from llmgen.diffusion.hub import absent_files, download_command
 from llmgen.diffusion.published import is_address, lacking
 from llmgen.engine.devices import resolve_device, resolve_dtype
 from llmgen.errors import MissingRequirementError
 from llmgen.presets import Preset, RoleSpec, load_preset, preset_names
-from llmgen.presets.roles import FAMILIES
+from llmgen.presets.roles import ADAPTED, FAMILIES
 from llmgen.settings import cache_dir, config_path
 
 PACKAGES = (
@@ -119,8 +121,7 @@ def _examine_preset(preset: Preset, device: str, dtype: str, free_gb: float | No
             remarks.add(role, "bfloat16 is not a precision of this GPU, which emulates it slowly; float16 is")
         if free_gb is not None and weight.largest > free_gb:
             missing.add(role, f"{weight.largest:.1f} GB of weights at once, and {free_gb:g} GB are free on {device}")
-    whole = sum(weight.whole for weight in weights.values())
-    largest = max((weight.largest for weight in weights.values()), default=0.0)
+    whole, largest = _sums(weights.values())
     lines = missing.lines()
     if preset.planner == "openai" and not os.environ.get("OPENAI_API_KEY"):
         lines.append("planner: OPENAI_API_KEY is not set; export it or put it into .env")
@@ -131,6 +132,17 @@ def _examine_preset(preset: Preset, device: str, dtype: str, free_gb: float | No
         advice = "run its stages one by one" if device == "cpu" else f"--offload model needs {largest:.1f} GB at a time"
         notes.append(f"all models together are {whole:.1f} GB, and {free_gb:g} GB are free on {device}; {advice}")
     return {"memory_gb": round(whole, 3), "largest_gb": round(largest, 3), "missing": lines, "remarks": notes}
+
+
+def preset_memory_gb(preset: Preset, device: str, dtype: str) -> tuple[float, float]:
+    """Weights of all models of a preset as a device loads them, and the largest part that is there at once when offloaded, in GB."""
+    weights = {(spec.source, spec.revision): _weight(spec, device, dtype) for spec in preset.roles.values()}
+    whole, largest = _sums(weights.values())
+    return round(whole, 3), round(largest, 3)
+
+
+def _sums(weights: Collection[_Weight]) -> tuple[float, float]:
+    return sum(weight.whole for weight in weights), max((weight.largest for weight in weights), default=0.0)
 
 
 class _Lines:
@@ -149,14 +161,18 @@ class _Lines:
 
 def _sources(spec: RoleSpec) -> list[RoleSpec]:
     """The role, and the repository it completes itself from, if any."""
-    if spec.base is None:
+    if spec.base is None or is_single_file(spec.source):
         return [spec]
     base = spec.model_copy(update={"source": spec.base, "revision": spec.base_revision, "files": (), "base": None})
     return [spec, base if _is_here(base) else base.model_copy(update={"files": _BASE_FILES})]
 
 
 def _is_here(spec: RoleSpec) -> bool:
-    return spec.source.startswith("package:") or Path(spec.source).expanduser().is_dir()
+    return spec.source.startswith("package:") or _is_folder(spec.source)
+
+
+def _is_folder(source: str) -> bool:
+    return Path(source).expanduser().is_dir()
 
 
 def _weight(spec: RoleSpec, device: str, dtype: str) -> _Weight:
@@ -167,14 +183,19 @@ def _weight(spec: RoleSpec, device: str, dtype: str) -> _Weight:
 
 
 def _lacking_packages(spec: RoleSpec) -> list[str]:
+    needed = (*FAMILIES[spec.family], *(("peft",) if spec.lora else ()))
     return [
-        f"the package {name} is not installed; run `pip install {name}`"
-        for name in FAMILIES[spec.family]
-        if _version(name) is None
+        f"the package {name} is not installed; run `pip install {name}`" for name in needed if _version(name) is None
     ]
 
 
 def _unpinned(spec: RoleSpec) -> list[str]:
+    if is_single_file(spec.source):
+        return (
+            []
+            if spec.base is None or spec.base_revision or _is_folder(spec.base)
+            else [f"its base {spec.base} is not pinned"]
+        )
     if _is_here(spec) or is_address(spec.source):
         return []
     if spec.revision is None:
@@ -184,9 +205,20 @@ def _unpinned(spec: RoleSpec) -> list[str]:
     return []
 
 
+def _missing_of_single_file(spec: RoleSpec) -> list[str]:
+    """What a single file lacks beside it; its own faults are the preset's, which is not read with them."""
+    try:
+        config_folder(spec)
+    except MissingRequirementError as error:
+        return [str(error)]
+    return []
+
+
 def _missing(spec: RoleSpec) -> list[str]:
     """What a role lacks, without loading or fetching anything."""
     bundled = spec.source.startswith("package:")
+    if is_single_file(spec.source):
+        return _missing_of_single_file(spec)
     if is_address(spec.source):
         absent_here = lacking(spec)
         return [] if absent_here is None else [absent_here]
@@ -196,7 +228,7 @@ def _missing(spec: RoleSpec) -> list[str]:
         if not folder.is_dir():
             return [f"the folder {spec.source} is not there; reinstall llmgen, or make it with `llmgen train toybox`"]
         return [f"{spec.source} lacks {name}" for name in spec.files if not (folder / name).is_file()]
-    index = "model_index.json" if spec.family.startswith("stable-diffusion") else "config.json"
+    index = "model_index.json" if spec.family in ADAPTED else "config.json"
     wanted = spec.files or (index,)
     try:
         absent = absent_files(spec, wanted)

@@ -22,15 +22,18 @@ from llmgen.engine.local import Progress, StageResult, run_stage
 from llmgen.engine.lock import locked
 from llmgen.errors import InputError, OutputError
 from llmgen.formats.foreign import read_any
+from llmgen.llm.providers.ledger import Tokens
+from llmgen.pipeline.estimate import estimate, journals_near, total
 from llmgen.pipeline.incoming import brought, read_source
 from llmgen.pipeline.naming import found_beside, named_from
 from llmgen.pipeline.options import DEFAULT_PRESET, Choice, RunOptions, choose
 from llmgen.pipeline.output import DRAWN, open_journal
+from llmgen.pipeline.shards import Part, Shard, part_of
 from llmgen.pipeline.sources import Source
 from llmgen.pipeline.vocabulary import warning_of
 from llmgen.pipeline.whole_chain import NEEDED_ROLES, missing_roles, name_of, whole_chain
 from llmgen.presets import load_preset
-from llmgen.vision.images import ImageStore
+from llmgen.vision.images import ImageStore, PictureFormat
 
 RESOLVED = "manifest.json"
 REPORT = "report.html"
@@ -50,16 +53,20 @@ class ManifestRun:
     planner: str | None = None
     critic: str | None = None
     metadata: bool = True
+    picture_format: PictureFormat = "png"
     seed: int | None = None
     device: str = "auto"
     dtype: str = "auto"
     offload: str | None = None
     batch_size: int = RunOptions.batch_size
     concurrency: int | None = None
+    budget_tokens: int | None = None
     given: Mapping[str, Mapping[str, Any]] | None = None
     """Settings by stage that override the manifest's."""
     force: bool = False
     """Make everything anew, also over the run of another manifest."""
+    shard: Shard | None = None
+    """The part of the records that is worked on; all by default."""
 
 
 @dataclass(frozen=True)
@@ -79,7 +86,10 @@ class RunOutcome:
 
     folder: Path
     stages: tuple[StageOutcome, ...]
-    report: Path
+    report: Path | None
+    """None for a shard: `merge` writes it."""
+    tokens: Tokens
+    """What the language models cost."""
     dropped: tuple[str, ...]
     """Lines about prompts that could not even be named."""
 
@@ -115,13 +125,20 @@ class _Resolved:
 
 
 def plan_manifest(run: ManifestRun) -> dict[str, Any]:
-    """What a run would do, as JSON values; nothing is written or loaded."""
+    """What a run would do and cost, as JSON values; nothing is written or loaded."""
     ready = _resolve(run)
+    journals = journals_near(ready.folder)
+    names = [step.branch.entry.stage for step in ready.steps]
+    costs = [
+        estimate(step.choice, len(ready.read.records), journals, stages_before=names[:place])
+        for place, step in enumerate(ready.steps)
+    ]
     return {
         "manifest": None if run.path is None else str(run.path),
         "output": str(ready.folder),
         "records": len(ready.read.records),
         **ready.steps[0].choice.plan(),
+        "estimate": total(ready.steps[0].choice, costs),
         "stages": [
             {
                 "stage": step.branch.entry.stage,
@@ -129,8 +146,9 @@ def plan_manifest(run: ManifestRun) -> dict[str, Any]:
                 "input": step.branch.source,
                 "output": step.branch.file,
                 "config": step.choice.config.model_dump(mode="json"),
+                "estimate": cost,
             }
-            for step in ready.steps
+            for step, cost in zip(ready.steps, costs, strict=True)
         ],
     }
 
@@ -160,36 +178,41 @@ def run_manifest(
     check_writable(folder)
     if any(step.choice.method_class.makes in DRAWN for step in ready.steps):
         ready.context.images.check()
+    if run.shard is not None:
+        # Other shards write beside it: nothing of theirs is swept away.
+        with locked(folder / ".llmgen" / f"lock.{run.shard}", f"shard {run.shard} of {folder}"):
+            outcomes = _run_steps(ready, run, progress or Progress(), stage_done)
+            dropped = ready.read.dropped if run.shard.index == 1 else ()
+            return RunOutcome(folder, tuple(outcomes), None, ready.context.ledger.spent, dropped)
     with locked(folder / ".llmgen" / "lock", str(folder)):
         sweep(folder)
         sweep(folder / ready.context.images.folder)
-        outcomes = _run_steps(ready, run.force, progress or Progress(), stage_done)
+        outcomes = _run_steps(ready, run, progress or Progress(), stage_done)
         from llmgen.report import write_report
 
-        return RunOutcome(folder, tuple(outcomes), write_report(folder), ready.read.dropped)
+        report, tokens = write_report(folder), ready.context.ledger.spent
+        return RunOutcome(folder, tuple(outcomes), report, tokens, ready.read.dropped)
 
 
 def _run_steps(
-    ready: _Resolved, force: bool, progress: Progress, stage_done: Callable[[StageOutcome], None]
+    ready: _Resolved, run: ManifestRun, progress: Progress, stage_done: Callable[[StageOutcome], None]
 ) -> list[StageOutcome]:
     folder, context = ready.folder, ready.context
     records = brought(ready.read, context.images, "read", progress.problem)
-    _claim(
-        folder,
-        named_from(_with_prompts(ready.manifest, records), folder),
-        [step.branch.file for step in ready.steps],
-        force,
-    )
+    targets = [_target(folder, step, run.shard) for step in ready.steps]
+    _claim(folder, named_from(_with_prompts(ready.manifest, records), folder), targets, run)
     if (line := warning_of(records, context.preset)) is not None:
         progress.notice(line)
     for line in ready.left_out:
         progress.notice(line)
     outcomes: list[StageOutcome] = []
+    part: Part | None = None
+    if run.shard is not None:
+        part, records = part_of(run.shard, records, ready.read.dropped, ready.steps[0].choice)
     made = {PROMPTS: records}
-    for step in ready.steps:
-        path = folder / step.branch.file
+    for step, path in zip(ready.steps, targets, strict=True):
         choice = step.choice
-        journal = open_journal(path, choice, goes_on=True, anew=force)
+        journal = open_journal(path, choice, goes_on=True, anew=run.force)
         result = run_stage(
             made[step.branch.source],
             method_class=choice.method_class,
@@ -201,6 +224,8 @@ def _run_steps(
             name=str(path),
         )
         write_artifact(path, result.makes, result.records)
+        if part is not None:
+            part.write_note(folder / step.branch.file, choice)
         outcomes.append(StageOutcome(step.branch.entry.stage, choice.method, path, result, step.branch))
         stage_done(outcomes[-1])
         made[step.branch.name] = result.records
@@ -217,11 +242,13 @@ def _resolve(run: ManifestRun) -> _Resolved:
         critic=run.critic or manifest.critic,
         seed=manifest.seed if run.seed is None else run.seed,
         metadata=run.metadata,
+        picture_format=run.picture_format,
         device=run.device,
         dtype=run.dtype,
         offload=run.offload,
         batch_size=run.batch_size,
         concurrency=run.concurrency,
+        budget_tokens=run.budget_tokens,
     )
     context = options.context(ImageStore(folder))
     steps = _steps(manifest, context, run.given or {})
@@ -296,12 +323,18 @@ def _entries(records: Sequence[Record]) -> tuple[PromptEntry, ...]:
     )
 
 
-def _claim(folder: Path, manifest: Manifest, files: list[str], force: bool) -> None:
+def _target(folder: Path, step: _Step, shard: Shard | None) -> Path:
+    """Where the artifact of a stage goes."""
+    path = folder / step.branch.file
+    return path if shard is None else shard.path(path)
+
+
+def _claim(folder: Path, manifest: Manifest, targets: Sequence[Path], run: ManifestRun) -> None:
     """Make the folder this run's own, or refuse."""
     path = folder / RESOLVED
-    if force:
-        for name in {*files, REPORT}:
-            (folder / name).unlink(missing_ok=True)
+    if run.force:
+        for target in {*targets, *(() if run.shard else (folder / REPORT,))}:
+            target.unlink(missing_ok=True)
     elif path.exists():
         try:
             other = read_manifest(path)
@@ -314,9 +347,9 @@ def _claim(folder: Path, manifest: Manifest, files: list[str], force: bool) -> N
                 f"{folder} holds the run of another manifest or other settings; use --force to make it anew, or -o for another folder"
             )
     else:
-        for name in files:
-            if (folder / name).exists():
-                raise OutputError(f"{folder / name} exists; use --force to make it anew, or -o for another folder")
+        for target in targets:
+            if target.exists():
+                raise OutputError(f"{target} exists; use --force to make it anew, or -o for another folder")
     write_atomic(path, pretty_json(plain_manifest(manifest)).encode())
 
 

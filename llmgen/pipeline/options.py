@@ -8,7 +8,7 @@ from llmgen.engine.context import StageContext
 from llmgen.engine.devices import resolve_device, resolve_dtype, resolve_offload
 from llmgen.presets import load_preset
 from llmgen.registry import resolve
-from llmgen.vision.images import ImageStore
+from llmgen.vision.images import ImageStore, PictureFormat
 
 DEFAULT_PRESET = "toybox"
 DEFAULT_BATCH_SIZE = 8
@@ -25,17 +25,24 @@ class RunOptions:
     """Like the planner; who looks at what was drawn. The planner by default."""
     metadata: bool = True
     """Whether new pictures say how they were made."""
+    picture_format: PictureFormat = "png"
+    """What new pictures are written as."""
     seed: int = 0
     device: str = "auto"
     dtype: str = "auto"
     batch_size: int = DEFAULT_BATCH_SIZE
     concurrency: int | None = None
     """Questions that a language model is asked at the same time; as many as suit its server by default."""
+    budget_tokens: int | None = None
+    """Tokens after which a language model is asked no more; no end by default."""
     offload: str | None = None
     """`none`, `model` or `sequential`; the preset's by default."""
 
     def context(self, images: ImageStore) -> StageContext:
         """Collaborators of the stages.
+
+        Args:
+            images: Where pictures lie; what is new there is written in the chosen form.
 
         Raises:
             UnknownNameError: If there is no such preset.
@@ -43,6 +50,7 @@ class RunOptions:
             MissingRequirementError: If the device is not here.
         """
         preset = load_preset(self.preset)
+        images.form = self.picture_format
         device = resolve_device(self.device)
         return StageContext(
             preset=preset,
@@ -55,6 +63,7 @@ class RunOptions:
             critic_name=self.critic,
             batch_size=self.batch_size,
             concurrency=self.concurrency,
+            budget_tokens=self.budget_tokens,
             offload=resolve_offload(self.offload, preset.offload, device),
         )
 

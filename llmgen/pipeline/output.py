@@ -9,6 +9,7 @@ from llmgen.artifacts import Kind, Record
 from llmgen.artifacts.files import check_writable, leads_to
 from llmgen.artifacts.hashing import plain_record
 from llmgen.artifacts.io import read_records, write_artifact
+from llmgen.artifacts.writing import ArtifactWriter
 from llmgen.engine.fingerprint import run_settings
 from llmgen.engine.journal import Journal, journal_path, lock_path, made_by, old_journal_path
 from llmgen.engine.lock import locked
@@ -59,6 +60,14 @@ class Output:
             return
         with locked(lock_path(self.path), str(self.path)):
             yield open_journal(self.path, choice, goes_on=self.resume, anew=self.force)
+
+    def writer(self, kind: Kind) -> contextlib.AbstractContextManager[ArtifactWriter | None]:
+        """What writes the file, record by record, within `opened`; None where there is no file.
+
+        Raises:
+            OutputError: If it cannot be written.
+        """
+        return contextlib.nullcontext() if self.path is None else ArtifactWriter(self.path, kind)
 
     def write(self, kind: Kind, records: Sequence[Record]) -> None:
         """Write the file, once, whole.

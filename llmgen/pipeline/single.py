@@ -1,18 +1,23 @@
 """One stage, from an artifact to an artifact: what the six subcommands do."""
 
+import contextlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from llmgen.artifacts import Record
-from llmgen.engine.local import Progress, StageResult, run_stage
+from llmgen.artifacts import Kind, Record
+from llmgen.engine.local import stream_stage
 from llmgen.engine.pictures import picture_store
-from llmgen.pipeline.incoming import read_incoming
+from llmgen.engine.progress import Progress, Tally
+from llmgen.errors import InputError
+from llmgen.llm.providers.ledger import Tokens
+from llmgen.pipeline.incoming import open_incoming, read_source
 from llmgen.pipeline.options import Choice, RunOptions, choose
 from llmgen.pipeline.output import DRAWN, Output
+from llmgen.pipeline.shards import Shard, part_of
 from llmgen.pipeline.sources import Source
-from llmgen.pipeline.vocabulary import warning_of
+from llmgen.pipeline.vocabulary import VocabularyWatch, warning_of
 
 
 @dataclass(frozen=True)
@@ -36,30 +41,40 @@ class SingleStage:
     """Folder of the pictures that SLD's tasks name."""
     reuse: str | None = None
     """Artifact whose records lend their noise."""
+    shard: Shard | None = None
+    """The part of the records that is worked on; all by default."""
+
+    @property
+    def target(self) -> Path | None:
+        """The file that is written: the output, or the shard's own beside it."""
+        return self.output if self.output is None or self.shard is None else self.shard.path(self.output)
 
 
 @dataclass(frozen=True)
 class SingleResult:
     """What one call did."""
 
-    result: StageResult
-    method: str
-    dropped: tuple[str, ...]
-    """Lines about entries of the input that could not even be named."""
+    makes: Kind
+    tally: Tally
+    tokens: Tokens
+    """What the language models cost."""
+    dropped: int
+    """Entries of the input that could not even be named."""
 
 
 def plan_single(request: SingleStage) -> dict[str, Any]:
-    """What a call would do, as JSON values; nothing is read or loaded."""
+    """What a call would do and cost, as JSON values; nothing is loaded, and of the input only its records are counted."""
     choice, source = _choice(request), _source(request)
     images = choice.context.images
     return {
         "stage": request.stage,
         "method": choice.method,
         "input": list(source.prompts) or source.path,
-        "output": str(request.output) if request.output is not None else "-",
+        "output": str(request.target) if request.target is not None else "-",
         "images": (images.root / images.folder).as_posix(),
         **choice.plan(),
         "config": choice.config.model_dump(mode="json"),
+        "estimate": _estimate(choice, source, request),
         "needs": list(choice.method_class.needs),
         "makes": choice.method_class.makes,
     }
@@ -83,34 +98,77 @@ def run_single(
             records are in the records.
     """
     progress = progress or Progress()
-    choice, output = _choice(request), Output(request.output, request.resume, request.force)
+    choice, output = _choice(request), Output(request.target, request.resume, request.force)
     output.check()
     if choice.method_class.makes in DRAWN:
         choice.context.images.check()
-    incoming = read_incoming(
-        _source(request),
+    source = _source(request)
+    watch = VocabularyWatch(choice.context.preset)
+    incoming_of = open_incoming(
+        source,
         choice.context.images,
         stage=request.stage,
         problem=progress.problem,
         images_from=request.images_from,
         reuse=request.reuse,
     )
-    if request.stage != "evaluate" and (line := warning_of(incoming.records, choice.context.preset)) is not None:
-        progress.notice(line)
-    with output.opened(choice) as journal:
-        result = run_stage(
-            incoming.records,
+    makes, shard = choice.method_class.makes, request.shard
+    with incoming_of as incoming, output.opened(choice) as journal, output.writer(makes) as writer:
+        records, total, part = incoming.records, incoming.total, None
+        if total is not None or shard is not None:
+            # What a shard's part is shows when all records are known.
+            at_hand = list(records)
+            if request.stage != "evaluate" and (line := warning_of(at_hand, choice.context.preset)) is not None:
+                progress.notice(line)
+            if shard is not None:
+                part, at_hand = part_of(shard, at_hand, incoming.dropped, choice)
+            records, total = iter(at_hand), len(at_hand)
+        elif request.stage != "evaluate":
+            records = watch.watched(records)
+
+        def written(finished: Sequence[Record]) -> None:
+            if writer is not None:
+                writer.add(finished)
+            emit(finished)
+
+        tally = stream_stage(
+            records,
             method_class=choice.method_class,
             config=choice.config,
             given=choice.given,
             context=choice.context,
             journal=journal,
             progress=progress,
-            emit=emit,
+            emit=written,
+            total=total,
             name=incoming.name,
         )
-        output.write(result.makes, result.records)
-    return SingleResult(result, choice.method, incoming.dropped)
+        if writer is not None:
+            writer.finish()
+        if part is not None and request.output is not None:
+            part.write_note(request.output, choice)
+    if (line := watch.line()) is not None:
+        progress.notice(line)
+    dropped = len(incoming.dropped if part is None else part.dropped)
+    return SingleResult(makes, tally, choice.context.ledger.spent, dropped)
+
+
+def _estimate(choice: Choice, source: Source, request: SingleStage) -> dict[str, Any]:
+    # Here, because it looks at models, and a plan by rules is made without.
+    from llmgen.pipeline.estimate import UNKNOWN, Unknown, estimate, journals_near, total
+
+    records: int | Unknown = UNKNOWN
+    before: tuple[str, ...] = ()
+    if source.prompts or source.path != "-":
+        # What is not there yet may be when the stage is run: the plan is made all the same.
+        with contextlib.suppress(InputError):
+            read = read_source(source, request.images_from)
+            records = len(read.records)
+            before = ("layout",) if read.records and all(r.layout is not None for r in read.records) else ()
+            before += ("correct",) if any(len(r.history) > 1 for r in read.records) else ()
+    folder = request.output.parent if request.output is not None else Path("outputs")
+    found = estimate(choice, records, journals_near(folder), stages_before=before)
+    return {**found, "memory_gb": total(choice, [found])["memory_gb"]}
 
 
 def _source(request: SingleStage) -> Source:

@@ -1,6 +1,7 @@
 """Presets: JSON files that fill roles with models. The file name is the preset's name."""
 
 import difflib
+import json
 import os
 from collections.abc import Iterable
 from importlib.resources import files
@@ -17,19 +18,31 @@ from llmgen.printable import printable
 from llmgen.registry import STAGES, unknown
 
 MAX_BYTES = 2**20
+MOST_WEIGHT = 10.0
+"""Of a LoRA. Pictures fall apart long before it."""
+
+
+class LoraSpec(ArtifactModel):
+    """A LoRA of a role."""
+
+    source: str
+    """A `.safetensors` file."""
+    weight: float = Field(default=1.0, ge=-MOST_WEIGHT, le=MOST_WEIGHT)
+    """How much of it is added; negative to take it away."""
 
 
 class RoleSpec(ArtifactModel):
     """One model of a preset."""
 
     source: str
-    """Hub repository, local folder, or `package:` and a path inside the package for bundled weights."""
+    """Hub repository, local folder, single `.safetensors` checkpoint, or `package:` and a path inside the package for bundled weights."""
     revision: str | None = None
     """Pinned commit of the repository."""
     family: str = Field(json_schema_extra={"enum": [*sorted(FAMILIES)]})
     """Which loader, one of `presets.roles.FAMILIES`, for example `stable-diffusion` or `owlv2`."""
     base: str | None = None
-    """Where an `instancediffusion` role has its autoencoder, text encoder, tokenizer and scheduler from: like `source`."""
+    """Where an `instancediffusion` role has its autoencoder, text encoder, tokenizer and scheduler from, and a single file its
+    configurations and tokenizers: like `source`."""
     base_revision: str | None = None
     """Pinned commit of the base."""
     classes: dict[str, str] = Field(default_factory=dict)
@@ -38,6 +51,8 @@ class RoleSpec(ArtifactModel):
     scheduler: SchedulerName = OWN
     """What it draws by, for example `dpm++-2m-karras`; `own` is the scheduler of its repository. Methods with a loop of their own keep
     to that, and say so."""
+    lora: tuple[LoraSpec, ...] = Field(default=(), max_length=16)
+    """LoRAs that are added to its weights, all of them."""
     files: tuple[str, ...] = ()
     """Files that must be there before loading starts."""
     licence: str = "unknown"
@@ -55,7 +70,7 @@ class RoleSpec(ArtifactModel):
 
     @model_validator(mode="after")
     def _fits_its_family(self) -> Self:
-        if faults := family_faults(self.family, scheduler=self.scheduler):
+        if faults := family_faults(self.family, scheduler=self.scheduler, lora=bool(self.lora)):
             raise ValueError("; ".join(faults))
         return self
 
@@ -146,11 +161,38 @@ def load_preset(name: str) -> Preset:
         text = (files("llmgen.presets") / f"{name}.json").read_text(encoding="utf-8")
     else:
         raise unknown("preset", name, preset_names())
+    folder = Path(name).parent if name.endswith(".json") else None
     try:
-        preset = Preset.model_validate_json(text)
+        preset, faults = Preset.model_validate_json(text), list[str]()
     except ValidationError as error:
-        raise PresetError(f"preset {name!r} is not valid: {'; '.join(_faults(error))}") from error
-    return _beside(preset, Path(name).parent) if name.endswith(".json") else preset
+        preset, faults = None, _faults(error)
+    if folder is not None:
+        # A plan by rules is made without it.
+        from llmgen.diffusion.checkpoints import checkpoint_faults
+
+        roles = preset.roles if preset is not None else _whole_roles(text)
+        roles = {role: _beside(spec, folder) for role, spec in roles.items()}
+        faults += [f"/roles/{role}/{fault}" for role, spec in roles.items() for fault in checkpoint_faults(role, spec)]
+        preset = preset and preset.model_copy(update={"roles": roles})
+    if preset is None or faults:
+        raise PresetError(f"preset {name!r} is not valid: {'; '.join(faults)}")
+    return preset
+
+
+def _whole_roles(text: str) -> dict[str, RoleSpec]:
+    """Those roles of a faulty preset that are sound as far as their fields go, so that their files can be looked at in the same go."""
+    try:
+        values = json.loads(text)
+    except ValueError:
+        return {}
+    roles = values.get("roles") if isinstance(values, dict) else None
+    whole = {}
+    for role, spec in roles.items() if isinstance(roles, dict) else ():
+        try:
+            whole[role] = RoleSpec.model_validate_json(json.dumps(spec))
+        except ValidationError:
+            continue  # its faults are said already
+    return whole
 
 
 def _faults(error: ValidationError) -> list[str]:
@@ -166,10 +208,10 @@ def _faults(error: ValidationError) -> list[str]:
     return lines
 
 
-def _beside(preset: Preset, folder: Path) -> Preset:
-    """A preset whose relative folders are those beside its file, wherever it is read from.
+def _beside(spec: RoleSpec, folder: Path) -> RoleSpec:
+    """A role whose relative folders and files are those beside its preset, wherever it is read from.
 
-    What is no folder there stays as it is: a repository of the hub, an address, or a folder of the working directory.
+    What is not there stays as it is: a repository of the hub, an address, or a folder of the working directory.
     """
 
     def found(source: str | None) -> str | None:
@@ -181,11 +223,8 @@ def _beside(preset: Preset, folder: Path) -> Preset:
         # One that begins with a dot was meant as a folder, so it must not be taken for a repository afterwards.
         return os.path.join(os.curdir, beside) if source.startswith(".") else source
 
-    roles = {
-        role: spec.model_copy(update={"source": found(spec.source), "base": found(spec.base)})
-        for role, spec in preset.roles.items()
-    }
-    return preset.model_copy(update={"roles": roles})
+    lora = tuple(lora.model_copy(update={"source": found(lora.source)}) for lora in spec.lora)
+    return spec.model_copy(update={"source": found(spec.source), "base": found(spec.base), "lora": lora})
 
 
 def _one_of(known: Iterable[str], what: str, name: str) -> str:

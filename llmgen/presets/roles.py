@@ -31,6 +31,7 @@ FAMILIES: dict[str, tuple[str, ...]] = {
     "stable-diffusion-xl": ("torch", "diffusers", "transformers", "accelerate"),
     "stable-diffusion-xl-refiner": ("torch", "diffusers", "transformers", "accelerate"),
     "inpainting": ("torch", "diffusers", "transformers", "accelerate"),
+    "z-image": ("torch", "diffusers", "transformers", "accelerate"),
     "instancediffusion": ("torch", "torchvision", "diffusers", "transformers"),
     "owlv2": ("torch", "transformers"),
     "grounding-dino": ("torch", "transformers"),
@@ -46,6 +47,8 @@ FAMILIES: dict[str, tuple[str, ...]] = {
 
 STEPPED = ("stable-diffusion", "stable-diffusion-xl", "stable-diffusion-xl-refiner", "inpainting")
 """Families whose pipelines step by a scheduler of one's choice."""
+ADAPTED = (*STEPPED, "z-image")
+"""Families that take LoRAs."""
 
 CLASS_PACKAGES = ("llmgen", "diffusers", "transformers", "torchvision", "segment_anything")
 """Packages that a preset may take classes from. A preset is a file that one may get from others: it names no other code."""
@@ -59,17 +62,21 @@ _CLASS = re.compile(r"([A-Za-z_]\w*)((?:\.[A-Za-z_]\w*)*):[A-Za-z_]\w*", re.ASCI
 _WORDS = {"grounding": "gligen"}
 
 
-def family_faults(family: str, *, scheduler: str) -> list[str]:
+def family_faults(family: str, *, scheduler: str, lora: bool) -> list[str]:
     """What a role asks of its model that its family cannot do.
 
     Args:
         family: One of `FAMILIES`.
         scheduler: Its name, or `own`.
+        lora: Whether it names LoRAs.
     """
-    if scheduler == OWN or family in STEPPED:
-        return []
-    own = "draws by the loop of its method, which needs its own" if "diffusers" in FAMILIES[family] else "does not draw"
-    return [f"scheduler: a model of the family {family!r} {own}; leave the scheduler away"]
+    faults = []
+    if scheduler != OWN and family not in STEPPED:
+        own = "draws by a loop that needs its own" if "diffusers" in FAMILIES[family] else "does not draw"
+        faults.append(f"scheduler: a model of the family {family!r} {own}; leave the scheduler away")
+    if lora and family not in ADAPTED:
+        faults.append(f"lora: a model of the family {family!r} takes none; families that do: {', '.join(ADAPTED)}")
+    return faults
 
 
 def checked_classes(classes: Mapping[str, str]) -> dict[str, str]:

@@ -22,8 +22,11 @@ from pydantic import Field, model_validator
 
 from llmgen.artifacts import HistoryEntry, Kind, ModelUse, Record, Stage
 from llmgen.artifacts.schedulers import OWN, SchedulerName
+from llmgen.diffusion.drawing import cut_chats, has_unet
 from llmgen.diffusion.failures import as_model_errors
 from llmgen.diffusion.latents import sides_multiple
+from llmgen.diffusion.progress import Steps, telling
+from llmgen.diffusion.prompts import cut_texts, longest_tokenizer
 from llmgen.diffusion.schedulers import quiet_steps, with_scheduler
 from llmgen.engine.seeds import derive_seed
 from llmgen.engine.stage import Profile, StageConfig
@@ -125,14 +128,15 @@ class ImageToImageRefine:
             if region is not None:
                 image = self._resized(self._context.images.load(record.image))
                 waiting.setdefault(image.size, []).append((i, image, region))
+        # Texts of one call of a transformer are padded to the longest, which changes the others' pictures.
+        step = self._context.batch_size if has_unet(self._pipe) else 1
         for group in waiting.values():
-            for start in range(0, len(group), self._context.batch_size):
-                batch = group[start : start + self._context.batch_size]
+            for start in range(0, len(group), step):
+                batch = group[start : start + step]
                 with as_model_errors("refine sdxl"), torch.no_grad():
                     drawn = self._refine([records[i] for i, _, _ in batch], [image for _, image, _ in batch])
                 for (i, image, region), new in zip(batch, drawn, strict=True):
                     result[i] = self._grown(records[i], image, new, region)
-                self._context.progress(f"refine sdxl: {len(batch)} pictures")
         return result
 
     def _region(self, record: Record) -> BoolMask | None:
@@ -169,12 +173,19 @@ class ImageToImageRefine:
             )
             for r in records
         ]
+        prompts = [(r.layout and r.layout.description) or r.prompt for r in records]
+        for record, prompt, negative in zip(records, prompts, negatives, strict=True):
+            texts, unet = {"prompt": prompt, "negative prompt": negative}, has_unet(self._pipe)
+            for line in cut_texts(longest_tokenizer(self._pipe), texts) if unet else cut_chats(self._pipe, texts):
+                self._context.remark_on(record.id, line)
         extra: dict[str, Any] = {}
         if "aesthetic_score" in inspect.signature(type(self._pipe).__call__).parameters:
             extra["aesthetic_score"] = config.aesthetic_score
+        total = max(1, int(config.num_inference_steps * config.strength))
+        steps = Steps(self._context.progress, f"refine sdxl: {len(records)} pictures", total)
         with quiet_steps():
             values = self._pipe(
-                prompt=[(r.layout and r.layout.description) or r.prompt for r in records],
+                prompt=prompts,
                 image=list(images),
                 strength=config.strength,
                 num_inference_steps=config.num_inference_steps,
@@ -182,6 +193,7 @@ class ImageToImageRefine:
                 negative_prompt=negatives,
                 generator=[torch.Generator("cpu").manual_seed(derive_seed(r.seed or 0, "refine")) for r in records],
                 output_type="np",
+                callback_on_step_end=telling(steps),
                 **extra,
             ).images
         if not np.isfinite(values).all():

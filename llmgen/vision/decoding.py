@@ -13,7 +13,8 @@ from PIL import Image, UnidentifiedImageError
 from PIL.PngImagePlugin import PngInfo
 
 from llmgen.errors import InputError
-from llmgen.vision.images import MAX_FILE_BYTES
+from llmgen.vision.exif import exif_of
+from llmgen.vision.images import MAX_FILE_BYTES, PictureFormat
 
 logger = logging.getLogger(__name__)
 
@@ -21,6 +22,10 @@ logger = logging.getLogger(__name__)
 MAX_PIXELS = 64_000_000
 FORMATS = ("PNG", "JPEG", "WEBP")
 _ORIENTATION: Final = 0x0112
+_QUALITY: Final = 95
+"""Of JPEG and WebP, from 0 to 100."""
+_MOST_EXIF_BYTES: Final = 65_000
+"""A JPEG has no room for more: the length of a segment is two bytes."""
 #: What brings a picture upright whose EXIF says that it was taken so.
 _UPRIGHT: Final = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -31,6 +36,28 @@ _UPRIGHT: Final = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
+
+
+def encode(image: Image.Image, form: PictureFormat, text: Mapping[str, str] | None = None) -> bytes:
+    """A picture as bytes, the same for the same pixels and text.
+
+    PNG keeps every pixel as it is. JPEG and WebP do not: quality 95, JPEG with colours at full resolution.
+
+    Args:
+        image: RGB or grey; other modes become RGB.
+        form: Which.
+        text: What the picture says of itself, by key, any Unicode.
+    """
+    if form == "png":
+        return encode_png(image, text)
+    picture = image if image.mode in ("RGB", "L") else image.convert("RGB")
+    exif = exif_of(text or {}, _MOST_EXIF_BYTES if form == "jpg" else None)
+    buffer = io.BytesIO()
+    if form == "jpg":
+        picture.save(buffer, "JPEG", quality=_QUALITY, subsampling=0, exif=exif)
+    else:
+        picture.save(buffer, "WEBP", quality=_QUALITY, method=4, exif=exif)
+    return buffer.getvalue()
 
 
 def encode_png(image: Image.Image, text: Mapping[str, str] | None = None) -> bytes:

@@ -6,7 +6,7 @@ Pixels are touched by `llmgen.vision.decoding` alone, imported when there are an
 import hashlib
 from collections.abc import Callable, Mapping
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from pydantic import ValidationError
 
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from PIL import Image
 
 MAX_FILE_BYTES = 256 * 2**20
+PictureFormat = Literal["png", "jpg", "webp"]
+"""What new pictures are written as, and how their names end."""
 
 
 class ImageStore:
@@ -27,10 +29,12 @@ class ImageStore:
     Args:
         root: Folder that picture paths are relative to: the artifact's, or the working directory in a pipe.
         folder: Where new pictures go, relative to `root`.
+        form: What they are written as; masks and other grey ones are always PNG, because every value of theirs counts.
     """
 
-    def __init__(self, root: Path, folder: str = "images") -> None:
+    def __init__(self, root: Path, folder: str = "images", form: PictureFormat = "png") -> None:
         self.root = Path(root)
+        self.form = form
         #: What a new picture of a record, by its id, says of itself, given its size.
         self.describe: Callable[[str, tuple[int, int]], Mapping[str, str] | None] | None = None
         self.folder = PurePosixPath(folder)
@@ -136,13 +140,13 @@ class ImageStore:
         return image
 
     def save(self, record_id: str, label: str, image: "Image.Image", text: Mapping[str, str] | None = None) -> ImageRef:
-        """Write a PNG named by record, label and digest, so that no other picture is ever overwritten.
+        """Write a picture named by record, label and digest, so that no other picture is ever overwritten.
 
         Args:
             record_id: Whose picture it is.
             label: Which one, for example `generate` or `correct-1`.
             image: RGB or grey; other modes become RGB.
-            text: Text chunks of the PNG; by default what the store was told of the record, but nothing in a grey one, a mask.
+            text: What it says of itself; by default what the store was told of the record, but nothing in a grey one, a mask.
 
         Returns:
             Its reference; equal pixels and text give equal bytes.
@@ -150,12 +154,12 @@ class ImageStore:
         Raises:
             OutputError: If it cannot be written.
         """
-        from llmgen.vision.decoding import encode_png
+        from llmgen.vision.decoding import encode
 
         if text is None and self.describe is not None and image.mode != "L":
             text = self.describe(record_id, image.size)
-        data = encode_png(image, text)
-        return self.save_bytes(f"{record_id}.{label}", data, ".png", image.size)
+        form = "png" if image.mode == "L" else self.form
+        return self.save_bytes(f"{record_id}.{label}", encode(image, form, text), f".{form}", image.size)
 
     def save_bytes(self, stem: str, data: bytes, suffix: str, size: tuple[int, int]) -> ImageRef:
         """Write an encoded picture as `stem-<8 hex digits>suffix` unless exactly it is there already.

@@ -8,22 +8,20 @@ from typing import Final
 
 from PIL import Image, UnidentifiedImageError
 
-from llmgen.artifacts.picture_text import MAX_BYTES, PARAMETERS, PictureText, read_chunks
+from llmgen.artifacts.picture_text import OURS, PARAMETERS, PictureText, read_chunks
 from llmgen.errors import InputError
 from llmgen.vision.decoding import FORMATS
+from llmgen.vision.exif import texts_of
 from llmgen.vision.images import MAX_FILE_BYTES
 
 SUFFIXES: Final = (".png", ".jpg", ".jpeg", ".webp")
 """Endings of picture files."""
-_EXIF: Final = 0x8769
-_USER_COMMENT: Final = 0x9286
-_UNICODE, _ASCII = b"UNICODE\0", b"ASCII\0\0\0"
 
 
 def read_picture_text(path: Path) -> tuple[PictureText | None, tuple[int, int]]:
     """What a picture says of itself, and its width and height in pixels.
 
-    PNG has it as text, JPEG and WebP as the comment of their EXIF, where other tools put the same line. Pillow takes no text of more than
+    PNG has it as text, JPEG and WebP in their EXIF, where other tools put the same line. Pillow takes no text of more than
     a MiB, packed or not.
 
     Args:
@@ -44,8 +42,8 @@ def read_picture_text(path: Path) -> tuple[PictureText | None, tuple[int, int]]:
             warnings.simplefilter("ignore")
             with Image.open(io.BytesIO(data), formats=FORMATS) as image:
                 chunks = {str(key): value for key, value in image.info.items() if isinstance(value, str)}
-                if PARAMETERS not in chunks and (comment := _comment(image)) is not None:
-                    chunks[PARAMETERS] = comment
+                if PARAMETERS not in chunks and OURS not in chunks:
+                    chunks |= texts_of(image)
                 return read_chunks(chunks), image.size
     except Image.DecompressionBombError as error:
         raise InputError(f"{path} has too many pixels to be a picture of ours") from error
@@ -53,13 +51,3 @@ def read_picture_text(path: Path) -> tuple[PictureText | None, tuple[int, int]]:
         raise InputError(f"{path} is not a picture (PNG, JPEG or WebP)") from error
     except (OSError, SyntaxError, ValueError, EOFError, struct.error, IndexError, KeyError, TypeError) as error:
         raise InputError(f"{path} is broken: {error}; replace it") from error
-
-
-def _comment(image: Image.Image) -> str | None:
-    """The comment of a picture's EXIF."""
-    value = image.getexif().get_ifd(_EXIF).get(_USER_COMMENT)
-    if not isinstance(value, bytes) or len(value) > MAX_BYTES:
-        return None
-    if value.startswith(_UNICODE):
-        return value.removeprefix(_UNICODE).decode("utf-16-be", errors="replace")
-    return value.removeprefix(_ASCII).decode("utf-8", errors="replace").strip("\0 ")

@@ -2,7 +2,9 @@
 
 import json
 
+import numpy as np
 import pytest
+from safetensors.numpy import save_file
 
 from llmgen.presets import load_preset
 from llmgen.registry import DEFAULT_METHODS, STAGES, methods, resolve
@@ -23,6 +25,23 @@ def test_a_template_is_a_valid_preset(llmgen, workplace, monkeypatch, template):
     monkeypatch.setattr("llmgen.registry.methods", methods)
     done = llmgen("validate", "mine.json")
     assert done.code == 0 and "preset 'mine'" in done.err, done.err
+
+
+def test_the_template_of_a_single_file_wants_the_file_and_names_what_it_needs_beside_it(llmgen, workplace, monkeypatch):
+    monkeypatch.setattr("llmgen.registry.methods", methods)
+    done = llmgen("models", "--template", "single-file")
+    assert done.code == 0 and "put your file in the place of model.safetensors" in done.err
+    (workplace / "mine.json").write_text(done.out)
+    done = llmgen("validate", "mine.json")
+    assert done.code == 3 and "/roles/text_to_image/source: there is no file model.safetensors" in done.err
+    weights = {
+        "cond_stage_model.a": np.zeros(1, np.float32),
+        "model.diffusion_model.input_blocks.0.0.weight": np.zeros((4, 4, 1, 1), np.float32),
+    }
+    save_file(weights, workplace / "model.safetensors")
+    assert llmgen("validate", "mine.json").code == 0
+    done = llmgen("doctor", "--preset", "mine.json")
+    assert "hf download stable-diffusion-v1-5/stable-diffusion-v1-5 --revision" in " ".join(done.out.split()), done.out
 
 
 def test_the_least_preset(llmgen, workplace):

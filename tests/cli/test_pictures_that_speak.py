@@ -169,3 +169,40 @@ def test_a_sheet(llmgen, workplace, drawn):
     assert "ends in .png" in llmgen("sheet", "r/scores.json", "-o", "sheet.gif").err
     done = llmgen("sheet", "r/l.json", "-o", "l.png")
     assert done.code == 3 and "has no pictures" in done.err
+
+
+@pytest.mark.parametrize("form", ["jpg", "webp"])
+def test_jpg_and_webp_say_the_same(llmgen, workplace, drawn, form):
+    arguments = ["generate", "r/l.json", "--method", "tiny", "--set", "label=x, y", "-o", "j/i.json"]
+    assert llmgen(*arguments, "--picture-format", form).code == 0
+    records = read_records(workplace / "j/i.json").records
+    path = workplace / "j" / records[0].image.path
+    assert path.suffix == f".{form}"
+    with Image.open(path) as image:
+        assert image.format == {"jpg": "JPEG", "webp": "WEBP"}[form]
+        comment = image.getexif().get_ifd(0x8769)[0x9286]
+    original = texts(workplace / "r" / drawn[0].image.path)
+    assert comment == b"UNICODE\0" + original["parameters"].encode("utf-16-be")
+    shown = [json.loads(llmgen("show", name, "--json").out) for name in (path, workplace / "r" / drawn[0].image.path)]
+    assert [*shown[0].values()] == [*shown[1].values()]
+    assert llmgen("import", "png", "j/images", "-o", "back.json").code == 0
+    back = {record.prompt: record for record in read_records(workplace / "back.json").records}
+    assert back[PROMPT].seed == 7 and back[PROMPT].layout == drawn[0].layout
+    # The stages after it read it, and what they make is of the form that they are told.
+    assert llmgen("detect", "j/i.json", "--method", "tiny", "-o", "j/d.json").code == 0
+    assert llmgen("correct", "j/d.json", "--mode", "tiny", "-o", "j/c.json", "--picture-format", form).code == 0
+    history = read_records(workplace / "j/c.json").records[0].history
+    assert [entry.image.path.rpartition(".")[2] for entry in history] == [form, form]
+    done = llmgen(*arguments, "--resume")
+    assert done.code == 1 and f'begun with picture_format "{form}", not "png"' in done.err
+    again = llmgen(*arguments, "--resume", "--picture-format", form)
+    assert again.code == 0 and "2 done before" in again.err
+
+
+def test_a_run_in_webp(llmgen, workplace):
+    stages = [{"stage": stage, "method": "tiny"} for stage in ("layout", "generate", "detect", "correct")]
+    (workplace / "m.json").write_text(json.dumps({"name": "t", "prompts": ["a ball"], "stages": stages}))
+    assert llmgen("run", "m.json", "--picture-format", "webp").code == 0
+    record = read_records(workplace / "outputs/t/corrections.json").records[0]
+    assert {entry.image.path[-5:] for entry in record.history} == {".webp"}
+    assert llmgen("run", "m.json", "--picture-format", "gif").code == 2

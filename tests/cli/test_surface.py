@@ -10,8 +10,8 @@ import typer
 from llmgen.cli import app, main
 
 STAGE_FLAGS = (
-    "--output -o --format --images --preset --planner --seed --device --dtype --offload --batch-size --concurrency --set --resume --force "
-    "--dry-run --quiet -q --verbose -v"
+    "--output -o --format --images --preset --planner --seed --device --dtype --offload --batch-size --concurrency --budget-tokens --shard "
+    "--set --resume --force --dry-run --quiet -q --verbose -v"
 ).split()
 FLAGS = {
     "layout": ["source", "--prompt", "--method", "--width", "--height", *STAGE_FLAGS],
@@ -31,6 +31,7 @@ FLAGS = {
         "--use",
         "--metadata",
         "--no-metadata",
+        "--picture-format",
         "--reuse",
         *STAGE_FLAGS,
     ],
@@ -51,6 +52,7 @@ FLAGS = {
         "--outside-vocabulary",
         "--metadata",
         "--no-metadata",
+        "--picture-format",
         "--critic",
         *STAGE_FLAGS,
     ],
@@ -66,6 +68,7 @@ FLAGS = {
         "--reference",
         "--metadata",
         "--no-metadata",
+        "--picture-format",
         *STAGE_FLAGS,
     ],
     "evaluate": (
@@ -75,9 +78,10 @@ FLAGS = {
     + STAGE_FLAGS,
     "run": (
         "manifest --prompts --prompt --samples -n --output -o --preset --planner --critic --seed --device --dtype --offload "
-        "--batch-size --concurrency --set --resume --force --json --metadata --no-metadata "
+        "--batch-size --concurrency --budget-tokens --shard --set --resume --force --json --metadata --no-metadata --picture-format "
         "--dry-run --quiet -q --verbose -v"
     ).split(),
+    "merge": ["sources", "--output", "-o", "--force", "--quiet", "-q"],
     "sheet": ["source", "--output", "-o", "--first", "--quiet", "-q"],
     "show": ["pictures", "--json"],
     "report": ["source", "other", "--output", "-o", "--one-file", "--open", "--quiet", "-q"],

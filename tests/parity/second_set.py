@@ -68,12 +68,18 @@ BEGINNINGS = (
     ),
     *("tiny_object", "tiny_inversion", "tiny_final"),
 )
+#: The same of the families whose files hold groups.
+GROUPS_REMOVED = {
+    "context": ("round_trip", "payload_defaults", "annotator"),
+    "record": ("keypoint_shift", "request_failures", "otsu"),
+    "lgd": ("question_cleaning", "folders"),
+}
 #: Groups that the second set does not have at all.
 REMOVED = ("select", "spec_", "boxdiff_kernel", "verdict", "tiny_guidance", "ddim_timesteps")
 
 
 def write_second_set(folder: Path) -> None:
-    """Write it to a folder: SLD's cases in one file, InstanceDiffusion's under other names and in part, ReCorD's in a form of its own."""
+    """Write it to a folder: one file of SLD's cases, parts of InstanceDiffusion's under other names, the groups of other families."""
     cases: list[Json] = []
     for path in sorted(DATA.glob("sld_cases*.json")):
         content = json.loads(path.read_text(encoding="utf-8"))
@@ -94,6 +100,26 @@ def write_second_set(folder: Path) -> None:
     (folder / "instancediffusion_keys.json").write_text(json.dumps({"keys": keys["keys"]}))
     for ending in ("json", "safetensors"):
         shutil.copy(DATA / f"instancediffusion_points.{ending}", folder / f"instancediffusion_other.{ending}")
+    for family, removed in GROUPS_REMOVED.items():
+        (folder / f"{family}_cases_second.json").write_text(json.dumps(_groups_otherwise(family, removed)))
+
+
+def _groups_otherwise(family: str, removed: tuple[str, ...]) -> Json:
+    """A family in the form of groups: all files in one, without some groups, and fewer cases of each in the other order."""
+    made: Json = {}
+    for path in sorted(DATA.glob(f"{family}_cases*.json")):
+        made |= json.loads(path.read_text(encoding="utf-8"))
+    for name in removed:
+        del made[name]
+    for name, value in made.items():
+        if isinstance(value, list):
+            made[name] = value[:0:-1] or value
+        elif isinstance(value, dict) and isinstance(value.get("cases"), list):
+            made[name] = {**value, "cases": value["cases"][:0:-1] or value["cases"]}
+    if "loop" in made:
+        # The run that the others began like comes last.
+        made["loop"] = dict(reversed(made["loop"].items()))
+    return made
 
 
 def _renamed(case: Json, number: int) -> Json:

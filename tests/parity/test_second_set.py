@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from parity.second_set import RECORD, RECORD_TEST, REMOVED, write_second_set
+from parity.second_set import GROUPS_REMOVED, RECORD, RECORD_TEST, REMOVED, write_second_set
 from safetensors.torch import save_file
 
 ROOT = Path(__file__).parents[2]
@@ -31,6 +31,9 @@ def test_a_second_set_passes_and_what_it_lacks_is_skipped_with_a_line(tmp_path: 
         if group in ("select", "spec_", "verdict"):
             assert re.search(rf"has no sld cases {group}", told), group
     assert "the golden file has no 'cogvlm'" in told
+    for family, removed in GROUPS_REMOVED.items():
+        for group in removed:
+            assert re.search(rf"has no (group )?'{group}'", told), (family, group)
 
 
 def test_a_family_to_come_needs_its_files_and_its_tests_only(tmp_path: Path) -> None:

@@ -36,7 +36,7 @@ from llmgen.correct.context.masks import choose_targets
 from llmgen.correct.context.planning import LEFT, ask_for_contexts, depths_behind, left_out, plan_of, question_of
 from llmgen.correct.context.resuming import Finished, FinishedDepths
 from llmgen.correct.context.settings import ContextConfig
-from llmgen.correct.painters import load_inpainter, painter_models
+from llmgen.correct.painters import cut_by_painter, load_inpainter, painter_models, texts_of
 from llmgen.correct.regions import object_masks
 from llmgen.errors import InputError, MissingRequirementError
 from llmgen.paint.inpainter import Inpainter
@@ -265,13 +265,17 @@ class ContextCorrection:
         if self._inpainter is None:
             self._inpainter = load_inpainter(self._context, self._config.painter, self._config)
         layout = record.layout
+        scene = layout.background_prompt if layout is not None and self._config.scene_in_prompt else ""
+        texts = texts_of(plan, scene, self._config.negative_prompt)
+        for line in cut_by_painter(self._context, self._config.painter, texts):
+            self._remark(record, line)
         return carry_out(
             image,
             plan,
             self._inpainter,
             self._acceptance(record, number),
             self._config,
-            scene=layout.background_prompt if layout is not None and self._config.scene_in_prompt else "",
+            scene=scene,
             seed=record.seed or 0,
             number=number,
             budget=budget,

@@ -20,6 +20,7 @@ from llmgen.diffusion.interaction.drawing import Drawn, PairSampler
 from llmgen.diffusion.interaction.pairs import make_pair, unit_attention
 from llmgen.diffusion.interaction.settings import PUBLISHED, PairFields, beyond_steps
 from llmgen.diffusion.latents import decode_latents, latent_factor, sides_multiple
+from llmgen.diffusion.prompts import beyond_limits
 from llmgen.diffusion.sampling import OWN_LOOP, make_levels
 from llmgen.engine.stage import Profile, StageConfig
 from llmgen.errors import InputError
@@ -104,6 +105,9 @@ class InteractionCorrection:
     def _carry_out(self, records: Sequence[Record], size: tuple[int, int]) -> list[Record]:
         pipe = self._context.models.stable_diffusion("text_to_image")
         encoder = self._context.models.text("text_to_image")
+        for record in records:
+            for line in beyond_limits(record.prompt, encoder, negative=self._config.negative_prompt):
+                self._context.remark_on(record.id, line)
         sampler = self._sampler
         width, height = size
         factor = latent_factor(pipe.vae)

@@ -174,11 +174,12 @@ class InstanceGenerate:
         alone = layout.instances if self._plan.joint_steps else ()
         groundings = [whole, *(whole.only(slot) for slot in range(len(alone)))]
         caption = layout.description or record.prompt
-        remark_on_limits(self._context, record, caption, self._text)
+        negative = join_negatives(layout.negative_prompt, self._config.negative_prompt)
+        remark_on_limits(self._context, record, caption, self._text, negative=negative)
         factor = latent_factor(self._pipe.vae)
         return _Scene(
             noise=make_noise(seed, (self._pipe.unet.config.in_channels, height // factor, width // factor)),
-            negative=join_negatives(layout.negative_prompt, self._config.negative_prompt),
+            negative=negative,
             texts=[caption, *(instance.phrase for instance in alone)],
             boxes=[None, *(to_unit(instance.box_xyxy, width, height) for instance in alone)],
             conditioning=self._conditioning(groundings, use, height // factor, width // factor),

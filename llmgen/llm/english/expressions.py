@@ -39,6 +39,8 @@ class Expressions(Sentence):
         state = word != "the" and (look_up(self.at(i + 2)).adjective or self._participle(i + 2))
         if counted and after in lex.FRACTIONS and (self.at(i + 2) in ("of", "a", "an", "the") or state):
             return self._word("fraction", i, i + 3 if self.at(i + 2) == "of" else i + 2)
+        if self.at(i - 1) == "into" and (word in lex.DIVISIONS or counted and after in lex.DIVISIONS):
+            return self._word("fraction", i, i + 1 + (word not in lex.DIVISIONS))
         if word in lex.FRACTIONS and word.endswith("s") and self.at(i - 1) == "into":
             return self._word("fraction", i, i + 1)
         if word == "half" and after == "of":
@@ -295,6 +297,8 @@ class Expressions(Sentence):
         for kind, members in kinds:
             if word in members:
                 return self._word(kind, i, i + 1, word)
+        if word.endswith("s'") and (self._nominal(i + 1) or self.at(i + 1) in lex.SIDES):
+            return self._word("det", i, i + 1, "possessive")
         if word.endswith("'s"):
             if word[:-2] in lex.PRONOUNS or word[:-2] in ("there", "here", "that", "who"):
                 return self._word("be", i, i + 1)

@@ -44,9 +44,15 @@ def is_foreign(tokens: Sequence[Token]) -> bool:
     known = [
         word in CLOSED or look_up(word).known or look_up(singularize(word)).known or word.isdigit() for word in words
     ]
-    english = sum(word in _ENGLISH or word in ("a", "an") for word in words)
+    # "Totoro eating ramen": names and dishes are in no table, but no other language does anything in -ing.
+    english = sum(word in _ENGLISH or word in ("a", "an") or (len(word) > 5 and _acts(word)) for word in words)
     foreign = sum(word in _FUNCTION_WORDS or word[:2] in ("l'", "d'") for word in words)
     strange = len(words) - sum(known)
     if foreign and foreign + strange > english and foreign + strange >= 2:
         return foreign > english or strange > len(words) / 3
     return len(words) > 1 and strange * 2 >= len(words) and not english
+
+
+def _acts(word: str) -> bool:
+    verb = look_up(word).verb
+    return bool(verb) and word.endswith("ing") and not verb.endswith("ing")

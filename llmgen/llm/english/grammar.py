@@ -4,6 +4,7 @@ Tokens, tags, phrases, then one pass that says what belongs to what. Any text ge
 read is in `PromptMeaning.remarks`.
 """
 
+import re
 from functools import lru_cache
 
 from llmgen.llm.english import lexicon as lex
@@ -40,6 +41,11 @@ _LEADS = frozenset(
     "me us would like can could you need we let's try to let now add put hello hi".split()
 )
 
+_LOOK_LIKE = re.compile(
+    r"\s*what (?:does|do|did|would|will|could|might) (.{1,400}?) looks? like\b(.{0,2000}?)\??\s*$",
+    re.IGNORECASE | re.DOTALL,
+)
+
 
 @lru_cache(maxsize=1024)
 def read_prompt(text: str) -> PromptMeaning:
@@ -51,14 +57,18 @@ def read_prompt(text: str) -> PromptMeaning:
     Returns:
         Its best reading. When no object, relation or absence is found, the whole text is the background.
     """
-    plain = _unquoted(text)
+    plain = _described(_unquoted(text))
     tokens = tokenize_prompt(plain)
     if is_foreign(tokens):
         return PromptMeaning(
             background=text.strip(), remarks=(f"only English is read; nothing was read of {short(text.strip())!r}",)
         )
     remarks = [f"only the first {MOST_WORDS} words were read"] if len(tokens) > MOST_WORDS else []
-    words = tag(tokens[_lead(tokens) : MOST_WORDS])
+    first = _lead(tokens)
+    if len(tokens) > 2 and tokens[0].lower in lex.QUESTIONS and tokens[1].lower in lex.BE | lex.AUXILIARIES:
+        remarks.append(f"a question is read as a description: {short(text.strip())!r}")
+        first = 2
+    words = tag(tokens[first:MOST_WORDS])
     return Reader(plain, words, remarks).read()
 
 
@@ -84,6 +94,12 @@ def read_phrase(phrase: str) -> tuple[str, tuple[str, ...]]:
 def head_noun(phrase: str) -> str:
     """Head noun of a phrase in the singular, for example "palm tree" for "two tall palm trees"."""
     return read_phrase(phrase)[0]
+
+
+def _described(text: str) -> str:
+    """What a question asks to see: "What does a walrus look like on a skateboard?"."""
+    asked = _LOOK_LIKE.match(text)
+    return f"{asked[1]}{asked[2]}" if asked else text
 
 
 def _unquoted(text: str) -> str:

@@ -47,6 +47,9 @@ _SCENE = re.compile(
 _UNTIL = re.compile(r"\s+(?:until|till)\b[^.,;]*", re.IGNORECASE)
 _OF_MEASURE = re.compile(r"\b(?:the\s+)?(?:size|colou?r|position|place|location)s?\s+of\s+", re.IGNORECASE)
 _MEASURE = re.compile(r"['’]s?\s+(?:size|colou?r|position|place|location)s?\b", re.IGNORECASE)
+_EXCHANGE_OF = re.compile(
+    r"\b(?:swap|switch|exchange|interchange|trade)\b[^.;,]*\b(?:colou?r|size|shape|material)s?\b", re.IGNORECASE
+)
 _LARGER: Final = frozenset("larger bigger greater taller wider longer huger large big".split())
 _SMALLER: Final = frozenset("smaller shorter narrower thinner tinier littler small little tiny".split())
 _DIRECTIONS: Final[dict[str, tuple[int, int]]] = {
@@ -91,6 +94,8 @@ def read_instruction(text: str) -> Instruction:
         background = scene[1].strip()
     if len(text) > MOST_CHARACTERS:
         raise InputError(f"the instruction has {len(text)} characters; at most {MOST_CHARACTERS} are read")
+    if _EXCHANGE_OF.search(text):
+        raise InputError(f"things change places, not looks, in {text[:80]!r}; say what each of them should become")
     plain = _UNTIL.sub(" all the way", _MEASURE.sub("", _OF_MEASURE.sub("", _SCENE.sub("", as_command(text)))))
     clauses = split_clauses(tokenize(plain))
     if not clauses:

@@ -36,6 +36,21 @@ FRACTIONS: Final = _words(
     "half halves third thirds quarter quarters fifth fifths sixth sixths eighth eighths tenth tenths"
 )
 
+DIVISIONS: Final = _words("pieces slices parts halves quarters wedges chunks segments cubes")
+"""What a thing is cut into."""
+QUESTIONS: Final = _words("what which how why when who where whose")
+OPEN_THINGS: Final = _words("everything something anything stuff")
+"""What may be anything."""
+SHAPED: Final = _words("coloured colored shaped patterned themed flavoured flavored scented")
+"""What turns the noun before it into an attribute: "a rainbow coloured penguin"."""
+PLURAL_NAMES: Final = _words("skis")
+"""Plurals that benchmarks give an article, and that look like verbs: "an orange skis"."""
+FURNITURE: Final = _words(
+    "bed bunk sofa couch fireplace mantel mantelpiece desk sideboard dresser headboard piano counter bench crib cot radiator "
+    "armchair bookcase bookshelf cabinet"
+)
+"""What pictures hang above."""
+
 ARTICLES: Final = _words(
     "a an the some another this that these those my your his her its their our each every other any"
 )

@@ -61,6 +61,8 @@ class Namer:
         """What is left of a group of which a part was spoken of."""
         self.weather = False
         """Whether "it" was said where it may be the weather's."""
+        self.owner: Groups = ()
+        """Whose the subject of the clause is: "a man whose hat is red"."""
         self.nobody = ""
         """What negates the verb that comes: "none of the pirates wears a hat"."""
 
@@ -140,6 +142,10 @@ class Namer:
             if not self.scene.objects:
                 return phrase.last
             phrase = replace(phrase, noun=self.scene.objects[(self.subject or (-1,))[-1]].noun, definite=False)
+        if phrase.noun in lex.OPEN_THINGS and not phrase.attributes:
+            self.scene.remark(f"what it is is not said: {self._said(phrase.first, phrase.last)!r}")
+            return phrase.last
+        self._perhaps_a_part(phrase)
         phrase = self._without_choice(phrase)
         if role == "with" and self._attaches(phrase):
             return self._attach(phrase)
@@ -196,6 +202,16 @@ class Namer:
                 return replace(phrase, definite=True)
             self.scene.remark(f"how many are meant is not said: {self._said(phrase.first, phrase.last)!r}")
         return phrase
+
+    def _perhaps_a_part(self, phrase: NounPhrase) -> None:
+        """Say where a thing may be one of several of another sentence: "A stack of 3 books. A green book is on the top."."""
+        if phrase.count > 1 or phrase.article not in ("a", "an", "one"):
+            return
+        before = next((k for k in range(phrase.first, 0, -1) if self.words[k - 1].kind == "stop"), 0)
+        wholes = [self.scene.objects[g] for g in self.scene.by_noun.get(phrase.noun, ())]
+        if before and any(one.exact and one.count > 1 and not one.attributes for one in wholes):
+            said = self._said(phrase.first, phrase.last)
+            self.scene.remark(f"whether {said!r} is one of those named before is not read; it is planned beside them")
 
     def _attaches(self, phrase: NounPhrase) -> bool:
         """Whether a thing is a part of what was named before: "a house with lit windows"."""
@@ -325,7 +341,8 @@ class Namer:
         if other is None:
             return False
         holds = other.head in lex.SHOWING or (other.head in ("wall", "door") and other.definite)
-        pinned = phrase.head in _HANDMADE and after.value == "on" and holds
+        hung = after.value == "above" and other.head in lex.FURNITURE and content.head not in lex.FURNITURE
+        pinned = phrase.head in _HANDMADE and (hung or (after.value == "on" and holds))
         return pinned or bool({"real", "actual", "living"} & set(other.attributes))
 
     def _style(self, phrase: NounPhrase) -> int:

@@ -87,6 +87,7 @@ def read_noun_phrase(words: Sequence[Word], first: int) -> NounPhrase | None:
     noun = " ".join(nouns)
     pronoun = bool(nouns) and words[index - 1].value == "one"
     plural = noun == "ones" or (bool(nouns) and words[index - 1].value == "plural")
+    plural = plural and not {"a", "an"} & set(before)  # "a skis", as benchmarks write that take class names for nouns
     if count is not None and paired and nouns and nouns[-1] in PAIRED:
         count = max(1, count // 2)
     return NounPhrase(

@@ -21,7 +21,7 @@ class Reader(Relater):
         """The meaning of the whole."""
         for word in self.words:
             if word.misspelt:
-                self.scene.remark(f"{word.value!r} is read as {word.lower!r}")
+                self.scene.remark(f"{word.misspelt!r} is read as {word.lower!r}")
         index = 0
         while index < len(self.words):
             after = self._step(index)
@@ -228,6 +228,9 @@ class Reader(Relater):
             # "a sailor on a pier holding a telescope": a pier holds nothing.
             finite = bool(self.clause) and any(self._being(g) for g in self.clause)
         subject = self.clause if finite and self.clause else self.subject
+        if self.owner and kind_at(self.words, i - 1) == "adj":
+            subject = self.clause = self.owner  # "a man whose hat is red stands ..."
+            self.owner = ()
         if word.value in _SAY and kind_at(self.words, i + 1) not in ("det", "num", "rel", "quote", "side", "pron"):
             return self._writing(i)
         if word.value in lex.WEATHER_VERBS and self.weather:
@@ -276,6 +279,8 @@ class Reader(Relater):
                 g for g in self.scene.mentions[-8:] if self.scene.objects[g].noun.rpartition(" ")[2] in lex.PEOPLE
             ]
             self.subject = tuple(people[-1:]) or self.subject
+        if word.lower == "whose":
+            self.owner, self.listed = self.subject, False
         if word.lower == "where":
             self.subject = self.clause = ()
         else:

@@ -51,6 +51,11 @@ _WHERE: Final[tuple[tuple[str, Where], ...]] = (
     ("closest to", "near"), ("nearest to", "near"), ("nearest", "near"), ("nearer to", "near"), ("closer to", "near"),
     ("farthest from", "far"), ("furthest from", "far"), ("in", "near"), ("inside", "near"),
 )  # fmt: skip
+_ALONE: Final = frozenset(_WHICH) - frozenset("left right top bottom upper lower middle center centre central".split())
+"""Words that name one of several without a noun: "all lamps except the rightmost"."""
+_MORE: Final = frozenset("more extra additional further".split())
+_OF_SOME: Final = frozenset("one any either some most half many several few part".split())
+"""Words before "of the" that leave open which are meant."""
 _CLOSEST: Final[dict[str, Where]] = {"closest": "near", "nearest": "near", "farthest": "far", "furthest": "far"}
 
 
@@ -69,6 +74,7 @@ class Selection:
         besides: Which of them are not meant.
         where: How they lie to `anchor`.
         anchor: What they lie by.
+        other: Whether it is what is left beside `besides`: "the other lamp".
     """
 
     noun: str
@@ -81,6 +87,7 @@ class Selection:
     besides: tuple["Selection", ...] = ()
     where: Where | None = None
     anchor: "Selection | None" = None
+    other: bool = False
 
     @property
     def phrase(self) -> str:
@@ -129,12 +136,15 @@ def read_selection(
         return _with_exceptions(tokens, Selection(noun, every=True), start + 1)
     if word in _PRONOUNS and not _nominal(tokens, start + 1):
         return None if last is None else (last, start + 1)
-    index, definite, every, count, order = start, False, False, None, None
+    if _at(tokens, start) in _OF_SOME and _at(tokens, start + 1) == "of":
+        return None  # which of them, nobody knows
+    index, definite, every, count, order, other = start, False, False, None, None, False
     which: Which | None = None
     where: Where | None = None
     while True:
         word = _at(tokens, index)
-        goes_on = _nominal(tokens, index + 1) or _at(tokens, index + 1) in (*_WHICH, *_ORDINALS)
+        following = _at(tokens, index + 1)
+        goes_on = _nominal(tokens, index + 1) or following in (*_WHICH, *_ORDINALS) or _count(following) is not None
         if word in _EVERY:
             every = definite = True
         elif word == "both":
@@ -147,7 +157,7 @@ def read_selection(
         ):
             count = _count(word)
         elif word in _DEFINITE:
-            definite = True
+            definite, other = True, other or word == "other"
         elif word in _WHICH and which is None and goes_on:
             which = _WHICH[word]
         elif word in _ORDINALS and order is None and goes_on:
@@ -157,9 +167,18 @@ def read_selection(
         elif word not in ("a", "an", "of", "most", "some"):
             break
         index += 1
-    bare = _at(tokens, index) in ("one", "ones") and index > start
-    read = ("one", (), _at(tokens, index) == "ones", index + 1) if bare else _read_noun(tokens, index, changes=changes)
-    if read is None:
+    word = _at(tokens, index)
+    read: tuple[str, tuple[str, ...], bool, int] | None
+    if word == "others" and index > start:
+        read, other = ("ones", (), True, index + 1), True
+    elif word in ("one", "ones") and index > start:
+        read = ("one", (), word == "ones", index + 1)
+    elif definite and last is not None and (word in _ALONE or word in _ORDINALS) and not _nominal(tokens, index + 1):
+        which, order = _WHICH.get(word, which), _ORDINALS.get(word, order)
+        read = ("one", (), False, index + 1)
+    else:
+        read = _read_noun(tokens, index, changes=changes)
+    if read is None or (other and last is None):
         return None
     name, attributes, plural, index = read
     if name in ("one", "ones"):
@@ -170,6 +189,10 @@ def read_selection(
     definite = definite or plural or which is not None
     many = (every or plural or (count or 1) > 1) and order is None
     found = Selection(name, attributes, which, many, count if count != 1 else None, definite, order, (), where)
+    if other and last is not None:
+        if last.noun != name:
+            return None  # "remove the dog and the other cat": other than which?
+        found = replace(found, besides=(last,), other=True)
     return _restricted(tokens, found, index, on_side=on_side)
 
 
@@ -209,7 +232,7 @@ def _with_exceptions(tokens: Sequence[Token], found: Selection, index: int) -> t
         index = read[1]
         joint = _at(tokens, index) in ("and", "or", ",")
         after = index + 1 if joint and _at(tokens, index + 1) in ("the", "for") else 0
-    return replace(found, besides=tuple(besides), every=True), index
+    return replace(found, besides=(*found.besides, *besides), every=True), index
 
 
 def _except(tokens: Sequence[Token], index: int) -> int:
@@ -229,7 +252,10 @@ def read_description(tokens: Sequence[Token], start: int) -> tuple[Described, in
         tokens: A clause.
         start: Where it begins.
     """
-    words = tag(list(tokens[start : start + 24]))
+    some = tokens[start : start + 24]
+    # "two more cups" are two cups.
+    more = next((k for k, token in enumerate(some[:3]) if token.lower in _MORE), None)
+    words = tag([token for k, token in enumerate(some) if k != more or not _nominal(some, k + 1)])
     phrase = read_noun_phrase(words, 0)
     if phrase is None or not phrase.noun:
         return None
@@ -284,6 +310,8 @@ def _nominal(tokens: Sequence[Token], index: int) -> bool:
 
 
 def _side_after(tokens: Sequence[Token], index: int, ordered: bool) -> tuple[Which, int] | None:
+    if _at(tokens, index) in ("that", "which") and _at(tokens, index + 1) in ("is", "are"):
+        index += 2
     if _at(tokens, index) not in ("on", "at", "in", *(("from",) if ordered else ())) or _at(tokens, index + 1) != "the":
         return None
     place = index + 2 + (_at(tokens, index + 2) == "far")

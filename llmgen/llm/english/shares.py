@@ -125,6 +125,10 @@ def _share(words: Sequence[Word], first: int) -> tuple[Share, int] | None:
         and kind_at(words, index + 1) in ("", "comma", "and", "stop")
     ):
         attributes, end = [words[index].lower], index + 1  # "one of which is lit"
+    if attributes[-1:] == ["made"] and lower_at(words, end) in ("of", "from", "out of"):
+        made, after_made = lower_at(words, end + 1), end + 2
+        if made in lex.MATERIALS:
+            attributes, end = [*attributes[:-1], made], after_made  # "both made of leather"
     if attributes and kind_at(words, end) not in ("noun", "compare"):
         return Share(share.part, share.count, tuple(attributes), share.which, share.side), end
     if kind_at(words, said) in ("with", "rel", "side") or (kind_at(words, said) == "verb" and share.part == "all"):

@@ -28,7 +28,7 @@ class Word:
         count: A number's value.
         exact: Whether a number is said in figures or words rather than as "several".
         paired: Whether a number counts pairs.
-        misspelt: Whether it is not spelled as a known attribute, but almost.
+        misspelt: How it was written, where that is no word but almost this one.
     """
 
     kind: Kind
@@ -39,7 +39,7 @@ class Word:
     count: int | None = None
     exact: bool = False
     paired: bool = False
-    misspelt: bool = False
+    misspelt: str = ""
 
 
 class Sentence:
@@ -108,6 +108,13 @@ class Sentence:
         before = self.words[place - 1]
         beings = lex.PEOPLE | lex.ANIMALS
         return before.value in ("dress", "clothe") if before.kind == "verb" else singularize(before.lower) in beings
+
+    def _stated(self) -> bool:
+        """Whether "is" and adjectives alone came just before: "a man whose hat is red"."""
+        place = len(self.words) - 1
+        while place >= 0 and self.words[place].kind in ("adj", "adv"):
+            place -= 1
+        return 0 <= place < len(self.words) - 1 and self.words[place].kind == "be"
 
     def _participle(self, i: int) -> bool:
         entry = look_up(self.at(i))

@@ -14,6 +14,7 @@ from llmgen.llm.english import lexicon as lex
 from llmgen.llm.english.closed import CLOSED, PATTERNS, PREPOSITIONS
 from llmgen.llm.english.dictionary import Entry, look_up, verb_form
 from llmgen.llm.english.expressions import Expressions
+from llmgen.llm.english.spelling import misspelt_noun, transposed
 from llmgen.llm.english.tagged import Kind, Word
 from llmgen.llm.english.tokens import Token
 from llmgen.llm.english.words import singularize
@@ -65,7 +66,9 @@ def tag(tokens: list[Token]) -> list[Word]:
 @lru_cache(maxsize=4096)
 def _misspelt(word: str) -> str:
     """The colour or size that an unknown word must be meant for, "" where there is none."""
-    near = get_close_matches(word, _SPELLED, 1, 0.82) if 3 < len(word) < 12 else []
+    if not 3 < len(word) < 12:
+        return ""
+    near = [turned for turned in transposed(word) if turned in _SPELLED] or get_close_matches(word, _SPELLED, 1, 0.82)
     return near[0] if near else ""
 
 
@@ -123,7 +126,8 @@ class _Tagger(Expressions):
         ):
             return False
         single = self.single and self.phrase != "none"
-        if single and entry.verb and singularize(word) != word and not self._nominal(i + 1, ahead - 1):
+        named = word in lex.PLURAL_NAMES and self.at(i - 1) in lex.COLORS
+        if single and entry.verb and singularize(word) != word and not named and not self._nominal(i + 1, ahead - 1):
             # "a lemon falls", "an orange stands": what follows "a" is no plural.
             return False
         return True
@@ -142,7 +146,9 @@ class _Tagger(Expressions):
 
     def _noun(self, i: int) -> tuple[Word, int]:
         word = self.lower[i]
-        return self._word("noun", i, i + 1, "plural" if singularize(word) != word else "")
+        meant = "" if self.tokens[i].text[0].isupper() and i else misspelt_noun(word)
+        said = self._word("noun", i, i + 1, "plural" if singularize(meant or word) != (meant or word) else "")
+        return (replace(said[0], lower=meant, misspelt=word), said[1]) if meant else said
 
     def _verb(self, i: int, entry: Entry) -> tuple[Word, int]:
         return self._word("verb", i, i + 1, entry.verb or self.lower[i])
@@ -151,7 +157,7 @@ class _Tagger(Expressions):
         word, follows = self.lower[i], self._nominal(i + 1)
         if entry.adverb and not entry.noun and not entry.adjective:
             return self._word("adv", i, i + 1, word)
-        if self._clothed() and self._deed(i, entry):
+        if (self._clothed() or self._stated()) and self._deed(i, entry):
             return self._verb(i, entry)
         if word in lex.FRUIT_COLORS and not follows and self._clothed():
             return self._word("adj", i, i + 1, word)
@@ -178,7 +184,7 @@ class _Tagger(Expressions):
         if word in lex.ORDINALS and self.at(i + 1) not in lex.NOT_COUNTED and (follows or self.phrase == "opened"):
             return self._word("adj", i, i + 1, word)
         if not entry.known and (near := _misspelt(word)):
-            return replace(self._word("adj", i, i + 1, word)[0], lower=near, misspelt=True), i + 1
+            return replace(self._word("adj", i, i + 1, word)[0], lower=near, misspelt=word), i + 1
         participle = (
             bool(entry.verb) and verb_form(word, entry.verb) in ("ing", "past") and not self._regular_plural(word)
         )
@@ -202,6 +208,8 @@ class _Tagger(Expressions):
                 return self._noun(i)
             return self._verb(i, entry) if entry.verb else self._word("adj", i, i + 1, word)
         second = singularize(self.lower[i + 1])
+        if self.lower[i + 1] in lex.SHAPED:
+            return self._word("adj", i, i + 1, word)  # "a rainbow coloured penguin"
         if second in lex.COLORS - lex.FRUIT_COLORS and self._nominal(i + 2):
             return self._word("adj", i, i + 1, word)  # "a sky blue dress"
         if (word, second) in lex.COMPOUNDS:

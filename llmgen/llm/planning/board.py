@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from llmgen.artifacts import AddEdit, ChangeAttributeEdit, DeleteEdit, Detection, Edit, EditPlan, Instance, MoveEdit
 from llmgen.llm.english.words import with_article
 from llmgen.llm.planning.placement import BoxXyxy, Canvas
+from llmgen.llm.replies.bounds import Remark, log_remark
 
 LEAST_MOVE_PX = 1.0
 """What moves less has not moved."""
@@ -28,6 +29,11 @@ class Thing:
         """Attributes and noun, no article."""
         return " ".join((*self.attributes, self.noun))
 
+    @property
+    def name(self) -> str:
+        """What it is called in the picture, the phrase of a new one."""
+        return self.seen.id if self.seen is not None else self.phrase
+
 
 @dataclass
 class Board:
@@ -38,6 +44,8 @@ class Board:
     things: list[Thing] = field(default_factory=list)
     meant: dict[int, list[Thing]] = field(default_factory=dict)
     """What a selection (by its `id`) was found to mean: "it" stays the same object when that moves or changes."""
+    remark: Remark = log_remark
+    """Told of what was chosen among several."""
 
     def there(self) -> list[Thing]:
         """The objects that are not deleted."""

@@ -28,6 +28,7 @@ from llmgen.llm.planning.board import LEAST_MOVE_PX, Board, Thing, plan_of_board
 from llmgen.llm.planning.picking import pick
 from llmgen.llm.planning.placement import GAP, BoxXyxy, Canvas, Demand, Rules, center, place
 from llmgen.llm.planning.sizes import wished_size
+from llmgen.llm.replies.bounds import Remark, log_remark
 
 STEP: Final = 0.2
 """How far "move it up" goes, in units of the picture's side."""
@@ -41,7 +42,11 @@ _SIDES: Final[dict[str, RelationKind]] = {
 
 
 def plan_edits(
-    instruction: Instruction, detections: Sequence[Detection], canvas: Canvas, rng: random.Random
+    instruction: Instruction,
+    detections: Sequence[Detection],
+    canvas: Canvas,
+    rng: random.Random,
+    remark: Remark = log_remark,
 ) -> EditPlan:
     """Turn commands into edits.
 
@@ -50,6 +55,7 @@ def plan_edits(
         detections: What is in the picture, boxes in pixels.
         canvas: The picture.
         rng: Source of randomness for places that the instruction leaves open.
+        remark: Told of what was chosen among several things that the instruction may mean.
 
     Returns:
         The edits and the objects as they should be. An object that both moves and changes is deleted and drawn anew.
@@ -57,7 +63,7 @@ def plan_edits(
     Raises:
         InputError: If an object that is spoken of was not found, or there is no place for one.
     """
-    board = Board(canvas, rng, [Thing(d.noun, d.attributes, d.box_xyxy, d) for d in detections])
+    board = Board(canvas, rng, [Thing(d.noun, d.attributes, d.box_xyxy, d) for d in detections], remark=remark)
     for command in instruction.commands:
         match command:
             case Remove(what):
@@ -267,10 +273,33 @@ def _located(
         rules = Rules(sides=sides)
     if to is not None:
         wish = _wish(demand, to, [a.box for a in anchors], canvas)
+    if to is not None and to.kind == "between" and len(anchors) > 1:
+        # As large as fits there: a larger one would be put elsewhere.
+        ends = [a.box for a in anchors[:2]]
+        for scale in (*scales, 0.4, 0.3):
+            assert wish is not None
+            middle = _at(
+                (0, 0, demand.width * scale, demand.height * scale), (center(wish, 0), center(wish, 1)), canvas
+            )
+            if not _crowd(middle, others):
+                return middle
+            found = place(fixed, [replace(demand, prefer_xyxy=wish)], rules, canvas, board.rng, scales=(scale,))
+            if found and _lies_between(found[0], ends):
+                return found[0]
+        return None
     found = place(fixed, [replace(demand, prefer_xyxy=wish)], rules, canvas, board.rng, scales=scales)
     if found is None and to is not None and to.kind == "on":
         return _perched(demand, anchors[0], others, canvas)
     return found[0] if found else None
+
+
+def _lies_between(box: BoxXyxy, ends: Sequence[BoxXyxy]) -> bool:
+    """Whether a box lies between two others: along the axis that parts them, and not aside of both."""
+    axis = max((0, 1), key=lambda k: abs(center(ends[0], k) - center(ends[1], k)))
+    across = 1 - axis
+    low, high = sorted(center(end, axis) for end in ends)
+    reaches = box[across] < max(e[across + 2] for e in ends) and box[across + 2] > min(e[across] for e in ends)
+    return low < center(box, axis) < high and reaches
 
 
 def _perched(demand: Demand, anchor: Thing, others: Sequence[Thing], canvas: Canvas) -> BoxXyxy | None:
@@ -291,7 +320,7 @@ def _wish(demand: Demand, to: Location, anchors: Sequence[BoxXyxy], canvas: Canv
             next((s for s in to.sides if s in ("top", "bottom")), ""), 0.5
         ) * canvas.height
     elif to.kind == "between" and len(anchors) > 1:
-        x, y = (sum(center(box, axis) for box in anchors[:2]) / 2 for axis in (0, 1))
+        x, y = (_middle_of_gap(anchors[0], anchors[1], axis) for axis in (0, 1))
     else:
         box = anchors[0]
         x, y = center(box, 0), center(box, 1)
@@ -305,6 +334,14 @@ def _wish(demand: Demand, to: Location, anchors: Sequence[BoxXyxy], canvas: Canv
         else:
             y = box[3] + gap + h / 2
     return (x - w / 2, y - h / 2, x + w / 2, y + h / 2)
+
+
+def _middle_of_gap(one: BoxXyxy, other: BoxXyxy, axis: int) -> float:
+    """The middle of what lies free between two boxes along an axis; that of their centres where nothing does."""
+    if one[axis] > other[axis]:
+        one, other = other, one
+    free = one[axis + 2] < other[axis]
+    return (one[axis + 2] + other[axis]) / 2 if free else (center(one, axis) + center(other, axis)) / 2
 
 
 def _at(box: BoxXyxy, spot: tuple[float, float], canvas: Canvas) -> BoxXyxy:

@@ -41,12 +41,21 @@ def _find(board: Board, what: Selection) -> list[Thing]:
     if what.which is not None or what.order is not None:
         fit.sort(key=lambda t: _rank(what.which or "left", t.box, board.canvas))
     if what.order is not None:
-        if abs(what.order) > len(fit):
+        many = what.count or 1
+        if max(abs(what.order), many) > len(fit):
             raise InputError(f"there is no such {what.phrase!r}: only {len(fit)} match")
+        if many > 1 and what.order not in (1, -1):
+            raise InputError(f"which {many} of {len(fit)} {what.phrase!r} are meant is not said")
+        if many > 1:
+            return fit[:many] if what.order > 0 else fit[-many:]
         return [fit[what.order - 1 if what.order > 0 else -1]]
     if what.besides:
-        kept = [thing for one in what.besides for thing in pick(board, one)]
-        return [t for t in fit if not any(t is one for one in kept)]
+        # What was removed by now is still not among the others.
+        kept = [t for one in what.besides for t in board.meant.get(id(one)) or pick(board, one)]
+        left = [t for t in fit if not any(t is one for one in kept)]
+        if what.other and not what.every and len(left) != 1:
+            raise InputError(f"which other {what.noun!r} is meant is not said: there are {len(left)}")
+        return left
     if (
         what.every
         and what.which is not None
@@ -56,6 +65,8 @@ def _find(board: Board, what: Selection) -> list[Thing]:
         return _in_half(what.which, fit, board.canvas)
     if what.every:
         return fit[: what.count] if what.count is not None else fit
+    if len(fit) > 1 and what.which is None and what.anchor is None:
+        board.remark(f"{what.phrase!r} fits {len(fit)} things; {fit[0].name!r} is taken")
     return fit[:1]
 
 

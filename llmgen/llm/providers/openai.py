@@ -12,10 +12,11 @@ from urllib.parse import urlsplit
 
 from llmgen import settings
 from llmgen.artifacts import Reply
-from llmgen.errors import LlmgenError, MissingRequirementError, ModelError
+from llmgen.errors import BudgetError, LlmgenError, MissingRequirementError, ModelError
 from llmgen.llm.providers.cache import CachedReply, ReplyCache
 from llmgen.llm.providers.conversation import Conversation
 from llmgen.llm.providers.ladder import find_manner
+from llmgen.llm.providers.ledger import Ledger
 from llmgen.llm.providers.provider import Answer
 from llmgen.llm.providers.server import ChatServer
 from llmgen.llm.questions.question import Question
@@ -44,6 +45,7 @@ class OpenAI:
         retries: int = RETRIES,
         cache: ReplyCache | None = None,
         at_once: int | None = None,
+        ledger: Ledger | None = None,
     ) -> None:
         """Make a client; nothing is sent yet.
 
@@ -56,6 +58,7 @@ class OpenAI:
             cache: Where replies are kept.
             at_once: Questions that are asked at the same time; `AT_ONCE` by default, the slots of a local server that tells of
                 them, and one of a local server that does not.
+            ledger: Where tokens are written down, and the budget for them.
 
         Raises:
             MissingRequirementError: If there is no key and the server is not a local one, or the key must not go there.
@@ -80,6 +83,7 @@ class OpenAI:
             key,
             timeout_s=timeout_s or settings.openai_timeout_s(),
             retries=retries,
+            ledger=ledger,
         )
         self._cache = cache or ReplyCache()
         self._conversation: Conversation | LlmgenError | None = None
@@ -133,6 +137,8 @@ class OpenAI:
                 try:
                     manner = find_manner(self._server, self._max_tokens)
                     self._conversation = Conversation(self._server, manner, self._max_tokens)
+                except BudgetError:
+                    raise
                 except LlmgenError as error:
                     self._conversation = error
         if isinstance(self._conversation, LlmgenError):

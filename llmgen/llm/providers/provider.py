@@ -5,6 +5,7 @@ from typing import Generic, Protocol, TypeVar
 
 from llmgen.artifacts import Reply
 from llmgen.errors import InputError
+from llmgen.llm.providers.ledger import Ledger
 from llmgen.llm.questions.question import Question
 from llmgen.registry import unknown
 
@@ -63,13 +64,16 @@ class Provider(Protocol):
         ...
 
 
-def load_provider(name: str, *, role: str = "planner", at_once: int | None = None) -> Provider:
+def load_provider(
+    name: str, *, role: str = "planner", at_once: int | None = None, ledger: Ledger | None = None
+) -> Provider:
     """Make a provider.
 
     Args:
         name: `rules`, `openai`, or `replay:` and the path of a file with recorded replies.
         role: `planner` or `critic`, for messages.
         at_once: How many questions a server is asked at the same time; its own measure by default.
+        ledger: Where tokens are written down, and the budget for them.
 
     Raises:
         UnknownNameError: If there is none of that name.
@@ -85,7 +89,7 @@ def load_provider(name: str, *, role: str = "planner", at_once: int | None = Non
         from llmgen.llm.providers.memory import Remembering
         from llmgen.llm.providers.openai import OpenAI
 
-        return Remembering(OpenAI(at_once=at_once))
+        return Remembering(OpenAI(at_once=at_once, ledger=ledger))
     if kind == "replay":
         if not rest:
             raise InputError(f"{role} 'replay' needs a file: replay:replies.jsonl")

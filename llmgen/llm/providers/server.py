@@ -14,6 +14,7 @@ import openai
 
 from llmgen.errors import MissingRequirementError, ModelError
 from llmgen.llm.providers.deadline import Loop
+from llmgen.llm.providers.ledger import Ledger
 from llmgen.llm.providers.secrets import Mask
 
 logger = logging.getLogger(__name__)
@@ -79,7 +80,16 @@ class Refused(ModelError):
 class ChatServer:
     """A client that asks once and says in one line what went wrong."""
 
-    def __init__(self, base_url: str | None, model: str | None, key: str, *, timeout_s: float, retries: int) -> None:
+    def __init__(
+        self,
+        base_url: str | None,
+        model: str | None,
+        key: str,
+        *,
+        timeout_s: float,
+        retries: int,
+        ledger: Ledger | None = None,
+    ) -> None:
         """Make a client; nothing is sent yet.
 
         Args:
@@ -88,6 +98,7 @@ class ChatServer:
             key: Its key; empty for a local server.
             timeout_s: Longest time for one answer in seconds, from the request to the last byte, repetitions included.
             retries: How often a request is repeated when the connection breaks or the server is busy.
+            ledger: Where the tokens of its answers are written down.
 
         Raises:
             MissingRequirementError: If the address is none.
@@ -98,6 +109,7 @@ class ChatServer:
         self._served: Served | None = None
         self._looking = threading.Lock()
         self._answered = False
+        self._ledger = ledger or Ledger()
         try:
             self.name = urlsplit(self.base_url).netloc.rpartition("@")[2] or self.base_url
             self._client = client = openai.AsyncOpenAI(
@@ -147,10 +159,12 @@ class ChatServer:
             request: The body, without the model.
 
         Raises:
+            BudgetError: If nothing more may be asked.
             Refused: If the server answers with a status of failure.
             ModelError: If the answer is unreadable, a refusal of the model, or not whole in time.
             MissingRequirementError: If nobody answers, or the key or the model are unknown.
         """
+        self._ledger.check()
         try:
             body = self._loop.run(self._post({"model": self.served().model, **request}), self._timeout_s)
         except TimeoutError as error:
@@ -165,6 +179,8 @@ class ChatServer:
         except (ValueError, RecursionError) as error:
             raise ModelError(f"server {self.name} answered something unreadable: {self._short(error)}") from error
         self._answered = True
+        if isinstance(body, dict) and "choices" in body:
+            self._ledger.add(body.get("usage"), self.name)
         return self._said(body)
 
     async def _post(self, request: dict[str, Any]) -> Any:

@@ -63,5 +63,5 @@ class EditQuestion(Question[EditPlan]):
         """By grammar and search."""
         rng = seeded_random(self.subject, self.seed, self.name)
         canvas = Canvas(self.width, self.height)
-        plan = plan_edits(read_instruction(self.subject), self.detections, canvas, rng)
+        plan = plan_edits(read_instruction(self.subject), self.detections, canvas, rng, remark)
         return plan, update_of_plan(plan, self.detections).model_dump_json()

@@ -197,3 +197,10 @@ def test_pictures_need_not_be_square(tmp_path: Path) -> None:
     context, _ = acting_context(tmp_path)
     (record,) = correct(context, candidates(context, samples=2, width=96))
     assert record.error is None and record.image is not None and record.image.width == 96
+
+
+def test_texts_that_the_model_does_not_read_whole_are_said(tmp_path: Path) -> None:
+    context, _ = acting_context(tmp_path)
+    (record,) = correct(context, candidates(context, samples=1), negative_prompt="a car and " * 99)
+    assert record.error is None
+    assert any(remark.text.startswith("its negative prompt has") for remark in record.remarks)

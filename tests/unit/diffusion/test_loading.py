@@ -105,3 +105,9 @@ def test_unknown_families_and_roles_are_refused(tmp_path: Path) -> None:
     nothing = RoleSpec(source=str(tmp_path), family="phrase-detector", licence="MIT", memory_gb=0)
     with pytest.raises(InputError, match="classes.model"):
         pool(preset.model_copy(update={"roles": {"judge": nothing}})).phrase_detector("judge")
+
+
+def test_a_model_that_is_missing_is_named_with_its_role(tmp_path: Path) -> None:
+    gone = changed(tiny_preset(tmp_path), source=str(tmp_path / "gone"))
+    with pytest.raises(MissingRequirementError, match="^role text_to_image: .*gone"):
+        pool(gone).stable_diffusion("text_to_image")

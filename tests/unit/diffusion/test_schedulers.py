@@ -125,7 +125,7 @@ def test_a_class_that_is_no_scheduler_of_u_nets_is_said(tmp_path: Path) -> None:
 def test_only_families_that_step_by_a_scheduler_take_one() -> None:
     with pytest.raises(ValidationError, match="'owlv2' does not draw; leave the scheduler away"):
         RoleSpec(source="a/b", family="owlv2", scheduler="euler")
-    with pytest.raises(ValidationError, match="draws by the loop of its method"):
+    with pytest.raises(ValidationError, match="draws by a loop that needs its own"):
         RoleSpec(source="a/b", family="instancediffusion", scheduler="euler")
     assert RoleSpec(source="a/b", family="stable-diffusion", scheduler="DPM++ 2M Karras").scheduler == "dpm++-2m-karras"
 

@@ -169,3 +169,29 @@ def test_a_picture_that_became_a_link_is_made_again(tmp_path):
     assert store.save("a", "generate", picture) == ref
     assert not (root / ref.path).is_symlink() and outside.is_file() and isinstance(ref, ImageRef)
     assert Journal(tmp_path / "j", SETTINGS).find("k", store) is not None
+
+
+def test_batches_share_a_sync_as_long_as_they_took_less_than_a_second_of_work(tmp_path, monkeypatch):
+    synced = []
+    monkeypatch.setattr("llmgen.engine.journal.os.fsync", lambda descriptor: synced.append(len(journal)))
+    journal = Journal(tmp_path / "j", SETTINGS)
+    for n in range(10):
+        journal.append([(f"k{n}", finished(f"r{n}"))], 0.3)
+        # However the process ends, what it finished is there.
+        assert len(Journal(tmp_path / "j")) == n + 1
+    assert len(synced) == 2  # after the fourth and the eighth
+    journal.sync()
+    journal.sync()
+    assert len(synced) == 3
+    for n in range(10, 75):
+        journal.append([(f"k{n}", finished(f"r{n}"))], 0.001)
+    assert len(synced) == 4
+    journal.append([("long", finished("long"))], 5.0)
+    assert len(synced) == 5
+
+
+def test_a_setting_that_looks_like_an_entry_of_a_batch_is_none(tmp_path):
+    made = finished("a").provenance[0].model_copy(update={"config": {"x": [{"key": "key of z", "record": {}}]}})
+    journal = Journal(tmp_path / "j", SETTINGS)
+    journal.append([("key of a", finished("a").grown(provenance=(made,)))], 0.1)
+    assert known(tmp_path / "j", "a", "z", settings=None) == ["a"]

@@ -8,7 +8,7 @@ from llmgen.artifacts import Record, RecordError
 from llmgen.artifacts.hashing import record_digest
 from llmgen.engine.context import StageContext
 from llmgen.engine.journal import Journal
-from llmgen.engine.local import Progress, run_stage
+from llmgen.engine.local import Progress, run_stage, stream_stage
 from llmgen.engine.seeds import derive_seed
 from llmgen.errors import InputError, MissingRequirementError, OutputError
 from llmgen.presets import load_preset
@@ -143,6 +143,45 @@ def test_emitted_in_order_as_batches_finish(tmp_path):
     seen = []
     go([*prompts(4), broken], tmp_path, emit=lambda records: seen.append([r.id for r in records]))
     assert seen == [["r0", "r1", "r2"], ["r3", "b"]]
+
+
+def test_a_stream_is_read_no_further_than_its_batch(tmp_path):
+    read, seen = [], []
+
+    def coming():
+        for record in prompts(9):
+            read.append(record.id)
+            yield record
+
+    tally = stream_stage(
+        coming(),
+        method_class=TinyGenerate,
+        config=TinyConfig(fail=("r1",)),
+        given={},
+        context=context(tmp_path),
+        emit=lambda records: seen.append((len(read), [r.id for r in records])),
+    )
+    assert seen == [(n, [f"r{i}" for i in range(n - 3, n)]) for n in (3, 6, 9)]
+    assert (tally.count, tally.failed, tally.named) == (9, 1, ["r1"]) and tally.first_error.type == "ModelError"
+
+
+def test_a_stream_that_breaks_keeps_the_batches_before(tmp_path):
+    def coming():
+        yield from prompts(5)
+        raise InputError("the file ends in the middle")
+
+    seen, journal = [], Journal(tmp_path / "j")
+    with pytest.raises(InputError, match="in the middle"):
+        stream_stage(
+            coming(),
+            method_class=TinyGenerate,
+            config=TinyConfig(),
+            given={},
+            context=context(tmp_path),
+            emit=seen.extend,
+            journal=journal,
+        )
+    assert [r.id for r in seen] == ["r0", "r1", "r2"] and len(Journal(tmp_path / "j")) == 3
 
 
 def test_progress_counts_every_record_once(tmp_path):

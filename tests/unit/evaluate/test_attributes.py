@@ -137,12 +137,12 @@ def test_a_box_of_no_pixel_costs_only_the_strict_score(tmp_path: Path) -> None:
 def test_answers_are_kept_and_asked_for_once(tmp_path: Path) -> None:
     answers, first, second = tmp_path / "answers.jsonl", Pool(), Pool()
     made = record(tmp_path, "a red ball", "a blue cup")
-    once = method(tmp_path, first, answers=str(answers))([made])
-    again = method(tmp_path, second, answers=str(answers))([made])
+    once = method(tmp_path, first, answers=answers)([made])
+    again = method(tmp_path, second, answers=answers)([made])
     assert again == once and (first.loaded, second.loaded) == (1, 0)
     assert len(answers.read_text().splitlines()) == 2
     # Another vocabulary is another question.
-    other = method(tmp_path, second, answers=str(answers), colors=("red", "blue"))([made])
+    other = method(tmp_path, second, answers=answers, colors=("red", "blue"))([made])
     assert values(other[0])["attributes.color"] == 1.0 and second.loaded == 1
 
 
@@ -153,7 +153,7 @@ def test_other_files_are_no_answers(tmp_path: Path, text: str, reason: str) -> N
     path = tmp_path / "answers.jsonl"
     path.write_text(text + "\n")
     with pytest.raises(InputError, match=reason):
-        method(tmp_path, Pool(), answers=str(path))
+        method(tmp_path, Pool(), answers=path)
 
 
 def test_a_preset_without_textures_says_so(tmp_path: Path) -> None:
@@ -163,7 +163,7 @@ def test_a_preset_without_textures_says_so(tmp_path: Path) -> None:
 
 def test_answers_are_plain_json_lines(tmp_path: Path) -> None:
     answers = tmp_path / "answers.jsonl"
-    method(tmp_path, Pool(), answers=str(answers))([record(tmp_path, "a red ball")])
+    method(tmp_path, Pool(), answers=answers)([record(tmp_path, "a red ball")])
     [entry] = [json.loads(line) for line in answers.read_text().splitlines()]
     assert entry["question"]["local"] == "red ball" and entry["question"]["box_xyxy"] == [0, 0, 40, 40]
     assert entry["answer"]["measure"] == "cosine" and len(entry["answer"]["scores"]) == len(COLORS) + 1

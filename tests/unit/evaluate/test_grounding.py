@@ -54,10 +54,10 @@ def record(name: str, *planned: tuple[str, Any], found: tuple[tuple[str, Any], .
     )
 
 
-def replies(folder: Path, *entries: Any) -> str:
+def replies(folder: Path, *entries: Any) -> Path:
     path = folder / "replies.jsonl"
     path.write_text("".join(json.dumps(entry) + "\n" for entry in entries), encoding="utf-8")
-    return str(path)
+    return path
 
 
 def values(record: Record) -> dict[str, float]:

@@ -203,7 +203,7 @@ def test_the_same_person_is_compared_among_several(tmp_path: Path) -> None:
 def test_answers_are_kept_and_no_model_is_asked_twice(tmp_path: Path) -> None:
     models = Models(HELPED)
     made = context(tmp_path, models)
-    config = HoiEvaluateConfig(answers=str(tmp_path / "answers.jsonl"))
+    config = HoiEvaluateConfig(answers=tmp_path / "answers.jsonl")
     first = HoiEvaluate(made, config)([corrected(made.images)])
     assert models.looked == 2
     again = HoiEvaluate(made, config)([corrected(made.images)])

@@ -108,11 +108,11 @@ def values(scored: Record) -> dict[str, float]:
     return {score.metric: score.value for score in scored.scores or ()}
 
 
-def truths(folder: Path, *names: str) -> str:
+def truths(folder: Path, *names: str) -> Path:
     answer = RightAnswer((Expected(Sighting("ball", "red", BOX), "changes"),), "meadow", True)
     lines = [json.dumps({"id": name, "answer": answer_to_json(answer)}) + "\n" for name in names]
     (folder / "truths.jsonl").write_text("".join(lines), encoding="utf-8")
-    return str(folder / "truths.jsonl")
+    return folder / "truths.jsonl"
 
 
 def test_worked_numbers() -> None:
@@ -151,7 +151,7 @@ def test_scores_of_the_answer_and_of_what_needs_no_method(tmp_path: Path) -> Non
 
 
 def test_second_phase_asks_no_model(tmp_path: Path) -> None:
-    answers, right = str(tmp_path / "answers.jsonl"), truths(tmp_path, "a")
+    answers, right = tmp_path / "answers.jsonl", truths(tmp_path, "a")
     first, second = Pool(), Pool()
     [once] = method(tmp_path, first, truths=right, answers=answers)([record(tmp_path)])
     [again] = method(tmp_path, second, truths=right, answers=answers)([record(tmp_path)])
@@ -170,7 +170,7 @@ def test_what_cannot_be_scored_is_said(tmp_path: Path) -> None:
         method(tmp_path, Pool(), truths=truths(tmp_path, "a"))([record(tmp_path, "b")])
     (tmp_path / "bad.jsonl").write_text('{"id": "a", "answer": {}}\n', encoding="utf-8")
     with pytest.raises(InputError, match="line 1 holds no right answer"):
-        method(tmp_path, Pool(), truths=str(tmp_path / "bad.jsonl"))
+        method(tmp_path, Pool(), truths=tmp_path / "bad.jsonl")
     [view] = method(tmp_path, Pool(), truths=truths(tmp_path, "a"))([record(tmp_path).grown(id="a.s3")])
     assert values(view)["vqai"] == 1.0
 

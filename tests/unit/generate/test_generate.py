@@ -68,12 +68,14 @@ def test_what_the_model_cannot_take_in_is_said_of_its_record(tmp_path: Path, cap
     context = tiny_context(tmp_path)
     many = tuple(Instance(id=f"b{i}", phrase="a ball", box_xyxy=(i, 0, i + 9, 9)) for i in range(40))
     fine, full = Layout(width=SIZE, height=SIZE, background_prompt=""), layout().model_copy(update={"instances": many})
-    method = GligenGenerate(context, GligenGenerateConfig(num_inference_steps=1))
+    method = GligenGenerate(context, GligenGenerateConfig(num_inference_steps=1, negative_prompt=""))
     method([Record(id="fine", prompt="x", layout=fine), Record(id="full", prompt="x", layout=full)])
-    TextGenerate(context, TextGenerateConfig(num_inference_steps=1))([Record(id="long", prompt="a ball " * 20)])
+    unwanted = TextGenerateConfig(num_inference_steps=1, negative_prompt="a car " * 20)
+    TextGenerate(context, unwanted)([Record(id="long", prompt="a ball " * 20)])
     ours = [record.getMessage() for record in caplog.records if record.name.startswith("llmgen")]
     # The tiny tokenizer spells, and its model reads 24 letters.
     assert ours == [
         "record 'full': it has 40 objects, the model takes the boxes of the first 30",
         "record 'long': its prompt has 102 tokens, the model reads the first 24",
+        "record 'long': its negative prompt has 82 tokens, the model reads the first 24",
     ]

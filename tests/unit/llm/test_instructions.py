@@ -38,6 +38,69 @@ def edit(instruction: str, *scene: Detection, seed: int = 0) -> EditPlan:
     return EditQuestion(instruction, scene or SCENE, seed=seed, **SIZE).by_rules()[0]
 
 
+#: Three lamps from left to right, the middle one the largest; a vase and a cat.
+SHELF = (
+    thing("lamp", 5, 50, 20.0, number=1), thing("lamp", 45, 50, number=2), thing("lamp", 100, 50, 15.0, number=3),
+    thing("red vase", 28, 55, 14.0), thing("black cat", 85, 95, 25.0),
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("said", "changes"),
+    [
+        ("get rid of every lamp except the rightmost", ["delete lamp #1", "delete lamp #2"]),
+        ("remove all lamps but the last", ["delete lamp #1", "delete lamp #2"]),
+        ("remove the first two lamps", ["delete lamp #1", "delete lamp #2"]),
+        ("remove the last two lamps", ["delete lamp #2", "delete lamp #3"]),
+        (
+            "make the middle lamp blue and the other lamps white",
+            ["a blue lamp #2", "a white lamp #1", "a white lamp #3"],
+        ),
+        ("remove the biggest lamp and make the others green", ["a green lamp #1", "a green lamp #3", "delete lamp #2"]),
+        ("paint the lamp that is on the right green", ["a green lamp #3"]),
+        ("add two more vases", ["add a vase", "add a vase"]),
+    ],
+)
+def test_the_others_and_the_first_few(said: str, changes: list[str]) -> None:
+    def name(edit: Any) -> str:
+        if isinstance(edit, ChangeAttributeEdit):
+            return f"{edit.phrase} {edit.target.rpartition(' ')[2]}"
+        return f"add {edit.phrase}" if isinstance(edit, AddEdit) else f"{edit.op} {edit.target}"
+
+    assert sorted(map(name, edit(said, *SHELF).edits)) == changes
+
+
+@pytest.mark.parametrize(
+    ("said", "words"),
+    [
+        ("remove one of the lamps", "cannot read all"),
+        ("remove most of the lamps", "cannot read all"),
+        ("remove the other lamp", "cannot read all"),
+        ("make the first lamp blue and the other lamp red", "which other 'lamp' is meant"),
+        ("remove the second two lamps", "are meant is not said"),
+        ("swap the colours of the cat and the vase", "not looks"),
+    ],
+)
+def test_what_leaves_open_which_is_refused(said: str, words: str) -> None:
+    with pytest.raises(InputError, match=words):
+        edit(said, *SHELF)
+
+
+def test_one_of_several_that_fit_is_named() -> None:
+    said: list[str] = []
+    question = EditQuestion("remove the lamp and the cat", SHELF, seed=0, **SIZE)
+    plan, _ = question.by_rules(said.append)
+    assert len(plan.edits) == 2 and said == ["'lamp' fits 3 things; 'lamp #1' is taken"]
+
+
+def test_between_is_between() -> None:
+    for seed in range(4):
+        (added,) = edit("put a cup between the ball and the house", seed=seed).edits
+        assert isinstance(added, AddEdit)
+        x0, y0, x1, y1 = added.box_xyxy
+        assert 23 < (x0 + x1) / 2 < 100 and y0 < 120 and y1 > 80
+
+
 def test_attributes_change_in_place() -> None:
     plan = edit("Make the red ball blue.")
     (change,) = plan.edits

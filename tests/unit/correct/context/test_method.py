@@ -155,6 +155,26 @@ def test_a_schedule_says_what_each_depth_looks_for(tmp_path: Path) -> None:
     assert asked and set(asked) == {("window",)}
 
 
+def test_the_second_depth_looks_by_the_role_of_parts(tmp_path: Path) -> None:
+    """A preset that has a detector of parts is asked for it, by the method that is made for one; the first depth looks as ever."""
+    method, context = stage(tmp_path, Planner(told("old brick", "new")), first := Detector(HOUSE, BALL), depths=2)
+    role = next(iter(context.preset.roles.values()))
+    context.preset = context.preset.model_copy(update={"roles": {**context.preset.roles, "detector_parts": role}})
+    asked, parts = list[tuple[str | None, dict[str, Any]]](), Detector(WINDOW)
+
+    def collaborator(name: str, by: str | None = None, given: Any = None) -> Detector:
+        asked.append((by, dict(given or {})))
+        return first if by is None else parts
+
+    context.collaborator = collaborator  # type: ignore[method-assign, assignment]
+    (after,) = method([record(context).grown(detections=None)])
+    assert [entry.round for entry in after.history] == [0, 1, 2]
+    assert (None, {}) in asked and ("mask-rcnn", {"role": "detector_parts"}) in asked
+    assert first.looks and [view.image for view in parts.looks][0] == after.history[1].image
+    edits = after.history[2].edits
+    assert edits is not None and [edit.target for edit in edits.edits] == ["window #1"]
+
+
 def test_plan_only_is_of_the_next_depth_and_is_carried_out_as_it_is(tmp_path: Path) -> None:
     planner = Planner(told("old brick", "shiny"))
     method, context = stage(tmp_path, planner, Detector(HOUSE, BALL), plan_only=True, depths=2)

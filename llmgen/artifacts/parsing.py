@@ -1,0 +1,71 @@
+"""JSON text to values; what is no JSON that can be trusted is refused in one line."""
+
+import json
+from collections import Counter
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from llmgen.errors import InputError
+
+T = TypeVar("T")
+
+
+def loads(text: str, name: str) -> Any:
+    """The value of a whole text.
+
+    Args:
+        text: JSON.
+        name: Words for messages.
+
+    Raises:
+        json.JSONDecodeError: If it is not JSON.
+        InputError: If an object has a field twice, it is nested too deeply, or a number is too long.
+    """
+    return _safely(lambda: json.loads(text, object_pairs_hook=_unique(name)), name)
+
+
+class ValueDecoder:
+    """Reads one value from the middle of a text.
+
+    Args:
+        name: Words for messages.
+    """
+
+    def __init__(self, name: str) -> None:
+        self._name, self._decoder = name, json.JSONDecoder(object_pairs_hook=_unique(name))
+
+    def __call__(self, text: str, start: int) -> tuple[Any, int]:
+        """The value that begins at a place, and where it ends; errors as of `loads`."""
+        return _safely(lambda: self._decoder.raw_decode(text, start), self._name)
+
+
+def not_json(name: str, line: int, column: int, reason: str) -> InputError:
+    """The error that says where a text is not JSON."""
+    return InputError(f"{name}: not JSON: {reason} at line {line}, column {column}; mend it there")
+
+
+def short(text: str) -> str:
+    """The beginning of a text, quoted, for a message."""
+    return repr(text if len(text) <= 60 else text[:57] + "...")
+
+
+def _unique(name: str) -> Callable[[list[tuple[str, Any]]], dict[str, Any]]:
+    def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        values = dict(pairs)
+        if len(values) != len(pairs):
+            twice = next(key for key, times in Counter(key for key, _ in pairs).items() if times > 1)
+            raise InputError(f"{name}: an object has the field {short(twice)} twice; remove one")
+        return values
+
+    return unique
+
+
+def _safely(decode: Callable[[], T], name: str) -> T:
+    try:
+        return decode()
+    except json.JSONDecodeError:
+        raise
+    except RecursionError as error:
+        raise InputError(f"{name}: nested too deeply to be an artifact") from error
+    except ValueError as error:  # An integer with thousands of digits.
+        raise InputError(f"{name}: not JSON that can be read: {error}") from error

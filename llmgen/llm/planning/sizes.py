@@ -4,6 +4,7 @@ import random
 from collections.abc import Iterable
 from typing import Final
 
+from llmgen.llm.english.lexicon import ANIMALS, PEOPLE
 from llmgen.llm.planning.placement import Canvas, Demand
 
 SMALL: Final = (36 / 128, 40 / 128)
@@ -23,6 +24,9 @@ _SIZE_WORDS: Final[dict[str, float]] = {
     "small": 0.85, "little": 0.85, "tiny": 0.75, "large": 1.15, "big": 1.15, "huge": 1.3, "giant": 1.3,
 }  # fmt: skip
 
+_ALIVE: Final = 1.35
+"""How much larger people and animals are drawn than things: they are what a picture is about."""
+
 
 def wished_size(noun: str, attributes: Iterable[str], total: int, canvas: Canvas, rng: random.Random) -> Demand:
     """A sensible size for an object among so many.
@@ -41,6 +45,8 @@ def wished_size(noun: str, attributes: Iterable[str], total: int, canvas: Canvas
     if total > 4:
         low, high = 33 / 128, 35 / 128
     longest = rng.uniform(low, high) * canvas.unit
+    if total <= 3 and noun.rpartition(" ")[2] in PEOPLE | ANIMALS:
+        longest *= _ALIVE
     for attribute in attributes:
         longest *= _SIZE_WORDS.get(attribute, 1.0)
     longest = min(longest, 0.9 * canvas.unit)

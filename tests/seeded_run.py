@@ -82,7 +82,7 @@ def pictures(folder: Path) -> None:
     records = [Record(id=f"r{i}", prompt=prompt) for i, prompt in enumerate(PROMPTS[:2])]
     for stage, method, given in (
         ("layout", "lmd", {}),
-        ("generate", "lmd", {"num_inference_steps": 2}),
+        ("generate", "sd", {"num_inference_steps": 2}),
         ("detect", "owlv2", {}),
         ("correct", "self_correction", {"num_inference_steps": 2, "rounds": 2}),
     ):

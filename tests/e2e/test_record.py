@@ -33,7 +33,9 @@ def test_the_manifest_runs_from_prompts_to_a_report(tmp_path: Path) -> None:
         assert record.history[1].attention is not None and len(record.history[1].energies) == 2
         scores = {(s.metric, s.of): s.value for s in record.scores or ()}
         assert ("hoi.iou", "final") in scores
-        assert (("hoi.distance", "final") in scores) == (scores["hoi.subject", "final"] * scores["hoi.object", "final"] == 1)
+        assert (("hoi.distance", "final") in scores) == (
+            scores["hoi.subject", "final"] * scores["hoi.object", "final"] == 1
+        )
     assert outcome.report is not None
     page = outcome.report.read_text(encoding="utf-8")
     assert page.count("Attention to") >= 2 * (3 + 2) and ", chosen" in page and "energy of the attention" in page

@@ -4,7 +4,7 @@ from typing import Any
 
 from diffusers.configuration_utils import FrozenDict
 
-_PLAIN = 4
+PLAIN = 4
 """Channels by which diffusers 0.42 tells a denoiser without channels for a mask, whose latents it blends with the picture's."""
 
 
@@ -18,7 +18,7 @@ class BlendedDenoiser:
             unet: Takes as many channels as it gives.
         """
         self._unet = unet
-        self.config = FrozenDict({**unet.config, "in_channels": _PLAIN})
+        self.config = FrozenDict({**unet.config, "in_channels": PLAIN})
 
     def __getattr__(self, name: str) -> Any:
         """What else is asked of it."""

@@ -272,7 +272,7 @@ class ModelPool:
         """An inpainting pipeline made of the role's components, whatever its family."""
         from diffusers import AutoPipelineForInpainting, StableDiffusionInpaintPipeline, StableDiffusionPipeline
 
-        from llmgen.diffusion.blended import BlendedDenoiser
+        from llmgen.diffusion.blended import PLAIN, BlendedDenoiser
 
         pipe = self._get(role)
         key = f"inpainting:{id(pipe)}"
@@ -280,7 +280,7 @@ class ModelPool:
             if isinstance(pipe, StableDiffusionPipeline):
                 parts = {k: v for k, v in pipe.components.items() if k != "image_encoder"}
                 made = StableDiffusionInpaintPipeline(**parts, requires_safety_checker=False)
-                if made.unet.config.in_channels == made.vae.config.latent_channels:
+                if made.unet.config.in_channels == made.vae.config.latent_channels != PLAIN:
                     made.unet = BlendedDenoiser(made.unet)
             elif "Inpaint" in type(pipe).__name__ or type(pipe).__name__.endswith("FillPipeline"):
                 made = pipe

@@ -4,7 +4,7 @@ import random
 from collections.abc import Iterable
 from typing import Final
 
-from llmgen.llm.english.lexicon import ANIMALS, PEOPLE
+from llmgen.llm.english.lexicon import PEOPLE
 from llmgen.llm.planning.placement import Canvas, Demand
 
 SMALL: Final = (36 / 128, 40 / 128)
@@ -25,7 +25,7 @@ _SIZE_WORDS: Final[dict[str, float]] = {
 }  # fmt: skip
 
 _ALIVE: Final = 1.35
-"""How much larger people and animals are drawn than things: they are what a picture is about."""
+"""How much larger people are drawn than things: they are what a picture is about."""
 
 
 def wished_size(noun: str, attributes: Iterable[str], total: int, canvas: Canvas, rng: random.Random) -> Demand:
@@ -45,7 +45,7 @@ def wished_size(noun: str, attributes: Iterable[str], total: int, canvas: Canvas
     if total > 4:
         low, high = 33 / 128, 35 / 128
     longest = rng.uniform(low, high) * canvas.unit
-    if total <= 3 and noun.rpartition(" ")[2] in PEOPLE | ANIMALS:
+    if total <= 3 and noun.rpartition(" ")[2] in PEOPLE:
         longest *= _ALIVE
     for attribute in attributes:
         longest *= _SIZE_WORDS.get(attribute, 1.0)

@@ -107,13 +107,17 @@ def preset(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.Fixt
     return found
 
 
+_SAVED = {"stable-diffusion": "PNDMScheduler", "stable-diffusion-xl": "DDIMScheduler"}
+"""Schedulers that the repositories above were saved with."""
+
+
 @pytest.mark.parametrize("preset", ["sd14-gligen", "sd15", "sd21", "sdxl"], indirect=True)
 def test_every_role_loads_from_what_the_preset_lists(preset: Preset) -> None:
     pool = ModelPool(preset, device="cpu", dtype="float32")
     for role in ("text_to_image", "layout_to_image"):
         pipe = pool.stable_diffusion(role)
         # The scheduler of the repository itself: methods with a loop of their own bring theirs.
-        assert type(pipe.scheduler).__name__ == "PNDMScheduler"
+        assert type(pipe.scheduler).__name__ == _SAVED[preset.roles[role].family]
         width = pipe.unet.config.cross_attention_dim
         assert pool.text(role).hidden(["a ball"]).shape == (1, TOKENS, width)
     assert pool.stable_diffusion("layout_to_image").unet.position_net is not None

@@ -32,7 +32,8 @@ from torch import Tensor
 from torch.multiprocessing.reductions import StorageWeakRef
 
 from llmgen.artifacts import AddEdit, ChangeAttributeEdit, Detection, EditPlan, Instance, MoveEdit
-from llmgen.correct.painting import Job, LatentPainter
+from llmgen.correct.jobs import Job
+from llmgen.correct.painting import LatentPainter
 from llmgen.correct.reference import ReferencePainter
 from llmgen.correct.self_correction import SelfCorrection
 from llmgen.correct.settings import SelfCorrectionConfig

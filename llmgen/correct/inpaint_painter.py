@@ -16,9 +16,9 @@ from PIL import Image
 from llmgen.artifacts import AddEdit, ChangeAttributeEdit, DeleteEdit, Edit, MoveEdit, RepaintEdit
 from llmgen.correct.context.masks import grown, growth_px, weight_of
 from llmgen.correct.context.settings import ContextConfig
+from llmgen.correct.jobs import Job, Painted
 from llmgen.correct.moving import place, warp_image, warp_mask
 from llmgen.correct.painters import framing
-from llmgen.correct.painting import Job, Painted
 from llmgen.correct.regions import kept_ids, mask_of, object_masks, rectangle, union
 from llmgen.correct.settings import SelfCorrectionConfig
 from llmgen.diffusion.prompts import join_negatives

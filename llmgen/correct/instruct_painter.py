@@ -14,7 +14,7 @@ from typing import Any, Protocol
 from PIL import Image
 
 from llmgen.artifacts import AddEdit, ChangeAttributeEdit, DeleteEdit, Edit, MoveEdit, RepaintEdit
-from llmgen.correct.painting import Job, Painted
+from llmgen.correct.jobs import Job, Painted
 from llmgen.diffusion.answering.editor import EditSettings, PictureEditor
 from llmgen.diffusion.answering.sizes import edit_size
 from llmgen.engine.seeds import derive_seed

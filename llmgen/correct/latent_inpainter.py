@@ -9,7 +9,8 @@ import numpy as np
 from PIL import Image
 
 from llmgen.artifacts import ChangeAttributeEdit, Detection, EditPlan, Instance
-from llmgen.correct.painting import Job, LatentPainter
+from llmgen.correct.jobs import Job
+from llmgen.correct.painting import LatentPainter
 from llmgen.paint.inpainter import Cost, Patch
 from llmgen.vision.masks import encode_mask, mask_bounds
 

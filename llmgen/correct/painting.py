@@ -11,17 +11,17 @@ text of all objects also when something is only removed; pixels outside the edit
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Any, ClassVar
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
-from llmgen.artifacts import AddEdit, ChangeAttributeEdit, DeleteEdit, Detection, EditPlan, RepaintEdit
+from llmgen.artifacts import AddEdit, ChangeAttributeEdit, DeleteEdit, RepaintEdit
 from llmgen.correct.addition_guide import Addition, AdditionGuide
+from llmgen.correct.jobs import Job, Layer, Painted, Scene
 from llmgen.correct.moving import pad, place, warp_image, warp_mask
 from llmgen.correct.regions import kept_ids, mask_of, object_masks, rectangle, union
 from llmgen.correct.settings import SelfCorrectionConfig
@@ -46,65 +46,8 @@ from llmgen.diffusion.text import TextEncoder
 from llmgen.engine.seeds import derive_seed
 from llmgen.vision.blending import feathered, paste_back, region_picture
 from llmgen.vision.boxes import BoxTuple, clip, to_unit
-from llmgen.vision.masks import cell_coverage, choose_drawn_mask, decode_mask, dilate, mask_iou
+from llmgen.vision.masks import BoolMask, cell_coverage, choose_drawn_mask, decode_mask, dilate, mask_iou
 from llmgen.vision.protocols import Segmenter
-
-BoolMask = NDArray[np.bool_]
-
-
-@dataclass(frozen=True)
-class Job:
-    """One picture and what should change in it."""
-
-    image: Image.Image
-    plan: EditPlan
-    detections: Sequence[Detection]
-    background: str
-    """The scene without its objects, for example `a meadow`."""
-    negative: str
-    seed: int
-    instruction: str = ""
-    """What somebody asked for in words, while nothing has been done about it; for painters that read."""
-
-
-@dataclass(frozen=True)
-class Painted:
-    """A picture after its edits."""
-
-    image: Image.Image
-    region: Image.Image
-    """White where pixels could change."""
-
-
-@dataclass
-class Layer:
-    """What one edit puts into the picture."""
-
-    pixels: BoolMask
-    """`bool[h, w]`."""
-    trajectory: Tensor | None = None
-    """`[T + 1, c, h / f, w / f]`."""
-
-
-@dataclass
-class Scene:
-    """A job on its way; pictures and masks padded to sides that the U-Net can halve."""
-
-    job: Job
-    canvas: Image.Image
-    protect: BoolMask
-    removed: BoolMask
-    additions: list[AddEdit] = field(default_factory=list)
-    changes: list[tuple[ChangeAttributeEdit, BoolMask]] = field(default_factory=list)
-    moved: list[tuple[Image.Image, BoolMask]] = field(default_factory=list)
-    background: Tensor = field(default_factory=lambda: torch.empty(0))
-    layers: list[Layer] = field(default_factory=list)
-    added: list[Addition] = field(default_factory=list)
-
-    @property
-    def size(self) -> tuple[int, int]:
-        """Width and height in pixels."""
-        return self.canvas.size
 
 
 class LatentPainter:

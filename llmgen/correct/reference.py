@@ -16,7 +16,8 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from llmgen.correct.painting import LatentPainter, Layer, Scene
+from llmgen.correct.jobs import Layer, Scene
+from llmgen.correct.painting import LatentPainter
 from llmgen.correct.settings import SelfCorrectionConfig
 from llmgen.diffusion.attention import all_layers, capture_attention
 from llmgen.diffusion.inversion import Convention, invert

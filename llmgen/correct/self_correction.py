@@ -30,8 +30,9 @@ from llmgen.correct.context.settings import ContextConfig
 from llmgen.correct.goals import goal_layout, remaining
 from llmgen.correct.inpaint_painter import InpaintPainter
 from llmgen.correct.instruct_painter import InstructPainter, sentences_of
+from llmgen.correct.jobs import Job, Painted
 from llmgen.correct.painters import cut_by_painter, load_inpainter, painter_models, texts_of
-from llmgen.correct.painting import Job, LatentPainter, Painted
+from llmgen.correct.painting import LatentPainter
 from llmgen.correct.reference import ReferencePainter
 from llmgen.correct.settings import SelfCorrectionConfig
 from llmgen.diffusion.answering.editor import EditSettings

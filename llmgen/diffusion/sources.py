@@ -10,7 +10,7 @@ from typing import Any, Protocol, Self
 
 import torch
 
-from llmgen.diffusion.checkpoints import LoraLike, checkpoint_faults, config_folder, is_single_file
+from llmgen.diffusion.checkpoints import FileRole, checkpoint_faults, config_folder, is_single_file
 from llmgen.diffusion.hub import download_command, fetch, hub_in_reach
 from llmgen.diffusion.published import is_address, published_folder
 from llmgen.errors import MissingRequirementError, PresetError
@@ -18,31 +18,13 @@ from llmgen.errors import MissingRequirementError, PresetError
 _PACKAGE = "package:"
 
 
-class RoleLike(Protocol):
+class RoleLike(FileRole, Protocol):
     """What the loader reads of a preset's role; `llmgen.presets.RoleSpec` is one."""
 
     @property
-    def source(self) -> str: ...  # noqa: D102
-    @property
-    def revision(self) -> str | None: ...  # noqa: D102
-    @property
-    def family(self) -> str: ...  # noqa: D102
-    @property
-    def classes(self) -> Mapping[str, str]: ...  # noqa: D102
-    @property
-    def files(self) -> tuple[str, ...]: ...  # noqa: D102
-    @property
-    def variant(self) -> str | None: ...  # noqa: D102
-    @property
     def dtype(self) -> str | None: ...  # noqa: D102
     @property
-    def lora(self) -> Sequence[LoraLike]: ...  # noqa: D102
-    @property
     def scheduler(self) -> str: ...  # noqa: D102
-    @property
-    def base(self) -> str | None: ...  # noqa: D102
-    @property
-    def base_revision(self) -> str | None: ...  # noqa: D102
     def model_copy(self, *, update: Mapping[str, Any]) -> Self: ...  # noqa: D102
 
 

@@ -1,6 +1,5 @@
 """The report of many records in a real browser: a grid at first, stories unpacked when they are looked at, pictures beside the page."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -22,15 +21,6 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def report(run: Path) -> Path:
     return write_report(run)
-
-
-@pytest.fixture
-def desk(browser: "sync_api.Browser", report: Path) -> Iterator[Opened]:
-    context = browser.new_context(viewport={"width": 1280, "height": 900}, reduced_motion="reduce")
-    opened = Opened(context.new_page(), report)
-    yield opened
-    context.close()
-    assert opened.complaints == []
 
 
 def unpacked(page: "sync_api.Page") -> list[str]:

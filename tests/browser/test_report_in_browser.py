@@ -20,15 +20,6 @@ def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def desk(browser: "sync_api.Browser", report: Path) -> Iterator[Opened]:
-    context = browser.new_context(viewport={"width": 1280, "height": 900}, reduced_motion="reduce")
-    opened = Opened(context.new_page(), report)
-    yield opened
-    context.close()
-    assert opened.complaints == []
-
-
-@pytest.fixture
 def phone(browser: "sync_api.Browser", report: Path) -> Iterator[Opened]:
     context = browser.new_context(viewport={"width": 360, "height": 780}, has_touch=True, is_mobile=True)
     opened = Opened(context.new_page(), report)

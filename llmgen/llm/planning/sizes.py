@@ -24,8 +24,10 @@ _SIZE_WORDS: Final[dict[str, float]] = {
     "small": 0.85, "little": 0.85, "tiny": 0.75, "large": 1.15, "big": 1.15, "huge": 1.3, "giant": 1.3,
 }  # fmt: skip
 
-_ALIVE: Final = 1.35
-"""How much larger people are drawn than things: they are what a picture is about."""
+PEOPLE_SCALE = 1.35
+"""How much larger people are planned than things: smaller ones are drawn as something else; measured by `benchmarks/toybox_people.py`."""
+_ROOM_FOR_PEOPLE: Final = 3
+"""Objects up to which there is room for it."""
 
 
 def wished_size(noun: str, attributes: Iterable[str], total: int, canvas: Canvas, rng: random.Random) -> Demand:
@@ -45,8 +47,8 @@ def wished_size(noun: str, attributes: Iterable[str], total: int, canvas: Canvas
     if total > 4:
         low, high = 33 / 128, 35 / 128
     longest = rng.uniform(low, high) * canvas.unit
-    if total <= 3 and noun.rpartition(" ")[2] in PEOPLE:
-        longest *= _ALIVE
+    if total <= _ROOM_FOR_PEOPLE and noun.rpartition(" ")[2] in PEOPLE:
+        longest *= PEOPLE_SCALE
     for attribute in attributes:
         longest *= _SIZE_WORDS.get(attribute, 1.0)
     longest = min(longest, 0.9 * canvas.unit)

@@ -3,7 +3,8 @@
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal
 
-from llmgen.llm.english.instructions import parsed_from_instruction, read_instruction
+from llmgen.llm.english.instructions import read_instruction
+from llmgen.llm.english.parsed_instruction import parsed_from_instruction
 from llmgen.llm.questions.bounds import bounded_schema, most_things
 from llmgen.llm.questions.question import Question, one_line, understood
 from llmgen.llm.replies.bounds import Remark, log_remark

@@ -191,7 +191,7 @@ class PositionedUNet2DConditionModel(UNet2DConditionModel):
         """Predict the velocity.
 
         Args:
-            sample: [B, 8, H, W] noisy latents, H and W even.
+            sample: [B, C, H, W] noisy latents, H and W even.
             timestep: One step, or [B].
             encoder_hidden_states: [B, L, D] token states of the text encoder.
             *args: As for the parent.

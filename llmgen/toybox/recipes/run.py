@@ -63,7 +63,7 @@ class TrainingRun:
 
     @property
     def memory_format(self) -> torch.memory_format:
-        """Of a denoiser in training. Group norms and small convolutions are a fifth faster on a CPU in torch's usual order."""
+        """Of a denoiser in training. Group norms and small convolutions are faster on a CPU in torch's usual order."""
         return torch.contiguous_format if self.on_cpu else torch.channels_last
 
     def key(self, step: int) -> str:

@@ -19,7 +19,7 @@ from PIL import Image
 from torch import Tensor
 
 from llmgen.toybox.world.scenes import MAX_OBJECTS, Scene, SceneObject, render, sample_plain_scene, sample_scene
-from llmgen.toybox.world.truth import sightings_of_scene
+from llmgen.toybox.world.truths_of_scenes import sightings_of_scene
 from llmgen.toybox.world.vocabulary import (
     BACKGROUNDS,
     COLORS,

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from typing import Any, Final, Literal, get_args
 
 from llmgen.toybox.world.scenes import Scene
-from llmgen.toybox.world.truth import Sighting, sightings_of_scene
+from llmgen.toybox.world.truth import Sighting
+from llmgen.toybox.world.truths_of_scenes import sightings_of_scene
 
 Fate = Literal["stays", "changes", "moves", "comes"]
 

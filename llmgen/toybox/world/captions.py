@@ -22,17 +22,8 @@ from llmgen.toybox.world.phrasing import (
     units_of,
 )
 from llmgen.toybox.world.scenes import Kind, PlacementError, Scene, Wanted, place
-from llmgen.toybox.world.truth import (
-    Detail,
-    Group,
-    Placed,
-    Relation,
-    Truth,
-    groups_of_scene,
-    holds,
-    truth_of_groups,
-    truth_of_scene,
-)
+from llmgen.toybox.world.truth import Detail, Placed, Relation, Truth, holds
+from llmgen.toybox.world.truths_of_scenes import Group, groups_of_scene, truth_of_groups, truth_of_scene
 from llmgen.toybox.world.vocabulary import (
     BACKGROUND_PHRASES,
     BACKGROUNDS,

@@ -24,7 +24,7 @@ from llmgen.artifacts import (
 )
 from llmgen.correct.context.settings import ContextConfig
 from llmgen.correct.inpaint_painter import InpaintPainter
-from llmgen.correct.painting import Job, Painted
+from llmgen.correct.jobs import Job, Painted
 from llmgen.correct.self_correction import SelfCorrection
 from llmgen.correct.settings import SelfCorrectionConfig
 from llmgen.errors import InputError

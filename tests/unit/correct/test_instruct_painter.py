@@ -10,7 +10,7 @@ from tiny_models import BoxSegmenter, noise_image
 from llmgen.artifacts import AddEdit, ChangeAttributeEdit, DeleteEdit, Detection, Edit, EditPlan, MoveEdit, Record
 from llmgen.correct.image_editing import ImageEditing
 from llmgen.correct.instruct_painter import InstructPainter, sentence_of
-from llmgen.correct.painting import Job
+from llmgen.correct.jobs import Job
 from llmgen.diffusion.answering.editor import EditSettings
 from llmgen.diffusion.text import TextEncoder
 from llmgen.engine.context import StageContext

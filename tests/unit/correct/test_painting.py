@@ -15,7 +15,8 @@ from llmgen.artifacts import (
     Instance,
     MoveEdit,
 )
-from llmgen.correct.painting import Job, LatentPainter, Painted
+from llmgen.correct.jobs import Job, Painted
+from llmgen.correct.painting import LatentPainter
 from llmgen.correct.settings import SelfCorrectionConfig
 from llmgen.diffusion.text import TextEncoder
 

@@ -9,7 +9,8 @@ from tiny_models import BoxSegmenter, noise_image, tiny_pipeline
 from torch import Tensor
 
 from llmgen.artifacts import AddEdit, ChangeAttributeEdit, Detection, EditPlan, MoveEdit
-from llmgen.correct.painting import Job, LatentPainter
+from llmgen.correct.jobs import Job
+from llmgen.correct.painting import LatentPainter
 from llmgen.correct.reference import ReferencePainter
 from llmgen.correct.settings import SelfCorrectionConfig
 from llmgen.diffusion.attention import CapturingProcessor, all_layers

@@ -19,7 +19,8 @@ from llmgen.artifacts import (
     MoveEdit,
     Record,
 )
-from llmgen.correct.painting import Job, LatentPainter
+from llmgen.correct.jobs import Job
+from llmgen.correct.painting import LatentPainter
 from llmgen.correct.settings import SelfCorrectionConfig
 from llmgen.diffusion.loading import ModelPool
 from llmgen.diffusion.text import TextEncoder

@@ -15,7 +15,8 @@ from tiny_models import SIZE, BoxSegmenter, noise_image, tiny_context, tiny_pipe
 from torch import nn
 
 from llmgen.artifacts import AddEdit, EditPlan, Instance, Layout, Record
-from llmgen.correct.painting import Job, LatentPainter
+from llmgen.correct.jobs import Job
+from llmgen.correct.painting import LatentPainter
 from llmgen.correct.settings import SelfCorrectionConfig
 from llmgen.diffusion.latents import decode_latents, encode_images
 from llmgen.diffusion.loading import ModelPool

@@ -10,7 +10,8 @@ from tiny_models import BoxSegmenter, noise_image, tiny_pipeline, tiny_preset
 from tiny_refiner import tiny_refiner_preset
 
 from llmgen.artifacts import AddEdit, DeleteEdit, Detection, EditPlan, HistoryEntry, Instance, Layout, Record
-from llmgen.correct.painting import Job, LatentPainter
+from llmgen.correct.jobs import Job
+from llmgen.correct.painting import LatentPainter
 from llmgen.correct.settings import SelfCorrectionConfig
 from llmgen.diffusion.attention import capture_attention, guidance_layers
 from llmgen.diffusion.guidance import boxes_on_grid, layer_grid

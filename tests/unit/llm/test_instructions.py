@@ -6,7 +6,8 @@ import pytest
 
 from llmgen.artifacts import AddEdit, ChangeAttributeEdit, DeleteEdit, Detection, EditPlan, MoveEdit
 from llmgen.errors import InputError
-from llmgen.llm.english.instructions import parsed_from_instruction, read_instruction
+from llmgen.llm.english.instructions import read_instruction
+from llmgen.llm.english.parsed_instruction import parsed_from_instruction
 from llmgen.llm.planning.editing import changed_attributes
 from llmgen.llm.providers.rules import Rules
 from llmgen.llm.questions.edit import EditQuestion

@@ -13,7 +13,7 @@ from llmgen.toybox.world.answers import (
     rest_stayed,
 )
 from llmgen.toybox.world.pairs import CATEGORIES, sample_pair
-from llmgen.toybox.world.truth import sightings_of_scene
+from llmgen.toybox.world.truths_of_scenes import sightings_of_scene
 
 
 def pair(category, number):

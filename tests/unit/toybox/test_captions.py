@@ -17,7 +17,8 @@ from llmgen.toybox.world.captions import (
     sample_vague_caption,
 )
 from llmgen.toybox.world.scenes import Scene, Wanted, place, sample_scene
-from llmgen.toybox.world.truth import Demand, is_right, sightings_of_scene, truth_of_scene
+from llmgen.toybox.world.truth import Demand, is_right
+from llmgen.toybox.world.truths_of_scenes import sightings_of_scene, truth_of_scene
 from llmgen.toybox.world.vocabulary import (
     BACKGROUNDS,
     MOODS,

@@ -10,7 +10,8 @@ import pytest
 
 from llmgen.toybox.models.judged import JudgedObject
 from llmgen.toybox.world.scenes import render
-from llmgen.toybox.world.truth import is_right, sightings_of_scene
+from llmgen.toybox.world.truth import is_right
+from llmgen.toybox.world.truths_of_scenes import sightings_of_scene
 
 BENCHMARKS = Path(__file__).parents[3] / "benchmarks"
 

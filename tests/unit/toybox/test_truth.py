@@ -15,9 +15,8 @@ from llmgen.toybox.world.truth import (
     is_right,
     judge_action,
     lies_at,
-    sightings_of_scene,
-    truth_of_scene,
 )
+from llmgen.toybox.world.truths_of_scenes import sightings_of_scene, truth_of_scene
 from llmgen.toybox.world.vocabulary import CHARACTERS, THINGS, VERBS
 
 

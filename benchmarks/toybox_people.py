@@ -2,8 +2,8 @@
 
     python benchmarks/toybox_people.py
 
-32 prompts ("a boy and a red ball in a meadow", "two girls and a green heart on a beach", ...), planned by rules, drawn by `generate gligen`.
-A picture counts where the judge finds exactly the nouns of the plan; colours are not looked at.
+32 prompts ("a boy and a red ball in a meadow", "two girls and a green heart on a beach", ...), planned by rules, drawn by
+`generate gligen`. A picture counts where the judge finds exactly the nouns of the plan; colours are not looked at.
 """
 
 import tempfile

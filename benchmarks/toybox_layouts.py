@@ -11,7 +11,6 @@ and one that is finished is only judged and printed again.
 """
 
 import argparse
-import json
 import sys
 import textwrap
 from collections.abc import Mapping, Sequence
@@ -113,7 +112,7 @@ class Study:
                 journal=journal,
             )
             drawn = result.records
-            seconds += _seconds(journal.path, {record.id for record in drawn})
+            seconds += journal.seconds()
         return drawn, seconds
 
     def table(self, ways: Mapping[str, Sequence[Step]]) -> tuple[dict[str, list[Record]], dict[str, dict[str, bool]]]:
@@ -140,17 +139,6 @@ class Study:
             if failed:
                 print(f"{way}: {len(failed)} failed and count as wrong: {', '.join(failed)}", file=sys.stderr)
         return drawn, verdicts
-
-
-def _seconds(journal: Path, ids: set[str]) -> float:
-    """What the records took when they were made, each its share of its batch; of several times the last."""
-    spent = dict.fromkeys(ids, 0.0)
-    for line in journal.read_text(encoding="utf-8").splitlines():
-        batch = json.loads(line)
-        for entry in batch["records"]:
-            if entry["record"]["id"] in spent:
-                spent[entry["record"]["id"]] = batch["seconds"] / len(batch["records"])
-    return sum(spent.values())
 
 
 def comparison(study: Study, drawn: Mapping[str, list[Record]], verdicts: Mapping[str, dict[str, bool]]) -> Image.Image:

@@ -29,7 +29,7 @@ from llmgen.llm.english.commands import (
     Swap,
 )
 from llmgen.llm.english.phrases import describes
-from llmgen.llm.english.selections import Selection, read_description, read_selection
+from llmgen.llm.english.selections import Selection, how_many, read_description, read_selection
 from llmgen.llm.english.tokens import tokenize
 from llmgen.llm.english.wishes import as_command
 
@@ -60,7 +60,7 @@ _RELATIONS: Final[tuple[tuple[str, Place], ...]] = (
     ("to the left of", "left_of"), ("on the left of", "left_of"), ("on the left side of", "left_of"),
     ("to the left side of", "left_of"), ("left of", "left_of"), ("to the right of", "right_of"),
     ("on the right of", "right_of"), ("on the right side of", "right_of"), ("to the right side of", "right_of"),
-    ("right of", "right_of"), ("on top of", "on"), ("above", "above"), ("over", "above"), ("onto", "on"),
+    ("right of", "right_of"), ("on top of", "on"), ("on the top of", "on"), ("above", "above"), ("over", "above"), ("onto", "on"),
     ("below", "below"), ("under", "below"), ("underneath", "below"), ("beneath", "below"), ("next to", "near"),
     ("close to", "near"), ("beside", "near"), ("besides", "near"), ("near", "near"), ("by", "near"),
     ("in front of", "near"), ("behind", "near"), ("alongside", "near"), ("between", "between"), ("on", "on"), ("in", "on"), ("into", "on"),
@@ -141,8 +141,8 @@ class _ClauseReader:
         while True:
             self._measure(index)
             step = self._one(index)
-            if step is None:
-                return []
+            if step is None or step[1] <= index:
+                return []  # nothing was read, and never will be
             command, index = step
             # "make the cat and the dog red": what is said of the last is said of all.
             if isinstance(command, Change | Resize | Replace):
@@ -150,10 +150,13 @@ class _ClauseReader:
             self.also = []
             found.append(command)
             self.last = _spoken_of(command) or self.last
+            end = index
             while self._word(index) in (",", "and", "as", "well", "then", ".", "too", "also", "please", "so", "that"):
                 index += 1
             if index >= len(self.tokens):
                 return found
+            if index == end:
+                return []  # words are left over, and nothing says that they begin another command
 
     def _measure(self, start: int) -> None:
         """Find out how much the command that begins here says; the next "and" ends it."""
@@ -181,6 +184,7 @@ class _ClauseReader:
             return Keep(None), len(self.tokens)
         if picked is None:
             return self._add(index) if self.verb == "put" else None
+        start = index
         what, index = picked
         match self.verb:
             case "remove":
@@ -193,8 +197,8 @@ class _ClauseReader:
                 return self._replace(what, index)
             case "enlarge" | "shrink":
                 return Resize(what, self._growth(larger=self.verb == "enlarge")), self._skip_place(index)
-            case "put" if not what.definite:
-                return self._add(0)
+            case "put" if not what.definite or how_many(self._word(start)) is not None:
+                return self._add(start)
             case "move" | "put":
                 return self._move(what, index)
             case _:
@@ -270,7 +274,7 @@ class _ClauseReader:
             if not self._ahead(index, words):
                 continue
             picked = read_selection(self.tokens, index + words.count(" ") + 1, self.last)
-            if picked is None or picked[0].noun in lex.FRAME_NOUNS:
+            if picked is None or self._is_of_the_picture(picked[0], picked[1]):
                 continue
             anchors, after = (picked[0],), picked[1]
             if kind == "between" and self._word(after) == "and":
@@ -292,6 +296,13 @@ class _ClauseReader:
                 after += 1
             return Location("side", sides=tuple(dict.fromkeys(sides))), after
         return None
+
+    def _is_of_the_picture(self, what: Selection, after: int) -> bool:
+        """Whether a place is the picture's own: "the left", "the top left corner", and not that of a table."""
+        if what.noun in lex.FRAME_NOUNS or what.noun in _SIDE_WORDS:
+            return True
+        tail = what.noun in lex.SIDE_TAILS and what.noun != "hand" and what.which is not None
+        return tail and self._word(after) != "of"
 
     def _change(self, what: Selection, index: int) -> tuple[Command, int] | None:
         while self._word(index) in ("and", ","):

@@ -144,18 +144,18 @@ def read_selection(
     while True:
         word = _at(tokens, index)
         following = _at(tokens, index + 1)
-        goes_on = _nominal(tokens, index + 1) or following in (*_WHICH, *_ORDINALS) or _count(following) is not None
+        goes_on = _nominal(tokens, index + 1) or following in (*_WHICH, *_ORDINALS) or how_many(following) is not None
         if word in _EVERY:
             every = definite = True
         elif word == "both":
             every, definite, count = True, True, 2
         elif (
-            _count(word) is not None
+            how_many(word) is not None
             and count is None
             and _at(tokens, index - 1) not in _WHICH
             and (word != "one" or _nominal(tokens, index + 1) or _at(tokens, index + 1) == "of")
         ):
-            count = _count(word)
+            count = how_many(word)
         elif word in _DEFINITE:
             definite, other = True, other or word == "other"
         elif word in _WHICH and which is None and goes_on:
@@ -345,7 +345,8 @@ def _ahead(tokens: Sequence[Token], index: int, words: str) -> bool:
     return " ".join(t.lower for t in tokens[index : index + words.count(" ") + 1]) == words
 
 
-def _count(word: str) -> int | None:
+def how_many(word: str) -> int | None:
+    """The number that a word says, 1 to 99, or None."""
     if word in lex.NUMBERS:
         return lex.NUMBERS[word]
     return int(word) if word.isascii() and word.isdigit() and len(word) < 3 and int(word) > 0 else None

@@ -325,3 +325,36 @@ def test_new_colours_and_sizes_take_the_place_of_old_ones() -> None:
     assert changed_attributes(("small", "red"), ("blue",)) == ("small", "blue")
     assert changed_attributes(("red",), ("large",)) == ("large", "red")
     assert changed_attributes(("striped", "red"), ("shiny",)) == ("striped", "red", "shiny")
+
+
+@pytest.mark.parametrize(
+    "said, wanted",
+    [
+        ("add a ball on the left", ["Add ball left"]),
+        ("put a ball on the left and a star on the right", ["Add ball left", "Add star right"]),
+        ("put two stars at the top and a fish at the bottom", ["Add star top", "Add fish bottom"]),
+        ("put the two stars at the top", ["Move star top"]),
+        ("put the red ball on the left and the cup on the right", ["Move ball left", "Move cup right"]),
+        ("add a star in the top left corner", ["Add star top left"]),
+        ("add a lamp on the left side of the picture", ["Add lamp left"]),
+        ("place a red ball in the middle", ["Add ball middle"]),
+        ("put a star on the top of the house", ["Add star on house"]),
+        ("put the ball on the left side of the car", ["Move ball left_of car"]),
+        ("add a ring on the left hand", ["Add ring on hand"]),
+    ],
+)
+def test_places_of_the_picture_and_of_things(said: str, wanted: list[str]) -> None:
+    read = []
+    for command in read_instruction(said).commands:
+        place = command.to  # type: ignore[union-attr]
+        named = place.sides or (place.kind, *(anchor.noun for anchor in place.anchors))
+        read.append(" ".join((type(command).__name__, command.what.noun, *named)))  # type: ignore[union-attr]
+    assert read == wanted
+
+
+@pytest.mark.parametrize(
+    "said", ["put ball left put ball left", "add a ball a star", "move the ball left the car right"]
+)
+def test_what_follows_a_command_without_a_word_between_is_not_read(said: str) -> None:
+    with pytest.raises(InputError, match="cannot read all of"):
+        read_instruction(said)

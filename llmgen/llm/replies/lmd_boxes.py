@@ -102,7 +102,8 @@ def filter_boxes(
     left, right = min(b[0] for _, b in kept), max(b[0] + b[2] for _, b in kept)
     top, bottom = min(b[1] for _, b in kept), max(b[1] + b[3] for _, b in kept)
     if scale or left < 0 or top < 0 or right > size or bottom > size:
-        factor = min(size / (right - left), size / (bottom - top), _MAX_SCALE)
+        # An extent below the precision of its place is none, and limits nothing.
+        factor = min([_MAX_SCALE, *(size / extent for extent in (right - left, bottom - top) if extent > 0)])
         shift = -top * factor if top < 0 else 0.0
         if bottom * factor + shift >= size:
             shift -= bottom * factor - size if reference else bottom * factor + shift - size

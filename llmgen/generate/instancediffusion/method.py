@@ -153,7 +153,9 @@ class InstanceGenerate:
             conditioning=_concatenated([scene.conditioning for scene in scenes]),
             null=self._null(width, height),
         )
-        latents, cost = sample_runs(self._pipe.unet, runs, self._plan, self._solver(), after_step=lambda step, latents: told())
+        latents, cost = sample_runs(
+            self._pipe.unet, runs, self._plan, self._solver(), after_step=lambda step, latents: told()
+        )
         self._cost.add(cost)
         self._drawn += len(records)
         self._context.remark(

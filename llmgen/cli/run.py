@@ -46,7 +46,7 @@ def run(
     manifest: Annotated[
         str | None,
         typer.Argument(
-            metavar="[MANIFEST]",
+            metavar="MANIFEST",
             help="Manifest, or the name of one that comes along (quickstart). A prompt in quotes, a file of prompts (txt, csv, "
             "jsonl) or no manifest at all: the whole chain by the preset's methods.",
             show_default=False,

@@ -7,6 +7,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from llmgen.diffusion.prompts import cut_texts
 from llmgen.vision.boxes import clip
 from llmgen.vision.protocols import PhraseHit
 
@@ -62,6 +63,11 @@ class GroundingDinoPhraseDetector:
             found = [hit for caption in self._captions(asked) for hit in self._ground(image, caption, threshold)]
             hits.append(sorted(found, key=lambda hit: -hit.score))
         return hits
+
+    def cut_phrases(self, phrases: Sequence[str]) -> list[str]:
+        """See `llmgen.vision.protocols.PhraseReader.cut_phrases`."""
+        captions = {f"phrase {phrase[:40]!r}": _caption([phrase]).text for phrase in phrases}
+        return cut_texts(self.processor.tokenizer, captions, int(self.model.config.max_text_len))
 
     def _captions(self, queries: Sequence[str]) -> list[_Caption]:
         longest = int(self.model.config.max_text_len)

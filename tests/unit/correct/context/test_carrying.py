@@ -42,6 +42,9 @@ class Scorer:
     def __init__(self, *scores: float) -> None:
         self.scores, self.asked = list(scores), list[str]()
 
+    def cut_phrases(self, phrases: Sequence[str]) -> list[str]:
+        return []
+
     def score_phrases(self, crops: Sequence[Image.Image], phrases: Sequence[Sequence[str]]) -> list[list[float]]:
         self.asked += [phrase for asked in phrases for phrase in asked]
         return [[self.scores.pop(0)] for _ in crops]

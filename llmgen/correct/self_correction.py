@@ -315,9 +315,16 @@ class SelfCorrection:
             wanted = [instance.phrase for instance in job.plan.target]
             slots = grounding_slots(models.stable_diffusion("layout_to_image").unet)
             encoder, prompt = models.text("layout_to_image"), scene_prompt(job.background, wanted)
-            alone = join_negatives(negative, self._config.object_negative_prompt) if job.plan.additions else ""
-            limits = {"phrases": wanted, "objects": len(wanted), "slots": slots}
-            cut = beyond_limits(prompt, encoder, negative=negative, object_negative=alone, **limits)
+            added = any(isinstance(edit, AddEdit) for edit in job.plan.edits)
+            cut = beyond_limits(
+                prompt,
+                encoder,
+                negative=negative,
+                object_negative=join_negatives(negative, self._config.object_negative_prompt) if added else "",
+                phrases=wanted,
+                objects=len(wanted),
+                slots=slots,
+            )
         for text in cut:
             self._context.remark_on(record_id, text)
 

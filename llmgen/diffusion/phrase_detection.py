@@ -9,8 +9,8 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from llmgen.diffusion.phrase_hits import hits_of
 from llmgen.diffusion.prompts import cut_phrases
-from llmgen.vision.boxes import clip
 from llmgen.vision.protocols import PhraseHit
 
 
@@ -139,13 +139,4 @@ def _read_hits(
     scores = best.sigmoid().cpu()
     width, height = size
     corners = (boxes.float().cpu() * max(width, height)).tolist()
-    hits = []
-    for place in torch.argsort(scores, descending=True, stable=True).tolist():
-        score = scores[place].item()
-        if score < threshold:
-            break
-        cx, cy, w, h = corners[place]
-        box = clip((cx - w / 2, cy - h / 2, cx + w / 2, cy + h / 2), width, height)
-        if box[2] > box[0] and box[3] > box[1]:
-            hits.append(PhraseHit(queries[int(label[place])], box, score))
-    return hits
+    return hits_of(scores, label, corners, queries, size, threshold)

@@ -297,7 +297,7 @@ class SelfCorrection:
             batch_size=1,
         )
         side = asked.size or max(preset.width, preset.height)
-        return InstructPainter(context.models.picture_editor(), context.models.text("edit"), settings, side)
+        return InstructPainter(context.models.picture_editor(), context.models.text("edit"), settings, side, context.progress)
 
     def _is_better(self, shown: float, before: float) -> bool:
         """Whether a picture in which the detector sees this much of what was asked takes the place of the best so far."""

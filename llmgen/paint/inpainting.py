@@ -6,7 +6,7 @@ mask at every step; one with nine sees mask and picture.
 
 import inspect
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import torch
@@ -15,9 +15,13 @@ from PIL import Image
 from llmgen.artifacts.schedulers import OWN
 from llmgen.diffusion.failures import as_model_errors
 from llmgen.diffusion.latents import sides_multiple
+from llmgen.diffusion.progress import Steps, telling
 from llmgen.diffusion.schedulers import quiet_steps, with_scheduler
 from llmgen.errors import ModelError
 from llmgen.paint.inpainter import Cost, Patch
+
+_MOST_SHOWN: Final = 40
+"""Characters of what is painted, in a line about it."""
 
 
 class DiffusersInpainter:
@@ -28,7 +32,7 @@ class DiffusersInpainter:
         num_inference_steps: Steps of a full run; `strength` times as many are executed.
         guidance_scale: Classifier-free guidance; 1 switches it off.
         scheduler: A name of `llmgen.diffusion.schedulers`, or `own` for the pipeline's.
-        progress: Told about each patch.
+        progress: Told about each step.
     """
 
     def __init__(
@@ -56,13 +60,15 @@ class DiffusersInpainter:
         """See `Inpainter.paint`. Each patch has a call of its own: who shares a call changes the last bits of a picture."""
         painted = []
         for number, patch in enumerate(patches, start=1):
-            self._progress(f"inpainting {number} of {len(patches)}")
+            of_several = f" ({number} of {len(patches)})" if len(patches) > 1 else ""
+            words = f"inpainting {(patch.phrase or patch.scene or 'a scene')[:_MOST_SHOWN]}{of_several}"
+            told = Steps(self._progress, words, self.steps_at(patch.strength))
             with as_model_errors("inpainting"), torch.no_grad():
-                painted.append(self._one(patch))
+                painted.append(self._one(patch, told))
             self.cost.add(patch, self.steps_at(patch.strength))
         return painted
 
-    def _one(self, patch: Patch) -> Image.Image:
+    def _one(self, patch: Patch, told: Steps) -> Image.Image:
         known = inspect.signature(type(self.pipe).__call__).parameters
         given: dict[str, Any] = {
             "prompt": patch.prompt,
@@ -77,6 +83,7 @@ class DiffusersInpainter:
             "guidance_scale": self._guidance,
             "generator": torch.Generator("cpu").manual_seed(patch.seed),
             "output_type": "np",
+            "callback_on_step_end": telling(told),
         }
         with quiet_steps():
             values = self.pipe(**{name: value for name, value in given.items() if name in known}).images[0]

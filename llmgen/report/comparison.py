@@ -12,7 +12,7 @@ from llmgen.artifacts.statistics import bootstrap, mcnemar, wilson
 from llmgen.errors import InputError
 from llmgen.report.beside import PicturesBeside
 from llmgen.report.layers import Layers
-from llmgen.report.pictures import MOST_INSIDE, Picture, Pictures, longest_side
+from llmgen.report.pictures import MOST_INSIDE, Picture, Pictures, ahead, longest_side
 from llmgen.report.source import Source, read_source
 from llmgen.report.summary import Scorer, scorers, scores_of
 from llmgen.report.view import Filter
@@ -147,7 +147,9 @@ def make_comparison(first: Source, second: Source, beside: PicturesBeside | None
     folder = beside if 2 * len(both) > MOST_INSIDE else None
     pictures = tuple(Pictures(ImageStore(source.artifact.base), side_px, folder) for source in (first, second))
     words = _WORDS if ways and ways[0].verdicts else _MEASURED
-    cards = tuple(_pair(a, b, ways[0] if ways else None, pictures, words) for a, b in pairs)
+    shown = [[[ref] if (ref := pair[side].image) is not None else [] for pair in pairs] for side in (0, 1)]
+    coming = ahead(pairs, list(zip(pictures, shown, strict=True)))
+    cards = tuple(_pair(a, b, ways[0] if ways else None, pictures, words) for a, b in coming)
     counts = Counter(card.outcome for card in cards)
     types = tuple(dict.fromkeys(card.type for card in cards if card.type))
     return Comparison(

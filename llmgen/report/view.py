@@ -13,7 +13,7 @@ from llmgen.report.answers import AnswerView, answers_of
 from llmgen.report.beside import PicturesBeside
 from llmgen.report.charts import Curve, curve
 from llmgen.report.layers import Layers, layers_of
-from llmgen.report.pictures import MOST_INSIDE, Picture, Pictures, longest_side
+from llmgen.report.pictures import MOST_INSIDE, Picture, Pictures, ahead, longest_side
 from llmgen.report.source import Source
 from llmgen.report.steps import Step, compared, front, make_samples, make_steps
 from llmgen.report.summary import (
@@ -175,12 +175,11 @@ def make_page(source: Source, beside: PicturesBeside | None = None) -> Page:
     """
     artifact, manifest = source.artifact, source.manifest
     records = artifact.records
-    refs = [
-        ref
-        for r in records
-        for ref in (r.image, *(e.image for e in r.history), *(s.image for s in r.samples))
-        if ref is not None
+    of_each = [
+        [r for r in (one.image, *(e.image for e in one.history), *(s.image for s in one.samples)) if r is not None]
+        for one in records
     ]
+    refs = [ref for own in of_each for ref in own]
     count = len({ref.path for ref in refs})
     side = longest_side(count)
     folder = beside if count > MOST_INSIDE else None
@@ -189,7 +188,9 @@ def make_page(source: Source, beside: PicturesBeside | None = None) -> Page:
     scorer = ranked[0] if ranked else None
     recipes = _Recipes()
     rows = _Compared(source, pictures)
-    cards = tuple(_card(record, scorer, pictures, recipes, rows.of(record)) for record in records)
+    cards = tuple(
+        _card(record, scorer, pictures, recipes, rows.of(record)) for record in ahead(records, [(pictures, of_each)])
+    )
     tables = score_tables(records)
     counts = Counter(card.outcome for card in cards)
     words = OUTCOME_WORDS if any("initial" in table.columns for table in tables) else UNCORRECTED_WORDS

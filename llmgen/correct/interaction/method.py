@@ -20,6 +20,7 @@ from llmgen.diffusion.interaction.drawing import Drawn, PairSampler
 from llmgen.diffusion.interaction.pairs import make_pair, unit_attention
 from llmgen.diffusion.interaction.settings import PUBLISHED, PairFields, beyond_steps
 from llmgen.diffusion.latents import decode_latents, latent_factor, sides_multiple
+from llmgen.diffusion.progress import Steps
 from llmgen.diffusion.prompts import beyond_limits
 from llmgen.diffusion.sampling import OWN_LOOP, make_levels
 from llmgen.engine.stage import Profile, StageConfig
@@ -127,7 +128,8 @@ class InteractionCorrection:
                 )
                 for record in records
             ]
-            drawn = sampler.draw(pairs, box_rows=("c1",))
+            told = Steps(self._context.progress, f"correct interaction: {len(pairs)} pictures", sampler.settings.steps)
+            drawn = sampler.draw(pairs, box_rows=("c1",), told=told)
             images = decode_latents(pipe.vae, check_finite(drawn.latents, "correct interaction"))
         return [self._finished(record, images[i], drawn, i) for i, record in enumerate(records)]
 

@@ -9,6 +9,7 @@ from typing import Final
 
 from llmgen.llm.english.closed import CLOSED
 from llmgen.llm.english.dictionary import look_up
+from llmgen.llm.english.names import JOINING
 from llmgen.llm.english.others import GERMAN, LITTLE_WORDS, PICTURED
 from llmgen.llm.english.tokens import Token
 from llmgen.llm.english.words import singularize
@@ -16,8 +17,6 @@ from llmgen.llm.english.words import singularize
 _SHARED: Final = frozenset("a an as at in on to so no up i me us am do by off is it he we".split())
 """Little words of English that are words of other languages as well."""
 _BEFORE_ARTICLES: Final = frozenset("on in of at for by and with vs versus".split())
-_IN_NAMES: Final = frozenset("de da di do du del della dos la las le les lo los el van von al y".split())
-"""What stands between the parts of names, and before them: "Rio de Janeiro", "Los Angeles"."""
 _LAST_LATIN: Final = "ɏ"
 _AT_HOME: Final = frozenset("éèêëáàâäíïóôöúüñç")
 """Letters with marks that come into English with names and dishes."""
@@ -62,7 +61,7 @@ def _names(said: Sequence[Token]) -> set[int]:
         and (k or (len(said) > 1 and said[1].text[0].isupper() and token.lower not in PICTURED))
     }
     for k in range(len(said) - 1, -1, -1):
-        joins = said[k].lower in _IN_NAMES or (
+        joins = said[k].lower in JOINING or (
             said[k].lower in ("der", "den") and k and said[k - 1].lower in ("van", "von")
         )
         capital = said[k].text[0].isupper()
@@ -71,7 +70,7 @@ def _names(said: Sequence[Token]) -> set[int]:
             and k + 1 < len(said)
             and (k + 1 in named or (said[k + 1].text[0].isupper() and said[k + 1].lower not in GERMAN))
         ):
-            if capital or (k and (said[k - 1].text[0].isupper() or said[k - 1].lower in _IN_NAMES)):
+            if capital or (k and (said[k - 1].text[0].isupper() or said[k - 1].lower in JOINING)):
                 named.add(k)
     return named
 

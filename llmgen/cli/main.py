@@ -146,7 +146,9 @@ def _on_termination() -> Any:
 def _app_for(arguments: list[str]) -> typer.Typer:
     """The app with nothing but the command that is called: the flags of all the others are a tenth of a short command's time."""
     called = arguments[0] if arguments else ""
-    meant = [info for info in app.registered_commands if called == (info.name or getattr(info.callback, "__name__", ""))]
+    meant = [
+        info for info in app.registered_commands if called == (info.name or getattr(info.callback, "__name__", ""))
+    ]
     if not meant:
         _add_train()
         return app

@@ -37,7 +37,7 @@ def is_foreign(tokens: Sequence[Token]) -> bool:
     foreign = [word for word in words if _is_of_others(word)]
     unknown = [word for word in words if word not in foreign and not _is_known(word)]
     if not foreign:
-        little = CLOSED - (_SHARED - _BEFORE_ARTICLES)
+        little = (CLOSED - _SHARED) | _BEFORE_ARTICLES
         return (
             len(unknown) > 2 and len(unknown) * 3 >= len(words) * 2 and not any(w in little or _acts(w) for w in words)
         )

@@ -34,7 +34,8 @@ GERMAN: Final = _words(
     "hund hunde katze katzen haus häuser baum bäume auto autos ball bälle junge mädchen mann männer frau frauen kind kinder vogel vögel "
     "pferd fisch blume blumen apfel äpfel tisch stuhl straße strand wald garten himmel see berg boot burg rot rote roter rotes roten blau "
     "blaue blauer blaues blauen grün grüne grüner grünes gelb gelbe gelber gelbes schwarz schwarze schwarzer schwarzes weiß weiße weißer "
-    "weißes groß große großer großes klein kleine kleiner kleines hut stern herz ritter wiese bild meer sonne mond wasser schnee fluss brücke turm tier tiere schläft sitzt steht spielt isst",
+    "weißes groß große großer großes klein kleine kleiner kleines hut stern herz ritter wiese bild meer sonne mond wasser schnee "
+    "fluss brücke turm tier tiere schläft sitzt steht spielt isst",
 )  # fmt: skip
 """The one language whose nouns begin with a capital."""
 PICTURED: Final = GERMAN | _words(

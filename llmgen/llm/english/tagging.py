@@ -380,7 +380,8 @@ class _Tagger(Expressions):
         if (last, singularize(word)) in lex.COMPOUNDS:
             return False
         if form == "ing":
-            return word not in lex.ING_NOUNS or opens or last in lex.PEOPLE or last in lex.ANIMALS
+            named = self.words[-1].value == "name" and not self.single and self._nominal(i + 1)
+            return word not in lex.ING_NOUNS or opens or last in lex.PEOPLE or last in lex.ANIMALS or named
         if word.endswith("ed") and form == "past":
             return True
         if form == "s" and singularize(word) != word:

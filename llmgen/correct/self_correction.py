@@ -310,7 +310,8 @@ class SelfCorrection:
             sentences = {f"sentence {sentence[:40]!r}": sentence for sentence in sentences_of(job)}
             cut = cut_texts(models.text("edit").tokenizer, sentences)
         elif painter != "latents":
-            cut = cut_by_painter(self._context, painter, texts_of(job.plan, job.background, negative))
+            told: ContextConfig = self._context.config_for("correct", "context")
+            cut = cut_by_painter(self._context, painter, told, texts_of(job.plan, job.background, negative))
         else:
             wanted = [instance.phrase for instance in job.plan.target]
             slots = grounding_slots(models.stable_diffusion("layout_to_image").unet)

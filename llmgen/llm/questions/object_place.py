@@ -66,6 +66,7 @@ class ObjectPlaceQuestion(Question[ObjectPlace]):
 
     name: ClassVar[str] = "object_place"
     repeatable: ClassVar[bool] = False
+    reasks: ClassVar[int] = 1
 
     subject: str
     verb: str

@@ -1,7 +1,8 @@
 """Pictures of the reports for the documentation: a page on a desktop, on a phone and in the dark.
 
-python benchmarks/report_pictures.py outputs/quickstart --as report
-python benchmarks/report_pictures.py outputs/quickstart outputs/other --as comparison
+llmgen run quickstart && llmgen evaluate lmd outputs/quickstart/images.json --judge -o outputs/drawn/scores.json
+python benchmarks/report_pictures.py outputs/quickstart --as report --only fixed
+python benchmarks/report_pictures.py outputs/drawn outputs/quickstart --as comparison --only changed
 
 One run gives its report, two give their comparison. Each view is written to the folder of -o, named by --as and by what it shows: the grid
 (`-grid`), the cards (nothing), a phone (`-phone`) and dark (`-dark`). The browser is the Chromium on the path, or LLMGEN_CHROMIUM.
@@ -38,15 +39,19 @@ class View:
 
 
 VIEWS = (
-    View("", 1280, 1500),
-    View("-grid", 1280, 900, grid=True),
+    View("", 1180, 1000),
+    View("-grid", 1180, 800, grid=True),
     View("-phone", 390, 844, phone=True),
-    View("-dark", 1280, 1100, dark=True),
+    View("-dark", 1180, 800, dark=True),
 )
 
 
-def pictures(page: Path, scroll: bool) -> Iterator[tuple[str, Image.Image]]:
+def pictures(page: Path, only: str | None) -> Iterator[tuple[str, Image.Image]]:
     """What a browser shows of a page in each view.
+
+    Args:
+        page: The file.
+        only: Key of a filter; the head of the page and all records without one.
 
     Raises:
         SystemExit: If there is no Chromium.
@@ -59,14 +64,14 @@ def pictures(page: Path, scroll: bool) -> Iterator[tuple[str, Image.Image]]:
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium, headless=True, args=FLAGS)
         for view in VIEWS:
-            yield view.suffix, _picture(browser, page, view, scroll)
+            yield view.suffix, _picture(browser, page, view, only)
         browser.close()
 
 
-def _picture(browser: Any, page: Path, view: View, scroll: bool) -> Image.Image:
+def _picture(browser: Any, page: Path, view: View, only: str | None) -> Image.Image:
     context = browser.new_context(
         viewport={"width": view.width, "height": view.height},
-        device_scale_factor=2 if view.phone else 1,
+        device_scale_factor=1.5 if view.phone else 1,
         has_touch=view.phone,
         color_scheme="dark" if view.dark else "light",
         reduced_motion="reduce",
@@ -76,8 +81,10 @@ def _picture(browser: Any, page: Path, view: View, scroll: bool) -> Image.Image:
     pressed = opened.locator("#grid").get_attribute("aria-pressed") == "true"
     if view.grid != pressed:
         opened.click("#grid")
-    if scroll or view.grid:
-        opened.locator(".toolbar").evaluate("bar => bar.scrollIntoView({block: 'start'})")
+    if only is not None:
+        opened.click(f'.filter[data-key="{only}"]')
+    if only is not None or view.grid:
+        opened.evaluate("scrollTo(0, document.querySelector('#records').offsetTop)")
     shot = opened.screenshot()
     context.close()
     with Image.open(io.BytesIO(shot)) as image:
@@ -92,7 +99,9 @@ def main() -> None:
     )
     parser.add_argument("--as", dest="name", required=True, help="how the names of the pictures begin")
     parser.add_argument("-o", "--output", type=Path, default=Path(".github"), help="folder of the pictures")
-    parser.add_argument("--records", action="store_true", help="look at the first record, not at the head of the page")
+    parser.add_argument(
+        "--only", metavar="KEY", help="only these records, such as fixed or changed, and not the head of the page"
+    )
     chosen = parser.parse_args()
     if len(chosen.runs) > 2:
         parser.error("one run or two")
@@ -103,7 +112,7 @@ def main() -> None:
         else:
             write_report(chosen.runs[0], page)
         chosen.output.mkdir(parents=True, exist_ok=True)
-        for suffix, image in pictures(page, chosen.records):
+        for suffix, image in pictures(page, chosen.only):
             path = chosen.output / f"{chosen.name}{suffix}.png"
             image.save(path, optimize=True)
             print(f"{path}: {image.width}x{image.height}, {path.stat().st_size / 1000:.0f} kB")

@@ -43,8 +43,12 @@ def said(choice: Any = 2, box: Any = None, relation: str = "in_front_of") -> tup
 
 def test_plan_and_picture(tmp_path: Path) -> None:
     context, _ = acting_context(tmp_path)
+    lines, steps = list[str](), STEPS["num_inference_steps"]
+    context.progress = lines.append
     before = candidates(context)
     (record,) = correct(context, before)
+    for words in ("generate record: 3 pictures", "correct interaction: 1 pictures"):
+        assert any(line.startswith(f"{words}: step {steps} of {steps}, 0 s left") for line in lines)
     assert record.error is None, record.error
     assert record.edits is not None
     (edit,) = record.edits.edits

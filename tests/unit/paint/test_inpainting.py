@@ -27,11 +27,15 @@ def pipe(tmp_path_factory: pytest.TempPathFactory) -> StableDiffusionInpaintPipe
 
 
 def test_a_text_model_paints_inside_the_mask_and_counts_its_steps(pipe: StableDiffusionInpaintPipeline) -> None:
-    painter, calls = DiffusersInpainter(pipe, num_inference_steps=10, guidance_scale=1.0), []
+    lines, calls = list[str](), []
+    painter = DiffusersInpainter(pipe, num_inference_steps=10, guidance_scale=1.0, progress=lines.append)
     hook = pipe.unet.register_forward_pre_hook(lambda *_: calls.append(1))
     (drawn,) = painter.paint([patch()])
     hook.remove()
     assert drawn.size == (64, 64)
+    assert lines[0] == "inpainting a ball" and [line.split(",")[0] for line in lines[1:]] == [
+        f"inpainting a ball: step {step} of 6" for step in range(1, 7)
+    ]
     assert len(calls) == painter.steps_at(0.6) == painter.cost.steps == 6  # 60 % of ten steps, as the pipeline counts
     assert painter.cost.pixel_steps == 6 * 64 * 64
     old = np.asarray(patch().image)

@@ -68,7 +68,7 @@ PictureFormatOpt = Annotated[
     ),
 ]
 QuietOpt = Annotated[
-    bool, typer.Option("--quiet", "-q", help="Say nothing but warnings and errors.", rich_help_panel=OUTPUT)
+    bool, typer.Option("--quiet", "-q", help="Say nothing but what goes wrong.", rich_help_panel=OUTPUT)
 ]
 VerboseOpt = Annotated[bool, typer.Option("--verbose", "-v", help="Say what the library logs.", rich_help_panel=OUTPUT)]
 JsonOpt = Annotated[bool, typer.Option("--json", help="Print JSON to stdout instead of a table.")]

@@ -66,9 +66,9 @@ def default_map(app: typer.Typer) -> dict[str, dict[str, Any]]:
             if key not in flags:
                 raise InputError(f"{path}: [{key}]: {unknown('command', key, flags)}")
             for name, own in value.items():
-                parameter = _parameter(path, name, flags[key])
-                _check(path, f"[{key}] {name}", own, group.commands[key], parameter)
-                found.setdefault(key, {})[parameter] = own
+                known = _parameter(path, name, flags[key])
+                _check(path, f"[{key}] {name}", own, group.commands[key], known)
+                found.setdefault(key, {})[known] = own
             continue
         _parameter(path, key, dict.fromkeys(everywhere, ""))
         for command in (*STAGES, "run"):

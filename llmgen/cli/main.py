@@ -30,6 +30,7 @@ from llmgen.cli.refine import refine
 from llmgen.cli.report import report
 from llmgen.cli.run import run
 from llmgen.cli.schema import schema
+from llmgen.cli.serve import serve
 from llmgen.cli.sheet import sheet
 from llmgen.cli.show import show
 from llmgen.cli.validate import validate
@@ -51,7 +52,7 @@ app = typer.Typer(
 )
 for command in (layout, generate, detect, correct, refine, evaluate):
     app.command(rich_help_panel="Stages")(command)
-for command in (run, merge, report, sheet):
+for command in (run, serve, merge, report, sheet):
     app.command(rich_help_panel="Runs")(command)
 app.command("import", rich_help_panel="Runs")(import_)
 app.command(rich_help_panel="Runs")(export)
@@ -84,6 +85,13 @@ def main(argv: list[str] | None = None) -> int:
     Returns:
         The exit code, as `llmgen.errors` lists them.
     """
+    if argv is None:
+        # Through a script that was installed for an older llmgen; `llmgen.__main__` asks before it imports all this.
+        from llmgen.serving.client import answered
+
+        code = answered(sys.argv[1:])
+        if code is not None:
+            return code
     settings.load_dotenv(Path(".env"))
     _unicode_streams()
     _add_train()

@@ -44,8 +44,7 @@ def answered(argv: Sequence[str]) -> int | None:
     try:
         return _asked(argv, environment)
     except KeyboardInterrupt:
-        _say("interrupted")
-        return INTERRUPTED
+        return INTERRUPTED  # without a word, as a command whose stage has not begun
 
 
 def _asked(argv: Sequence[str], environment: Mapping[str, str]) -> int | None:

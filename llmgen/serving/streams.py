@@ -166,8 +166,10 @@ class Streams:
         for descriptor in (1, 2):
             about = os.fstat(descriptor)
             if stat.S_ISFIFO(about.st_mode):
-                # Both into one pipe stay in one order.
-                self.outgoing[descriptor] = pipes.setdefault((about.st_dev, about.st_ino), Outgoing(descriptor))
+                pipe = (about.st_dev, about.st_ino)
+                if pipe not in pipes:  # both into one pipe stay in one order
+                    pipes[pipe] = Outgoing(descriptor)
+                self.outgoing[descriptor] = pipes[pipe]
 
     @property
     def descriptors(self) -> tuple[int, int, int]:
@@ -185,6 +187,9 @@ class Streams:
 
     def taken_back(self) -> None:
         """Be this process's own again: nobody has used them."""
+        for outgoing in set(self.outgoing.values()):
+            os.close(outgoing.writer)
+            outgoing.close()
         if self.incoming is not None:
             import threading
 

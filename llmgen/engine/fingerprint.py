@@ -66,6 +66,14 @@ class StageFingerprint:
             }
         )
 
+    def digest_with(self, more: Any) -> str:
+        """Digest of everything that can change what becomes of any record, and of something else.
+
+        Args:
+            more: JSON values.
+        """
+        return digest([self._base, more])
+
     def key(self, record: Record) -> str:
         """Digest of everything that can change what becomes of a record."""
         return digest([self._base, record_digest(record)])

@@ -33,6 +33,8 @@ class Incoming:
     """How many they are, where they were read at once."""
     dropped: list[str] = field(default_factory=list)
     """Lines about entries so far that could not even be named."""
+    changed: bool = False
+    """Whether something of a streamed input was said that each reading says again."""
 
 
 @contextlib.contextmanager
@@ -116,7 +118,9 @@ def _streamed(stream: EntryStream, incoming: Incoming, problem: Callable[[str], 
         if record is not None:
             yield record
     if adoption is not None:
-        say(stream.name, adoption.notes(reader.count))
+        notes = adoption.notes(reader.count)
+        incoming.changed = bool(notes)
+        say(stream.name, notes)
     reader.check_any_valid()
 
 

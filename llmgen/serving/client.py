@@ -22,6 +22,7 @@ from llmgen.serving.identity import code_digest, environment_digest
 SERVED: Final = ("layout", "generate", "detect", "correct", "refine", "evaluate", "run")
 """Commands that servers run."""
 INTERRUPTED: Final = 130
+TERMINATED: Final = 143
 _WAIT_S: Final = 5.0
 """For a server to take a connection, which takes no time where it is well."""
 
@@ -134,32 +135,36 @@ def _handed_over(
     except OSError:
         streams.taken_back()
         return None
-    # Until the server begins, an interruption ends this process alone, and the server sees that.
-    if wire.receive(connection) != {"begun": True}:
-        streams.taken_back()
-        return None
-    streams.handed_over()
-    with _Forwarding(connection):
+    with _Forwarding(connection) as forwarding:
+        if wire.receive(connection) != {"begun": True}:
+            streams.taken_back()
+            return None
+        forwarding.has_begun = True
+        streams.handed_over()
         return _followed(connection, streams, note)
 
 
 class _Forwarding:
-    """While it lasts, Ctrl-C and SIGTERM are the command's."""
+    """While it lasts, Ctrl-C and SIGTERM are the command's; one that has not begun ends here, and the server sees that."""
 
     def __init__(self, connection: socket.socket) -> None:
+        self.has_begun = False
         self._connection = connection
         self._before: dict[int, Any] = {}
 
-    def __enter__(self) -> None:
+    def __enter__(self) -> "_Forwarding":
         for number in (signal.SIGINT, signal.SIGTERM):
             if signal.getsignal(number) is not signal.SIG_IGN:  # as of a command behind which nobody sits
                 self._before[number] = signal.signal(number, self._forward)
+        return self
 
     def __exit__(self, *error: object) -> None:
         for number, handler in self._before.items():
             signal.signal(number, handler)
 
     def _forward(self, number: int, frame: FrameType | None) -> None:
+        if not self.has_begun:
+            raise SystemExit(TERMINATED) if number == signal.SIGTERM else KeyboardInterrupt
         try:
             wire.send(self._connection, {"signal": number})
         except OSError:
@@ -189,7 +194,9 @@ def _followed(connection: socket.socket, streams: Any, note: place.ServerNote) -
             for stream in outgoing:
                 stream.take_rest()
     if isinstance(answer, dict) and isinstance(answer.get("code"), int):
-        return int(answer["code"])
+        # What a command would have heard that writes there itself.
+        broken = any(stream.is_broken for stream in outgoing)
+        return int(answer["code"]) or int(broken)
     _say(
         f"the server of {note.preset} (process {note.pid}) ended before the command did; what is finished is kept where -o or a run's "
         "folder was given: give the command again, with --resume where it has one"

@@ -108,6 +108,8 @@ class Outgoing:
         os.set_blocking(self.reader, False)
         self._kept = _Kept()
         self.is_open = True
+        self.is_broken = False
+        """Whether its reader has gone before all was brought."""
 
     @property
     def has_more(self) -> bool:
@@ -137,6 +139,7 @@ class Outgoing:
         try:
             self._kept.drop(os.write(self.target, self._kept.first(_SURE)))
         except BrokenPipeError:
+            self.is_broken = True
             self._kept.drop(len(self._kept))
             self.close()
 

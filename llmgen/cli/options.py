@@ -151,6 +151,10 @@ SetOpt = Annotated[
         "--set", metavar="NAME=VALUE", help="Any setting of the method; can be repeated.", rich_help_panel=RUNNING
     ),
 ]
+NoServeOpt = Annotated[
+    bool,
+    typer.Option("--no-serve", help="Load models here, even if `llmgen serve` holds them.", rich_help_panel=RUNNING),
+]
 ForceOpt = Annotated[bool, typer.Option("--force", help="Make existing output anew.", rich_help_panel=RUNNING)]
 DryRunOpt = Annotated[
     bool, typer.Option("--dry-run", help="Print what would be done as JSON, and stop.", rich_help_panel=RUNNING)
@@ -211,6 +215,7 @@ class StageFlags:
     )
     force: ForceOpt = False
     dry_run: DryRunOpt = False
+    no_serve: NoServeOpt = False
     quiet: QuietOpt = False
     verbose: VerboseOpt = False
 

@@ -21,6 +21,7 @@ from llmgen.cli.options import (
     DtypeOpt,
     ForceOpt,
     MetadataOpt,
+    NoServeOpt,
     OffloadOpt,
     PictureFormatOpt,
     PlannerOpt,
@@ -96,6 +97,7 @@ def run(
     picture_format: PictureFormatOpt = "png",
     force: ForceOpt = False,
     dry_run: DryRunOpt = False,
+    no_serve: NoServeOpt = False,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print what came out to stdout as JSON: folder, artifacts, scores.")
     ] = False,

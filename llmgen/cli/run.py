@@ -19,6 +19,7 @@ from llmgen.cli.options import (
     DeviceOpt,
     DryRunOpt,
     DtypeOpt,
+    EngineOpt,
     ForceOpt,
     MetadataOpt,
     OffloadOpt,
@@ -28,6 +29,7 @@ from llmgen.cli.options import (
     SetOpt,
     ShardOpt,
     VerboseOpt,
+    WorkersOpt,
     parse_settings,
     parse_shard,
 )
@@ -84,6 +86,8 @@ def run(
     batch_size: BatchSizeOpt = 8,
     concurrency: ConcurrencyOpt = None,
     budget_tokens: BudgetOpt = None,
+    engine: EngineOpt = None,
+    workers: WorkersOpt = None,
     shard: ShardOpt = None,
     settings: SetOpt = None,
     resume: Annotated[
@@ -133,6 +137,8 @@ def run(
         batch_size=batch_size,
         concurrency=concurrency,
         budget_tokens=budget_tokens,
+        engine=engine,
+        workers=workers,
         given=_by_stage(settings, samples),
         force=force,
         shard=parse_shard(shard),

@@ -89,7 +89,7 @@ class Crew:
         return self._errands.get()
 
     def saved(self) -> None:
-        """Tell the workers, none of which is at work, that all is in the journal."""
+        """Tell the workers that all is in the journal."""
         for seat in self._seats:
             seat.saved()
 
@@ -148,6 +148,7 @@ class _Seat:
         """What the worker has loaded."""
         self._started = 0
         self._room = threading.Semaphore(_UNHEARD)
+        self._at_work = threading.Lock()
         self._thread: threading.Thread | None = None
 
     def open(self) -> None:
@@ -158,11 +159,12 @@ class _Seat:
 
     def saved(self) -> None:
         """Pass on that all is in the journal."""
-        if self._body is not None:
-            try:
-                self._body.saved()
-            except WorkerDied:
-                self._forget()
+        with self._at_work:
+            if self._body is not None:
+                try:
+                    self._body.saved()
+                except WorkerDied:
+                    self._forget()
 
     def close(self) -> None:
         """End the worker, and wait for the thread."""
@@ -176,7 +178,8 @@ class _Seat:
     def _run(self) -> None:
         while self._room.acquire() and (errand := self._crew.next_errand()) is not None:
             try:
-                done = self._attend(errand)
+                with self._at_work:
+                    done = self._attend(errand)
             except BaseException as error:  # the driver's thread is the one to be told
                 done = Done(None, error)
             if self._crew.closing:

@@ -72,6 +72,7 @@ class _Process:
             stdout=subprocess.PIPE,
             env={**os.environ, **environment},
             start_new_session=os.name == "posix",
+            creationflags=getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0),
         )
         self._order, self._told = order, False
 

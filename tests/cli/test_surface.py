@@ -10,7 +10,7 @@ import typer
 from llmgen.cli import app, main
 
 STAGE_FLAGS = (
-    "--output -o --format --images --preset --planner --seed --device --dtype --offload --batch-size --concurrency --budget-tokens --shard "
+    "--output -o --format --images --preset --planner --seed --device --dtype --offload --batch-size --concurrency --budget-tokens --engine --workers --shard "
     "--set --resume --force --dry-run --no-serve --quiet -q --verbose -v"
 ).split()
 FLAGS = {
@@ -78,7 +78,7 @@ FLAGS = {
     + STAGE_FLAGS,
     "run": (
         "manifest --prompts --prompt --samples -n --output -o --preset --planner --critic --seed --device --dtype --offload "
-        "--batch-size --concurrency --budget-tokens --shard --set --resume --force --json --metadata --no-metadata --picture-format "
+        "--batch-size --concurrency --budget-tokens --engine --workers --shard --set --resume --force --json --metadata --no-metadata --picture-format "
         "--dry-run --no-serve --quiet -q --verbose -v"
     ).split(),
     "serve": "--preset --device --idle --detach --status --stop --json --quiet -q".split(),

@@ -87,7 +87,9 @@ class RayEngine:
         """The class of actors of a Ray that is there."""
         import ray
 
-        # Ray would print to stdout, where records go; what workers log they tell themselves.
+        # Ray would print to stdout, where records go, and what ends a worker even without `log_to_driver`: there is no public switch for
+        # that. What workers log they tell themselves, and how they ended is said by the crew.
+        ray._private.worker._worker_logs_enabled = False
         quiet: dict[str, Any] = {"logging_level": logging.ERROR, "log_to_driver": False}
         if self._address:
             try:

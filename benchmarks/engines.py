@@ -130,7 +130,9 @@ def main() -> None:
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--engines", nargs="+", default=["process"], choices=["process", "ray"])
     parser.add_argument("--kills", type=int, default=0)
-    parser.add_argument("--gap", type=float, help="mean seconds between kills; by default those of three batches")
+    parser.add_argument(
+        "--gap", type=float, help="mean seconds between kills; by default those of a start and three batches"
+    )
     parser.add_argument("--seed", type=int, default=0)
     args = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
@@ -160,7 +162,7 @@ def kill(
 ) -> None:
     """Run with workers that are killed, until enough were."""
     killer = studio.killer
-    gap = args.gap or 3 * seconds * args.batch_size / args.pictures
+    gap = args.gap or studio.started_s + 3 * seconds * args.batch_size / args.pictures
     runs = apart = other = 0
     while killer.kills < args.kills:
         with killer.at_large(gap):

@@ -31,6 +31,9 @@ class StageMethod(Protocol):
     order or the neighbours of a record in the batch. What it mends, cuts or leaves out it says by `StageContext.remark_on`. When a
     batch raises an `LlmgenError`, the engine runs its records one by one and writes the error into the record that caused it.
 
+    Where workers do the work there are several of it, each in a process of its own: what it keeps from one call to the next may save time,
+    and nothing else.
+
     A method that only asks the planner, and asks the same whenever it is called, may have `ask_ahead(record)`: the engine calls it for
     records whose turn comes later, from threads, so that a server answers several at the same time.
 

@@ -22,7 +22,7 @@ logger = logging.getLogger(__name__)
 
 _TRIES: Final = 2
 """Workers that a batch, or a record alone, may end before it is to blame."""
-_MOST_STARTS: Final = 3
+_MOST_STARTS: Final = 5
 """Workers that may end one after the other while they load a method."""
 _MOST_DEATHS: Final = 40
 """Workers that may end one after the other while none finishes anything: a batch of 16 records, all of which end theirs, is survived."""

@@ -16,7 +16,7 @@ import sys
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, BinaryIO, Final
+from typing import IO, Any, Final
 
 from llmgen.artifacts.files import sweep
 from llmgen.engine.bodies import Body, WorkerDied
@@ -184,7 +184,7 @@ def main() -> None:
             say(None)
 
 
-def _listen(inbox: BinaryIO, tell: Callable[[Any], None]) -> None:
+def _listen(inbox: IO[bytes], tell: Callable[[Any], None]) -> None:
     """Pass on what comes; at the end of the pipe nobody needs this process, whatever it is doing."""
     pictures: Path | None = None
     try:
@@ -208,13 +208,13 @@ def _sendable(done: Done) -> Done:
     return done
 
 
-def _write(pipe: BinaryIO, value: object) -> None:
+def _write(pipe: IO[bytes], value: object) -> None:
     data = pickle.dumps(value)
     pipe.write(_LENGTH.pack(len(data)) + data)
     pipe.flush()
 
 
-def _read(pipe: BinaryIO) -> Any:
+def _read(pipe: IO[bytes]) -> Any:
     """The next value; both ends are llmgen's own, so unpickling it is safe."""
     head = pipe.read(_LENGTH.size)
     if len(head) < _LENGTH.size:

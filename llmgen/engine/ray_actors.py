@@ -22,6 +22,8 @@ from llmgen.engine.hand import Hand
 from llmgen.engine.orders import ContextOrder, Done, Said, StageOrder, Task
 from llmgen.errors import LlmgenError, MissingRequirementError
 
+logger = logging.getLogger(__name__)
+
 _OURS: Final = {
     # By Ray's own choice workers give way to every other program of the machine.
     "RAY_worker_niceness": "0",
@@ -35,6 +37,8 @@ _OURS: Final = {
 _SHARED: Final = ("LLMGEN_", "OPENAI_", "HF_", "TRANSFORMERS_", "OMP_", "MKL_", "KMP_")
 """Beginnings of the variables of the driver that hold for its workers."""
 _MOST_TEXT: Final = 200
+_MOST_STARTS: Final = 3
+"""Of a Ray of our own."""
 
 
 class RayEngine:
@@ -83,7 +87,9 @@ class RayEngine:
         """The class of actors of a Ray that is there."""
         import ray
 
-        # Ray would print to stdout, where records go; what workers log they tell themselves.
+        # Ray would print to stdout, where records go, and what ends a worker even without `log_to_driver`: there is no public switch for
+        # that. What workers log they tell themselves, and how they ended is said by the crew.
+        ray._private.worker._worker_logs_enabled = False
         quiet: dict[str, Any] = {"logging_level": logging.ERROR, "log_to_driver": False}
         if self._address:
             try:
@@ -95,9 +101,7 @@ class RayEngine:
         else:
             for name, value in _OURS.items():
                 os.environ.setdefault(name, value)
-            # On the loopback: nobody else on the network is to reach it.
-            here = {"address": "local", "_node_ip_address": "127.0.0.1", "include_dashboard": False}
-            ray.init(num_cpus=self.workers, **here, **quiet)
+            _begin(ray, {"address": "local", "num_cpus": self.workers, "include_dashboard": False, **quiet})
         kind = "GPU" if self._gpus else "CPU"
         there = int(ray.cluster_resources().get(kind, 0))
         if there < self.workers:
@@ -196,6 +200,29 @@ class _Actor:
                 )
             self._hand = Hand(order, self._said.append)
         return self._hand.learn(pickle.loads(stage))
+
+
+def _begin(ray: Any, options: dict[str, Any]) -> None:
+    """Start a Ray of our own. It gives itself 30 s, which cannot be changed, and a busy machine may need more than one try.
+
+    Raises:
+        LlmgenError: If it does not start.
+    """
+    for number in range(1, _MOST_STARTS + 1):
+        try:
+            ray.init(**options)
+        except Exception as error:
+            if type(error) is not Exception:  # Ray raises the bare class where it ran out of time
+                raise
+            ray.shutdown()
+            if number == _MOST_STARTS:
+                raise LlmgenError(
+                    f"Ray did not start, in {_MOST_STARTS} tries of 30 s: {_first_line(error)}; the machine may be too busy: try again, "
+                    "or use --engine process, which does the same without it"
+                ) from error
+            logger.warning("Ray did not start in 30 s; it is tried again")
+        else:
+            return
 
 
 def _first_line(error: BaseException) -> str:

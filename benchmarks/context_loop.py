@@ -83,7 +83,7 @@ def count(multiple: int = 8) -> None:
     print(f"| all | | | {total['windows'] / total['whole']:.1%} |")
 
 
-def cost(steps: int, size: str) -> None:
+def cost(steps: int, size: str, number: str) -> None:
     """Paint the seven masks in both ways with random weights, and print seconds."""
     import torch
     from diffusers import AutoencoderKL, DDIMScheduler, StableDiffusionInpaintPipeline, UNet2DConditionModel
@@ -96,7 +96,7 @@ def cost(steps: int, size: str) -> None:
     channels = (32, 64, 64, 64) if small else (320, 640, 1280, 1280)
     width = 64 if small else 768
     device = "cuda" if torch.cuda.is_available() else "cpu"
-    dtype = torch.float16 if device == "cuda" else torch.float32
+    dtype = torch.float16 if device == "cuda" else getattr(torch, number)
     unet = UNet2DConditionModel(
         sample_size=64, block_out_channels=channels, cross_attention_dim=width, attention_head_dim=8
     )
@@ -129,7 +129,9 @@ def cost(steps: int, size: str) -> None:
         for mask in published_masks().values():
             paint_tasks(painter, [Task(image, mask, soft_mask(mask, 6), "x", "", "", 1.0, 0)], framing)
         rows.append((name, painter.cost.pixel_steps, time.perf_counter() - started))
-    print(f"{size} weights, {steps} steps, {device}\n| way | Mpx steps | seconds |\n| --- | --- | --- |")
+    print(
+        f"{size} weights, {steps} steps, {device}, {str(dtype).removeprefix('torch.')}\n| way | Mpx steps | seconds |\n| --- | --- | --- |"
+    )
     for name, pixels, seconds in rows:
         print(f"| {name} | {pixels / 1e6:.1f} | {seconds:.1f} |")
     print(f"pixel-steps {rows[1][1] / rows[0][1]:.1%}, {rows[0][2] / rows[1][2]:.2f} times faster")
@@ -462,12 +464,13 @@ def main() -> None:
     parser.add_argument("--per-type", type=int, default=50)
     parser.add_argument("--steps", type=int, default=4)
     parser.add_argument("--size", choices=("sd15", "tiny"), default="sd15")
+    parser.add_argument("--dtype", choices=("float32", "bfloat16"), default="float32", help="of cost on a CPU")
     parser.add_argument("--output", type=Path, default=Path("outputs/benchmarks/context_loop"))
     args = parser.parse_args()
     if args.part == "count":
         count()
     elif args.part == "cost":
-        cost(args.steps, args.size)
+        cost(args.steps, args.size, args.dtype)
     elif args.part == "ceiling":
         ceiling(args.scenes, args.seed)
     elif args.part == "painters":

@@ -32,6 +32,7 @@ from llmgen.cli.refine import refine
 from llmgen.cli.report import report
 from llmgen.cli.run import run
 from llmgen.cli.schema import schema
+from llmgen.cli.serve import serve
 from llmgen.cli.sheet import sheet
 from llmgen.cli.show import show
 from llmgen.cli.validate import validate
@@ -59,6 +60,7 @@ EXAMPLES: Final = {
     "refine": "llmgen refine corrections.json -o refinements.json",
     "evaluate": "llmgen evaluate lmd refinements.json --judge -o scores.json",
     "run": "llmgen run mine.txt -n 4",
+    "serve": "llmgen serve &",
     "merge": "llmgen merge images.json",
     "report": "llmgen report outputs/mine outputs/other --open",
     "sheet": "llmgen sheet outputs/mine -o sheet.png",
@@ -73,7 +75,7 @@ EXAMPLES: Final = {
 """The last line of each command's help."""
 _PANELS: Final[dict[str, tuple[Callable[..., None], ...]]] = {
     "Stages": (layout, generate, detect, correct, refine, evaluate),
-    "Runs": (run, merge, report, sheet, import_, export),
+    "Runs": (run, serve, merge, report, sheet, import_, export),
     "Looking around": (show, methods, doctor, schema, validate),
 }
 for panel, commands in _PANELS.items():
@@ -108,6 +110,13 @@ def main(argv: list[str] | None = None) -> int:
         The exit code, as `llmgen.errors` lists them.
     """
     arguments = sys.argv[1:] if argv is None else argv
+    if argv is None:
+        # Through a script that was installed for an older llmgen; `llmgen.__main__` asks before it imports all this.
+        from llmgen.serving.client import answered
+
+        code = answered(arguments)
+        if code is not None:
+            return code
     settings.load_dotenv(Path(".env"))
     _unicode_streams()
     previous = _on_termination()

@@ -56,6 +56,8 @@ class Task:
     seed: int
     objects: tuple[Placed, ...] = ()
     """All that the picture shows when it is done; empty where nobody knows."""
+    before: tuple[Placed, ...] = ()
+    """All that it shows now, to guide away from; empty to guide away from the negative text alone."""
 
 
 @dataclass(frozen=True)
@@ -130,6 +132,7 @@ def paint_tasks(inpainter: Inpainter, tasks: Sequence[Task], framing: Framing) -
             strength=task.strength,
             seed=task.seed,
             objects=tuple(placed_in(window, task.objects)),
+            before=tuple(placed_in(window, task.before)),
         )
         for task, window in zip(tasks, windows, strict=True)
     ]

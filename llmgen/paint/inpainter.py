@@ -40,6 +40,8 @@ class Patch:
     seed: int
     objects: tuple[Placed, ...] = ()
     """All that it shows when it is done, what is painted included; empty where nobody knows."""
+    before: tuple[Placed, ...] = ()
+    """All that it showed before, to guide away from; empty to guide away from the negative text alone."""
 
     @property
     def prompt(self) -> str:
@@ -52,6 +54,11 @@ class Patch:
     def full_prompt(self) -> str:
         """Scene and all objects in one text, as captions tell whole pictures; `prompt` where nobody knows the objects."""
         return scene_prompt(self.scene, [one.phrase for one in self.objects]) if self.objects else self.prompt
+
+    @property
+    def prompt_before(self) -> str:
+        """The same of what it showed before; empty where that is not guided away from."""
+        return scene_prompt(self.scene, [one.phrase for one in self.before]) if self.before else ""
 
 
 @dataclass

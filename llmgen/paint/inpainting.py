@@ -20,6 +20,7 @@ from llmgen.diffusion.failures import as_model_errors
 from llmgen.diffusion.grounding import GroundedPhrase, grounding_slots, make_grounding
 from llmgen.diffusion.latents import latent_factor, sides_multiple
 from llmgen.diffusion.progress import Steps, telling
+from llmgen.diffusion.prompts import join_negatives
 from llmgen.diffusion.schedulers import quiet_steps, with_scheduler
 from llmgen.diffusion.text import TextEncoder
 from llmgen.errors import ModelError
@@ -89,7 +90,7 @@ class DiffusersInpainter:
         grounded = self._grounded(patch)
         given: dict[str, Any] = {
             "prompt": patch.full_prompt if grounded else patch.prompt,
-            "negative_prompt": patch.negative,
+            "negative_prompt": join_negatives(patch.negative, patch.prompt_before) if grounded else patch.negative,
             "image": patch.image,
             "mask_image": Image.fromarray(mask.astype(np.uint8) * 255),
             "width": patch.image.width,
@@ -125,15 +126,18 @@ class DiffusersInpainter:
     def _grounded(self, patch: Patch) -> dict[str, Any]:
         """What the pipeline is told of boxes; nothing where there are none to tell, or nobody to hear.
 
-        Source: GLIGEN (Li et al. 2023), section 3; the unconditional half of the guidance has empty slots.
+        Source: GLIGEN (Li et al. 2023), section 3; the unconditional half of the guidance has empty slots, or what was there before,
+        so that the guidance pulls along the difference alone (composition by negation, Liu et al. 2022).
         """
         steps = round(self._grounding_fraction * self.steps_at(patch.strength))
         if self._text is None or not patch.objects or not steps:
             return {}
         size = (patch.image.width, patch.image.height)
-        objects = [GroundedPhrase(one.phrase, to_unit(one.box_xyxy, *size)) for one in patch.objects]
-        grounding = make_grounding([objects], self._text, slots=grounding_slots(self.pipe.unet))
-        told = grounding.both_halves() if self._guidance > 1 else grounding.conditional()
+        halves = [
+            [GroundedPhrase(one.phrase, to_unit(one.box_xyxy, *size)) for one in objects]
+            for objects in ((patch.before, patch.objects) if self._guidance > 1 else (patch.objects,))
+        ]
+        told = make_grounding(halves, self._text, slots=grounding_slots(self.pipe.unet)).conditional()
 
         def after_step(_: Any, step: int, __: Any, states: dict[str, Any]) -> dict[str, Any]:
             if step + 1 >= steps:

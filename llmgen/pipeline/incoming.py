@@ -33,6 +33,8 @@ class Incoming:
     """How many they are, where they were read at once."""
     dropped: list[str] = field(default_factory=list)
     """Lines about entries so far that could not even be named."""
+    changed: bool = False
+    """Whether something of a streamed input was said that each reading says again."""
 
 
 @contextlib.contextmanager
@@ -115,7 +117,9 @@ def _streamed(stream: EntryStream, incoming: Incoming, problem: Callable[[str], 
         record = reader.record(entry)
         if record is not None:
             yield record
-    say(stream.name, adoption.notes(reader.count))
+    notes = adoption.notes(reader.count)
+    incoming.changed = bool(notes)
+    say(stream.name, notes)
     reader.check_any_valid()
 
 

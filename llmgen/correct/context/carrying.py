@@ -117,6 +117,7 @@ def carry_out(
             strength=edit.strength,
             seed=derive_seed(seed, f"context {number} {edit.target}"),
             objects=surroundings.after(edit),
+            before=surroundings.now if config.depth(number).contrast else (),
         )
         if budget.edits is not None:
             budget.edits -= 1

@@ -55,6 +55,9 @@ class DepthSettings(ArtifactModel):
     """Largest share of the picture that a mask covers."""
     strength: float | None = Field(default=None, gt=0, le=1)
     """How much noise is added; the method's by default."""
+    contrast: bool = False
+    """Guide away from the picture as it was, so that the guidance pulls along what is new alone; with `grounding_fraction`. For details
+    that are a change of colour in place, such as a lit window; what has to be drawn first is washed out by it. (Liu et al. 2022.)"""
     details: dict[str, tuple[str, ...]] = Field(default_factory=dict)
     """Noun, or `*` for any, to details that the painter knows, such as `striped`; empty for any detail."""
 

@@ -32,6 +32,11 @@ class Surroundings:
                     self.paint(edit)
         self._see(seen)
 
+    @property
+    def now(self) -> tuple[Placed, ...]:
+        """All objects as they are."""
+        return tuple(self._objects)
+
     def after(self, edit: RepaintEdit) -> tuple[Placed, ...]:
         """All objects as they are once an edit is painted."""
         row, objects = self._row(edit), list(self._objects)

@@ -90,6 +90,13 @@ def test_boxes_steer_the_first_steps_in_the_conditional_half_alone(pipe: StableD
     assert boxes[0]["masks"].sum(dim=1).tolist() == [0, 2]  # the unconditional half has empty slots
     assert boxes[0]["boxes"][1, 0].tolist() == [0.125, 0.125, 0.375, 0.375]
     assert grounded.tobytes() != painter.paint([patch(strength=1.0)])[0].tobytes()
+    # What was there before takes the place of the empty slots.
+    hook = pipe.unet.register_forward_pre_hook(
+        lambda _, __, given: told.append(dict(given["cross_attention_kwargs"] or {})), with_kwargs=True
+    )
+    (contrasted,) = painter.paint([replace(patch(strength=1.0), objects=objects, before=objects[:1])])
+    hook.remove()
+    assert told[-4]["gligen"]["masks"].sum(dim=1).tolist() == [1, 2] and contrasted.tobytes() != grounded.tobytes()
 
 
 def test_a_part_smaller_than_a_cell_is_painted_where_whole_cells_are(pipe: StableDiffusionInpaintPipeline) -> None:

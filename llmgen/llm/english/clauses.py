@@ -93,6 +93,14 @@ def split_clauses(tokens: list[Token]) -> list[Clause]:
 
 
 def _verb(tokens: list[Token], index: int) -> tuple[str | None, int]:
+    lower = [t.lower for t in tokens[index : index + 3]]
+    negation = 2 if lower[:2] == ["do", "not"] else int(lower[:1] in (["don't"], ["never"]))
+    if (
+        negation
+        and len(lower) > negation
+        and (_VERBS.get(lower[negation], "add") != "add" or lower[negation] == "touch")
+    ):
+        return "keep", negation + 1
     for words, verb in _PHRASES.items():
         if tuple(t.lower for t in tokens[index : index + len(words)]) == words:
             return verb, len(words)

@@ -8,16 +8,10 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from real_llm.limits import bounded, ended
 from real_llm.proxy import CountingProxy
 
 pytestmark = [pytest.mark.real_llm, pytest.mark.timeout(1500)]
-
-PROBE = 4
-"""Most requests that find out how a server is to be asked: one for each rung of the ladder."""
-REQUESTS = 3
-"""Most requests of a record."""
-TOKENS = 1024
-"""Most tokens of a reply."""
 
 PROMPTS = [
     "a red ball",
@@ -33,24 +27,6 @@ PROMPTS = [
     "a beach with one purple fish and two yellow balls",
     "a green house",
 ]
-
-
-def bounded(proxy: CountingProxy, records: int) -> None:
-    """What no model may exceed."""
-    assert len(proxy.seen) <= PROBE + REQUESTS * records
-    assert all(seen.body.get("max_tokens") or seen.body.get("max_completion_tokens") for seen in proxy.seen)
-    assert all(seen.tokens <= TOKENS for seen in proxy.seen)
-    asked = [str(seen.body) for seen in proxy.seen]
-    assert len(set(asked)) == len(asked), "the same request was sent twice"
-
-
-def ended(records: list[dict[str, Any]], count: int) -> None:
-    """A plan or a reason, for each."""
-    assert len(records) == count
-    for record in records:
-        assert (record.get("layout") is not None) != (record.get("error") is not None)
-        if record.get("error"):
-            assert record["error"]["message"]
 
 
 def test_a_server_that_enforces_schemas_gives_twelve_valid_plans(

@@ -26,6 +26,7 @@ _PHRASES: Final[dict[tuple[str, ...], str]] = {
 _LEADS: Final = frozenset(
     "please now also then and can could would you just i want to need first next finally afterwards".split()
 )
+_NEGATIONS: Final = ("do not ", "don't ", "never ")
 _JOINTS: Final = frozenset([",", ";", ".", "and", "then", "but", "while", "!", "?", "also", "please"])
 _LIFTS: Final[dict[str, str]] = {"raise": "up", "lift": "up", "lower": "down"}
 """Verbs that name their direction."""
@@ -89,10 +90,19 @@ def split_clauses(tokens: list[Token]) -> list[Clause]:
         if direction is not None:
             kept.append(Token(direction, direction, 0, 0))
         clauses.append(Clause(verb, tuple(kept), " ".join(t.text for t in tokens[first:end])))
-    return clauses
+    # "do not remove the ball", and nothing else, asks for nothing.
+    return [] if all(clause.text.lower().startswith(_NEGATIONS) for clause in clauses) else clauses
 
 
 def _verb(tokens: list[Token], index: int) -> tuple[str | None, int]:
+    lower = [t.lower for t in tokens[index : index + 3]]
+    negation = 2 if lower[:2] == ["do", "not"] else int(lower[:1] in (["don't"], ["never"]))
+    if (
+        negation
+        and len(lower) > negation
+        and (_VERBS.get(lower[negation], "add") != "add" or lower[negation] == "touch")
+    ):
+        return "keep", negation + 1
     for words, verb in _PHRASES.items():
         if tuple(t.lower for t in tokens[index : index + len(words)]) == words:
             return verb, len(words)

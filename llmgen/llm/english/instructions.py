@@ -144,6 +144,8 @@ class _ClauseReader:
             if step is None or step[1] <= index:
                 return []  # nothing was read, and never will be
             command, index = step
+            if self.factor is not None and not isinstance(command, Resize | Keep):
+                return []  # "remove half of the cups": how many are meant is said, and would be lost
             # "make the cat and the dog red": what is said of the last is said of all.
             if isinstance(command, Change | Resize | Replace):
                 found += [replace(command, what=one) for one in self.also]
@@ -180,6 +182,8 @@ class _ClauseReader:
         picked = read_selection(
             self.tokens, index, self.last, on_side=self.verb not in ("move", "put"), changes=self.verb == "change"
         )
+        if self.verb in ("move", "put"):
+            picked = self._sided(index) or picked
         if picked is None and self.verb == "keep":
             return Keep(None), len(self.tokens)
         if picked is None:
@@ -203,6 +207,13 @@ class _ClauseReader:
                 return self._move(what, index)
             case _:
                 return self._change(what, index)
+
+    def _sided(self, index: int) -> tuple[Selection, int] | None:
+        """A selection that a place tells from others, where a place to go follows: "the cup on the right to the left"."""
+        picked = read_selection(self.tokens, index, self.last)
+        if picked is None or self._word(picked[1]) != "to":
+            return None
+        return picked if self._location(picked[1]) is not None else None
 
     def _word(self, index: int) -> str:
         return self.tokens[index].lower if 0 <= index < len(self.tokens) else ""

@@ -69,6 +69,13 @@ def _subjects(words: Sequence[Word], index: int) -> Negation | None:
             break
         index = phrase.last + 1
     acts = kind_at(words, phrase.last) in ("verb", "be", "aux", "with")
+    if all(one.article in ("a", "an") for one in found) and kind_at(words, _skip_verb(words, phrase.last)) in (
+        "rel",
+        "side",
+        "adv",
+        "",
+    ):
+        return None  # "neither a lamp nor a vase stands on the desk": none is there
     return Negation((), phrase.last, of=tuple(found)) if acts and len(found) > 1 else None
 
 

@@ -41,6 +41,8 @@ class Reader(Relater):
                 return self._joint(i)
             case "neg":
                 return self._negation(i)
+            case "rel" | "side" if self.nobody:
+                return self._denied_place(i)
             case "side":
                 return self._side(i)
             case "rel":
@@ -272,6 +274,15 @@ class Reader(Relater):
             self.scene.forbid((phrase.phrase,))
             return phrase.last
         self.scene.remark(f"this negation is not read: {self._said(i, i + 2)!r}")
+        self.subject = self.clause = ()
+        return i + 1
+
+    def _denied_place(self, i: int) -> int:
+        """Where some who are there are not: "neither the cat nor the dog is on the sofa"."""
+        phrase = read_noun_phrase(self.words, i + 1)
+        self.scene.remark(f"this negation is not read: {self._said(i, phrase.last if phrase is not None else i + 1)!r}")
+        self.nobody, self.subject, self.clause = "", (), ()
+        self.role, self.waiting, self.chain = "free", None, None
         return i + 1
 
     def _writing(self, i: int) -> int:

@@ -14,6 +14,8 @@ _AGENTS = {"hold": "holding", "carry": "holding", "wear": "wearing", "ride": "on
 """What "A held by B" says of B and A."""
 _WHERE_IT_HAPPENS = ("below", "above", "next_to", "behind", "in_front_of")
 """Relations that hold for who does something and for what it is done to."""
+_WAYS = frozenset("across off up down after via".split())
+"""Prepositions of ways rather than places: no box shows what they say of a thing that does nothing."""
 _HANGING = ("hang", "dangle", "suspend")
 _NEARBY = frozenset("sit stand lie lay park place rest wait sleep lean stop".split())
 
@@ -135,6 +137,10 @@ class Relater(Namer):
         before = self.words[i - 1] if i else None
         verb = before.value if before is not None and before.kind == "verb" else ""
         self.role, self.waiting, self.chain = word.lower, None, None
+        if word.lower in _WAYS and before is not None and before.kind == "noun":
+            phrase = read_noun_phrase(self.words, i + 1)
+            if phrase is not None and phrase.noun and not self._is_place(phrase, led=True):
+                self.scene.remark(f"this place is not read: {self._said(i, phrase.last)!r}")
         if word.lower == "of" and verb in ("make", "build", "carve"):
             return self._material(i)
         if word.lower == "from" and verb in ("make", "build", "carve"):

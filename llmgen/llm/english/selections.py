@@ -56,6 +56,8 @@ _ALONE: Final = frozenset(_WHICH) - frozenset("left right top bottom upper lower
 _MORE: Final = frozenset("more extra additional further".split())
 _OF_SOME: Final = frozenset("one any either some most half many several few part".split())
 """Words before "of the" that leave open which are meant."""
+_VAGUE: Final = frozenset("some most half many several few more".split())
+"""Words that leave open how many of those that are there."""
 _CLOSEST: Final[dict[str, Where]] = {"closest": "near", "nearest": "near", "farthest": "far", "furthest": "far"}
 
 
@@ -145,6 +147,8 @@ def read_selection(
         word = _at(tokens, index)
         following = _at(tokens, index + 1)
         goes_on = _nominal(tokens, index + 1) or following in (*_WHICH, *_ORDINALS) or how_many(following) is not None
+        if word in _VAGUE:
+            return None
         if word in _EVERY:
             every = definite = True
         elif word == "both":
@@ -164,7 +168,7 @@ def read_selection(
             order = _ORDINALS[word]
         elif word in _CLOSEST and goes_on:
             where = _CLOSEST[word]
-        elif word not in ("a", "an", "of", "most", "some"):
+        elif word not in ("a", "an", "of"):
             break
         index += 1
     word = _at(tokens, index)

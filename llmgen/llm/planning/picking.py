@@ -64,7 +64,11 @@ def _find(board: Board, what: Selection) -> list[Thing]:
     ):
         return _in_half(what.which, fit, board.canvas)
     if what.every:
-        return fit[: what.count] if what.count is not None else fit
+        taken = fit[: what.count] if what.count is not None else fit
+        if len(taken) < len(fit) and what.which is None and what.anchor is None:
+            names = ", ".join(repr(t.name) for t in taken[:8])
+            board.remark(f"which {len(taken)} of {len(fit)} {what.phrase!r} are meant is not said; {names} are taken")
+        return taken
     if len(fit) > 1 and what.which is None and what.anchor is None:
         board.remark(f"{what.phrase!r} fits {len(fit)} things; {fit[0].name!r} is taken")
     return fit[:1]

@@ -8,6 +8,7 @@ its relatives by the hub packages, `XDG_RUNTIME_DIR` by `llmgen.serving`.
 """
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
@@ -95,6 +96,16 @@ def stray_destination() -> str | None:
     if not openai_key() or "OPENAI_API_KEY" in still:
         return None
     return next((name for name in still if name.upper() in _WHERE_REQUESTS_GO), None)
+
+
+def from_dotenv() -> dict[str, str]:
+    """The variables that a `.env` set."""
+    return dict(_from_dotenv)
+
+
+def know_from_dotenv(variables: Mapping[str, str]) -> None:
+    """Keep in mind, in a worker's process, which of its variables a `.env` set in the driver's."""
+    _from_dotenv.update(variables)
 
 
 def _number(name: str, default: float, least: float, most: float, unit: str) -> float:

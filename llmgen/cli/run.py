@@ -19,6 +19,7 @@ from llmgen.cli.options import (
     DeviceOpt,
     DryRunOpt,
     DtypeOpt,
+    EngineOpt,
     ForceOpt,
     MetadataOpt,
     NoServeOpt,
@@ -29,6 +30,7 @@ from llmgen.cli.options import (
     SetOpt,
     ShardOpt,
     VerboseOpt,
+    WorkersOpt,
     parse_settings,
     parse_shard,
 )
@@ -47,7 +49,7 @@ def run(
     manifest: Annotated[
         str | None,
         typer.Argument(
-            metavar="[MANIFEST]",
+            metavar="MANIFEST",
             help="Manifest, or the name of one that comes along (quickstart). A prompt in quotes, a file of prompts (txt, csv, "
             "jsonl) or no manifest at all: the whole chain by the preset's methods.",
             show_default=False,
@@ -85,6 +87,8 @@ def run(
     batch_size: BatchSizeOpt = 8,
     concurrency: ConcurrencyOpt = None,
     budget_tokens: BudgetOpt = None,
+    engine: EngineOpt = None,
+    workers: WorkersOpt = None,
     shard: ShardOpt = None,
     settings: SetOpt = None,
     resume: Annotated[
@@ -135,6 +139,8 @@ def run(
         batch_size=batch_size,
         concurrency=concurrency,
         budget_tokens=budget_tokens,
+        engine=engine,
+        workers=workers,
         given=_by_stage(settings, samples),
         force=force,
         shard=parse_shard(shard),

@@ -99,6 +99,8 @@ def run_stage_command(
             batch_size=flags.batch_size,
             concurrency=flags.concurrency,
             budget_tokens=flags.budget_tokens,
+            engine=flags.engine or RunOptions.engine,
+            workers=flags.workers,
         ),
         resume=flags.resume,
         force=flags.force,

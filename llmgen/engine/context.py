@@ -15,6 +15,7 @@ from llmgen.vision.images import ImageStore
 
 if TYPE_CHECKING:
     from llmgen.diffusion.loading import ModelPool
+    from llmgen.engine.crew import Crew
     from llmgen.llm.providers.ledger import Ledger
     from llmgen.llm.providers.provider import Answer, Provider
 
@@ -93,11 +94,18 @@ class StageContext:
     """Tokens after which a language model is asked no more; no end by default."""
     when_saved: list[Callable[[], None]] = field(default_factory=list)
     """Called once the records of a batch are finished and in the journal: a method forgets what it kept for an interruption."""
+    crew: "Crew | None" = field(default=None, repr=False)
+    """Who works on the batches; this process itself by default."""
     _ledger: "Ledger | None" = field(default=None, repr=False)
     _models: "ModelPool | None" = field(default=None, repr=False)
     _planner: "Provider | None" = field(default=None, repr=False)
     _critic: "Provider | None" = field(default=None, repr=False)
     _methods: dict[str, StageMethod] = field(default_factory=dict, repr=False)
+
+    def close(self) -> None:
+        """Send the workers home, where there are some."""
+        if self.crew is not None:
+            self.crew.close()
 
     @property
     def models(self) -> "ModelPool":

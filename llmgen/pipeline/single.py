@@ -123,7 +123,12 @@ def run_single(
         reuse=request.reuse,
     )
     makes, shard = choice.method_class.makes, request.shard
-    with incoming_of as incoming, output.opened(choice) as journal, output.writer(makes) as writer:
+    with (
+        contextlib.closing(choice.context),
+        incoming_of as incoming,
+        output.opened(choice) as journal,
+        output.writer(makes) as writer,
+    ):
         records, total, part = incoming.records, incoming.total, None
         if total is not None or shard is not None:
             # What a shard's part is shows when all records are known.

@@ -10,7 +10,7 @@ import typer
 from llmgen.cli import app, main
 
 STAGE_FLAGS = (
-    "--output -o --format --images --preset --planner --seed --device --dtype --offload --batch-size --concurrency --budget-tokens --shard "
+    "--output -o --format --images --preset --planner --seed --device --dtype --offload --batch-size --concurrency --budget-tokens --engine --workers --shard "
     "--set --resume --force --dry-run --no-serve --quiet -q --verbose -v"
 ).split()
 FLAGS = {
@@ -78,7 +78,7 @@ FLAGS = {
     + STAGE_FLAGS,
     "run": (
         "manifest --prompts --prompt --samples -n --output -o --preset --planner --critic --seed --device --dtype --offload "
-        "--batch-size --concurrency --budget-tokens --shard --set --resume --force --json --metadata --no-metadata --picture-format "
+        "--batch-size --concurrency --budget-tokens --engine --workers --shard --set --resume --force --json --metadata --no-metadata --picture-format "
         "--dry-run --no-serve --quiet -q --verbose -v"
     ).split(),
     "serve": "--preset --device --idle --detach --status --stop --json --quiet -q".split(),
@@ -190,3 +190,13 @@ def test_public_names_resolve():
     assert set(dir(llmgen)) == set(llmgen.__all__)
     with pytest.raises(AttributeError, match="no attribute 'nothing'"):
         _ = llmgen.nothing
+
+
+def test_a_command_that_is_called_is_built_alone():
+    """The flags of all the others would be a tenth of its time; what is not a command alone needs the whole app."""
+    from llmgen.cli.main import _app_for
+
+    assert [info.callback.__name__ for info in _app_for(["layout", "p.json"]).registered_commands] == ["layout"]
+    assert [info.name for info in _app_for(["import", "lmd"]).registered_commands] == ["import"]
+    for whole in ([], ["--help"], ["models", "fetch"], ["train", "toybox"], ["layuot"]):
+        assert _app_for(whole) is app

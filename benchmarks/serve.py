@@ -17,7 +17,7 @@ import tempfile
 import time
 from pathlib import Path
 
-PROMPTS = ("two red balls to the left of a blue car in a meadow", "a cat on a sofa without cushions")
+PROMPTS = ("two red balls to the left of a blue car in a meadow", "a yellow star above a house in the snow")
 STAGES = (
     ("layout", "lmd"),
     ("generate", "sd"),

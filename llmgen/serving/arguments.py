@@ -73,9 +73,8 @@ class Arguments:
 
     @property
     def is_for_models(self) -> bool:
-        """Whether models of this process may be asked for: files are compared without any, and workers load their own."""
-        engine = self.values.get("engine", ("local",))[-1]
-        return "annotations" not in self.values and engine == "local" and "no_serve" not in self.values
+        """Whether models may be asked for: files are compared without any."""
+        return "annotations" not in self.values and "no_serve" not in self.values
 
     @property
     def names_only_files(self) -> bool:

@@ -78,8 +78,8 @@ def _asked(argv: Sequence[str], environment: Mapping[str, str]) -> int | None:
 def _fits(note: place.ServerNote, words: Arguments) -> bool:
     """Whether a server holds the models that a command asks for."""
     defaults = _own_defaults(words.command)
-    if defaults.get("no_serve"):
-        return False
+    if defaults.get("no_serve") or (words.value("engine", defaults) or "local") != "local":
+        return False  # workers load their own
     shipped = Path(__file__).parent.parent / "_manifests"
     preset = words.preset(defaults, shipped if shipped.is_dir() else shipped.parent.parent / "manifests")
     device = words.value("device", defaults) or "auto"

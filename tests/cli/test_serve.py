@@ -231,6 +231,7 @@ def test_when_no_server_is_asked(user, workplace, monkeypatch, endless):
     assert answered([*command, "--preset", "sd15"]) is None
     assert answered([*command, "--device", "cuda"]) is None
     assert answered(["layout", "/dev/fd/63"]) is None
+    assert answered([*command, "--engine", "process"]) is None
     assert answered(["methods"]) is None
     for name, value in (
         ("LLMGEN_NO_SERVE", "1"),

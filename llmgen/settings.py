@@ -1,9 +1,10 @@
 """Every environment variable that llmgen reads, in one place; read when asked for, not at import.
 
-`LLMGEN_DEBUG=1` shows tracebacks. `LLMGEN_CONFIG` names the file of a person's own defaults, none if it is empty. `LLMGEN_CACHE_DIR`
-moves the cache of language model replies. `LLMGEN_OPENAI_MODEL` names the model of the provider `openai`, `LLMGEN_OPENAI_TIMEOUT` the
-seconds and `LLMGEN_OPENAI_MAX_TOKENS` the tokens that one answer may take. `OPENAI_API_KEY`, `OPENAI_BASE_URL`, `OPENAI_ORG_ID` and
-`OPENAI_PROJECT_ID` are read by the `openai` package itself, `HF_HOME` and its relatives by the hub packages.
+`LLMGEN_DEBUG=1` shows tracebacks. `LLMGEN_NO_SERVE=1` leaves a running `llmgen serve` alone. `LLMGEN_CONFIG` names the file of a
+person's own defaults, none if it is empty. `LLMGEN_CACHE_DIR` moves the cache of language model replies. `LLMGEN_OPENAI_MODEL` names
+the model of the provider `openai`, `LLMGEN_OPENAI_TIMEOUT` the seconds and `LLMGEN_OPENAI_MAX_TOKENS` the tokens that one answer may
+take. `OPENAI_API_KEY`, `OPENAI_BASE_URL`, `OPENAI_ORG_ID` and `OPENAI_PROJECT_ID` are read by the `openai` package itself, `HF_HOME` and
+its relatives by the hub packages, `XDG_RUNTIME_DIR` by `llmgen.serving`.
 """
 
 import os
@@ -29,6 +30,11 @@ _from_dotenv: dict[str, str] = {}
 def debug() -> bool:
     """Whether unexpected errors are raised with their traceback instead of being turned into a line."""
     return os.environ.get("LLMGEN_DEBUG", "") not in ("", "0")
+
+
+def no_serve() -> bool:
+    """Whether commands do their work themselves, even if a server holds their models."""
+    return os.environ.get("LLMGEN_NO_SERVE", "") not in ("", "0")
 
 
 def config_path() -> tuple[Path | None, bool]:
@@ -113,6 +119,11 @@ def _number(name: str, default: float, least: float, most: float, unit: str) -> 
     if not least <= value <= most:
         raise InputError(f"{name}={text[:40]!r} is no number of {unit} from {least:g} to {most:g}")
     return value
+
+
+def forget_dotenv() -> None:
+    """Another command begins, in another environment: no variable came from a `.env` yet."""
+    _from_dotenv.clear()
 
 
 def load_dotenv(path: Path) -> None:

@@ -4,7 +4,6 @@
 command. A flag on the command line wins, and so does what a manifest says.
 """
 
-import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final, TypeVar
@@ -33,6 +32,8 @@ def read_config() -> tuple[Path | None, dict[str, Any]]:
     path, named = settings.config_path()
     if path is None or (not named and not path.is_file()):
         return None, {}
+    import tomllib  # Here, because most people have no such file.
+
     try:
         if path.stat().st_size > MAX_BYTES:
             raise InputError(f"{path} is larger than {MAX_BYTES // 1024} KiB; that is no file of settings")

@@ -1,14 +1,16 @@
 """The app, and the only place where an error becomes an exit code."""
 
 import contextlib
+import copy
 import importlib.util
 import io
 import os
 import signal
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from types import FrameType
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 import typer
 
@@ -30,6 +32,7 @@ from llmgen.cli.refine import refine
 from llmgen.cli.report import report
 from llmgen.cli.run import run
 from llmgen.cli.schema import schema
+from llmgen.cli.serve import serve
 from llmgen.cli.sheet import sheet
 from llmgen.cli.show import show
 from llmgen.cli.validate import validate
@@ -49,14 +52,36 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (layout, generate, detect, correct, refine, evaluate):
-    app.command(rich_help_panel="Stages")(command)
-for command in (run, merge, report, sheet):
-    app.command(rich_help_panel="Runs")(command)
-app.command("import", rich_help_panel="Runs")(import_)
-app.command(rich_help_panel="Runs")(export)
-for command in (show, methods, doctor, schema, validate):
-    app.command(rich_help_panel="Looking around")(command)
+EXAMPLES: Final = {
+    "layout": "llmgen layout prompts.txt -o layouts.json",
+    "generate": 'llmgen generate "a red ball and a blue car" -n 4 --seed 7',
+    "detect": "llmgen detect images.json -o detections.json",
+    "correct": "llmgen correct detections.json --mode self_correction -o corrections.json",
+    "refine": "llmgen refine corrections.json -o refinements.json",
+    "evaluate": "llmgen evaluate lmd refinements.json --judge -o scores.json",
+    "run": "llmgen run mine.txt -n 4",
+    "serve": "llmgen serve &",
+    "merge": "llmgen merge images.json",
+    "report": "llmgen report outputs/mine outputs/other --open",
+    "sheet": "llmgen sheet outputs/mine -o sheet.png",
+    "import": "llmgen import png FOLDER -o images.json",
+    "export": "llmgen export instancediffusion layouts.json -o FOLDER",
+    "show": "llmgen show picture.png",
+    "methods": "llmgen methods generate",
+    "doctor": "llmgen doctor --preset sd15",
+    "schema": "llmgen schema preset > preset.schema.json",
+    "validate": "llmgen validate mine.json",
+}
+"""The last line of each command's help."""
+_PANELS: Final[dict[str, tuple[Callable[..., None], ...]]] = {
+    "Stages": (layout, generate, detect, correct, refine, evaluate),
+    "Runs": (run, serve, merge, report, sheet, import_, export),
+    "Looking around": (show, methods, doctor, schema, validate),
+}
+for panel, commands in _PANELS.items():
+    for command in commands:
+        name = command.__name__.rstrip("_")
+        app.command(name, rich_help_panel=panel, epilog=f"Example: {EXAMPLES[name]}")(command)
 app.add_typer(models, name="models", rich_help_panel="Looking around")
 
 
@@ -84,12 +109,19 @@ def main(argv: list[str] | None = None) -> int:
     Returns:
         The exit code, as `llmgen.errors` lists them.
     """
+    arguments = sys.argv[1:] if argv is None else argv
+    if argv is None:
+        # Through a script that was installed for an older llmgen; `llmgen.__main__` asks before it imports all this.
+        from llmgen.serving.client import answered
+
+        code = answered(arguments)
+        if code is not None:
+            return code
     settings.load_dotenv(Path(".env"))
     _unicode_streams()
-    _add_train()
     previous = _on_termination()
     try:
-        app(args=argv, prog_name="llmgen", default_map=default_map(app))
+        _app_for(arguments)(args=arguments, prog_name="llmgen", default_map=default_map(app))
     except SystemExit as error:
         return error.code if isinstance(error.code, int) else int(error.code is not None)
     except LlmgenError as error:
@@ -140,6 +172,20 @@ def _on_termination() -> Any:
         return signal.signal(signal.SIGTERM, stop)
     except ValueError:  # Not the main thread: somebody else decides about signals.
         return None
+
+
+def _app_for(arguments: list[str]) -> typer.Typer:
+    """The app with nothing but the command that is called: the flags of all the others are a tenth of a short command's time."""
+    called = arguments[0] if arguments else ""
+    meant = [
+        info for info in app.registered_commands if called == (info.name or getattr(info.callback, "__name__", ""))
+    ]
+    if not meant:
+        _add_train()
+        return app
+    only = copy.copy(app)
+    only.registered_commands, only.registered_groups = meant, []
+    return only
 
 
 def _add_train() -> None:

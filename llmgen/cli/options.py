@@ -26,6 +26,9 @@ InputArg = Annotated[
         help="Artifact, JSON Lines or a file of prompts (JSON, txt, csv); - for stdin. Several words in quotes are a prompt.",
     ),
 ]
+PicturesArg = Annotated[
+    str, typer.Argument(metavar="INPUT", help="Artifact or JSON Lines whose records have pictures; - for stdin.")
+]
 PromptOpt = Annotated[
     list[str] | None,
     typer.Option("--prompt", metavar="TEXT", help="A prompt, instead of INPUT; can be repeated."),
@@ -64,7 +67,9 @@ PictureFormatOpt = Annotated[
         rich_help_panel=OUTPUT,
     ),
 ]
-QuietOpt = Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing but errors.", rich_help_panel=OUTPUT)]
+QuietOpt = Annotated[
+    bool, typer.Option("--quiet", "-q", help="Say nothing but warnings and errors.", rich_help_panel=OUTPUT)
+]
 VerboseOpt = Annotated[bool, typer.Option("--verbose", "-v", help="Say what the library logs.", rich_help_panel=OUTPUT)]
 JsonOpt = Annotated[bool, typer.Option("--json", help="Print JSON to stdout instead of a table.")]
 PresetOpt = Annotated[
@@ -165,6 +170,10 @@ SetOpt = Annotated[
         "--set", metavar="NAME=VALUE", help="Any setting of the method; can be repeated.", rich_help_panel=RUNNING
     ),
 ]
+NoServeOpt = Annotated[
+    bool,
+    typer.Option("--no-serve", help="Load models here, even if `llmgen serve` holds them.", rich_help_panel=RUNNING),
+]
 ForceOpt = Annotated[bool, typer.Option("--force", help="Make existing output anew.", rich_help_panel=RUNNING)]
 DryRunOpt = Annotated[
     bool, typer.Option("--dry-run", help="Print what would be done as JSON, and stop.", rich_help_panel=RUNNING)
@@ -227,6 +236,7 @@ class StageFlags:
     )
     force: ForceOpt = False
     dry_run: DryRunOpt = False
+    no_serve: NoServeOpt = False
     quiet: QuietOpt = False
     verbose: VerboseOpt = False
 

@@ -22,6 +22,7 @@ from llmgen.cli.options import (
     EngineOpt,
     ForceOpt,
     MetadataOpt,
+    NoServeOpt,
     OffloadOpt,
     PictureFormatOpt,
     PlannerOpt,
@@ -48,7 +49,7 @@ def run(
     manifest: Annotated[
         str | None,
         typer.Argument(
-            metavar="[MANIFEST]",
+            metavar="MANIFEST",
             help="Manifest, or the name of one that comes along (quickstart). A prompt in quotes, a file of prompts (txt, csv, "
             "jsonl) or no manifest at all: the whole chain by the preset's methods.",
             show_default=False,
@@ -100,6 +101,7 @@ def run(
     picture_format: PictureFormatOpt = "png",
     force: ForceOpt = False,
     dry_run: DryRunOpt = False,
+    no_serve: NoServeOpt = False,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print what came out to stdout as JSON: folder, artifacts, scores.")
     ] = False,

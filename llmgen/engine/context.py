@@ -114,9 +114,9 @@ class StageContext:
     def models(self) -> "ModelPool":
         """Models by role, loaded on first use."""
         if self._models is None:
-            from llmgen.diffusion.loading import ModelPool
+            from llmgen.engine.warm import models_of
 
-            self._models = ModelPool(self.preset, device=self.device, dtype=self.dtype, offload=self.offload)
+            self._models = models_of(self.preset, device=self.device, dtype=self.dtype, offload=self.offload)
         return self._models
 
     @property

@@ -57,3 +57,27 @@ def test_from_a_prompt_to_a_refined_picture(
     assert record.history[0].image.sha256 != record.history[1].image.sha256
     steppers = [made.models[0].scheduler for made in record.provenance]
     assert steppers[0] == steppers[1] and steppers[0] is not None
+
+
+def test_record_on_sdxl(workplace: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Candidates and their correction from both text encoders; a machine that finds nothing leaves the place to the rules."""
+    roles = {
+        **tiny_xl_preset(workplace).roles,
+        "detector": RoleSpec(source="package:toybox/weights/detector", family="owlv2"),
+    }
+    preset = Preset(name="own", width=64, height=64, roles=roles, methods={"detect": "owlv2"})
+    (workplace / "xl.json").write_text(preset.model_dump_json(exclude_defaults=True))
+
+    def run(*arguments: str) -> None:
+        code = main([*arguments, "--preset", "xl.json"])
+        said = capsys.readouterr().err
+        assert code == 0, said
+
+    run("layout", "a boy is kicking a cup", "--method", "interaction", "-o", "layouts.json")
+    few = ("--set", "num_inference_steps=2", "--set", "altered_steps=1")
+    run("generate", "layouts.json", "--method", "record", "-n", "2", *few, "-o", "candidates.json")
+    run("correct", "candidates.json", "--mode", "interaction", "--profile", "reference", *few, "-o", "corrected.json")
+    (record,) = read_records("corrected.json").records
+    assert record.error is None and len(record.samples) == 2
+    assert len(record.history[-1].energies) == 1 and record.image != record.chosen.image
+    assert all(made.models[-1].source.endswith("sdxl") for made in record.provenance[1:])

@@ -11,7 +11,8 @@ from llmgen.cli import app, main
 
 STAGE_FLAGS = (
     "--output -o --format --images --preset --planner --seed --device --dtype --offload --batch-size --concurrency --budget-tokens "
-    "--engine --workers --shard --set --resume --force --dry-run --quiet -q --verbose -v"
+    "--engine --workers --shard "
+    "--set --resume --force --dry-run --no-serve --quiet -q --verbose -v"
 ).split()
 FLAGS = {
     "layout": ["source", "--prompt", "--method", "--width", "--height", *STAGE_FLAGS],
@@ -78,10 +79,11 @@ FLAGS = {
     + STAGE_FLAGS,
     "run": (
         "manifest --prompts --prompt --samples -n --output -o --preset --planner --critic --seed --device --dtype --offload "
-        "--batch-size --concurrency --budget-tokens --engine --workers --shard --set --resume --force --json --metadata --no-metadata "
-        "--picture-format "
-        "--dry-run --quiet -q --verbose -v"
+        "--batch-size --concurrency --budget-tokens --engine --workers --shard --set --resume --force --json --metadata "
+        "--no-metadata --picture-format "
+        "--dry-run --no-serve --quiet -q --verbose -v"
     ).split(),
+    "serve": "--preset --device --idle --detach --status --stop --json --quiet -q".split(),
     "merge": ["sources", "--output", "-o", "--force", "--quiet", "-q"],
     "sheet": ["source", "--output", "-o", "--first", "--quiet", "-q"],
     "show": ["pictures", "--json"],
@@ -190,3 +192,13 @@ def test_public_names_resolve():
     assert set(dir(llmgen)) == set(llmgen.__all__)
     with pytest.raises(AttributeError, match="no attribute 'nothing'"):
         _ = llmgen.nothing
+
+
+def test_a_command_that_is_called_is_built_alone():
+    """The flags of all the others would be a tenth of its time; what is not a command alone needs the whole app."""
+    from llmgen.cli.main import _app_for
+
+    assert [info.callback.__name__ for info in _app_for(["layout", "p.json"]).registered_commands] == ["layout"]
+    assert [info.name for info in _app_for(["import", "lmd"]).registered_commands] == ["import"]
+    for whole in ([], ["--help"], ["models", "fetch"], ["train", "toybox"], ["layuot"]):
+        assert _app_for(whole) is app

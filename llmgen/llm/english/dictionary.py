@@ -83,9 +83,14 @@ def look_up(word: str) -> Entry:
     return Entry(nouns, verb, adjective, adverb, known=bool(lines))
 
 
-def _lines(word: str) -> list[list[str]]:
+def is_common(word: str) -> bool:
+    """Whether a word in lower case is in the table as it stands: "swift"; what is there with a capital only is a name: "Kyoto"."""
+    return word in _REPAIRS or bool(_lines(word, proper=False))
+
+
+def _lines(word: str, *, proper: bool = True) -> list[list[str]]:
     table, found = _table(), list[list[str]]()
-    for said in (word, word.capitalize()):
+    for said in (word, word.capitalize()) if proper else (word,):
         key = f"{said},".encode(errors="replace")
         at = bisect_left(table, key)
         while at < len(table) and table[at].startswith(key):

@@ -14,7 +14,7 @@ from llmgen.llm.english.phrases import read_noun_phrase
 from llmgen.llm.english.reader import Reader
 from llmgen.llm.english.tagging import tag
 from llmgen.llm.english.tokens import Token, short, tokenize_prompt
-from llmgen.llm.english.words import bare, is_plural, number_word, pluralize, singularize, with_article
+from llmgen.llm.english.words import bare, is_plural, number_word, pluralize, singularize, with_article, worn_in
 
 __all__ = [
     "DEFAULT_BACKGROUND",
@@ -86,7 +86,8 @@ def read_phrase(phrase: str) -> tuple[str, tuple[str, ...]]:
     while index < len(words):
         found = read_noun_phrase(words, index)
         if found is not None and found.noun and not found.pronoun:
-            return found.noun, found.attributes
+            worn = worn_in(" ".join(word.lower for word in words[found.last :]))
+            return found.noun, tuple(dict.fromkeys((*found.attributes, *(w for w in worn if w != "and"))))
         index = found.last if found is not None else index + 1
     return bare(phrase).lower() or phrase, ()
 

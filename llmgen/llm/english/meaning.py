@@ -19,7 +19,8 @@ class WantedObject:
         attributes: Adjectives, lower case.
         count: How many.
         exact: True when the prompt says a number; False for "a ball" (at least one) and for bare plurals.
-        detail: What it holds, shows or has on it, as it was said: "of cherries", "with lit windows". It is drawn, and not looked for.
+        detail: What it holds, shows, has on it, wears or does, as it was said: "of cherries", "with lit windows", "in red kicking". It is
+            drawn, and not looked for.
     """
 
     noun: str
@@ -32,11 +33,6 @@ class WantedObject:
     def phrase(self) -> str:
         """What is looked for: one of them without article, for example "red ball"."""
         return " ".join((*self.attributes, self.noun))
-
-    @property
-    def whole_phrase(self) -> str:
-        """What is drawn: the phrase with its detail, for example "red bowl of cherries"."""
-        return f"{self.phrase} {self.detail}".rstrip()
 
 
 @dataclass(frozen=True, slots=True)

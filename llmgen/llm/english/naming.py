@@ -111,7 +111,8 @@ class Namer:
         ):
             self.scene.extras.append(", " + self._said(phrase.first, phrase.last))
             return phrase.last
-        if self._is_place(phrase, led=role not in ("free", "object")) and role not in ("object",):
+        named_place = phrase.name and not phrase.article and role in ("in", "at")
+        if (self._is_place(phrase, led=role not in ("free", "object")) or named_place) and role not in ("object",):
             if not (
                 role == "free"
                 and self.listed

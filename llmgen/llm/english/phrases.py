@@ -29,6 +29,7 @@ class NounPhrase:
         plural: Whether its noun is a plural.
         pronoun: Whether the noun is "one" or "ones".
         side: The side that tells it from others: "the left door".
+        name: Whether its noun is somebody's or some place's name.
     """
 
     noun: str
@@ -42,6 +43,7 @@ class NounPhrase:
     plural: bool = False
     pronoun: bool = False
     side: str = ""
+    name: bool = False
 
     @property
     def head(self) -> str:
@@ -84,14 +86,14 @@ def read_noun_phrase(words: Sequence[Word], first: int) -> NounPhrase | None:
             break
     if not nouns and not (attributes and before):
         return None
-    noun = " ".join(nouns)
+    noun, name = " ".join(nouns), bool(nouns) and words[index - 1].value == "name"
     pronoun = bool(nouns) and words[index - 1].value == "one"
     plural = noun == "ones" or (bool(nouns) and words[index - 1].value == "plural")
     plural = plural and not {"a", "an"} & set(before)  # "a skis", as benchmarks write that take class names for nouns
     if count is not None and paired and nouns and nouns[-1] in PAIRED:
         count = max(1, count // 2)
     return NounPhrase(
-        noun=singularize(noun),
+        noun=noun if name else singularize(noun),
         attributes=tuple(dict.fromkeys(a for a in attributes if a not in lex.MUTE_ADJECTIVES and a not in lex.SIDES)),
         count=count if count is not None else (2 if plural else 1),
         exact=exact,
@@ -102,6 +104,7 @@ def read_noun_phrase(words: Sequence[Word], first: int) -> NounPhrase | None:
         plural=plural,
         pronoun=pronoun,
         side="" if noun in lex.PAIRED_PARTS else " ".join(lex.SIDES[a] for a in attributes if a in lex.SIDES),
+        name=name,
     )
 
 

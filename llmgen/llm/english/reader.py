@@ -3,8 +3,9 @@
 from llmgen.llm.english import lexicon as lex
 from llmgen.llm.english.meaning import PromptMeaning
 from llmgen.llm.english.negation import read_negation
-from llmgen.llm.english.phrases import kind_at, read_adjectives, read_noun_phrase
+from llmgen.llm.english.phrases import kind_at, lower_at, read_adjectives, read_noun_phrase
 from llmgen.llm.english.relating import Relater
+from llmgen.llm.english.saying import pose_of
 from llmgen.llm.english.shares import read_open_share, read_shares
 from llmgen.llm.english.tagged import Word
 from llmgen.llm.english.tokens import short
@@ -244,6 +245,8 @@ class Reader(Relater):
             return self._denied(i)
         if subject:
             self.subject = subject
+        for group in subject:
+            self._pose(group, word)
         self.role, self.waiting, self.chain, self.listed = "object", None, None, False
         if word.value in _HOLD:
             self.waiting = self.chain = ("holding", subject)
@@ -253,6 +256,13 @@ class Reader(Relater):
             self.waiting = ("on", subject)
         self.predicate = False
         return i + 1
+
+    def _pose(self, group: int, word: Word) -> None:
+        """What somebody does is drawn with them: "a boy kicking"."""
+        wanted = self.scene.objects[group]
+        pose = pose_of(word.lower, word.value) if wanted.noun.rpartition(" ")[2] in lex.PEOPLE else ""
+        if pose and not wanted.detail.endswith("ing") and " with" not in f" {wanted.detail}":
+            self.scene.detail((group,), pose)
 
     def _denied(self, i: int) -> int:
         """What nobody has or does: its thing must not be there."""
@@ -318,4 +328,6 @@ class Reader(Relater):
             return max(after, i + 1)
         for group in targets:
             self.scene.describe(group, said)
+            if lower_at(self.words, i - 1) == "in" and self._being(group):
+                self.scene.detail((group,), "in " + " ".join(adjectives))  # what somebody wears, not what they are
         return max(after, i + 1)

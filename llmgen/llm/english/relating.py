@@ -68,7 +68,9 @@ class Relater(Namer):
                 return i + 1
             else:
                 return max(other, i + 1)
-        if self._is_place(phrase, led=True):
+        # "Darth Vader in Kyoto": what somebody is in and what has a name and no article is a place.
+        named_place = phrase.name and not phrase.article and self.words[i].lower in ("in", "at")
+        if self._is_place(phrase, led=True) or named_place:
             self.role = self.words[i].lower
             return self._take(phrase)
         if phrase.head in lex.CLOTHES and kind == "in" and self.subject and self._being(self.subject[-1]):

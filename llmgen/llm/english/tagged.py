@@ -24,7 +24,7 @@ class Word:
         lower: Its text in lower case.
         start: Where it begins in the text.
         end: Where it ends.
-        value: Kind of relation or negation, sides, the verb's base form, "plural" of a noun, an adjective as it was written.
+        value: Kind of relation or negation, sides, the verb's base form, "plural" or "name" of a noun, an adjective as it was written.
         count: A number's value.
         exact: Whether a number is said in figures or words rather than as "several".
         paired: Whether a number counts pairs.

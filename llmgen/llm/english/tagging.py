@@ -14,6 +14,7 @@ from llmgen.llm.english import lexicon as lex
 from llmgen.llm.english.closed import CLOSED, PATTERNS, PREPOSITIONS
 from llmgen.llm.english.dictionary import Entry, look_up, verb_form
 from llmgen.llm.english.expressions import Expressions
+from llmgen.llm.english.names import name_ends
 from llmgen.llm.english.spelling import misspelt_noun, transposed
 from llmgen.llm.english.tagged import Kind, Word
 from llmgen.llm.english.tokens import Token
@@ -89,13 +90,32 @@ class _Tagger(Expressions):
             return self._word("quote", i, i + 1)
         if word in _MARKS:
             return self._word(_MARKS[word], i, i + 1)
-        for read in (self._fraction, self._comparison, self._number, self._sides, self._pattern, self._single):
+        for read in (
+            self._name,
+            self._fraction,
+            self._comparison,
+            self._number,
+            self._sides,
+            self._pattern,
+            self._single,
+        ):
             found = read(i)
             if found is not None:
                 return found
         if not token.is_word:
             return self._word("mark", i, i + 1)
         return self._open(i)
+
+    def _name(self, i: int) -> tuple[Word, int] | None:
+        """A name is one noun; "Yaga's" is whose something is."""
+        begins = i == 0 or self.words[-1].kind == "stop"
+        end = name_ends(self.tokens, i, begins=begins)
+        if not end:
+            return None
+        if self.lower[end - 1].endswith(("'s", "s'")) and self._nominal(end):
+            return self._word("det", i, end, "possessive")
+        last = self.lower[end - 1]
+        return self._word("noun", i, end, "plural" if self.numbered and singularize(last) != last else "name")
 
     # Open classes -------------------------------------------------------------------------------------------------
 
@@ -360,7 +380,8 @@ class _Tagger(Expressions):
         if (last, singularize(word)) in lex.COMPOUNDS:
             return False
         if form == "ing":
-            return word not in lex.ING_NOUNS or opens or last in lex.PEOPLE or last in lex.ANIMALS
+            named = self.words[-1].value == "name" and not self.single and self._nominal(i + 1)
+            return word not in lex.ING_NOUNS or opens or last in lex.PEOPLE or last in lex.ANIMALS or named
         if word.endswith("ed") and form == "past":
             return True
         if form == "s" and singularize(word) != word:

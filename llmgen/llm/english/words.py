@@ -1,10 +1,12 @@
 """English inflection: articles, plurals, number words."""
 
+import re
 from functools import lru_cache
 from typing import Final
 
 from llmgen.inflection import INVARIANT, PAIRED, PLURALS, article, number_word, plural_of
 from llmgen.llm.english.dictionary import look_up
+from llmgen.llm.english.lexicon import COLORS, PEOPLE
 
 __all__ = ["bare", "is_plural", "number_word", "pluralize", "singularize", "with_article", "with_detail"]
 
@@ -15,6 +17,9 @@ _SINGULARS: Final[dict[str, str]] = {plural: singular for singular, plural in PL
         "movie cookie zombie brownie beanie smoothie sharpie selfie hoodie onesie genie pixie birdie magpie pie tie collie budgie bootie"
     ).split()},
 }  # fmt: skip
+_LOOKS: Final = "|".join(sorted(COLORS | {"striped", "dotted", "checked", "plaid", "and"}))
+_WORN: Final = re.compile(rf"( )in ((?:{_LOOKS})(?: (?:{_LOOKS}))*)(?=$| with | [a-z]+ing\b)")
+_DOING: Final = re.compile(rf"\b(?:{'|'.join(sorted(PEOPLE))})( )[a-z]+ing(?=$| with )")
 _ENDINGS: Final = (("men", "man"), ("ves", "f"), ("ves", "fe"), ("ies", "y"), ("ies", "ie"), ("s", ""), ("es", ""))
 _IN_S: Final = frozenset(
     "news gallows means physics politics mathematics headquarters barracks crossroads works gymnastics".split()
@@ -109,7 +114,7 @@ def with_article(phrase: str) -> str:
 
 
 def with_detail(phrase: str, noun: str = "") -> tuple[str, str]:
-    """A phrase cut into what is named and what that holds, shows or has on it.
+    """A phrase cut into what is named and what that holds, shows, has on it, wears or does.
 
     Args:
         phrase: For example "a red bowl of cherries".
@@ -120,9 +125,16 @@ def with_detail(phrase: str, noun: str = "") -> tuple[str, str]:
     """
     start = max(phrase.find(f"{noun} "), 0) if noun else 0
     places = [at for word in (" of ", " with ") if (at := phrase.find(word, start)) > 0]
+    places += [found.start(1) for pattern in (_WORN, _DOING) if (found := pattern.search(phrase, start)) is not None]
     if not places:
         return phrase, ""
     return phrase[: min(places)], phrase[min(places) + 1 :].strip()
+
+
+def worn_in(detail: str) -> list[str]:
+    """Colours and patterns of what somebody wears in a detail, for example `["striped", "red"]` of "in striped red kicking"."""
+    found = _WORN.search(f" {detail}")
+    return found[2].split() if found is not None else []
 
 
 def bare(phrase: str) -> str:

@@ -5,7 +5,7 @@ import random
 from dataclasses import dataclass, field
 
 from llmgen.artifacts import AddEdit, ChangeAttributeEdit, DeleteEdit, Detection, Edit, EditPlan, Instance, MoveEdit
-from llmgen.llm.english.words import with_article
+from llmgen.llm.english.saying import phrase_of
 from llmgen.llm.planning.placement import BoxXyxy, Canvas
 from llmgen.llm.replies.bounds import Remark, log_remark
 
@@ -64,7 +64,7 @@ def plan_of_board(board: Board, reasoning: str) -> EditPlan:
     target: list[Instance] = []
     for thing in board.things:
         seen = thing.seen
-        phrase = with_article(thing.phrase)
+        phrase = phrase_of(thing.noun, thing.attributes)
         if seen is not None:
             moved = max(abs(a - b) for a, b in zip(thing.box, seen.box_xyxy, strict=True)) >= LEAST_MOVE_PX
             changed = set(thing.attributes) != set(seen.attributes)

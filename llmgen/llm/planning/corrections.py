@@ -12,6 +12,7 @@ from typing import Literal
 
 from llmgen.artifacts import AddEdit, ChangeAttributeEdit, DeleteEdit, Detection, Edit, EditPlan, Instance, MoveEdit
 from llmgen.errors import InputError
+from llmgen.llm.english.saying import phrase_of
 from llmgen.llm.english.words import with_article
 from llmgen.llm.planning.placement import (
     BoxXyxy,
@@ -169,7 +170,7 @@ def _plan(
         seen, want = detections[j], wanted[i]
         box = seen.box_xyxy
         attributes = want.attributes or seen.attributes
-        phrase = with_article(" ".join((*attributes, want.noun)))
+        phrase = phrase_of(want.noun, attributes, want.detail)
         if i in boxes:
             box = boxes[i]
             edits.append(
@@ -187,7 +188,7 @@ def _plan(
         want = wanted[i]
         name = free_id(want.phrase, taken)
         taken.add(name)
-        phrase = with_article(want.whole_phrase)
+        phrase = want.drawn_phrase
         edits.append(AddEdit(target=name, phrase=phrase, noun=want.noun, attributes=want.attributes, box_xyxy=boxes[i]))
         target[i] = Instance(id=name, phrase=phrase, noun=want.noun, attributes=want.attributes, box_xyxy=boxes[i])
     return EditPlan(edits=tuple(edits), target=tuple(target[i] for i in sorted(target)))

@@ -67,7 +67,7 @@ def plan_layout(meaning: PromptMeaning, prompt: str, canvas: Canvas, seed: int) 
         instances.append(
             Instance(
                 id=f"{want.noun}-{numbers[want.noun]}",
-                phrase=with_article(want.whole_phrase),
+                phrase=want.drawn_phrase,
                 noun=want.noun,
                 attributes=want.attributes,
                 box_xyxy=box,

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 
 from llmgen.artifacts import Detection, Layout
 from llmgen.llm.english.grammar import PromptMeaning, read_phrase
+from llmgen.llm.english.saying import phrase_of
 from llmgen.llm.english.words import singularize, with_detail
 from llmgen.llm.planning.placement import BoxXyxy, Canvas, Rules, center, violations
 
@@ -38,9 +39,9 @@ class Wanted:
         return " ".join((*self.attributes, self.noun))
 
     @property
-    def whole_phrase(self) -> str:
-        """The phrase with its detail."""
-        return f"{self.phrase} {self.detail}".rstrip()
+    def drawn_phrase(self) -> str:
+        """What is drawn, with its article and detail."""
+        return phrase_of(self.noun, self.attributes, self.detail)
 
 
 def wanted_objects(meaning: PromptMeaning, layout: Layout | None) -> list[Wanted]:

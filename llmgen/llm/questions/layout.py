@@ -9,7 +9,6 @@ from llmgen.llm.planning.placement import Canvas
 from llmgen.llm.questions.bounds import bounded_schema, most_things
 from llmgen.llm.questions.question import Question, one_line, understood
 from llmgen.llm.replies.bounds import Remark, log_remark
-from llmgen.llm.replies.layout_reply import read_layout_reply
 from llmgen.llm.replies.wire import layout_of_plan, plan_of_layout
 from llmgen.llm.schemas import LayoutPlan
 
@@ -44,6 +43,9 @@ class LayoutQuestion(Question[Layout]):
 
     def read(self, text: str, remark: Remark = log_remark) -> Layout:
         """JSON, or LMD's text."""
+        # Here, because the rules plan without a reply, and what reads every dialect takes a while to come in.
+        from llmgen.llm.replies.layout_reply import read_layout_reply
+
         plan = read_layout_reply(text, width=self.width, height=self.height, remark=remark)
         return layout_of_plan(plan, width=self.width, height=self.height)
 

@@ -14,6 +14,7 @@ from llmgen.artifacts import (
     MoveEdit,
 )
 from llmgen.llm.english.grammar import PromptMeaning
+from llmgen.llm.english.saying import phrase_of
 from llmgen.llm.english.words import bare, pluralize, singularize, with_article, with_detail
 from llmgen.llm.schemas import (
     ChangedObject,
@@ -75,7 +76,7 @@ def layout_of_plan(plan: LayoutPlan, *, width: int, height: int) -> Layout:
         instances.append(
             Instance(
                 id=f"{noun}-{numbers[noun]}",
-                phrase=with_article(" ".join((*attributes, noun))) + f" {detail}".rstrip(),
+                phrase=phrase_of(noun, attributes, detail),
                 noun=noun,
                 attributes=attributes,
                 box_xyxy=xyxy(planned.box),
@@ -133,7 +134,7 @@ def plan_of_update(update: LayoutUpdate, detections: Sequence[Detection]) -> Edi
         after[move.id] = after[move.id].model_copy(update={"box_xyxy": new})
     for change in update.change:
         seen, attributes = known[change.id], tuple(change.attributes)
-        phrase = with_article(" ".join((*attributes, seen.noun)))
+        phrase = phrase_of(seen.noun, attributes)
         edits.append(
             ChangeAttributeEdit(
                 target=seen.id, phrase=phrase, noun=seen.noun, attributes=attributes, box_xyxy=seen.box_xyxy
@@ -149,7 +150,7 @@ def plan_of_update(update: LayoutUpdate, detections: Sequence[Detection]) -> Edi
             number += 1
         numbers[plain] = number + 1
         taken.add(name)
-        phrase, box = with_article(plain), xyxy(added.box)
+        phrase, box = phrase_of(noun, attributes), xyxy(added.box)
         edits.append(AddEdit(target=name, phrase=phrase, noun=noun, attributes=attributes, box_xyxy=box))
         after[name] = Instance(id=name, phrase=phrase, noun=noun, attributes=attributes, box_xyxy=box)
     return EditPlan(edits=tuple(edits), target=tuple(after.values()), reasoning=update.reasoning or None)

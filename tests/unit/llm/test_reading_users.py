@@ -77,7 +77,11 @@ ROWS = [
 
 
 def said(meaning: PromptMeaning) -> str:
-    things = [f"{o.count if o.count > 1 else ''} {o.whole_phrase}".strip() for o in meaning.objects]
+    # What somebody wears and does is in the phrases of layouts: `english/test_saying.py`.
+    things = [
+        f"{o.count if o.count > 1 else ''} {o.phrase} {o.detail if o.detail.startswith(('of', 'with')) else ''}".strip()
+        for o in meaning.objects
+    ]
     places = [f"{r.subject} {r.kind}{'' if r.object is None else f' {r.object}'}" for r in meaning.relations]
     return "; ".join([*things, *places, *(f"no {n}" for n in meaning.absent), *(["?"] if meaning.remarks else [])])
 
@@ -109,7 +113,7 @@ def test_what_a_thing_holds_is_planned_and_answered_with_it() -> None:
         ("a red bowl of cherries", "bowl", ("red",)),
         ("a cup", "cup", ()),
     ]
-    assert [w.whole_phrase for w in wanted_objects(meaning, layout)] == ["red bowl of cherries", "cup"]
+    assert [w.drawn_phrase for w in wanted_objects(meaning, layout)] == ["a red bowl of cherries", "a cup"]
     again = layout_of_plan(plan_of_layout(layout), width=512, height=512)
     assert [(i.id, i.phrase, i.noun) for i in again.instances] == [(i.id, i.phrase, i.noun) for i in layout.instances]
 

@@ -103,6 +103,9 @@ def test_two_workers_ten_of_which_are_killed_give_the_bytes_of_one_process(local
 
 def test_a_record_that_kills_its_workers_fails_alone(local, log, tmp_path, monkeypatch):
     monkeypatch.setenv(tiny_stages.KILL, "r11")
+    # What lies in the working directory is data, and no module of ours.
+    (tmp_path / "json.py").write_text("raise SystemExit('not this one')")
+    monkeypatch.chdir(tmp_path)
     made = [json.loads(line) for line in go(tmp_path, workers=1)]
     expected = [json.loads(line) for line in local[1]]
     error = made[11]["error"]

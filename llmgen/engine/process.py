@@ -67,7 +67,8 @@ class _Process:
 
     def __init__(self, order: ContextOrder, environment: Mapping[str, str]) -> None:
         self._process = subprocess.Popen(
-            [sys.executable, "-c", _MAIN, json.dumps(sys.path)],
+            # Without -P, what lies in the working directory would come before the modules of Python.
+            [sys.executable, "-P", "-c", _MAIN, json.dumps(sys.path)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             env={**os.environ, **environment},

@@ -23,13 +23,13 @@ from llmgen.presets import load_preset
 from llmgen.vision.images import ImageStore
 
 PROGRAM = [sys.executable, str(Path(__file__).parents[2] / "tiny_stages.py")]
-N = 64
+N, SIZE = 64, 6
 REMARK = "seed {seed}"
 
 
 def go(root, *, workers=None, coming=None, emit=lambda records: None):
     """Run 64 records; the lines of the artifact."""
-    context = StageContext(load_preset("toybox"), ImageStore(root), "cpu", "float32", seed=5, batch_size=8)
+    context = StageContext(load_preset("toybox"), ImageStore(root), "cpu", "float32", seed=5, batch_size=SIZE)
     if workers:
         context.crew = make_crew("process", workers, context)
     done = []
@@ -76,32 +76,36 @@ def log(tmp_path, monkeypatch):
     return lambda: [line.split()[1:] for line in (tmp_path / "log").read_text().splitlines()]
 
 
-def test_two_workers_give_the_bytes_of_one_process_and_hand_on_before_the_input_ends(
-    local, log, tmp_path, monkeypatch, capfd
-):
+def test_two_workers_ten_of_which_are_killed_give_the_bytes_of_one_process(local, log, tmp_path, monkeypatch, capfd):
     monkeypatch.setenv(tiny_stages.TOGETHER, "2")
-    monkeypatch.setenv(tiny_stages.KILL, "r21")
+    # In each of ten batches another place.
+    kills = [f"r{SIZE * k + k % SIZE}" for k in range(10)]
+    monkeypatch.setenv(tiny_stages.KILL, ",".join(kills))
     monkeypatch.setenv(tiny_stages.KILLED, str(tmp_path))
     first_out = threading.Event()
 
     def coming():
         for n in range(N):
             if n == 24:
-                assert first_out.wait(120), "the first batches wait for the end of the input"
+                assert first_out.wait(120), "what is finished waits for the end of the input"
             yield Record(id=f"r{n}", prompt=f"thing {n}")
 
     made = go(tmp_path, workers=2, coming=coming(), emit=lambda records: first_out.set())
     assert made == local[1] and pictures(tmp_path) == pictures(local[0]) and batches(tmp_path) == batches(local[0])
     done = log()
-    # Both were at work, one was killed in the middle and replaced, and only its batch was begun twice.
-    assert len({pid for _, pid in done}) == 3
-    twice = {name for name, _ in done if [n for n, _ in done].count(name) > 1}
-    assert {"r16", "r21"} <= twice <= {f"r{n}" for n in range(16, 24)}
+    # Both were at work, ten were killed and replaced, and what was begun in their batches was begun twice.
+    names = [name for name, _ in done]
+    assert len({pid for _, pid in done}) == 12
+    assert {name: names.count(name) for name in kills} == dict.fromkeys(kills, 2)
+    assert len(names) == N + sum(k % SIZE + 1 for k in range(10))
     assert capfd.readouterr().out == ""
 
 
 def test_a_record_that_kills_its_workers_fails_alone(local, log, tmp_path, monkeypatch):
     monkeypatch.setenv(tiny_stages.KILL, "r11")
+    # What lies in the working directory is data, and no module of ours.
+    (tmp_path / "json.py").write_text("raise SystemExit('not this one')")
+    monkeypatch.chdir(tmp_path)
     made = [json.loads(line) for line in go(tmp_path, workers=1)]
     expected = [json.loads(line) for line in local[1]]
     error = made[11]["error"]
@@ -109,7 +113,7 @@ def test_a_record_that_kills_its_workers_fails_alone(local, log, tmp_path, monke
     for n in set(range(N)) - {11}:
         # Those of its batch were worked on alone, and say so.
         said = [r["text"] for r in made[n].pop("remarks") if "alone" in r["text"]]
-        assert len(said) == (8 <= n < 16), n
+        assert len(said) == (SIZE <= n < 2 * SIZE), n
         expected[n].pop("remarks", None)
         assert made[n] == expected[n]
     assert [name for name, _ in log()].count("r11") == 4
@@ -120,6 +124,7 @@ def test_a_driver_that_ends_takes_its_workers_along_and_is_resumed(local, log, t
     lines = (json.dumps({"id": f"r{n}", "prompt": f"thing {n}"}) + "\n" for n in range(N))
     (tmp_path / "p.jsonl").write_text("".join(lines))
     command = [*PROGRAM, "generate", "p.jsonl", "--method", "tiny", "-o", "o.jsonl", "--seed", "5", "--device", "cpu"]
+    command += ["--batch-size", str(SIZE)]
     killed = subprocess.run(
         [*command, "--set", f"remark={REMARK}", "--engine", "process", "--workers", "2"],
         cwd=tmp_path,
@@ -136,7 +141,7 @@ def test_a_driver_that_ends_takes_its_workers_along_and_is_resumed(local, log, t
     assert go(tmp_path) == local[1] and pictures(tmp_path) == pictures(local[0])
     # Two batches of each worker were under way, at most.
     worked = [name for name, _ in log()]
-    assert len(worked) <= N + 4 * 8 and set(worked) == {f"r{n}" for n in range(N)}
+    assert len(worked) <= N + 4 * SIZE and set(worked) == {f"r{n}" for n in range(N)}
 
 
 def test_a_worker_imports_nothing_that_only_models_need():

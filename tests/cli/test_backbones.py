@@ -76,7 +76,17 @@ def test_record_on_sdxl(workplace: Path, capsys: pytest.CaptureFixture[str]) -> 
     run("layout", "a boy is kicking a cup", "--method", "interaction", "-o", "layouts.json")
     few = ("--set", "num_inference_steps=2", "--set", "altered_steps=1")
     run("generate", "layouts.json", "--method", "record", "-n", "2", *few, "-o", "candidates.json")
-    run("correct", "candidates.json", "--mode", "interaction", "--profile", "reference", *few, "-o", "corrected.json")
+    run(
+        "correct",
+        "candidates.json",
+        "--mode",
+        "interaction",
+        "--set",
+        "profile=reference",
+        *few,
+        "-o",
+        "corrected.json",
+    )
     (record,) = read_records("corrected.json").records
     assert record.error is None and len(record.samples) == 2
     assert len(record.history[-1].energies) == 1 and record.image != record.chosen.image

@@ -12,7 +12,7 @@ from tiny_z_image import tiny_z_image_preset
 
 from llmgen.artifacts.io import read_records
 from llmgen.cli import main
-from llmgen.presets import Preset, RoleSpec
+from llmgen.presets import Preset, RoleSpec, load_preset
 
 
 def single_file(folder: Path) -> Preset:
@@ -60,12 +60,22 @@ def test_from_a_prompt_to_a_refined_picture(
 
 
 def test_record_on_sdxl(workplace: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """Candidates and their correction from both text encoders; a machine that finds nothing leaves the place to the rules."""
+    """Candidates and their correction from both text encoders, with the settings of `record-sdxl`, which has no segmenter."""
     roles = {
         **tiny_xl_preset(workplace).roles,
         "detector": RoleSpec(source="package:toybox/weights/detector", family="owlv2"),
     }
-    preset = Preset(name="own", width=64, height=64, roles=roles, methods={"detect": "owlv2"})
+    shipped = load_preset("record-sdxl")
+    assert "segmenter" not in shipped.roles
+    preset = Preset(
+        name="own",
+        width=64,
+        height=64,
+        roles=roles,
+        methods=shipped.methods,
+        defaults=shipped.defaults,
+        planner="rules",
+    )
     (workplace / "xl.json").write_text(preset.model_dump_json(exclude_defaults=True))
 
     def run(*arguments: str) -> None:
@@ -73,11 +83,12 @@ def test_record_on_sdxl(workplace: Path, capsys: pytest.CaptureFixture[str]) -> 
         said = capsys.readouterr().err
         assert code == 0, said
 
-    run("layout", "a boy is kicking a cup", "--method", "interaction", "-o", "layouts.json")
     few = ("--set", "num_inference_steps=2", "--set", "altered_steps=1")
-    run("generate", "layouts.json", "--method", "record", "-n", "2", *few, "-o", "candidates.json")
-    run("correct", "candidates.json", "--mode", "interaction", "--profile", "reference", *few, "-o", "corrected.json")
+    published = ("--set", "profile=reference")
+    run("layout", "a boy is kicking a cup", "-o", "layouts.json")
+    run("generate", "layouts.json", "-n", "2", *few, "-o", "candidates.json")
+    run("correct", "candidates.json", *published, *few, "-o", "corrected.json")
     (record,) = read_records("corrected.json").records
-    assert record.error is None and len(record.samples) == 2
+    assert record.error is None and record.chosen is not None and len(record.samples) == 2
     assert len(record.history[-1].energies) == 1 and record.image != record.chosen.image
     assert all(made.models[-1].source.endswith("sdxl") for made in record.provenance[1:])

@@ -87,7 +87,7 @@ class DiffusersInpainter:
     def _one(self, patch: Patch, told: Steps) -> Image.Image:
         known = inspect.signature(type(self.pipe).__call__).parameters
         mask = self._on_cells(patch.mask) if self._whole_cells and self._blends else patch.mask
-        grounded = self._grounded(patch)
+        grounded = self._grounded(patch, told)
         given: dict[str, Any] = {
             "prompt": patch.full_prompt if grounded else patch.prompt,
             "negative_prompt": join_negatives(patch.negative, patch.prompt_before) if grounded else patch.negative,
@@ -123,7 +123,7 @@ class DiffusersInpainter:
         cells = mask[: rows * side, : columns * side].reshape(rows, side, columns, side).any(axis=(1, 3))
         return cells.repeat(side, axis=0).repeat(side, axis=1)
 
-    def _grounded(self, patch: Patch) -> dict[str, Any]:
+    def _grounded(self, patch: Patch, done: Steps) -> dict[str, Any]:
         """What the pipeline is told of boxes; nothing where there are none to tell, or nobody to hear.
 
         Source: GLIGEN (Li et al. 2023), section 3; the unconditional half of the guidance has empty slots, or what was there before,
@@ -140,6 +140,7 @@ class DiffusersInpainter:
         told = make_grounding(halves, self._text, slots=grounding_slots(self.pipe.unet)).conditional()
 
         def after_step(_: Any, step: int, __: Any, states: dict[str, Any]) -> dict[str, Any]:
+            done()
             if step + 1 >= steps:
                 told.clear()  # The pipeline hands this very dictionary to the U-Net at every step.
             return states

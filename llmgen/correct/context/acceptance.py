@@ -11,7 +11,7 @@ from PIL import Image
 from llmgen.artifacts import Detection, RepaintEdit
 from llmgen.llm.english.words import singularize
 from llmgen.vision.blending import crop_around
-from llmgen.vision.boxes import iou
+from llmgen.vision.boxes import BoxTuple, iou
 from llmgen.vision.protocols import PhraseScorer
 
 ANY_FALL = 2.0
@@ -49,18 +49,19 @@ class Acceptance:
     tolerance: float
     keep_iou: float
 
-    def judge(self, edit: RepaintEdit, before: Image.Image, after: Image.Image) -> Verdict:
+    def judge(self, edit: RepaintEdit, about_xyxy: BoxTuple, before: Image.Image, after: Image.Image) -> Verdict:
         """Whether an object is kept.
 
         Args:
             edit: What was painted.
+            about_xyxy: What its tags tell of: its own box, or that of the thing whose part it is.
             before: The picture before, RGB.
             after: The picture after it, of the same size.
         """
         scores: tuple[float | None, float | None] = (None, None)
         fit = 0.0
         if self.scorer is not None:
-            crops = [crop_around(picture, edit.box_xyxy, MARGIN) for picture in (before, after)]
+            crops = [crop_around(picture, about_xyxy, MARGIN) for picture in (before, after)]
             rows = self.scorer.score_phrases(crops, [[edit.description, edit.phrase]] * 2)
             scores, fit = (round(rows[0][0], 4), round(rows[1][0], 4)), rows[1][0] - rows[1][1]
         overlap = None

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from llmgen.artifacts import EditOutcome, EditPlan, RepaintEdit
-from llmgen.correct.context.acceptance import Acceptance
+from llmgen.correct.context.acceptance import Acceptance, Verdict
 from llmgen.correct.context.masks import weight_of
 from llmgen.correct.context.settings import ContextConfig
 from llmgen.correct.context.surroundings import Surroundings
@@ -130,7 +130,10 @@ def carry_out(
             continue
         for painted in candidates:
             _check_untouched(done.image, painted.image, weight)
-        if _take(done, edit, candidates, acceptance, weight):
+        verdicts = [
+            acceptance.judge(edit, surroundings.about(edit), done.image, painted.image) for painted in candidates
+        ]
+        if _take(done, edit, candidates, verdicts, weight):
             surroundings.paint(edit)
     return done
 
@@ -142,11 +145,14 @@ def _seeded(task: Task, count: int) -> list[Task]:
 
 
 def _take(
-    done: Carried, edit: RepaintEdit, candidates: Sequence[Painted], acceptance: Acceptance, weight: NDArray[np.float32]
+    done: Carried,
+    edit: RepaintEdit,
+    candidates: Sequence[Painted],
+    verdicts: Sequence[Verdict],
+    weight: NDArray[np.float32],
 ) -> bool:
     """Keep the best of what was painted, or go back to what was before; whether it was kept."""
     before = done.image
-    verdicts = [acceptance.judge(edit, before, painted.image) for painted in candidates]
     best = max(range(len(candidates)), key=lambda row: (verdicts[row].reason is None, verdicts[row].fit, -row))
     painted, verdict = candidates[best], verdicts[best]
     outcome = EditOutcome(

@@ -45,6 +45,11 @@ class Surroundings:
         objects[row] = Placed(edit.description, objects[row].box_xyxy)
         return tuple(objects)
 
+    def about(self, edit: RepaintEdit) -> BoxTuple:
+        """The box of what an edit tells of: its own, or that of the thing whose part it paints."""
+        row = self._row(edit)
+        return edit.box_xyxy if row is None else self._objects[row].box_xyxy
+
     def paint(self, edit: RepaintEdit) -> None:
         """Remember an edit that was kept."""
         if self._row(edit) is not None:

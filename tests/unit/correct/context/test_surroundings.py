@@ -34,7 +34,7 @@ def test_a_part_is_told_as_the_thing_that_its_tags_name() -> None:
     now = Surroundings(record, (seen("window", WINDOW),))
     lit = edit("window", WINDOW, "a striped house with lit windows")
     assert [one.phrase for one in now.after(lit)] == ["a striped house with lit windows", "a ball"]
-    assert now.after(lit)[0].box_xyxy == HOUSE
+    assert now.after(lit)[0].box_xyxy == now.about(lit) == HOUSE
     now.paint(lit)
     assert now.after(edit("ball", BALL, "a red ball"))[0].phrase == "a striped house with lit windows"
 
@@ -43,6 +43,7 @@ def test_a_part_whose_tags_name_nothing_is_told_as_itself() -> None:
     now = Surroundings(behind("painted", edit("house", HOUSE, "a striped house")), (seen("window", WINDOW),))
     told = now.after(edit("window", WINDOW, "warm lamp light"))
     assert told[-1].phrase == "a window, warm lamp light" and told[-1].box_xyxy == WINDOW and len(told) == 3
+    assert now.about(edit("window", WINDOW, "warm lamp light")) == WINDOW
 
 
 def test_what_was_rolled_back_is_told_as_it_was() -> None:

@@ -22,8 +22,8 @@ logger = logging.getLogger(__name__)
 
 _TRIES: Final = 2
 """Workers that a batch, or a record alone, may end before it is to blame."""
-_MOST_STARTS: Final = 5
-"""Workers that may end one after the other while they load a method."""
+_MOST_STARTS: Final = 12
+"""Workers that may end one after the other while they load a method and none gets ready."""
 _MOST_DEATHS: Final = 40
 """Workers that may end one after the other while none finishes anything: a batch of 16 records, all of which end theirs, is survived."""
 _UNHEARD: Final = 2
@@ -69,7 +69,8 @@ class Crew:
         self._errands: queue.SimpleQueue[Errand | None] = queue.SimpleQueue()
         self._seats = [_Seat(self, place) for place in range(engine.workers)]
         self._lock = threading.Lock()
-        self._deaths = 0
+        self._deaths = self._starts = 0
+        """Workers that ended one after the other: at work, and before they were ready."""
         self._spent = Tokens()
         self.closing = False
 
@@ -118,6 +119,27 @@ class Crew:
         with self._lock:
             self._deaths = 0
             self._spent += done.tokens
+
+    def got_ready(self) -> None:
+        """A worker has loaded a method."""
+        with self._lock:
+            self._starts = 0
+
+    def mourn_start(self, how: str, stage: StageOrder) -> None:
+        """A worker has ended before it was ready.
+
+        Raises:
+            LlmgenError: If too many have.
+        """
+        logger.warning("a worker ended (%s) before it was ready; another one is started", how)
+        with self._lock:
+            self._starts += 1
+            too_many = self._starts >= _MOST_STARTS
+        if too_many:
+            raise LlmgenError(
+                f"{_MOST_STARTS} workers ended one after the other while they loaded {stage.method_class.stage} "
+                f"{stage.method_class.name}, the last with {how}; use fewer --workers, or find out why with --engine local"
+            )
 
     def mourn(self, how: str, records: tuple[Record, ...]) -> None:
         """A worker has ended.
@@ -232,8 +254,7 @@ class _Seat:
         Raises:
             LlmgenError: If there is none to be had.
         """
-        how = ""
-        for _ in range(_MOST_STARTS):
+        while not self._crew.closing:
             if self._body is None:
                 self._started += 1
                 self._body = self._crew.engine.start(self._place)
@@ -242,19 +263,13 @@ class _Seat:
             try:
                 self._body.learn(errand.stage)
             except WorkerDied as died:
-                how = str(died)
                 self._forget()
-                if self._crew.closing:
-                    break
-                logger.warning("a worker ended (%s) before it was ready", how)
-                continue
-            self._stage = errand.stage
-            return self._body
-        method = errand.stage.method_class
-        raise LlmgenError(
-            f"{_MOST_STARTS} workers ended one after the other while they loaded {method.stage} {method.name}, the last with {how}; "
-            "use fewer --workers, or find out why with --engine local"
-        )
+                if not self._crew.closing:
+                    self._crew.mourn_start(str(died), errand.stage)
+            else:
+                self._crew.got_ready()
+                self._stage = errand.stage
+        raise LlmgenError("the run is over")  # nobody hears it
 
     def _forget(self) -> None:
         body, self._body, self._stage = self._body, None, None

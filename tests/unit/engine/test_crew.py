@@ -123,7 +123,7 @@ def test_workers_that_end_while_they_load_are_not_started_for_ever():
 
     engine = Bodies(finished, learn)
     done = outcome(engine)
-    assert isinstance(done.error, LlmgenError) and "loaded generate tiny" in str(done.error) and engine.started == 5
+    assert isinstance(done.error, LlmgenError) and "loaded generate tiny" in str(done.error) and engine.started == 12
 
 
 def test_workers_that_never_finish_anything_are_not_started_for_ever():

@@ -5,20 +5,27 @@
     python benchmarks/context_loop.py detail --scenes 120      # asked detail before, after depth 1, after depth 2; shuffled control
     python benchmarks/context_loop.py windows --scenes 40      # toybox: windows against whole pictures, detail and cost
     python benchmarks/context_loop.py painters --per-type 50   # SLD's loop on the 200 prompts, by latents and by inpainting
+    python benchmarks/context_loop.py ceiling --scenes 40      # what judge and autoencoder leave of patterns and states that are there
+
+`--seed` takes other scenes, to choose settings by; `--set candidates=4` is another setting of the loop. `--resume` takes finished records
+from the folder, where code and weights are the same as before. `detail` leaves a sheet of its first scenes there.
 
 The judge looks at the end and is asked by no stage. Scenes are held out of every training; the loop sees their pictures only.
 """
 
 import argparse
+import hashlib
+import json
 import random
 import time
+from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageDraw
 from toybox_frozen import HELD_OUT_SEED, prompts, share
 
 from llmgen.artifacts import EditPlan, HistoryEntry, ImageRef, Record, RepaintEdit
@@ -31,7 +38,7 @@ from llmgen.toybox import WEIGHTS
 from llmgen.toybox.models.judge import ToyboxJudge
 from llmgen.toybox.models.judged import JudgedObject
 from llmgen.toybox.world.scenes import Scene, render_image, sample_plain_scene
-from llmgen.toybox.world.vocabulary import BACKGROUND_PHRASES, PART_STATES, PATTERNS
+from llmgen.toybox.world.vocabulary import BACKGROUND_PHRASES, PART_STATES, PARTS, PATTERNS
 from llmgen.vision.boxes import iou
 from llmgen.vision.images import ImageStore
 
@@ -76,7 +83,7 @@ def count(multiple: int = 8) -> None:
     print(f"| all | | | {total['windows'] / total['whole']:.1%} |")
 
 
-def cost(steps: int, size: str) -> None:
+def cost(steps: int, size: str, number: str) -> None:
     """Paint the seven masks in both ways with random weights, and print seconds."""
     import torch
     from diffusers import AutoencoderKL, DDIMScheduler, StableDiffusionInpaintPipeline, UNet2DConditionModel
@@ -89,7 +96,7 @@ def cost(steps: int, size: str) -> None:
     channels = (32, 64, 64, 64) if small else (320, 640, 1280, 1280)
     width = 64 if small else 768
     device = "cuda" if torch.cuda.is_available() else "cpu"
-    dtype = torch.float16 if device == "cuda" else torch.float32
+    dtype = torch.float16 if device == "cuda" else getattr(torch, number)
     unet = UNet2DConditionModel(
         sample_size=64, block_out_channels=channels, cross_attention_dim=width, attention_head_dim=8
     )
@@ -122,7 +129,9 @@ def cost(steps: int, size: str) -> None:
         for mask in published_masks().values():
             paint_tasks(painter, [Task(image, mask, soft_mask(mask, 6), "x", "", "", 1.0, 0)], framing)
         rows.append((name, painter.cost.pixel_steps, time.perf_counter() - started))
-    print(f"{size} weights, {steps} steps, {device}\n| way | Mpx steps | seconds |\n| --- | --- | --- |")
+    print(
+        f"{size} weights, {steps} steps, {device}, {str(dtype).removeprefix('torch.')}\n| way | Mpx steps | seconds |\n| --- | --- | --- |"
+    )
     for name, pixels, seconds in rows:
         print(f"| {name} | {pixels / 1e6:.1f} | {seconds:.1f} |")
     print(f"pixel-steps {rows[1][1] / rows[0][1]:.1%}, {rows[0][2] / rows[1][2]:.2f} times faster")
@@ -135,18 +144,43 @@ class Asked:
     edit: RepaintEdit
     depth: int
 
-    def shown(self, seen: Sequence[JudgedObject]) -> bool:
-        """Whether the judge sees it on an object that lies where the edit painted, or around it."""
+    @property
+    def pattern(self) -> str | None:
+        """The pattern that it asks for: at the second depth that of the thing whose part is painted, which is there already."""
+        return next((word for word in PATTERNS[1:] if word in self.edit.description), None)
+
+    @property
+    def states(self) -> set[tuple[str, str]]:
+        """Part and state of each part that it asks for."""
         text = self.edit.description
-        pattern = next((word for word in PATTERNS[1:] if word in text), None)
-        states = {
+        return {
             (part, state) for part, all_ in PART_STATES.items() for state in all_[1:] if state in text and part in text
         }
-        here = [o for o in seen if iou(o.box_xyxy, self.edit.box_xyxy) >= 0.3 or _holds(o.box_xyxy, self.edit.box_xyxy)]
-        return any(
-            (pattern is None or o.pattern == pattern) and states <= set(o.states) and (pattern is not None or states)
-            for o in here
-        )
+
+    @property
+    def detail(self) -> str:
+        """What is new at its depth, in a word or two."""
+        return ", ".join(f"{state} {part}" for part, state in sorted(self.states)) or self.pattern or "nothing"
+
+    def shown(self, seen: Sequence[JudgedObject]) -> bool:
+        """Whether the judge sees all of it on an object that lies where the edit painted, or around it."""
+        if not (self.pattern or self.states):
+            return False
+        return any((self.pattern in (None, o.pattern)) and self.states <= set(o.states) for o in self._here(seen))
+
+    def new_shown(self, seen: Sequence[JudgedObject]) -> bool:
+        """The same of what is new at its depth: a lit window counts, whatever became of the stripes around it."""
+        if not self.states:
+            return self.shown(seen)
+        return any(self.states <= set(o.states) for o in self._here(seen))
+
+    def read_as(self, seen: Sequence[JudgedObject]) -> str:
+        """The pattern that the judge sees there."""
+        return next((o.pattern or "?" for o in self._here(seen)), "no object")
+
+    def _here(self, seen: Sequence[JudgedObject]) -> list[JudgedObject]:
+        box = self.edit.box_xyxy
+        return [o for o in seen if iou(o.box_xyxy, box) >= 0.3 or _holds(o.box_xyxy, box)]
 
 
 def _holds(outer: Sequence[float], inner: Sequence[float]) -> bool:
@@ -158,14 +192,25 @@ class Study:
     """Runs the loop on held-out scenes.
 
     Args:
-        folder: Pictures.
+        folder: Pictures, and finished records.
         scenes: How many.
+        seed: Of the scenes and of the drawing.
+        settings: Of the loop, other than the preset's.
+        resume: Take finished records from the folder.
     """
 
-    def __init__(self, folder: Path, scenes: int) -> None:
-        self.store = ImageStore(folder)
+    def __init__(
+        self,
+        folder: Path,
+        scenes: int,
+        seed: int = HELD_OUT_SEED,
+        settings: Mapping[str, Any] | None = None,
+        resume: bool = False,
+    ) -> None:
+        self.folder, self.store, self.seed = folder, ImageStore(folder), seed
+        self.settings, self.resume = dict(settings or {}), resume
         self.judge = ToyboxJudge.from_pretrained(WEIGHTS / "judge")
-        rng = random.Random(HELD_OUT_SEED)
+        rng = random.Random(seed)
         self.scenes: dict[str, Scene] = {f"s{n:03d}": sample_plain_scene(rng) for n in range(scenes)}
         self.records = [self._record(name, scene) for name, scene in self.scenes.items()]
 
@@ -174,14 +219,22 @@ class Study:
         objects = ", ".join(item.phrase for item in scene.objects)
         prompt = f"{BACKGROUND_PHRASES[scene.background][0]} with {objects}"
         history = (HistoryEntry(stage="generate", round=0, image=image),)
-        return Record(id=name, prompt=prompt, seed=HELD_OUT_SEED, image=image, history=history)
+        return Record(id=name, prompt=prompt, seed=self.seed, image=image, history=history)
 
     def run(self, records: Sequence[Record], **given: Any) -> list[Record]:
         """The records after `correct --mode context`."""
-        context = StageContext(load_preset("toybox"), self.store, "cpu", "float32", seed=HELD_OUT_SEED)
-        method_class = resolve("correct", "context")
-        method = method_class(context, context.config_for("correct", "context", given))
-        done = [made for record in records for made in method([record])]
+        context = StageContext(load_preset("toybox"), self.store, "cpu", "float32", seed=self.seed)
+        config = context.config_for("correct", "context", {**self.settings, **given})
+        method = resolve("correct", "context")(context, config)
+        done = []
+        for record in records:
+            told = json.dumps([config.model_dump(mode="json"), record.model_dump(mode="json")], sort_keys=True)
+            kept = self.folder / "finished" / f"{record.id}-{hashlib.sha256(told.encode()).hexdigest()[:16]}.json"
+            if not (self.resume and kept.exists()):
+                (made,) = method([record])
+                kept.parent.mkdir(parents=True, exist_ok=True)
+                kept.write_text(made.model_dump_json(), encoding="utf-8")
+            done.append(Record.model_validate_json(kept.read_text(encoding="utf-8")))
         while context.when_saved:
             context.when_saved.pop()()
         return done
@@ -213,12 +266,19 @@ def detail(study: Study) -> None:
         for edit in (entry.edits.edits if entry.edits is not None else ())
         if isinstance(edit, RepaintEdit)
     ]
-    print("| asked at | n | before | after depth 1 | after depth 2 |\n| --- | --- | --- | --- | --- |")
-    for depth in (1, 2):
-        mine = [(row, one) for row, one in asked if one.depth == depth]
+    rows = [(f"depth {depth}", [(row, one) for row, one in asked if one.depth == depth]) for depth in (1, 2)]
+    rows += [
+        (word, [(row, one) for row, one in asked if one.detail == word])
+        for word in sorted({a.detail for _, a in asked})
+    ]
+    print("| asked | n | before | after depth 1 | after depth 2 |\n| --- | --- | --- | --- | --- |")
+    for name, mine in rows:
         if mine:
-            cells = [share([one.shown(seen[row]) for row, one in mine]).strip() for seen in (before, first, last)]
-            print(f"| depth {depth} | {len(mine)} | " + " | ".join(cells) + " |")
+            cells = [share([one.new_shown(seen[row]) for row, one in mine]).strip() for seen in (before, first, last)]
+            print(f"| {name} | {len(mine)} | " + " | ".join(cells) + " |")
+    read = Counter((one.detail, one.read_as(first[row])) for row, one in asked if one.depth == 1)
+    print("read as:", "; ".join(f"{a} as {b} {count}" for (a, b), count in sorted(read.items())))
+    draw_sheet(study, done[:12], study.folder / "sheet.png")
     plans = study.run(study.records, depths=1, plan_only=True)
     several = [
         r for r in plans if r.edits and len({e.description for e in r.edits.edits if isinstance(e, RepaintEdit)}) > 1
@@ -239,6 +299,75 @@ def detail(study: Study) -> None:
             else f"{name}: none"
         )
     harm(study, done, before, last)
+
+
+def draw_sheet(study: Study, records: Sequence[Record], path: Path, scale: int = 2) -> None:
+    """Scene, picture after each depth, and what was asked of each, a row for each record."""
+    side, gap, words = 128 * scale, 4, 420
+    rows = []
+    for record in records:
+        refs = [entry.image for entry in record.history]
+        lines = [
+            f"{entry.round}: {edit.description} [{outcome.status}]"
+            for entry in record.history
+            if entry.edits is not None
+            for edit in entry.edits.edits
+            if isinstance(edit, RepaintEdit)
+            for outcome in entry.outcomes or ()
+            if outcome.target == edit.target
+        ]
+        rows.append((refs, "\n".join(lines)))
+    columns = max(len(refs) for refs, _ in rows)
+    canvas = Image.new("RGB", (columns * (side + gap) + words, len(rows) * (side + gap)), "white")
+    pen = ImageDraw.Draw(canvas)
+    for number, (refs, text) in enumerate(rows):
+        for column, ref in enumerate(refs):
+            picture = study.store.load(ref).resize((side, side), Image.Resampling.NEAREST)
+            canvas.paste(picture, (column * (side + gap), number * (side + gap)))
+        pen.multiline_text((columns * (side + gap) + gap, number * (side + gap) + gap), text, fill="black")
+    canvas.save(path)
+
+
+def ceiling(scenes: int, seed: int) -> None:
+    """Print how often the judge reads details that the world itself drew, as drawn and after the autoencoder: nothing can do better."""
+    from llmgen.diffusion.latents import decode_latents, encode_images
+    from llmgen.diffusion.loading import ModelPool
+
+    rng, drawn = random.Random(seed), list[Scene]()
+    for _ in range(scenes):
+        scene = sample_plain_scene(rng)
+        objects = [
+            replace(
+                item,
+                pattern=rng.choice(PATTERNS[1:]),
+                states=tuple(
+                    (part, rng.choice(PART_STATES[part])) for part in PARTS.get(item.noun, ()) if part in PART_STATES
+                ),
+            )
+            for item in scene.objects
+        ]
+        drawn.append(replace(scene, objects=tuple(objects)))
+    pictures = [Image.fromarray(render_image(scene)) for scene in drawn]
+    vae = ModelPool(load_preset("toybox"), device="cpu", dtype="float32").stable_diffusion("text_to_image").vae
+    judge = ToyboxJudge.from_pretrained(WEIGHTS / "judge")
+    print("| picture | " + " | ".join((*PATTERNS[1:], "yellow", "states")) + " |\n|" + " --- |" * 6)
+    for name, shown in (
+        ("as drawn", pictures),
+        ("after the autoencoder", decode_latents(vae, encode_images(vae, pictures))),
+    ):
+        verdicts: dict[str, list[bool]] = {}
+        for scene, seen in zip(drawn, judge.look(shown), strict=True):
+            for item in scene.objects:
+                found = next(
+                    (o for o in seen.objects if iou(o.box_xyxy, item.box_xyxy) >= 0.5 and o.noun == item.noun), None
+                )
+                right = found is not None and found.pattern == item.pattern
+                for group in (item.pattern, "yellow")[: 1 + (item.color == "yellow")]:
+                    verdicts.setdefault(group, []).append(right)
+                for state in item.states:
+                    verdicts.setdefault("states", []).append(found is not None and state in found.states)
+        cells = [share(verdicts.get(group, [])).strip() for group in (*PATTERNS[1:], "yellow", "states")]
+        print(f"| {name} | " + " | ".join(cells) + " |")
 
 
 def harm(
@@ -315,24 +444,40 @@ def painters(folder: Path, per_type: int) -> None:
         print(f"| {painter} | {share(verdicts).strip()} | {seconds / len(done):.2f} | {calls} | {pixels:.1%} |")
 
 
+def setting(text: str) -> tuple[str, Any]:
+    """`name=value` of a setting, the value as JSON or as it stands."""
+    name, _, value = text.partition("=")
+    try:
+        return name, json.loads(value)
+    except ValueError:
+        return name, value
+
+
 def main() -> None:
     """Run and print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("part", choices=("count", "cost", "detail", "windows", "painters"))
+    parser.add_argument("part", choices=("count", "cost", "detail", "windows", "painters", "ceiling"))
     parser.add_argument("--scenes", type=int, default=120)
+    parser.add_argument("--seed", type=int, default=HELD_OUT_SEED)
+    parser.add_argument("--set", action="append", default=[], type=setting, metavar="NAME=VALUE")
+    parser.add_argument("--resume", action="store_true")
     parser.add_argument("--per-type", type=int, default=50)
     parser.add_argument("--steps", type=int, default=4)
     parser.add_argument("--size", choices=("sd15", "tiny"), default="sd15")
+    parser.add_argument("--dtype", choices=("float32", "bfloat16"), default="float32", help="of cost on a CPU")
     parser.add_argument("--output", type=Path, default=Path("outputs/benchmarks/context_loop"))
     args = parser.parse_args()
     if args.part == "count":
         count()
     elif args.part == "cost":
-        cost(args.steps, args.size)
+        cost(args.steps, args.size, args.dtype)
+    elif args.part == "ceiling":
+        ceiling(args.scenes, args.seed)
     elif args.part == "painters":
         painters(args.output, args.per_type)
     else:
-        {"detail": detail, "windows": windows}[args.part](Study(args.output / args.part, args.scenes))
+        study = Study(args.output / args.part, args.scenes, args.seed, dict(args.set), args.resume)
+        {"detail": detail, "windows": windows}[args.part](study)
 
 
 if __name__ == "__main__":

@@ -2,14 +2,20 @@
 
     python benchmarks/toybox_record.py                        # 200 held-out prompts, five candidates each
     python benchmarks/toybox_record.py --count 6 --samples 2  # a quick look
+    python benchmarks/toybox_record.py --reference            # one way more: ReCorD as published, candidates too
     python benchmarks/toybox_record.py --without Q1 --without Q3   # one way more for each: ReCorD with that one as published
     python benchmarks/toybox_record.py --pose outputs/pose-2  # also the pose kept, by a pose model from another seed
+    python benchmarks/toybox_record.py --tuning --count 24    # triples that training has seen: what settings are tuned on
+    python benchmarks/toybox_record.py --picture ways.png     # also one prompt of each verb by all ways
 
 Three ways, from the same seeds: the text alone; candidates, of which the critic chooses one by its pose; ReCorD, which draws the chosen
 one again with its object where the verb wants it. The judge, which no stage uses, says of each picture whether somebody of the right class
 and colour is in the verb's pose, whether the object is there, whether it lies where the verb wants it, and whether the whole picture is
 right. McNemar's exact test compares ReCorD with each of the others. The prompts come of the triples in the world's `held_out.json`, drawn
 from a fixed seed.
+
+Eight prompts are drawn by all ways, then the next eight. What is finished is kept in --output: a run that was stopped goes on where it
+was, and a larger --count goes on from a smaller one.
 
 The pose counts as kept by the distance of joints from candidate to corrected picture, against that of two candidates, in units of the
 figure's spread, where the object's box was moved by more than half (IoU below 0.5). It needs a pose model that no stage uses: one that
@@ -20,15 +26,20 @@ import argparse
 import random
 import statistics
 import sys
-from collections.abc import Sequence
+import textwrap
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
+
+from PIL import Image, ImageDraw, ImageFont
 
 # The script's own folder is on the path when it is run.
 from toybox_frozen import HELD_OUT_SEED, share
 
 from llmgen.artifacts import AddEdit, MoveEdit, Record
+from llmgen.artifacts.hashing import digest
 from llmgen.engine.context import StageContext
+from llmgen.engine.journal import Journal
 from llmgen.engine.local import run_stage
 from llmgen.evaluate.summary import mcnemar
 from llmgen.llm.planning.interactions import pose_difference
@@ -44,43 +55,78 @@ from llmgen.vision.images import ImageStore
 PARTS = ("verb_right", "object_right", "placed_right", "all_right")
 QUIRKS = {"Q1": "crossed_phase", "Q2": "half_maps", "Q3": "row_softmax", "Q4": "odd_steps"}
 """As published, one by one; Q5 is SDXL's alone."""
+TUNING_SEED = 20_261_128
+PART = 8
+"""Prompts that are drawn by all ways before the next ones are begun."""
+
+Steps = tuple[tuple[str, str, dict[str, Any]], ...]
+"""Stage, method and settings, one after the other."""
 
 
-def held_out_prompts(count: int) -> dict[str, Prompt]:
+def some_prompts(count: int, *, held_out: bool) -> dict[str, Prompt]:
     """Prompts about one interaction each, by record id."""
-    rng = random.Random(HELD_OUT_SEED)
+    rng = random.Random(HELD_OUT_SEED if held_out else TUNING_SEED)
     found: dict[str, Prompt] = {}
     while len(found) < count:
-        prompt = sample_prompt(rng, "interaction", held_out=True)
+        prompt = sample_prompt(rng, "interaction", held_out=held_out)
         if len(prompt.truth.acts) == 1:
-            found[f"interaction-{len(found)}"] = prompt
+            found[f"{'interaction' if held_out else 'tuning'}-{len(found)}"] = prompt
     return found
 
 
+def ways_of(args: argparse.Namespace) -> dict[str, Steps]:
+    """The ways that are compared, by the names of the table."""
+    given = dict(entry.split("=", 1) for entry in args.set)
+    if args.profile != "llmgen":
+        given["profile"] = args.profile
+    layout = ("layout", "interaction", {})
+
+    def with_record(settings: dict[str, Any]) -> Steps:
+        candidates = ("generate", "record", {**settings, "samples": args.samples})
+        plan = ("correct", "interaction", {**settings, "plan_only": True})
+        return (layout, candidates, plan, ("correct", "interaction", settings))
+
+    ours = with_record(given)
+    ways: dict[str, Steps] = {"text alone": (layout, ("generate", "sd", {})), "candidates": ours[:-1], "ReCorD": ours}
+    if args.reference:
+        ways["ReCorD as published"] = with_record({"profile": "reference"})
+    return ways | {f"{name} as published": with_record({**given, QUIRKS[name]: True}) for name in args.without}
+
+
 class Study:
-    """Prompts, the stages that draw them and the judge."""
+    """Prompts, the stages that draw them and the judge. Each stage of each way is journalled."""
 
     def __init__(self, args: argparse.Namespace) -> None:
-        self.asked = held_out_prompts(args.count)
-        self.store = ImageStore(args.output)
+        self.asked = some_prompts(args.count, held_out=not args.tuning)
+        self.store, self.journals = ImageStore(args.output), args.output / ".journals"
         self.context = StageContext(
             load_preset("toybox"), self.store, "cpu", "float32", seed=args.seed, batch_size=args.batch_size
         )
         self.judge = ToyboxJudge.from_pretrained(WEIGHTS / "judge")
+        self.verdicts: dict[str, dict[str, ActionVerdict]] = {}
+        """By way and record id; a record that failed is wrong in all."""
 
-    def run(self, records: Sequence[Record], stage: str, method: str, **given: Any) -> list[Record]:
-        """Records after a stage; failures are said."""
-        config = self.context.config_for(stage, method, given)
-        done = run_stage(
-            list(records), method_class=resolve(stage, method), config=config, given=given, context=self.context
-        )
-        failed = [record.error for record in done.records if record.error is not None]
-        if failed:
-            print(f"{stage} {method}: {len(failed)} records failed, the first: {failed[0].message}", file=sys.stderr)
-        return done.records
+    def parts(self) -> Iterator[list[Record]]:
+        """Records of the prompts, a few at a time."""
+        records = [Record(id=name, prompt=p.text, type=p.type) for name, p in self.asked.items()]
+        for start in range(0, len(records), PART):
+            yield records[start : start + PART]
 
-    def verdicts(self, records: Sequence[Record]) -> list[ActionVerdict]:
-        """What the judge says of each record's picture; a record that failed is wrong in all."""
+    def draw(self, way: str, steps: Steps, records: list[Record]) -> list[Record]:
+        """The records after a way's steps, judged; failures are said."""
+        for number, (stage, method, given) in enumerate(steps, start=1):
+            name = f"{stage}-{method}-{digest([self.context.seed, list(steps[:number])])[:12]}"
+            records = run_stage(
+                records,
+                method_class=resolve(stage, method),
+                config=self.context.config_for(stage, method, given),
+                given=given,
+                context=self.context,
+                journal=Journal(self.journals / f"{name}.jsonl"),
+            ).records
+        for record in records:
+            if record.error is not None:
+                print(f"{way}: {record.id} failed: {record.error.message}", file=sys.stderr)
         shown = [record for record in records if record.error is None and record.image is not None]
         seen = self.judge.look([self.store.load(record.image) for record in shown if record.image is not None])
         said = {
@@ -89,7 +135,9 @@ class Study:
             )
             for record, picture in zip(shown, seen, strict=True)
         }
-        return [said.get(record.id, ActionVerdict(False, False, False, False)) for record in records]
+        wrong = ActionVerdict(False, False, False, False)
+        self.verdicts.setdefault(way, {}).update({record.id: said.get(record.id, wrong) for record in records})
+        return records
 
 
 def main() -> None:
@@ -98,57 +146,87 @@ def main() -> None:
     parser.add_argument("--count", type=int, default=200, help="prompts")
     parser.add_argument("--samples", type=int, default=5, help="candidates of each")
     parser.add_argument("--seed", type=int, default=HELD_OUT_SEED, help="of the run; the prompts are fixed")
+    parser.add_argument("--tuning", action="store_true", help="prompts of triples that training has seen")
     parser.add_argument("--batch-size", type=int, default=8)
     parser.add_argument("--profile", choices=("llmgen", "reference"), default="llmgen")
+    parser.add_argument("--reference", action="store_true", help="also ReCorD as published")
     parser.add_argument("--without", action="append", choices=tuple(QUIRKS), default=[], help="leave it as published")
     parser.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help="a setting of both runs")
     parser.add_argument("--pose", type=Path, help="folder of a pose model that no stage uses")
+    parser.add_argument("--picture", type=Path, help="also draw one prompt of each verb by all ways")
     parser.add_argument("--output", type=Path, default=Path("outputs/benchmarks/toybox_record"))
     args = parser.parse_args()
-    study = Study(args)
-    given = {"profile": args.profile, **dict(entry.split("=", 1) for entry in args.set)}
-    planned = study.run(
-        [Record(id=name, prompt=p.text, type=p.type) for name, p in study.asked.items()], "layout", "interaction"
-    )
-    ways: dict[str, list[Record]] = {"text alone": study.run(planned, "generate", "sd")}
-    ways |= recorded(study, planned, given, args.samples)
-    for name in args.without:
-        changed = {**given, QUIRKS[name]: True}
-        ways[f"ReCorD, {name} as published"] = recorded(study, planned, changed, args.samples)["ReCorD"]
+    study, ways = Study(args), ways_of(args)
+    drawn: dict[str, list[Record]] = {way: [] for way in ways}
+    for records in study.parts():
+        for way, steps in ways.items():
+            drawn[way] += study.draw(way, steps, records)
+        right = ", ".join(f"{way} {sum(v.all_right for v in study.verdicts[way].values())}" for way in ways)
+        print(f"all right of {len(drawn['ReCorD'])}: {right}", file=sys.stderr, flush=True)
     print_table(study, ways)
-    print_moved(study, ways["candidates"], ways["ReCorD"], args.pose)
+    print_moved(study, drawn["candidates"], drawn["ReCorD"], args.pose)
+    if args.picture:
+        comparison(study, drawn).save(args.picture)
 
 
-def recorded(study: Study, planned: Sequence[Record], given: dict[str, Any], samples: int) -> dict[str, list[Record]]:
-    """The chosen candidates, and what they are corrected to."""
-    candidates = study.run(planned, "generate", "record", samples=samples, **given)
-    chosen = study.run(candidates, "correct", "interaction", plan_only=True, **given)
-    return {"candidates": chosen, "ReCorD": study.run(chosen, "correct", "interaction", **given)}
-
-
-def print_table(study: Study, ways: dict[str, list[Record]]) -> None:
+def print_table(study: Study, ways: Mapping[str, Steps]) -> None:
     """Shares by part, and McNemar's p against ReCorD."""
-    said = {way: study.verdicts(records) for way, records in ways.items()}
-    heads = ("verb's pose", "object", "place", "all", "p, all")
-    print(f"{'way':26s} " + " ".join(f"{head:>19s}" for head in heads))
-    best = [verdict.all_right for verdict in said["ReCorD"]]
-    for way, verdicts in said.items():
-        cells = [share([getattr(verdict, part) for verdict in verdicts]) for part in PARTS]
+    print("| way | verb's pose | object | place | all | p, all |\n| --- | --- | --- | --- | --- | --- |")
+    best = [verdict.all_right for verdict in study.verdicts["ReCorD"].values()]
+    for way in ways:
+        verdicts = list(study.verdicts[way].values())
+        cells = [share([getattr(verdict, part) for verdict in verdicts]).strip() for part in PARTS]
         mine = [verdict.all_right for verdict in verdicts]
         p = "" if way == "ReCorD" else f"{mcnemar(zip(mine, best, strict=True))['p_value']:.2g}"
-        print(f"{way:26s} " + " ".join(f"{cell:>19s}" for cell in (*cells, p)))
-    failed = {way: sum(r.error is not None for r in records) for way, records in ways.items()}
-    if any(failed.values()):
-        print("failed: " + ", ".join(f"{way} {count}" for way, count in failed.items()), file=sys.stderr)
+        print(f"| {way} | {' | '.join(cells)} | {p} |")
+
+
+def comparison(study: Study, drawn: Mapping[str, list[Record]]) -> Image.Image:
+    """A column for each verb, its first prompt whose object was to be moved; a row for each way; green is right, red is wrong.
+
+    Boxes: black is where the object was found, white where the plan wants it.
+    """
+    first: dict[str, int] = {}
+    for place, record in enumerate(drawn["ReCorD"]):
+        if record.error is None and was_moved(record):
+            first.setdefault(study.asked[record.id].truth.acts[0].verb, place)
+    side, gap, words, head, scale = 192, 10, 110, 64, 1.5
+    font = ImageFont.load_default(14)
+    size = (words + len(first) * (side + gap) + gap, head + len(drawn) * (side + gap) + gap)
+    sheet = Image.new("RGB", size, "white")
+    draw = ImageDraw.Draw(sheet)
+    for column, place in enumerate(first.values()):
+        x = words + gap + column * (side + gap)
+        text = study.asked[drawn["ReCorD"][place].id].text
+        draw.multiline_text((x, 4), textwrap.fill(text, 26), fill="black", font=font)
+        for row, (way, records) in enumerate(drawn.items()):
+            y, record = head + gap + row * (side + gap), records[place]
+            draw.multiline_text((gap, y), textwrap.fill(way, 13), fill="black", font=font)
+            if record.image is None:
+                continue
+            sheet.paste(study.store.load(record.image).resize((side, side), Image.Resampling.LANCZOS), (x, y))
+            if way == "candidates" and record.edits is not None:
+                (edit,) = record.edits.edits
+                boxes = [("white", edit.box_xyxy)]
+                boxes += [("black", edit.from_box_xyxy)] if isinstance(edit, MoveEdit) else []
+                for color, box in boxes:
+                    x0, y0, x1, y1 = (scale * corner for corner in box)
+                    draw.rectangle((x + x0, y + y0, x + x1, y + y1), outline=color, width=2)
+            color = "#2a9d4a" if study.verdicts[way][record.id].all_right else "#c8442e"
+            draw.rectangle((x - 4, y - 4, x + side + 3, y + side + 3), outline=color, width=4)
+    return sheet
 
 
 def print_moved(study: Study, chosen: Sequence[Record], corrected: Sequence[Record], pose: Path | None) -> None:
     """How often the object was moved, whether the energy fell, and whether the pose was kept."""
     pairs = [(a, b) for a, b in zip(chosen, corrected, strict=True) if a.error is None and b.error is None]
     moved = [(a, b) for a, b in pairs if was_moved(b)]
-    energies = [b.history[-1].energies for _, b in pairs if b.history and b.history[-1].energies]
-    fell = [e[-1] < e[0] for e in energies if len(e) > 1]
-    print(f"object moved: {len(moved)} of {len(pairs)}")
+    last = [b.history[-1] for _, b in pairs]
+    dropped = sum(not entry.kept for entry in last)
+    print(
+        f"object moved: {len(moved)} of {len(pairs)}; left as it was: {sum(bool(e.satisfied) for e in last)}; dropped: {dropped}"
+    )
+    fell = [entry.energies[-1] < entry.energies[0] for entry in last if len(entry.energies) > 1]
     if fell:
         print(f"energy lower at the last step than at the first: {share(fell)}")
     if pose is None:
@@ -156,8 +234,10 @@ def print_moved(study: Study, chosen: Sequence[Record], corrected: Sequence[Reco
         return
     kept, between = [], []
     for before, after in moved:
-        distance = figure_distance(study, pose, before, after)
         others = [s for s in before.samples if not s.chosen]
+        # What was drawn counts, also where the candidate was kept in its stead.
+        made = after.grown(image=after.history[-1].image)
+        distance = figure_distance(study, pose, before, made)
         if distance is not None and others:
             other = figure_distance(study, pose, before, before.grown(image=others[0].image, samples=(), edits=None))
             if other is not None:

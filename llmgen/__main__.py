@@ -1,7 +1,23 @@
-"""`python -m llmgen`."""
+"""`python -m llmgen`, and the command `llmgen`: a server that holds the models does the work, or this process does."""
 
 import sys
 
-from llmgen.cli import main
 
-sys.exit(main())
+def main() -> int:
+    """Run the command line of this process.
+
+    Returns:
+        The exit code.
+    """
+    from llmgen.serving.client import answered
+
+    code = answered(sys.argv[1:])
+    if code is not None:
+        return code
+    from llmgen.cli import main as run
+
+    return run(sys.argv[1:])
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,12 +1,14 @@
 """Every environment variable that llmgen reads, in one place; read when asked for, not at import.
 
-`LLMGEN_DEBUG=1` shows tracebacks. `LLMGEN_CONFIG` names the file of a person's own defaults, none if it is empty. `LLMGEN_CACHE_DIR`
-moves the cache of language model replies. `LLMGEN_OPENAI_MODEL` names the model of the provider `openai`, `LLMGEN_OPENAI_TIMEOUT` the
-seconds and `LLMGEN_OPENAI_MAX_TOKENS` the tokens that one answer may take. `OPENAI_API_KEY`, `OPENAI_BASE_URL`, `OPENAI_ORG_ID` and
-`OPENAI_PROJECT_ID` are read by the `openai` package itself, `HF_HOME` and its relatives by the hub packages.
+`LLMGEN_DEBUG=1` shows tracebacks. `LLMGEN_NO_SERVE=1` leaves a running `llmgen serve` alone. `LLMGEN_CONFIG` names the file of a
+person's own defaults, none if it is empty. `LLMGEN_CACHE_DIR` moves the cache of language model replies. `LLMGEN_OPENAI_MODEL` names
+the model of the provider `openai`, `LLMGEN_OPENAI_TIMEOUT` the seconds and `LLMGEN_OPENAI_MAX_TOKENS` the tokens that one answer may
+take. `OPENAI_API_KEY`, `OPENAI_BASE_URL`, `OPENAI_ORG_ID` and `OPENAI_PROJECT_ID` are read by the `openai` package itself, `HF_HOME` and
+its relatives by the hub packages, `XDG_RUNTIME_DIR` by `llmgen.serving`.
 """
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
@@ -28,6 +30,11 @@ _from_dotenv: dict[str, str] = {}
 def debug() -> bool:
     """Whether unexpected errors are raised with their traceback instead of being turned into a line."""
     return os.environ.get("LLMGEN_DEBUG", "") not in ("", "0")
+
+
+def no_serve() -> bool:
+    """Whether commands do their work themselves, even if a server holds their models."""
+    return os.environ.get("LLMGEN_NO_SERVE", "") not in ("", "0")
 
 
 def config_path() -> tuple[Path | None, bool]:
@@ -91,6 +98,16 @@ def stray_destination() -> str | None:
     return next((name for name in still if name.upper() in _WHERE_REQUESTS_GO), None)
 
 
+def from_dotenv() -> dict[str, str]:
+    """The variables that a `.env` set."""
+    return dict(_from_dotenv)
+
+
+def know_from_dotenv(variables: Mapping[str, str]) -> None:
+    """Keep in mind, in a worker's process, which of its variables a `.env` set in the driver's."""
+    _from_dotenv.update(variables)
+
+
 def _number(name: str, default: float, least: float, most: float, unit: str) -> float:
     text = (os.environ.get(name) or "").strip()
     if not text:
@@ -102,6 +119,11 @@ def _number(name: str, default: float, least: float, most: float, unit: str) -> 
     if not least <= value <= most:
         raise InputError(f"{name}={text[:40]!r} is no number of {unit} from {least:g} to {most:g}")
     return value
+
+
+def forget_dotenv() -> None:
+    """Another command begins, in another environment: no variable came from a `.env` yet."""
+    _from_dotenv.clear()
 
 
 def load_dotenv(path: Path) -> None:

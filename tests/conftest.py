@@ -22,8 +22,9 @@ LOCAL = ("127.0.0.1", "::1", "localhost")
 
 @pytest.fixture(autouse=True)
 def _alone(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Caches in a temporary folder, no keys, no debug switch, no connection beyond this machine."""
+    """Caches in a temporary folder, no keys, no debug switch, no server of the user's, no connection beyond this machine."""
     monkeypatch.setenv("LLMGEN_CONFIG", "")
+    monkeypatch.setenv("LLMGEN_NO_SERVE", "1")
     monkeypatch.setenv("LLMGEN_CACHE_DIR", str(tmp_path_factory.getbasetemp() / "cache"))
     for name in (
         "LLMGEN_DEBUG", "LLMGEN_OPENAI_MODEL", "LLMGEN_OPENAI_TIMEOUT", "LLMGEN_OPENAI_MAX_TOKENS", "OPENAI_API_KEY",

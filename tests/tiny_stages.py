@@ -5,6 +5,7 @@ Run as a program it is `llmgen` on these stages: `python tests/tiny_stages.py ru
 
 import os
 import random
+import signal
 import sys
 import time
 from collections.abc import Sequence
@@ -32,6 +33,12 @@ from llmgen.errors import ModelError
 
 #: Every record that a stage really worked on, one line per stage and id, if this variable names a file.
 WORK_LOG = "TINY_WORK_LOG"
+#: Ids of records, with commas, that kill the process that works on them; each only once if `TINY_KILLED` names a folder for notes.
+KILL, KILLED = "TINY_KILL", "TINY_KILLED"
+#: A record and a signal, such as `r7:9`, that the parent of the process that works on the record is sent.
+KILL_PARENT = "TINY_KILL_PARENT"
+#: How many processes must have begun, by the log, before any goes on.
+TOGETHER = "TINY_TOGETHER"
 
 
 class TinyConfig(StageConfig):
@@ -73,7 +80,10 @@ class _Tiny:
             time.sleep(self.config.seconds)
             if WORK_LOG in os.environ:
                 with Path(os.environ[WORK_LOG]).open("a") as file:
-                    file.write(f"{self.stage} {record.id}\n")
+                    file.write(f"{self.stage} {record.id} {os.getpid()}\n")
+            if TOGETHER in os.environ:
+                _wait_for_others(int(os.environ[TOGETHER]))
+            _kill_if_asked(record.id)
             if self.config.remark:
                 self.context.remark_on(record.id, self.config.remark.format(id=record.id, seed=record.seed))
             grown.append(self.one(record))
@@ -83,6 +93,29 @@ class _Tiny:
         """A picture that depends on the record's seed."""
         random_bytes = random.Random(f"{record.seed} {label}").randbytes(16 * 16 * 3)
         return self.context.images.save(record.id, label, Image.frombytes("RGB", (16, 16), random_bytes))
+
+
+def _kill_if_asked(record_id: str) -> None:
+    """End this process as the system ends one that takes too much memory, if the environment says so."""
+    if record_id in os.environ.get(KILL, "").split(","):
+        note = Path(os.environ[KILLED]) / record_id if KILLED in os.environ else None
+        if note is None or not note.exists():
+            if note is not None:
+                note.touch()
+            os.kill(os.getpid(), signal.SIGKILL)
+    name, _, number = os.environ.get(KILL_PARENT, "").partition(":")
+    if name == record_id:
+        os.kill(os.getppid(), int(number))
+        time.sleep(60)
+
+
+def _wait_for_others(many: int) -> None:
+    """Wait until so many processes are at work; longer than any machine takes to start one is a fault."""
+    end = time.monotonic() + 120
+    while len({line.split()[2] for line in Path(os.environ[WORK_LOG]).read_text().splitlines()}) < many:
+        if time.monotonic() > end:
+            raise RuntimeError(f"{many} processes never were at work together")
+        time.sleep(0.01)
 
 
 class TinyLayout(_Tiny):
@@ -186,5 +219,7 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.modules["tiny_stages"] = sys.modules["__main__"]
-    sys.exit(main())
+    # Under its own name, by which workers find it.
+    import tiny_stages
+
+    sys.exit(tiny_stages.main())

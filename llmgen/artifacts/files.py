@@ -68,7 +68,9 @@ def write_atomic(path: Path, data: bytes) -> None:
     make_folder(path.parent)
     temporary: Path | None = None
     try:
-        with tempfile.NamedTemporaryFile(dir=path.parent, prefix=_PREFIX, suffix=_SUFFIX, delete=False) as file:
+        with tempfile.NamedTemporaryFile(
+            dir=path.parent, prefix=f"{_PREFIX}{os.getpid()}-", suffix=_SUFFIX, delete=False
+        ) as file:
             temporary = Path(file.name)
             file.write(data)
             file.flush()
@@ -132,9 +134,14 @@ def is_stream(path: Path) -> bool:
     return path.exists() and not path.is_file() and not path.is_dir()
 
 
-def sweep(folder: Path) -> None:
-    """Remove what a killed process left half-written in a folder. The caller holds the folder's lock."""
-    for path in folder.glob(f"{_PREFIX}*{_SUFFIX}"):
+def sweep(folder: Path, process: int | None = None) -> None:
+    """Remove what a killed process left half-written in a folder.
+
+    Args:
+        folder: The folder.
+        process: Number of the process, on this machine; by default any, and the caller holds the folder's lock.
+    """
+    for path in folder.glob(f"{_PREFIX}{'' if process is None else f'{process}-'}*{_SUFFIX}"):
         path.unlink(missing_ok=True)
 
 

@@ -10,7 +10,7 @@ import io
 import logging
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any, Final
@@ -29,6 +29,8 @@ _RANDOM_SEED: Final = -1
 """What other tools write for a seed to be drawn."""
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 _NOT_IN_NAMES: Final = re.compile(r"[^A-Za-z0-9._-]+")
+_LEADS_AWAY: Final = re.compile(r"\x00|^[./\\]|^[A-Za-z]:[/\\]|[/\\]\.\.([/\\]|$)")
+"""In an id: the beginning of a path from a root or of a hidden file, or a way upwards."""
 _DELIMITERS: Final = (",", "\t", ";")
 _MISSPELT: Final = 0.75
 """Likeness from which an unknown field is taken for one of ours."""
@@ -62,22 +64,23 @@ class Adopted:
     notes: list[str] = field(default_factory=list)
 
 
-def adopt_prompts(entries: Sequence[Any], known: Iterable[str]) -> Adopted:
+def adopt_prompts(entries: Sequence[Any], known: Iterable[str], *, records: bool = False) -> Adopted:
     """Prompts of any program as prompt entries; whatever is no such prompt stays as it is.
 
     Fields are read in any case; `prompts`, `caption` and `text` stand for a missing `prompt`, `tag` and `category` for a missing `type`.
-    An id may be a whole number; one with other characters than ours is mended, but one that looks like a path is not. A seed may be
-    written as text or `42.0`; `-1` means that it is drawn, as in other tools. Other fields are not used, unless they look like one of
-    ours that is misspelt, or hold boxes.
+    An id may be a whole number; one with other characters than ours, such as `a b` or `set/7`, is mended, but one that leads out of its
+    folder is not. A seed may be written as text or `42.0`; `-1` means that it is drawn, as in other tools. Other fields are not used,
+    unless they look like one of ours that is misspelt, or hold boxes. Of records only the ids are mended.
 
     Args:
         entries: As a file holds them: texts, objects, anything.
         known: Fields of records, which are never renamed or left out.
+        records: All entries are records, whatever they hold: they stand in an artifact.
 
     Returns:
         As many entries, and a line for each kind of change.
     """
-    adoption = Adoption(known)
+    adoption = Adoption(known, records=records)
     adoption.know(entries)
     found = [adoption.adopted(entry, position) for position, entry in enumerate(entries, start=1)]
     return Adopted(found, adoption.notes(len(entries)))
@@ -88,10 +91,12 @@ class Adoption:
 
     Args:
         known: Fields of records, which are never renamed or left out.
+        records: All entries are records, whatever they hold: they stand in an artifact.
     """
 
-    def __init__(self, known: Iterable[str]) -> None:
+    def __init__(self, known: Iterable[str], *, records: bool = False) -> None:
         self._fields = frozenset(known)
+        self._records = records
         self._taken: set[str] = set()
         self._names: FreeNames | None = None
         self._done = _Changes()
@@ -106,9 +111,11 @@ class Adoption:
 
     def gives_a_name(self, entry: Any) -> bool:
         """Whether an entry's id will be mended, for which the ids of all entries must be known."""
-        if not _is_foreign(entry, self._fields):
+        if not isinstance(entry, dict):
             return False
-        other = next((value for key, value in entry.items() if key.strip().casefold() == "id"), None)
+        other = None
+        if self._is_foreign(entry):
+            other = next((value for key, value in entry.items() if key.strip().casefold() == "id"), None)
         name = plain_id(entry.get("id", other))
         return isinstance(name, str) and _can_be_mended(name)
 
@@ -119,13 +126,23 @@ class Adoption:
             entry: A text, an object, anything.
             position: Its place in the file, from 1.
         """
-        if not _is_foreign(entry, self._fields):
+        if not isinstance(entry, dict):
             return entry
-        return _adopted(entry, position, self._fields, self._free_names, self._done)
+        values = _adopted(entry, self._done) if self._is_foreign(entry) else entry
+        name = plain_id(values.get("id"))
+        if isinstance(name, str) and _can_be_mended(name):
+            new = self._free_names().take(name, f"{position:04d}")
+            self._done.ids.append((name, new))
+            name = new
+        return values if name is values.get("id") else {**values, "id": name}
 
     def notes(self, total: int) -> list[str]:
         """A line for each kind of change, once all entries are adopted."""
         return self._done.lines(total)
+
+    def _is_foreign(self, entry: dict[str, Any]) -> bool:
+        """Whether an entry is a prompt and nothing more: no record that a stage wrote."""
+        return not self._records and not (set(entry) & (self._fields - _OWN))
 
     def _free_names(self) -> FreeNames:
         if self._names is None:
@@ -200,6 +217,22 @@ def say(name: str, notes: Iterable[str]) -> None:
         logger.warning("%s: %s", name, note)
 
 
+def mended_ids(changed: Iterable[tuple[str, str]]) -> list[str]:
+    """A line for each kind of id that others were given for: those that cannot name a file, and those that are there twice.
+
+    Args:
+        changed: Each with the one that was given.
+    """
+    kinds: dict[str, list[tuple[str, str]]] = {}
+    for old, new in changed:
+        kinds.setdefault("is there twice" if _NAME.fullmatch(old) else "cannot name a file", []).append((old, new))
+    return [
+        f"id {ids[0][0][:60]!r} {reason} and becomes {ids[0][1]!r}"
+        + (f" (and {len(ids) - 1} more)" if len(ids) > 1 else "")
+        for reason, ids in kinds.items()
+    ]
+
+
 def plain_id(value: Any) -> Any:
     """An id that is a whole number as text; anything else as it is."""
     if isinstance(value, bool):
@@ -236,21 +269,10 @@ class _Changes:
             notes.append(f"not used: {shown}, in {max(self.unused.values())} of {total} entries")
         if self.drawn:
             notes.append(f"seed -1 is drawn from the run's seed and the id, in {self.drawn} of {total} entries")
-        if self.ids:
-            old, new = self.ids[0]
-            more = f" (and {len(self.ids) - 1} more)" if len(self.ids) > 1 else ""
-            notes.append(f"id {old[:60]!r} cannot name a file and becomes {new!r}{more}")
-        return notes
+        return notes + mended_ids(self.ids)
 
 
-def _is_foreign(entry: Any, known: frozenset[str]) -> bool:
-    """Whether an entry is a prompt and nothing more: no record that a stage wrote."""
-    return isinstance(entry, dict) and not (set(entry) & (known - _OWN))
-
-
-def _adopted(
-    entry: dict[str, Any], position: int, known: frozenset[str], names: Callable[[], FreeNames], done: _Changes
-) -> dict[str, Any]:
+def _adopted(entry: dict[str, Any], done: _Changes) -> dict[str, Any]:
     values: dict[str, Any] = {}
     others: dict[str, Any] = {}
     for key, value in entry.items():
@@ -272,11 +294,6 @@ def _adopted(
     if values["seed"] == _RANDOM_SEED:
         done.drawn += 1
         values["seed"] = None
-    values["id"] = plain_id(values.get("id"))
-    if isinstance(values["id"], str) and _can_be_mended(values["id"]):
-        new = names().take(values["id"], f"{position:04d}")
-        done.ids.append((values["id"], new))
-        values["id"] = new
     return {key: value for key, value in values.items() if value is not None or key == "prompt"}
 
 
@@ -300,7 +317,7 @@ def _meant(key: str) -> str | None:
 
 
 def _can_be_mended(name: str) -> bool:
-    return bool(name.strip()) and not _NAME.fullmatch(name) and not re.search(r"[/\\]|^\.|\x00", name)
+    return bool(name.strip()) and not _NAME.fullmatch(name) and not _LEADS_AWAY.search(name)
 
 
 def _rows(text: str, delimiter: str, name: str) -> list[list[str]]:

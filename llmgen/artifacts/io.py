@@ -20,7 +20,6 @@ from llmgen.artifacts.entries import EntryReader, check_version
 from llmgen.artifacts.files import near_names, write_named
 from llmgen.artifacts.foreign_prompts import (
     adopt_prompts,
-    plain_id,
     plain_seed,
     prompts_of_table,
     prompts_of_text,
@@ -128,16 +127,15 @@ def read_manifest(path: Path) -> Manifest:
     if value.get("kind", "manifest") != "manifest":
         raise InputError(f"{name}: is of kind {value['kind']!r}, not a manifest; give it to the stage that reads it")
     if isinstance(value.get("prompts"), list):
-        value = {**value, "prompts": [_plain_prompt(entry) for entry in value["prompts"]]}
+        adopted = adopt_prompts(value["prompts"], PromptEntry.model_fields, records=True)
+        say(name, adopted.notes)
+        value = {**value, "prompts": list(map(_with_plain_seed, adopted.entries))}
     return validate(Manifest, value, name)
 
 
-def _plain_prompt(entry: Any) -> Any:
-    """A prompt of a manifest whose id may be a number and whose seed may be a text."""
-    if not isinstance(entry, dict):
-        return entry
-    plain = {"id": plain_id(entry.get("id")), "seed": plain_seed(entry.get("seed"))}
-    return {**entry, **{key: value for key, value in plain.items() if key in entry}}
+def _with_plain_seed(entry: Any) -> Any:
+    """A prompt of a manifest, whose seed may be a text."""
+    return {**entry, "seed": plain_seed(entry["seed"])} if isinstance(entry, dict) and "seed" in entry else entry
 
 
 def validate(model: type[M], value: Any, name: str) -> M:
@@ -355,14 +353,12 @@ def _refuse_object(value: dict[str, Any], name: str) -> NoReturn:
 
 
 def _check_entries(entries: list[Any], kind: Kind | None, name: str, base: Path) -> ReadArtifact:
-    if kind is None and entries:
-        adopted = adopt_prompts(entries, Record.model_fields)
-        entries = adopted.entries
-        say(name, adopted.notes)
+    adopted = adopt_prompts(entries, Record.model_fields, records=kind is not None)
+    say(name, adopted.notes)
     invalid: list[str] = []
     dropped: list[str] = []
     reader = EntryReader(kind, name, invalid=invalid.append, dropped=dropped.append)
-    read = [reader.record(entry) for entry in entries]
+    read = [reader.record(entry) for entry in adopted.entries]
     records = tuple(record for record in read if record is not None)
     reader.check_any_valid()
     (common, _), *_ = reader.kinds.most_common(1)

@@ -160,6 +160,10 @@ class Manifest(ArtifactModel):
     """Who compares what was drawn with what was asked for, as `planner`; the planner by default."""
     seed: int = Field(default=0, ge=0, le=MOST_SEED)
     """Seed of the run; each record's own derives from it."""
+    engine: Literal["local", "process", "ray"] | None = None
+    """Who does the work; `local`, one process, by default. What comes out does not depend on it."""
+    workers: int | None = Field(default=None, ge=1, le=1024)
+    """How many processes or actors the engine has; one for each device by default."""
     prompts: tuple[str | PromptEntry, ...] = ()
     """The prompts themselves."""
     prompts_path: RelativePath | None = None

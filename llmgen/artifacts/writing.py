@@ -1,6 +1,7 @@
 """Artifacts written record by record, so that they may be larger than memory; readers see the old file or the new one, never a half."""
 
 import contextlib
+import hashlib
 import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -67,6 +68,12 @@ class ArtifactWriter:
         self._part = self._target.parent / ".llmgen" / f"{self._target.name}.part"
         self._texts = RecordTexts(kind, lines=path.suffix == ".jsonl")
         self._file: BinaryIO | None = None
+        self._total = hashlib.sha256()
+
+    @property
+    def sha256(self) -> str:
+        """Digest of what was written."""
+        return self._total.hexdigest()
 
     def __enter__(self) -> "ArtifactWriter":
         """Begin."""
@@ -98,8 +105,7 @@ class ArtifactWriter:
                     f"{self._named}: record {record.id!r} would be {len(data) // 2**20} MiB, and no stage reads more than "
                     f"{MAX_ENTRY_BYTES // 2**20}; make fewer pictures of it, or without masks"
                 )
-            with self._written():
-                self._open_file.write(data)
+            self._write(data)
 
     def finish(self) -> None:
         """Bring it to the disk and to its place.
@@ -107,13 +113,18 @@ class ArtifactWriter:
         Raises:
             OutputError: If it cannot be written; the old file, if any, is untouched.
         """
+        self._write(self._texts.end().encode())
         with self._written():
-            self._open_file.write(self._texts.end().encode())
             self._open_file.flush()
             os.fsync(self._open_file.fileno())
             self._open_file.close()
             put_in_place(self._part, self._target)
         self._file = None
+
+    def _write(self, data: bytes) -> None:
+        with self._written():
+            self._open_file.write(data)
+        self._total.update(data)
 
     @property
     def _open_file(self) -> BinaryIO:

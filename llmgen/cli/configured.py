@@ -66,12 +66,15 @@ def default_map(app: typer.Typer) -> dict[str, dict[str, Any]]:
             if key not in flags:
                 raise InputError(f"{path}: [{key}]: {unknown('command', key, flags)}")
             for name, own in value.items():
-                found.setdefault(key, {})[_parameter(path, name, flags[key])] = own
+                known = _parameter(path, name, flags[key])
+                _check(path, f"[{key}] {name}", own, group.commands[key], known)
+                found.setdefault(key, {})[known] = own
             continue
         _parameter(path, key, dict.fromkeys(everywhere, ""))
         for command in (*STAGES, "run"):
             parameter = flags[command].get(_plain(key))
             if parameter is not None and not (command == "run" and parameter in _OF_MANIFESTS):
+                _check(path, key, value, group.commands[command], parameter)
                 found.setdefault(command, {}).setdefault(parameter, value)
     return found
 
@@ -105,6 +108,15 @@ def _parameter(path: Path, name: str, flags: dict[str, str]) -> str:
     if _plain(name) not in flags:
         raise InputError(f"{path}: {unknown('flag to set there', name, flags)}")
     return flags[_plain(name)]
+
+
+def _check(path: Path, name: str, value: Any, command: Any, parameter: str) -> None:
+    """Say of a value that is none for its flag where it stands: nobody has typed it."""
+    option = next(one for one in command.params if one.name == parameter)
+    try:
+        option.process_value(typer.Context(command), value)
+    except typer.BadParameter as error:
+        raise InputError(f"{path}: {name} = {value!r} does not fit its flag: {error.message}") from error
 
 
 def _plain(flag: str) -> str:

@@ -9,7 +9,6 @@ from llmgen.cli.completion import method_names, words
 from llmgen.cli.options import (
     CriticOpt,
     GuidanceOpt,
-    InputArg,
     MetadataOpt,
     PictureFormatOpt,
     SchedulerOpt,
@@ -22,13 +21,18 @@ from llmgen.cli.stage import raise_failures, run_stage_command
 
 @with_stage_flags
 def correct(
-    source: InputArg = "-",
+    source: Annotated[
+        str,
+        typer.Argument(
+            metavar="INPUT", help="Artifact or JSON Lines whose records have pictures, or SLD's data.json; - for stdin."
+        ),
+    ] = "-",
     mode: Annotated[
         str | None,
         typer.Option(
             "--mode",
             "--method",
-            help="self_correction, image_editing or context; see `llmgen methods`.",
+            help="self_correction, image_editing, context or interaction; see `llmgen methods`.",
             autocompletion=method_names("correct"),
         ),
     ] = None,

@@ -5,13 +5,13 @@ from typing import Annotated
 import typer
 
 from llmgen.cli.completion import method_names
-from llmgen.cli.options import InputArg, StageFlags, with_stage_flags
+from llmgen.cli.options import PicturesArg, StageFlags, with_stage_flags
 from llmgen.cli.stage import raise_failures, run_stage_command
 
 
 @with_stage_flags
 def detect(
-    source: InputArg = "-",
+    source: PicturesArg = "-",
     method: Annotated[
         str | None,
         typer.Option(

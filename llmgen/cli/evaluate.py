@@ -19,16 +19,38 @@ if TYPE_CHECKING:
 FILES = "COCO files, or HICO-DET's, without INPUT"
 
 
+def _method_first(word: str | None) -> str:
+    """The word where a method is to stand. A file there, or nothing, means that it was forgotten; none is guessed.
+
+    Raises:
+        typer.BadParameter: If so.
+    """
+    from llmgen.pipeline.sources import is_path
+    from llmgen.printable import printable
+    from llmgen.registry import DEFAULT_METHODS, methods
+
+    table = methods("evaluate")
+    if word is not None and (word in table or not is_path(word)):
+        return word
+    name = "INPUT" if word is None else printable(word, 200)
+    raise typer.BadParameter(
+        f"what {name} is scored by is missing; name the method before it, as in `llmgen evaluate "
+        f"{DEFAULT_METHODS['evaluate']} {name}`: one of {', '.join(table)}"
+    )
+
+
 @with_stage_flags
 def evaluate(
     method: Annotated[
-        str,
+        str,  # never None: its callback says what is missing
         typer.Argument(
             metavar="METHOD",
             help="lmd, coco, pim, attributes, grounding, context, hoi or vqai; see `llmgen methods`.",
             autocompletion=method_names("evaluate"),
+            callback=_method_first,
+            show_default=False,
         ),
-    ],
+    ] = None,  # type: ignore[assignment]
     source: Annotated[
         list[str] | None,
         typer.Argument(

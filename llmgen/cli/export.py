@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 import typer
 
 from llmgen.cli.completion import words
-from llmgen.cli.options import OUTPUT, ForceOpt, InputArg, QuietOpt
+from llmgen.cli.options import OUTPUT, ForceOpt, QuietOpt
 from llmgen.cli.output import out
 
 
@@ -18,7 +18,9 @@ def export(
             autocompletion=words("instancediffusion"),
         ),
     ],
-    source: InputArg = "-",
+    source: Annotated[
+        str, typer.Argument(metavar="INPUT", help="Artifact or JSON Lines with layouts; - for stdin.")
+    ] = "-",
     output: Annotated[
         Path | None,
         typer.Option(

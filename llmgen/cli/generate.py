@@ -29,8 +29,8 @@ def generate(
     method: Annotated[
         str | None,
         typer.Option(
-            help="sd (text alone), lmd (boxes too), instancediffusion (points, scribbles, masks too), lgd (answers a question about a "
-            "picture); see `llmgen methods`.",
+            help="sd (text alone), lmd (boxes too), instancediffusion (points, scribbles, masks too), record (who does what), "
+            "lgd (answers a question about a picture), and others; see `llmgen methods`.",
             autocompletion=method_names("generate"),
         ),
     ] = None,

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 import typer
 
 from llmgen.cli.completion import words
-from llmgen.cli.options import OUTPUT, ForceOpt, InputArg, QuietOpt, VerboseOpt
+from llmgen.cli.options import OUTPUT, ForceOpt, QuietOpt, VerboseOpt
 from llmgen.cli.output import file_or_stream, out
 from llmgen.cli.stage import raise_failures
 
@@ -21,7 +21,9 @@ def import_(
             autocompletion=words("instancediffusion", "lmd", "png", "record", "sld", "vgg", "vqai"),
         ),
     ],
-    source: InputArg = "-",
+    source: Annotated[
+        str, typer.Argument(metavar="INPUT", help="The file, or the folder of files; - for stdin.")
+    ] = "-",
     output: Annotated[
         Path | None,
         typer.Option("--output", "-o", metavar="FILE", help="Write here; stdout by default.", rich_help_panel=OUTPUT),

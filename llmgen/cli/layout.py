@@ -16,7 +16,8 @@ def layout(
     method: Annotated[
         str | None,
         typer.Option(
-            help="lmd, instances, edit or given; see `llmgen methods`.", autocompletion=method_names("layout")
+            help="lmd, instances, interaction, edit or given; see `llmgen methods`.",
+            autocompletion=method_names("layout"),
         ),
     ] = None,
     width: WidthOpt = None,

@@ -7,9 +7,10 @@ import io
 import os
 import signal
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from types import FrameType
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 import typer
 
@@ -31,6 +32,7 @@ from llmgen.cli.refine import refine
 from llmgen.cli.report import report
 from llmgen.cli.run import run
 from llmgen.cli.schema import schema
+from llmgen.cli.serve import serve
 from llmgen.cli.sheet import sheet
 from llmgen.cli.show import show
 from llmgen.cli.validate import validate
@@ -50,14 +52,36 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (layout, generate, detect, correct, refine, evaluate):
-    app.command(rich_help_panel="Stages")(command)
-for command in (run, merge, report, sheet):
-    app.command(rich_help_panel="Runs")(command)
-app.command("import", rich_help_panel="Runs")(import_)
-app.command(rich_help_panel="Runs")(export)
-for command in (show, methods, doctor, schema, validate):
-    app.command(rich_help_panel="Looking around")(command)
+EXAMPLES: Final = {
+    "layout": "llmgen layout prompts.txt -o layouts.json",
+    "generate": 'llmgen generate "a red ball and a blue car" -n 4 --seed 7',
+    "detect": "llmgen detect images.json -o detections.json",
+    "correct": "llmgen correct detections.json --mode self_correction -o corrections.json",
+    "refine": "llmgen refine corrections.json -o refinements.json",
+    "evaluate": "llmgen evaluate lmd refinements.json --judge -o scores.json",
+    "run": "llmgen run mine.txt -n 4",
+    "serve": "llmgen serve &",
+    "merge": "llmgen merge images.json",
+    "report": "llmgen report outputs/mine outputs/other --open",
+    "sheet": "llmgen sheet outputs/mine -o sheet.png",
+    "import": "llmgen import png FOLDER -o images.json",
+    "export": "llmgen export instancediffusion layouts.json -o FOLDER",
+    "show": "llmgen show picture.png",
+    "methods": "llmgen methods generate",
+    "doctor": "llmgen doctor --preset sd15",
+    "schema": "llmgen schema preset > preset.schema.json",
+    "validate": "llmgen validate mine.json",
+}
+"""The last line of each command's help."""
+_PANELS: Final[dict[str, tuple[Callable[..., None], ...]]] = {
+    "Stages": (layout, generate, detect, correct, refine, evaluate),
+    "Runs": (run, serve, merge, report, sheet, import_, export),
+    "Looking around": (show, methods, doctor, schema, validate),
+}
+for panel, commands in _PANELS.items():
+    for command in commands:
+        name = command.__name__.rstrip("_")
+        app.command(name, rich_help_panel=panel, epilog=f"Example: {EXAMPLES[name]}")(command)
 app.add_typer(models, name="models", rich_help_panel="Looking around")
 
 
@@ -86,6 +110,13 @@ def main(argv: list[str] | None = None) -> int:
         The exit code, as `llmgen.errors` lists them.
     """
     arguments = sys.argv[1:] if argv is None else argv
+    if argv is None:
+        # Through a script that was installed for an older llmgen; `llmgen.__main__` asks before it imports all this.
+        from llmgen.serving.client import answered
+
+        code = answered(arguments)
+        if code is not None:
+            return code
     settings.load_dotenv(Path(".env"))
     _unicode_streams()
     previous = _on_termination()

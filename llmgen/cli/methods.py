@@ -9,7 +9,7 @@ from llmgen.cli.output import out
 
 
 def methods(
-    stage: Annotated[str | None, typer.Argument(metavar="[STAGE]", help="One stage only, with its settings.")] = None,
+    stage: Annotated[str | None, typer.Argument(metavar="STAGE", help="One stage only, with its settings.")] = None,
     as_json: JsonOpt = False,
 ) -> None:
     """List the methods of the stages; with a stage, their settings and defaults too."""

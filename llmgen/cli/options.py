@@ -26,6 +26,9 @@ InputArg = Annotated[
         help="Artifact, JSON Lines or a file of prompts (JSON, txt, csv); - for stdin. Several words in quotes are a prompt.",
     ),
 ]
+PicturesArg = Annotated[
+    str, typer.Argument(metavar="INPUT", help="Artifact or JSON Lines whose records have pictures; - for stdin.")
+]
 PromptOpt = Annotated[
     list[str] | None,
     typer.Option("--prompt", metavar="TEXT", help="A prompt, instead of INPUT; can be repeated."),
@@ -64,7 +67,9 @@ PictureFormatOpt = Annotated[
         rich_help_panel=OUTPUT,
     ),
 ]
-QuietOpt = Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing but errors.", rich_help_panel=OUTPUT)]
+QuietOpt = Annotated[
+    bool, typer.Option("--quiet", "-q", help="Say nothing but what goes wrong.", rich_help_panel=OUTPUT)
+]
 VerboseOpt = Annotated[bool, typer.Option("--verbose", "-v", help="Say what the library logs.", rich_help_panel=OUTPUT)]
 JsonOpt = Annotated[bool, typer.Option("--json", help="Print JSON to stdout instead of a table.")]
 PresetOpt = Annotated[
@@ -112,6 +117,25 @@ OffloadOpt = Annotated[
     ),
 ]
 BatchSizeOpt = Annotated[int, typer.Option(min=1, help="Most records in one call of a model.", rich_help_panel=RUNNING)]
+EngineOpt = Annotated[
+    str | None,
+    typer.Option(
+        metavar="NAME",
+        help="Who does the work: local (this process, the default), process (a worker for each device) or ray.",
+        autocompletion=words("local", "process", "ray"),
+        rich_help_panel=RUNNING,
+    ),
+]
+WorkersOpt = Annotated[
+    int | None,
+    typer.Option(
+        min=1,
+        max=1024,
+        metavar="N",
+        help="Workers of --engine process or ray; one for each device by default.",
+        rich_help_panel=RUNNING,
+    ),
+]
 ConcurrencyOpt = Annotated[
     int | None,
     typer.Option(
@@ -145,6 +169,10 @@ SetOpt = Annotated[
     typer.Option(
         "--set", metavar="NAME=VALUE", help="Any setting of the method; can be repeated.", rich_help_panel=RUNNING
     ),
+]
+NoServeOpt = Annotated[
+    bool,
+    typer.Option("--no-serve", help="Load models here, even if `llmgen serve` holds them.", rich_help_panel=RUNNING),
 ]
 ForceOpt = Annotated[bool, typer.Option("--force", help="Make existing output anew.", rich_help_panel=RUNNING)]
 DryRunOpt = Annotated[
@@ -199,6 +227,8 @@ class StageFlags:
     batch_size: BatchSizeOpt = 8
     concurrency: ConcurrencyOpt = None
     budget_tokens: BudgetOpt = None
+    engine: EngineOpt = None
+    workers: WorkersOpt = None
     shard: ShardOpt = None
     settings: SetOpt = None
     resume: Annotated[bool, typer.Option("--resume", help="Complete an existing output.", rich_help_panel=RUNNING)] = (
@@ -206,6 +236,7 @@ class StageFlags:
     )
     force: ForceOpt = False
     dry_run: DryRunOpt = False
+    no_serve: NoServeOpt = False
     quiet: QuietOpt = False
     verbose: VerboseOpt = False
 

@@ -72,6 +72,13 @@ class StageProgress(Progress):
         if self._bars is not None and self._task is not None:
             self._bars.update(self._task, completed=self._count)
 
+    def done_before(self, count: int) -> None:
+        """Records were finished in an earlier run."""
+        self._count += count
+        self._reused += count
+        if self._bars is not None and self._task is not None:
+            self._bars.update(self._task, completed=self._count)
+
     def message(self, text: str) -> None:
         """One line about a long step inside a batch."""
         if self._bars is not None and self._task is not None:

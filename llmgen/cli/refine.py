@@ -7,9 +7,9 @@ import typer
 from llmgen.cli.completion import method_names, words
 from llmgen.cli.options import (
     GuidanceOpt,
-    InputArg,
     MetadataOpt,
     PictureFormatOpt,
+    PicturesArg,
     SchedulerOpt,
     StageFlags,
     StepsOpt,
@@ -20,7 +20,7 @@ from llmgen.cli.stage import raise_failures, run_stage_command
 
 @with_stage_flags
 def refine(
-    source: InputArg = "-",
+    source: PicturesArg = "-",
     method: Annotated[
         str | None, typer.Option(help="sdxl; see `llmgen methods`.", autocompletion=method_names("refine"))
     ] = None,

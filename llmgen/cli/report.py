@@ -13,7 +13,7 @@ def report(
     source: Annotated[Path, typer.Argument(metavar="RUN", help="Folder of a run, or an artifact file.")],
     other: Annotated[
         Path | None,
-        typer.Argument(metavar="[OTHER]", help="A second one, to be laid beside it.", show_default=False),
+        typer.Argument(metavar="OTHER", help="A second one, to be laid beside it.", show_default=False),
     ] = None,
     output: Annotated[
         Path | None,
@@ -26,7 +26,9 @@ def report(
     ] = None,
     one_file: Annotated[
         bool,
-        typer.Option("--one-file", help="Put all pictures inside; more than 150 lie in a folder beside the page else."),
+        typer.Option(
+            "--one-file", help="Put all pictures inside the page; otherwise more than 150 lie in a folder beside it."
+        ),
     ] = False,
     show: Annotated[bool, typer.Option("--open", help="Show it in the browser.")] = False,
     quiet: QuietOpt = False,

@@ -19,8 +19,10 @@ from llmgen.cli.options import (
     DeviceOpt,
     DryRunOpt,
     DtypeOpt,
+    EngineOpt,
     ForceOpt,
     MetadataOpt,
+    NoServeOpt,
     OffloadOpt,
     PictureFormatOpt,
     PlannerOpt,
@@ -28,6 +30,7 @@ from llmgen.cli.options import (
     SetOpt,
     ShardOpt,
     VerboseOpt,
+    WorkersOpt,
     parse_settings,
     parse_shard,
 )
@@ -46,7 +49,7 @@ def run(
     manifest: Annotated[
         str | None,
         typer.Argument(
-            metavar="[MANIFEST]",
+            metavar="MANIFEST",
             help="Manifest, or the name of one that comes along (quickstart). A prompt in quotes, a file of prompts (txt, csv, "
             "jsonl) or no manifest at all: the whole chain by the preset's methods.",
             show_default=False,
@@ -84,6 +87,8 @@ def run(
     batch_size: BatchSizeOpt = 8,
     concurrency: ConcurrencyOpt = None,
     budget_tokens: BudgetOpt = None,
+    engine: EngineOpt = None,
+    workers: WorkersOpt = None,
     shard: ShardOpt = None,
     settings: SetOpt = None,
     resume: Annotated[
@@ -96,6 +101,7 @@ def run(
     picture_format: PictureFormatOpt = "png",
     force: ForceOpt = False,
     dry_run: DryRunOpt = False,
+    no_serve: NoServeOpt = False,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print what came out to stdout as JSON: folder, artifacts, scores.")
     ] = False,
@@ -133,6 +139,8 @@ def run(
         batch_size=batch_size,
         concurrency=concurrency,
         budget_tokens=budget_tokens,
+        engine=engine,
+        workers=workers,
         given=_by_stage(settings, samples),
         force=force,
         shard=parse_shard(shard),

@@ -10,7 +10,7 @@ from llmgen.cli.output import out
 
 def schema(
     kind: Annotated[
-        str | None, typer.Argument(metavar="[KIND]", help="artifact, manifest, preset, prompts or record.")
+        str | None, typer.Argument(metavar="KIND", help="artifact, manifest, preset, prompts or record.")
     ] = None,
     write: Annotated[bool, typer.Option("--write", help="Write all schemas to the folder instead.")] = False,
     folder: Annotated[Path, typer.Option("--folder", metavar="DIR", help="For --write.")] = Path("schemas"),

@@ -38,7 +38,7 @@ def run_stage_command(
     critic: str | None = None,
     prompts: Sequence[str] | None = None,
     metadata: bool = True,
-    listen: "Callable[[Sequence[Record]], object]" = lambda records: None,
+    listen: "Callable[[Sequence[Record]], object] | None" = None,
     picture_format: "PictureFormat" = "png",
 ) -> "SingleResult | None":
     """Run one stage as the flags say.
@@ -99,6 +99,8 @@ def run_stage_command(
             batch_size=flags.batch_size,
             concurrency=flags.concurrency,
             budget_tokens=flags.budget_tokens,
+            engine=flags.engine or RunOptions.engine,
+            workers=flags.workers,
         ),
         resume=flags.resume,
         force=flags.force,
@@ -124,11 +126,13 @@ def run_stage_command(
                 write("".join(map(record_line, records)))
             if found.prompts:
                 pictures.extend(_pictures(records))
-            listen(records)
+            if listen is not None:
+                listen(records)
 
         progress = StageProgress()
         try:
-            done = run_single(request, progress=progress, emit=emit)
+            looked_at = handed_on or bool(found.prompts) or listen is not None
+            done = run_single(request, progress=progress, emit=emit if looked_at else None)
         except (KeyboardInterrupt, SystemExit):
             if progress.began:
                 out.note(

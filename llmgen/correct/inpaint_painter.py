@@ -24,7 +24,7 @@ from llmgen.correct.settings import SelfCorrectionConfig
 from llmgen.diffusion.prompts import join_negatives
 from llmgen.engine.seeds import derive_seed
 from llmgen.paint.compositing import Task, paint_tasks
-from llmgen.paint.inpainter import Inpainter
+from llmgen.paint.inpainter import Inpainter, Placed
 from llmgen.vision.blending import paste_back, region_picture
 from llmgen.vision.masks import BoolMask, decode_mask
 from llmgen.vision.protocols import Segmenter
@@ -68,6 +68,7 @@ class InpaintPainter:
         masks = object_masks(job.image, job.detections, self._segmenter)
         protect = union([masks[i] for i in kept_ids(job.plan, job.detections)], np.zeros(shape, dtype=bool))
         image, region = job.image, np.zeros(shape, dtype=np.float32)
+        wanted = tuple(Placed(one.phrase, one.box_xyxy) for one in job.plan.target)
         for edit in sorted(job.plan.edits, key=lambda edit: _ORDER[edit.op]):
             for mask, phrase, strength, warped in self._turns(edit, job, masks, shape):
                 free = mask & ~protect
@@ -85,6 +86,7 @@ class InpaintPainter:
                     negative=join_negatives(job.negative, self._config.negative_prompt),
                     strength=strength,
                     seed=derive_seed(job.seed, f"inpaint {edit.op} {edit.target} {strength:g}"),
+                    objects=wanted,
                 )
                 (painted,) = paint_tasks(self._inpainter, [task], framing(self._settings))
                 image, region = painted.image, np.maximum(region, weight)

@@ -7,9 +7,9 @@ afterwards says whether it is kept, as for every painter.
 Source: InstructPix2Pix (Brooks et al. 2023).
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 from PIL import Image
 
@@ -17,8 +17,12 @@ from llmgen.artifacts import AddEdit, ChangeAttributeEdit, DeleteEdit, Edit, Mov
 from llmgen.correct.jobs import Job, Painted
 from llmgen.diffusion.answering.editor import EditSettings, PictureEditor
 from llmgen.diffusion.answering.sizes import edit_size
+from llmgen.diffusion.progress import Steps
 from llmgen.engine.seeds import derive_seed
 from llmgen.vision.boxes import BoxTuple
+
+_MOST_SHOWN: Final = 40
+"""Characters of an instruction, in a line about it."""
 
 
 class Wording(Protocol):
@@ -35,13 +39,21 @@ class InstructPainter:
         text: Its text encoder.
         settings: Steps and guidance.
         side: Of the canvas that it was trained on, in pixels.
+        progress: Told about each step.
 
     Attributes:
         unet_calls: Denoising steps so far, of all edits.
     """
 
-    def __init__(self, editor: PictureEditor, text: Wording, settings: EditSettings, side: int) -> None:
-        self._editor, self._text, self._side = editor, text, side
+    def __init__(
+        self,
+        editor: PictureEditor,
+        text: Wording,
+        settings: EditSettings,
+        side: int,
+        progress: Callable[[str], None] = lambda message: None,
+    ) -> None:
+        self._editor, self._text, self._side, self._progress = editor, text, side, progress
         self._settings = replace(settings, batch_size=1)
         self.unet_calls = 0
 
@@ -60,7 +72,8 @@ class InstructPainter:
         size = edit_size(*image.size, side=self._side, multiple=self._editor.multiple)
         given = image.convert("RGB").resize(size, Image.Resampling.LANCZOS) if size != image.size else image
         text, nothing = self._text.hidden([sentence]), self._text.hidden([""])
-        (drawn,) = self._editor.edit([given], text, nothing, [seed], self._settings)
+        told = Steps(self._progress, f"editing: {sentence[:_MOST_SHOWN]}", self._settings.steps)
+        (drawn,) = self._editor.edit([given], text, nothing, [seed], self._settings, told)
         self.unet_calls += self._settings.steps
         return drawn if drawn.size == image.size else drawn.resize(image.size, Image.Resampling.LANCZOS)
 

@@ -15,8 +15,10 @@ if TYPE_CHECKING:
     from llmgen.engine.context import StageContext
 
 
-def inpainting_role(context: "StageContext") -> str:
-    """The role that paints inside masks: a model made for it, else the one that draws from text."""
+def inpainting_role(context: "StageContext", config: ContextConfig) -> str:
+    """The role that paints inside masks: where boxes steer one that takes them, else one made for it, else the drawing one."""
+    if config.grounding_fraction > 0:
+        return "layout_to_image"
     return "inpaint" if "inpaint" in context.preset.roles else "text_to_image"
 
 
@@ -64,38 +66,46 @@ def load_inpainter(context: "StageContext", name: Painter, config: ContextConfig
         )
     from llmgen.paint.inpainting import DiffusersInpainter
 
+    role = inpainting_role(context, config)
     return DiffusersInpainter(
-        context.models.inpainting(inpainting_role(context)),
+        context.models.inpainting(role),
         num_inference_steps=config.num_inference_steps,
         guidance_scale=config.guidance_scale,
         scheduler=config.scheduler,
+        text=context.models.text(role) if config.grounding_fraction > 0 else None,
+        grounding_fraction=config.grounding_fraction,
+        whole_cells=config.whole_cells,
         progress=context.progress,
     )
 
 
 def painter_models(context: "StageContext", name: Painter, config: ContextConfig) -> tuple[ModelUse, ...]:
     """The models of a painter; a server's are its own."""
-    models, role = context.models, inpainting_role(context)
+    models = context.models
     if name == "web":
         return ()
     if name == "latents":
         return (models.use("layout_to_image", OWN_LOOP), models.use("segmenter"))
+    role = inpainting_role(context, config)
     return (models.use(role, models.stepped_by(role, config.scheduler)),)
 
 
-def cut_by_painter(context: "StageContext", name: Painter, texts: Mapping[str, str]) -> list[str]:
+def cut_by_painter(
+    context: "StageContext", name: Painter, config: ContextConfig, texts: Mapping[str, str]
+) -> list[str]:
     """Lines about texts whose ends a painter's model does not read; of a server nobody knows what it reads.
 
     Args:
         context: Models and preset.
         name: Which painter.
+        config: Settings.
         texts: What each text is to the text.
     """
     if name == "web":
         return []
     if name == "latents":
         return cut_texts(context.models.text("layout_to_image").tokenizer, texts)
-    return cut_texts(longest_tokenizer(context.models.inpainting(inpainting_role(context))), texts)
+    return cut_texts(longest_tokenizer(context.models.inpainting(inpainting_role(context, config))), texts)
 
 
 def texts_of(plan: EditPlan, scene: str, negative: str) -> dict[str, str]:

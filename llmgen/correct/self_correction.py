@@ -297,7 +297,9 @@ class SelfCorrection:
             batch_size=1,
         )
         side = asked.size or max(preset.width, preset.height)
-        return InstructPainter(context.models.picture_editor(), context.models.text("edit"), settings, side)
+        return InstructPainter(
+            context.models.picture_editor(), context.models.text("edit"), settings, side, context.progress
+        )
 
     def _is_better(self, shown: float, before: float) -> bool:
         """Whether a picture in which the detector sees this much of what was asked takes the place of the best so far."""
@@ -310,12 +312,22 @@ class SelfCorrection:
             sentences = {f"sentence {sentence[:40]!r}": sentence for sentence in sentences_of(job)}
             cut = cut_texts(models.text("edit").tokenizer, sentences)
         elif painter != "latents":
-            cut = cut_by_painter(self._context, painter, texts_of(job.plan, job.background, negative))
+            told: ContextConfig = self._context.config_for("correct", "context")
+            cut = cut_by_painter(self._context, painter, told, texts_of(job.plan, job.background, negative))
         else:
             wanted = [instance.phrase for instance in job.plan.target]
             slots = grounding_slots(models.stable_diffusion("layout_to_image").unet)
             encoder, prompt = models.text("layout_to_image"), scene_prompt(job.background, wanted)
-            cut = beyond_limits(prompt, encoder, negative=negative, phrases=wanted, objects=len(wanted), slots=slots)
+            added = any(isinstance(edit, AddEdit) for edit in job.plan.edits)
+            cut = beyond_limits(
+                prompt,
+                encoder,
+                negative=negative,
+                object_negative=join_negatives(negative, self._config.object_negative_prompt) if added else "",
+                phrases=wanted,
+                objects=len(wanted),
+                slots=slots,
+            )
         for text in cut:
             self._context.remark_on(record_id, text)
 

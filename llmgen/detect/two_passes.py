@@ -97,6 +97,11 @@ class TwoPassDetect(ABC):
         pictures = [picture_of(record, self.context) for record in records]
         wanted = [self._wanted(record) for record in records]
         demands = [asked for asked, _ in wanted]
+        for record, asked in zip(records, demands, strict=True):
+            for text in self.detector.cut_phrases(
+                [self.query(p) for demand in asked for p in demand.attributed or [demand.noun]]
+            ):
+                self.context.remark_on(record.id, text)
         found = self._look(pictures, demands, [self._thresholds(record) for record in records])
         return [
             record.grown(detections=detections, replies=record.replies + replies)

@@ -284,6 +284,10 @@ class MaskRcnnDetector:
                 found.append(FoundInstance(name, corners, score, (mask[0] >= mask_threshold).cpu().numpy()))
         return found
 
+    def cut_phrases(self, phrases: Sequence[str]) -> list[str]:
+        """See `llmgen.vision.protocols.PhraseReader.cut_phrases`; names of classes are compared, not read."""
+        return []
+
     def detect_phrases(
         self, images: Sequence[Image.Image], queries: Sequence[Sequence[str]], *, threshold: float
     ) -> list[list[PhraseHit]]:

@@ -9,7 +9,8 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from llmgen.vision.boxes import clip
+from llmgen.diffusion.phrase_hits import hits_of
+from llmgen.diffusion.prompts import cut_phrases
 from llmgen.vision.protocols import PhraseHit
 
 
@@ -68,12 +69,20 @@ class Owlv2PhraseDetector:
                 hits[i] = _read_hits(logits[place], seen[place].boxes, list(queries[i]), images[i].size, threshold)
         return hits
 
+    def cut_phrases(self, phrases: Sequence[str]) -> list[str]:
+        """See `llmgen.vision.protocols.PhraseReader.cut_phrases`; OWLv2 reads 16 tokens of a phrase."""
+        return cut_phrases(self.processor.tokenizer, phrases, self._longest)
+
+    @property
+    def _longest(self) -> int:
+        return int(self.model.config.text_config.max_position_embeddings)
+
     def _encode_phrases(self, phrases: list[str]) -> Tensor:
         tokens = self.processor.tokenizer(
             phrases,
             padding="max_length",
             truncation=True,
-            max_length=self.model.config.text_config.max_position_embeddings,
+            max_length=self._longest,
             return_tensors="pt",
         )
         vectors: Tensor = self.model.owlv2.get_text_features(
@@ -130,13 +139,4 @@ def _read_hits(
     scores = best.sigmoid().cpu()
     width, height = size
     corners = (boxes.float().cpu() * max(width, height)).tolist()
-    hits = []
-    for place in torch.argsort(scores, descending=True, stable=True).tolist():
-        score = scores[place].item()
-        if score < threshold:
-            break
-        cx, cy, w, h = corners[place]
-        box = clip((cx - w / 2, cy - h / 2, cx + w / 2, cy + h / 2), width, height)
-        if box[2] > box[0] and box[3] > box[1]:
-            hits.append(PhraseHit(queries[int(label[place])], box, score))
-    return hits
+    return hits_of(scores, label, corners, queries, size, threshold)

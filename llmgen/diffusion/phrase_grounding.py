@@ -7,7 +7,8 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from llmgen.vision.boxes import clip
+from llmgen.diffusion.phrase_hits import hits_of
+from llmgen.diffusion.prompts import cut_texts
 from llmgen.vision.protocols import PhraseHit
 
 _STOP: Final = "."
@@ -62,6 +63,11 @@ class GroundingDinoPhraseDetector:
             found = [hit for caption in self._captions(asked) for hit in self._ground(image, caption, threshold)]
             hits.append(sorted(found, key=lambda hit: -hit.score))
         return hits
+
+    def cut_phrases(self, phrases: Sequence[str]) -> list[str]:
+        """See `llmgen.vision.protocols.PhraseReader.cut_phrases`."""
+        captions = {f"phrase {phrase[:40]!r}": _caption([phrase]).text for phrase in phrases}
+        return cut_texts(self.processor.tokenizer, captions, int(self.model.config.max_text_len))
 
     def _captions(self, queries: Sequence[str]) -> list[_Caption]:
         longest = int(self.model.config.max_text_len)
@@ -130,13 +136,4 @@ def _read_hits(
     best, label = scores.max(dim=1)
     width, height = size
     corners = (boxes.float().cpu() * torch.tensor([width, height, width, height])).tolist()
-    hits = []
-    for place in torch.argsort(best, descending=True, stable=True).tolist():
-        score = best[place].item()
-        if score < threshold:
-            break
-        cx, cy, w, h = corners[place]
-        box = clip((cx - w / 2, cy - h / 2, cx + w / 2, cy + h / 2), width, height)
-        if box[2] > box[0] and box[3] > box[1]:
-            hits.append(PhraseHit(queries[int(label[place])], box, score))
-    return hits
+    return hits_of(best, label, corners, queries, size, threshold)

@@ -8,6 +8,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from llmgen.diffusion.prompts import cut_phrases
 from llmgen.vision.protocols import PhraseDetector
 
 
@@ -62,6 +63,10 @@ class ClipPhraseScorer:
             rows += self._pictures(pictures[start : start + self.batch_size]).float().cpu().tolist()
         return rows
 
+    def cut_phrases(self, phrases: Sequence[str]) -> list[str]:
+        """See `llmgen.vision.protocols.PhraseReader.cut_phrases`."""
+        return cut_phrases(self.processor.tokenizer, phrases)
+
     def _texts(self, phrases: Sequence[str]) -> Tensor:
         tokens = self.processor.tokenizer(list(phrases), padding=True, truncation=True, return_tensors="pt")
         features = self.model.get_text_features(
@@ -103,6 +108,10 @@ class DetectorPhraseScorer:
                 best[hit.query] = max(best[hit.query], hit.score)
             scores.append([best[phrase] for phrase in asked])
         return scores
+
+    def cut_phrases(self, phrases: Sequence[str]) -> list[str]:
+        """See `llmgen.vision.protocols.PhraseReader.cut_phrases`."""
+        return self.detector.cut_phrases(phrases)
 
 
 def _with_margin(crop: Image.Image) -> Image.Image:

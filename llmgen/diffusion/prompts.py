@@ -1,7 +1,7 @@
 """Texts for the sampler, put together from a layout's parts."""
 
 import functools
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from llmgen.inflection import number_word, plural_of
@@ -52,6 +52,7 @@ def beyond_limits(
     encoder: "TextEncoder",
     *,
     negative: str = "",
+    object_negative: str = "",
     phrases: Sequence[str] = (),
     objects: int = 0,
     slots: int | None = None,
@@ -62,6 +63,7 @@ def beyond_limits(
         prompt: What the picture is drawn from.
         encoder: Counts its tokens.
         negative: What it must not show.
+        object_negative: What a picture of one object alone must not show, where objects are drawn alone.
         phrases: Of its objects, where each is encoded for itself.
         objects: How many objects have boxes.
         slots: How many boxes the model takes, if it takes any.
@@ -70,29 +72,36 @@ def beyond_limits(
         One line for each thing that is cut, to be remarked on.
     """
     named = {f"phrase {phrase[:_SHOWN]!r}": phrase for phrase in phrases}
-    cut = cut_texts(encoder.tokenizer, {"prompt": prompt, "negative prompt": negative, **named})
+    negatives = {"negative prompt": negative, "negative prompt of an object": object_negative}
+    cut = cut_texts(encoder.tokenizer, {"prompt": prompt, **negatives, **named})
     if slots is not None and objects > slots:
         cut.append(f"it has {objects} objects, the model takes the boxes of the first {slots}")
     return cut
 
 
-def cut_texts(tokenizer: Any, texts: Mapping[str, str]) -> list[str]:
+def cut_texts(tokenizer: Any, texts: Mapping[str, str], longest: int | None = None) -> list[str]:
     """Which texts a model reads without their ends.
 
     Args:
         tokenizer: Of the model.
         texts: What each text is, for example `prompt`, to the text.
+        longest: Most tokens that the model reads; by default what the tokenizer says.
 
     Returns:
         One line for each that is cut, to be remarked on.
     """
-    longest = tokenizer.model_max_length
+    longest = longest or tokenizer.model_max_length
     lengths = {what: len(tokenizer(text, truncation=False, verbose=False)["input_ids"]) for what, text in texts.items()}
     return [
         f"its {what} has {length} tokens, the model reads the first {longest}"
         for what, length in lengths.items()
         if length > longest
     ]
+
+
+def cut_phrases(tokenizer: Any, phrases: Iterable[str], longest: int | None = None) -> list[str]:
+    """Which phrases a model reads without their ends; see `cut_texts`."""
+    return cut_texts(tokenizer, {f"phrase {phrase[:_SHOWN]!r}": phrase for phrase in phrases}, longest)
 
 
 def longest_tokenizer(pipe: Any) -> Any:

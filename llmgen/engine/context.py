@@ -15,6 +15,7 @@ from llmgen.vision.images import ImageStore
 
 if TYPE_CHECKING:
     from llmgen.diffusion.loading import ModelPool
+    from llmgen.engine.crew import Crew
     from llmgen.llm.providers.ledger import Ledger
     from llmgen.llm.providers.provider import Answer, Provider
 
@@ -29,6 +30,9 @@ class StageMethod(Protocol):
     A call fills its section and nothing else: provenance, errors, seeds and the journal are the engine's. It must not depend on the
     order or the neighbours of a record in the batch. What it mends, cuts or leaves out it says by `StageContext.remark_on`. When a
     batch raises an `LlmgenError`, the engine runs its records one by one and writes the error into the record that caused it.
+
+    Where workers do the work there are several of it, each in a process of its own: what it keeps from one call to the next may save time,
+    and nothing else.
 
     A method that only asks the planner, and asks the same whenever it is called, may have `ask_ahead(record)`: the engine calls it for
     records whose turn comes later, from threads, so that a server answers several at the same time.
@@ -93,19 +97,26 @@ class StageContext:
     """Tokens after which a language model is asked no more; no end by default."""
     when_saved: list[Callable[[], None]] = field(default_factory=list)
     """Called once the records of a batch are finished and in the journal: a method forgets what it kept for an interruption."""
+    crew: "Crew | None" = field(default=None, repr=False)
+    """Who works on the batches; this process itself by default."""
     _ledger: "Ledger | None" = field(default=None, repr=False)
     _models: "ModelPool | None" = field(default=None, repr=False)
     _planner: "Provider | None" = field(default=None, repr=False)
     _critic: "Provider | None" = field(default=None, repr=False)
     _methods: dict[str, StageMethod] = field(default_factory=dict, repr=False)
 
+    def close(self) -> None:
+        """Send the workers home, where there are some."""
+        if self.crew is not None:
+            self.crew.close()
+
     @property
     def models(self) -> "ModelPool":
         """Models by role, loaded on first use."""
         if self._models is None:
-            from llmgen.diffusion.loading import ModelPool
+            from llmgen.engine.warm import models_of
 
-            self._models = ModelPool(self.preset, device=self.device, dtype=self.dtype, offload=self.offload)
+            self._models = models_of(self.preset, device=self.device, dtype=self.dtype, offload=self.offload)
         return self._models
 
     @property

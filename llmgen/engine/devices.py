@@ -1,6 +1,7 @@
 """Which device and which precision `auto` means on this machine."""
 
 import ctypes
+import os
 import sys
 from pathlib import Path
 from typing import Literal, cast, get_args
@@ -92,6 +93,43 @@ def resolve_offload(name: str | None, preferred: Offload, device: str) -> Offloa
             "leave it away, or name the accelerator by --device"
         )
     return "none"
+
+
+def worker_environments(device: str, workers: int | None) -> list[dict[str, str]]:
+    """Which device each worker sees, and how it waits: variables for its process.
+
+    A worker sees its own GPU only, under the name that the driver has for its device, so records do not tell who drew them.
+
+    Args:
+        device: Resolved device of the run.
+        workers: How many were asked for; by default as many as there are devices. The CPU is one device, which several can share.
+
+    Returns:
+        One for each worker.
+
+    Raises:
+        MissingRequirementError: If there are more workers than devices.
+    """
+    if device == "cpu":
+        # As many threads as one process would use give the same bytes. Where workers share the cores, those that wait must not spin.
+        patient = {"OMP_WAIT_POLICY": "PASSIVE", "KMP_BLOCKTIME": "0"}
+        own = {name: value for name, value in patient.items() if name not in os.environ}
+        return [dict(own) for _ in range(workers or 1)]
+    names: list[str] = []
+    if device == "cuda":
+        import torch
+
+        given = [name.strip() for name in os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",") if name.strip()]
+        count = torch.cuda.device_count()
+        names = given[:count] if len(given) >= count else [str(number) for number in range(count)]
+    environments = [{"CUDA_VISIBLE_DEVICES": name} for name in names] or [{}]
+    if workers is not None and workers > len(environments):
+        raise MissingRequirementError(
+            f"{workers} workers, but {len(environments)} device(s) {device!r} here, and a worker has one of its own; "
+            f"give --workers {len(environments)} or fewer"
+            + ("" if device == "cuda" or not device.startswith("cuda") else ", or --device cuda for all GPUs")
+        )
+    return environments[:workers]
 
 
 def _may_have_accelerator() -> bool:

@@ -67,6 +67,14 @@ class StageFingerprint:
             }
         )
 
+    def digest_with(self, more: Any) -> str:
+        """Digest of everything that can change what becomes of any record, and of something else.
+
+        Args:
+            more: JSON values.
+        """
+        return digest([self._base, more])
+
     def key(self, record: Record) -> str:
         """Digest of everything that can change what becomes of a record."""
         return digest([self._base, record_digest(record)])
@@ -106,22 +114,43 @@ def weights_digest(preset: Preset) -> dict[str, str]:
     }
 
 
+def forget_local_weights() -> None:
+    """Look again at folders and files of weights when they are asked about; what is bundled does not change."""
+    _folder_digest.cache_clear()
+
+
 @functools.cache
 def _folder_digest(source: str) -> str:
-    bundled = source.startswith("package:")
-    folder = Path(str(files("llmgen"))) / source.removeprefix("package:") if bundled else Path(source).expanduser()
+    if source.startswith("package:"):
+        return _bundled_digest(source.removeprefix("package:"))
+    folder = Path(source).expanduser()
     if folder.is_file():
         stat = folder.stat()
         return hashlib.sha256(f"{stat.st_size} {stat.st_mtime_ns}".encode()).hexdigest()
     total = hashlib.sha256()
-    for path in sorted(p for p in folder.rglob("*") if p.is_file() and "__pycache__" not in p.parts):
+    for path in _files_in(folder):
+        # Big folders: size and time of change tell them apart well enough, and at once.
+        stat = path.stat()
         total.update(path.relative_to(folder).as_posix().encode() + b"\0")
-        if bundled:
-            total.update(hashlib.sha256(path.read_bytes()).digest())
-        else:  # Big folders: size and time of change tell them apart well enough, and at once.
-            stat = path.stat()
-            total.update(f"{stat.st_size} {stat.st_mtime_ns}\0".encode())
+        total.update(f"{stat.st_size} {stat.st_mtime_ns}\0".encode())
     return total.hexdigest()
+
+
+@functools.cache
+def _bundled_digest(name: str) -> str:
+    folder = Path(str(files("llmgen"))) / name
+    if folder.is_file():
+        stat = folder.stat()
+        return hashlib.sha256(f"{stat.st_size} {stat.st_mtime_ns}".encode()).hexdigest()
+    total = hashlib.sha256()
+    for path in _files_in(folder):
+        total.update(path.relative_to(folder).as_posix().encode() + b"\0")
+        total.update(hashlib.sha256(path.read_bytes()).digest())
+    return total.hexdigest()
+
+
+def _files_in(folder: Path) -> list[Path]:
+    return sorted(p for p in folder.rglob("*") if p.is_file() and "__pycache__" not in p.parts)
 
 
 def _provider_identity(name: str) -> Any:

@@ -1,7 +1,7 @@
 """The journal of a stage: finished records, appended and brought to the disk batch by batch, so that nothing is done twice.
 
 One line of JSON each: first `{"begun": SETTINGS}`, then `{"records": [{"key", "record"}], "seconds", "finished_at"}` for every batch
-(and `"tokens": {"in", "out"}`, where a language model was paid meanwhile),
+(and `"tokens": {"in", "out"}`, where a language model was paid meanwhile), and last, where a run is over, perhaps `{"ended": WORDS}`,
 each wrapped as `{"sha256": DIGEST, "line": ...}` by the digest of its own text. What a crash tore or a hand changed is noticed by
 it, and the journal is cut there. A batch is one line because the pictures of a batch may depend, in their last bits, on who shared it:
 after an interruption a batch is there whole or not at all, and the rest is cut into the same batches as before. Times live here and
@@ -35,11 +35,13 @@ logger = logging.getLogger(__name__)
 
 _FRONT, _MIDDLE, _BACK = b'{"sha256": "', b'", "line": ', b"}\n"
 _TEXT_AT = len(_FRONT) + 64 + len(_MIDDLE)
-_BEGUN, _RECORDS = b'{"begun": ', b'{"records": [{"key": "'
+_BEGUN, _RECORDS, _ENDED = b'{"begun": ', b'{"records": [{"key": "', b'{"ended": '
 #: Beginnings of the entries of a batch. Inside a text a quote has a backslash, so no text looks like one; what a setting looks like is told
 #: when the batch is read.
 _KEY: Final = re.compile(rb'\{"key": "([^"\\]+)", "record": \{')
 _SECONDS: Final = re.compile(rb', "seconds": ([0-9.e+-]+), "finished_at": "[^"]*"(?:, "tokens": \{[^{}]*\})?\}$')
+_MOST_LAST_WORDS: Final = 2**16
+"""Bytes of the line that a run ends with."""
 _MOST_UNSYNCED_SECONDS: Final = 1.0
 _MOST_UNSYNCED_BATCHES: Final = 64
 #: What of a run's settings is also written into the provenance of its records.
@@ -168,6 +170,21 @@ class Journal:
         """Time that all batches in the journal took together, in seconds."""
         return self._seconds
 
+    def end(self, words: Mapping[str, Any]) -> None:
+        """Say that the run is over. Whatever is added later takes the place of this line.
+
+        Args:
+            words: What `last_words` shall tell; JSON values.
+
+        Raises:
+            OutputError: If the journal cannot be written.
+        """
+        if not self._sound_bytes:
+            self._begin()
+        before = self._sound_bytes
+        self._write({"ended": dict(words)})
+        self._sound_bytes = before
+
     def sync(self) -> None:
         """Bring to the disk what is not there yet.
 
@@ -218,6 +235,8 @@ class Journal:
         with self.path.open("rb") as file:
             for number, line in enumerate(file, start=1):
                 text = _unsealed(line)
+                if text is not None and text.startswith(_ENDED):
+                    return
                 if text is None or not self._take_in(text):
                     if line.endswith(b"\n"):
                         logger.warning("%s: line %d is damaged; it and what follows is made anew", self.path, number)
@@ -300,6 +319,21 @@ def _old_batches(path: Path) -> Iterator[dict[str, Any]]:
             if batch is None or "records" not in batch or not line.endswith(b"\n"):
                 return
             yield batch
+
+
+def last_words(path: Path) -> dict[str, Any] | None:
+    """What a journal says at its end of a run that is over; None if it does not, or is not there."""
+    try:
+        with path.open("rb") as file:
+            file.seek(-min(_MOST_LAST_WORDS, path.stat().st_size), os.SEEK_END)
+            lines = file.read().splitlines(keepends=True)
+    except OSError:
+        return None
+    text = _unsealed(lines[-1]) if lines else None
+    if text is None or not text.startswith(_ENDED):
+        return None
+    words = json.loads(text)["ended"]
+    return words if isinstance(words, dict) else None
 
 
 def summed_up(path: Path) -> tuple[dict[str, Any], int, float]:

@@ -19,6 +19,9 @@ class Progress:
     def done(self, records: Sequence[Record], reused: bool) -> None:
         """Records are finished; `reused` if they were taken from the journal."""
 
+    def done_before(self, count: int) -> None:
+        """So many records were finished in an earlier run; nobody looks at them again."""
+
     def message(self, text: str) -> None:
         """One line about a long step inside a batch."""
 

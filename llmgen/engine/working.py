@@ -12,7 +12,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from llmgen import errors, settings
-from llmgen.artifacts import Kind, Record, RecordError, Stage
+from llmgen.artifacts import Kind, Record, RecordError, Remark, Stage
 from llmgen.artifacts.complaints import describe
 from llmgen.engine.calling import CannotLoad, MethodCaller
 from llmgen.engine.context import StageContext, StageMethod
@@ -69,23 +69,40 @@ class StageWorker:
         return self._caller.method
 
     def together(self, records: Sequence[Record]) -> BatchResult:
-        """One batch in one call; where that fails, its records one by one.
+        """One batch in one call; where that fails, its records one by one; where memory runs out, in halves.
 
         Raises:
             LlmgenError: What holds for every record: something cannot be loaded or written.
         """
         self._worked = False
+        return BatchResult(self._in_halves(records), self._worked)
+
+    def _in_halves(self, records: Sequence[Record]) -> list[Record]:
+        """Some records in one call, or in two where memory runs out."""
         try:
-            return BatchResult(self._call(records), self._worked)
+            return self._call(records)
         except OutputError:
             raise
         except Exception as error:
             self._notice(error)
             if len(records) == 1:
-                results = [self._failed(records[0], error)]
-            else:
-                results = [self._alone(record) for record in records]
-        return BatchResult(results, self._worked)
+                return [self._failed(records[0], error)]
+            if not _out_of_memory(error):
+                return [self._alone(record) for record in records]
+        # Here the error is gone, and what its traceback held in memory with it.
+        half = (len(records) + 1) // 2
+        remark = Remark(
+            stage=self.stage, text=f"out of memory with {len(records)} records at once; tried again in halves"
+        )
+        done: list[Record] = []
+        for part in (records[:half], records[half:]):
+            done += [self._remarked(record, remark) for record in self._in_halves(part)]
+        return done
+
+    def _remarked(self, record: Record, remark: Remark) -> Record:
+        remarked = record.grown(remarks=(*record.remarks, remark))
+        self._say_remarks(record, remarked)
+        return remarked
 
     def again(self, old: Sequence[Record], new: Sequence[Record]) -> BatchResult:
         """A batch that failed as a whole the last time and was run record by record: so again, and only those that failed.
@@ -143,8 +160,14 @@ class StageWorker:
             logger.debug("%s %s failed", self.stage, self.name, exc_info=error)
 
 
-def _out_of_memory(error: Exception) -> bool:
-    return isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError"
+def _out_of_memory(error: BaseException) -> bool:
+    """Whether memory ran out, also where a method says so in words of its own."""
+    cause = error.__cause__ if isinstance(error, LlmgenError) else None
+    return (
+        isinstance(error, MemoryError)
+        or type(error).__name__ == "OutOfMemoryError"
+        or (cause is not None and _out_of_memory(cause))
+    )
 
 
 def _kind_of(error: Exception) -> str:

@@ -43,8 +43,8 @@ class Answers:
             return
         line = json.dumps({"question": question, "answer": answer}, ensure_ascii=False) + "\n"
         try:
-            with self.path.open("a", encoding="utf-8") as file:
-                file.write(line)
+            with self.path.open("ab", buffering=0) as file:  # at once: several workers may share the file
+                file.write(line.encode())
         except OSError as error:
             raise OutputError(f"{self.path}: cannot be written: {error.strerror or error}") from error
 

@@ -101,6 +101,8 @@ class ContextEvaluate:
         if self._scorer is None:
             self._scorer = self._context.models.phrase_scorer(ROLE)
         scorer, texts = self._scorer, [edit.description for edit in edits]
+        for text in scorer.cut_phrases(texts):
+            self._context.remark_on(record.id, text)
         unit, by = ("cosine", "clip") if scorer.measure == "cosine" else ("hit", "detector")
         pictures = {"initial": self._context.images.load(first), "final": self._context.images.load(last)}
         others = texts[1:] + texts[:1]

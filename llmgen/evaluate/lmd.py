@@ -164,11 +164,17 @@ class LmdEvaluate:
         # A record that correction left alone has the same picture twice: look once.
         places: dict[tuple[int, str], int] = {}
         looks: list[_Look] = []
+        if not pictures:
+            return []
+        self._detector = self._detector or self.context.models.phrase_detector(self.role)
         for i, _, ref in pictures:
+            asked = (*attributed_phrases(meanings[i]), *plain_phrases(meanings[i]))
+            for text in self._detector.cut_phrases([phrase_query(phrase) for phrase in asked]):
+                self.context.remark_on(records[i].id, text)
             if (i, ref.path) not in places:
                 places[i, ref.path] = len(looks)
                 looks.append(_Look(self.context.images.load(ref), meanings[i]))
-        sights = self._look(looks) if looks else []
+        sights = self._look(self._detector, looks)
         scores = []
         for i, of, ref in pictures:
             sight = sights[places[i, ref.path]]
@@ -177,16 +183,14 @@ class LmdEvaluate:
             scores.append((i, of, score))
         return scores
 
-    def _look(self, looks: Sequence[_Look]) -> list[_Sight]:
-        if self._detector is None:
-            self._detector = self.context.models.phrase_detector(self.role)
+    def _look(self, detector: "PhraseDetector", looks: Sequence[_Look]) -> list[_Sight]:
         boxes: list[dict[str, list[BoxTuple]]] = [{} for _ in looks]
         seen: list[list[Detection]] = [[] for _ in looks]
         passes = ((attributed_phrases, self.config.attribution_threshold), (plain_phrases, self.config.threshold))
         for phrases_of, threshold in passes:
             asked = {i: phrases for i, look in enumerate(looks) if (phrases := phrases_of(look.meaning))}
             queries = [[phrase_query(phrase) for phrase in phrases] for phrases in asked.values()]
-            answers = self._detector.detect_phrases([looks[i].image for i in asked], queries, threshold=threshold)
+            answers = detector.detect_phrases([looks[i].image for i in asked], queries, threshold=threshold)
             for (i, phrases), hits in zip(asked.items(), answers, strict=True):
                 phrase_of = {phrase_query(phrase): phrase for phrase in phrases}
                 kept = suppress_overlaps_by_label(

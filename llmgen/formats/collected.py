@@ -9,7 +9,7 @@ from typing import Any
 
 from llmgen.artifacts import Kind, Record, RecordError, Remark
 from llmgen.artifacts.base import has_surrogate
-from llmgen.artifacts.foreign_prompts import FreeNames
+from llmgen.artifacts.foreign_prompts import FreeNames, mended_ids
 from llmgen.artifacts.io import ReadArtifact
 from llmgen.errors import InputError
 from llmgen.printable import printable
@@ -39,11 +39,20 @@ class Collected:
     warnings: list[str] = field(default_factory=list)
     unused: Counter[str] = field(default_factory=Counter)
     _names: FreeNames = field(default_factory=FreeNames)
+    _renamed: list[tuple[str, str]] = field(default_factory=list)
     _remarks: dict[str, list[str]] = field(default_factory=dict)
 
-    def free_id(self, wished: str) -> str:
-        """A valid record id like the wished one that was not given yet."""
-        return self._names.take(wished)
+    def free_id(self, wished: str, *, given: bool = False) -> str:
+        """A valid record id like the wished one that was not given yet.
+
+        Args:
+            wished: What it should be.
+            given: Whether the file calls its entry so; another id is then said.
+        """
+        taken = self._names.take(wished)
+        if given and taken != wished:
+            self._renamed.append((wished, taken))
+        return taken
 
     def mended(self, record_id: str, text: str) -> None:
         """Say what was mended in an entry, and keep it for the remarks of its record."""
@@ -94,6 +103,7 @@ class Collected:
             shown = ", ".join(f"{key[:40]!r}" for key in list(self.unused)[:8])
             more = f" and {len(self.unused) - 8} more" if len(self.unused) > 8 else ""
             self.warnings.append(f"not used: {shown}{more}, in up to {max(self.unused.values())} entries")
+        self.warnings.extend(mended_ids(self._renamed))
         for warning in self.warnings:
             logger.warning("%s: %s", self.name, warning)
         for note in self.notes:

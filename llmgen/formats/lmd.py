@@ -165,7 +165,7 @@ def _read_cache(cache: dict[str, Any], asked: Sequence[_Asked] | None, found: Co
         used[key] = number + 1
         replies = replies_of.get(key, [])
         if number >= len(replies):
-            wished = found.free_id(entry.id or f"{position - 1:03d}")
+            wished = found.free_id(entry.id or f"{position - 1:03d}", given=True)
             reason = f"the cache has {len(replies)} replies to {entry.prompt[:60]!r}; one more was asked for"
             found.fail("layouts", wished, entry.prompt, position, reason)
             continue
@@ -202,7 +202,7 @@ def _keep(
     reply: str | None = None,
     entry: dict[str, Any] | None = None,
 ) -> None:
-    record_id = found.free_id(asked.id or f"{position - 1:03d}")
+    record_id = found.free_id(asked.id or f"{position - 1:03d}", given=True)
     remark = once(partial(found.mended, record_id))
     try:
         layout: Layout | None = None

@@ -65,7 +65,7 @@ def _record(path: Path, found: Collected) -> Record | None:
         image = ImageRef(path=path.name, sha256=digest, width=width, height=height)
         return Record(
             kind="images",
-            id=found.free_id(ours[1] if ours else path.stem),
+            id=found.free_id(ours[1] if ours else path.stem, given=ours is None),
             prompt=text.prompt,
             instruction=text.instruction,
             seed=text.seed,

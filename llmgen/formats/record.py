@@ -23,7 +23,6 @@ from llmgen.artifacts import (
     EditPlan,
     HistoryEntry,
     ImageRef,
-    Instance,
     Interaction,
     Kind,
     Layout,
@@ -37,8 +36,7 @@ from llmgen.errors import InputError, LlmgenError
 from llmgen.formats.collected import Collected, four_numbers
 from llmgen.formats.hico_preparation import NO_INTERACTION, SIDE, sentence_with_is
 from llmgen.llm.english.acting import read_interaction, split_at_is
-from llmgen.llm.english.grammar import read_phrase
-from llmgen.llm.questions.interaction import background_of, guessed_boxes
+from llmgen.llm.questions.interaction import guessed_layout
 from llmgen.vision.boxes import BoxTuple
 from llmgen.vision.images import ImageStore
 
@@ -125,7 +123,7 @@ def _record(row: Mapping[str, Any], record_id: str, images_from: Path | None, no
         image = _candidate(images_from, prompt, seed)
         width, height = image.width, image.height
     wanted, was = (_scaled(box, width, height) for box in (after, before))
-    layout = _layout(prompt, interaction, wanted or was, width, height)
+    layout = guessed_layout(prompt, interaction, width, height, wanted or was)
     return Record(
         kind="images" if image else "layouts",
         id=record_id,
@@ -269,24 +267,6 @@ def _scaled(box: BoxTuple | None, width: int, height: int) -> BoxTuple | None:
         return None
     x0, y0, x1, y1 = box
     return (x0 * width / SIDE, y0 * height / SIDE, x1 * width / SIDE, y1 * height / SIDE)
-
-
-def _layout(prompt: str, interaction: Interaction, thing: BoxTuple | None, width: int, height: int) -> Layout:
-    instances: list[Instance] = []
-    guessed = guessed_boxes(prompt, interaction, width, height)
-    for span, box in ((interaction.subject, guessed[0]), (interaction.object, thing or guessed[1])):
-        noun, attributes = read_phrase(span.text)
-        number = 1 + sum(instance.noun == noun for instance in instances)
-        instances.append(
-            Instance(id=f"{noun}-{number}", phrase=span.text, noun=noun, attributes=attributes, box_xyxy=box)
-        )
-    return Layout(
-        width=width,
-        height=height,
-        background_prompt=background_of(prompt),
-        instances=tuple(instances),
-        interaction=interaction,
-    )
 
 
 def _plan(layout: Layout, wanted: BoxTuple, was: BoxTuple | None) -> EditPlan:

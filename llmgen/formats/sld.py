@@ -57,7 +57,7 @@ def read_sld(value: list[Any], name: str, base: Path, images_from: Path | None =
             found.dropped.append(f"{name}: task at position {position}: expected an object, found {_kind(task)}")
             continue
         wished = next((v for k in ("output_dir", "input_fname") if isinstance(v := task.get(k), str) and v), "")
-        record_id = found.free_id(wished or f"{position:04d}")
+        record_id = found.free_id(wished or f"{position:04d}", given=True)
         prompt = task.get("prompt") if isinstance(task.get("prompt"), str) else ""
         try:
             found.records.append(_record(task, record_id, base, images_from, found))

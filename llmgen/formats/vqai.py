@@ -161,7 +161,7 @@ def read_annotations(source: str, images_from: Path | None = None, categories: P
             found.dropped.append(f"{name}: entry at position {position}: expected an object")
             continue
         said = entry.get("sample_name")
-        record_id = found.free_id(said if isinstance(said, str) and said else f"{position:04d}")
+        record_id = found.free_id(said if isinstance(said, str) and said else f"{position:04d}", given=True)
         question = entry["question"] if isinstance(entry.get("question"), str) else ""
         try:
             sample = _sample(entry, record_id, store, seen, lists)

@@ -64,7 +64,7 @@ def read_answer_folders(root: Path, categories: Mapping[str, str]) -> Collected:
         raise InputError(f"{root}: cannot be read: {error.strerror or error}") from error
     found, store = Collected(str(root)), ImageStore(root)
     for folder in folders:
-        record_id = found.free_id(folder.name)
+        record_id = found.free_id(folder.name, given=True)
         try:
             found.records.append(_record(folder, record_id, store, categories.get(folder.name)))
         except InputError as error:

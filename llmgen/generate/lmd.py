@@ -127,7 +127,14 @@ class LayoutGenerate:
         slots = grounding_slots(self._pipe.unet)
         negative = join_negatives(layout.negative_prompt, self._config.negative_prompt)
         phrases = [thing.phrase for thing in words.text.objects]
-        limits = {"negative": negative, "phrases": phrases, "objects": len(phrases), "slots": slots}
+        alone = join_negatives(negative, self._config.object_negative_prompt)
+        limits = {
+            "negative": negative,
+            "object_negative": alone,
+            "phrases": phrases,
+            "objects": len(phrases),
+            "slots": slots,
+        }
         remark_on_limits(self._context, record, words.prompt, self._text, **limits)
         factor = latent_factor(self._pipe.vae)
         shape = (self._pipe.unet.config.in_channels, height // factor, width // factor)

@@ -21,6 +21,7 @@ from llmgen.diffusion.interaction.pairs import make_pair, unit_attention
 from llmgen.diffusion.interaction.passes import ROWS
 from llmgen.diffusion.interaction.settings import PUBLISHED, PairFields, beyond_steps
 from llmgen.diffusion.latents import decode_latents, latent_factor, sides_multiple
+from llmgen.diffusion.progress import Steps
 from llmgen.diffusion.sampling import OWN_LOOP, make_levels
 from llmgen.engine.samples import SampledConfig
 from llmgen.engine.stage import Profile
@@ -113,7 +114,8 @@ class RecordGenerate:
         ]
         # The published box is read from all four rows; that of the full prompt with its text says most about its object.
         box_rows = ROWS if self._config.profile == "reference" else ("c1",)
-        drawn = self._sampler.draw(pairs, box_rows=box_rows)
+        told = Steps(self._context.progress, f"generate record: {len(pairs)} pictures", self._settings.steps)
+        drawn = self._sampler.draw(pairs, box_rows=box_rows, told=told)
         return decode_latents(self._pipe.vae, check_finite(drawn.latents, "generate record")), drawn.attention
 
     def _grown(self, record: Record, image: Image.Image, attention: Tensor | None) -> Record:

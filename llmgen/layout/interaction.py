@@ -2,11 +2,10 @@
 
 from typing import ClassVar, Literal
 
-from llmgen.artifacts import Instance, Interaction, Layout, Record
+from llmgen.artifacts import Record
 from llmgen.layout.planned import CanvasConfig, PlannedLayout
 from llmgen.llm.english.acting import split_at_is
-from llmgen.llm.english.grammar import read_phrase
-from llmgen.llm.questions.interaction import InteractionQuestion, background_of, guessed_boxes
+from llmgen.llm.questions.interaction import InteractionQuestion, guessed_layout
 
 
 class InteractionLayoutConfig(CanvasConfig):
@@ -39,25 +38,7 @@ class InteractionLayout(PlannedLayout):
         """
         if self.config.profile == "reference":
             interaction, _ = split_at_is(record.prompt)
-            return record.grown(layout=self._layout(record.prompt, interaction))
+            return record.grown(layout=guessed_layout(record.prompt, interaction, *self.canvas))
         answer = self.context.heard(record.id, self.planner.ask(InteractionQuestion(record.prompt, seed)))
-        layout = self._layout(record.prompt, answer.value)
+        layout = guessed_layout(record.prompt, answer.value, *self.canvas)
         return record.grown(layout=layout, replies=(*record.replies, answer.reply))
-
-    def _layout(self, prompt: str, interaction: Interaction) -> Layout:
-        width, height = self.canvas
-        instances: list[Instance] = []
-        spans = (interaction.subject, interaction.object)
-        for span, box in zip(spans, guessed_boxes(prompt, interaction, width, height), strict=True):
-            noun, attributes = read_phrase(span.text)
-            number = 1 + sum(instance.noun == noun for instance in instances)
-            instances.append(
-                Instance(id=f"{noun}-{number}", phrase=span.text, noun=noun, attributes=attributes, box_xyxy=box)
-            )
-        return Layout(
-            width=width,
-            height=height,
-            background_prompt=background_of(prompt),
-            instances=tuple(instances),
-            interaction=interaction,
-        )

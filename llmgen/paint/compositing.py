@@ -11,9 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageFilter
 
-from llmgen.paint.inpainter import Inpainter, Patch
+from llmgen.paint.inpainter import Inpainter, Patch, Placed
 from llmgen.vision.blending import paste_back
-from llmgen.vision.boxes import BoxTuple
+from llmgen.vision.boxes import BoxTuple, area, clip
 from llmgen.vision.masks import BoolMask, mask_bounds
 
 
@@ -54,6 +54,10 @@ class Task:
     negative: str
     strength: float
     seed: int
+    objects: tuple[Placed, ...] = ()
+    """All that the picture shows when it is done; empty where nobody knows."""
+    before: tuple[Placed, ...] = ()
+    """All that it shows now, to guide away from; empty to guide away from the negative text alone."""
 
 
 @dataclass(frozen=True)
@@ -127,6 +131,8 @@ def paint_tasks(inpainter: Inpainter, tasks: Sequence[Task], framing: Framing) -
             negative=task.negative,
             strength=task.strength,
             seed=task.seed,
+            objects=tuple(placed_in(window, task.objects)),
+            before=tuple(placed_in(window, task.before)),
         )
         for task, window in zip(tasks, windows, strict=True)
     ]
@@ -155,6 +161,19 @@ def cut_mask(mask: BoolMask, window: Window) -> BoolMask:
         return cut
     covered = Image.fromarray(cut.astype(np.uint8) * 255).resize(window.size, Image.Resampling.BOX)
     return np.asarray(covered) > 0
+
+
+def placed_in(window: Window, objects: Sequence[Placed]) -> list[Placed]:
+    """What of a picture's objects a window shows, in pixels of the patch."""
+    x0, y0, x1, y1 = window.box
+    across, down = window.size[0] / (x1 - x0), window.size[1] / (y1 - y0)
+    shown = []
+    for one in objects:
+        left, top, right, bottom = one.box_xyxy
+        box = clip(((left - x0) * across, (top - y0) * down, (right - x0) * across, (bottom - y0) * down), *window.size)
+        if area(box) > 0:
+            shown.append(Placed(one.phrase, box))
+    return shown
 
 
 def lay_over(image: Image.Image, drawn: Image.Image, window: Window, weight: NDArray[np.float32]) -> Image.Image:

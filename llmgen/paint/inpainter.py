@@ -6,7 +6,19 @@ from typing import Protocol
 
 from PIL import Image
 
+from llmgen.diffusion.prompts import scene_prompt
+from llmgen.vision.boxes import BoxTuple
 from llmgen.vision.masks import BoolMask
+
+
+@dataclass(frozen=True)
+class Placed:
+    """An object and where it lies, for painters that take boxes."""
+
+    phrase: str
+    """With article, for example `a striped red ball`."""
+    box_xyxy: BoxTuple
+    """In pixels of the picture that is painted on."""
 
 
 @dataclass(frozen=True)
@@ -26,6 +38,10 @@ class Patch:
     strength: float
     """How much noise is added, 0 to 1; 1 ignores what was there."""
     seed: int
+    objects: tuple[Placed, ...] = ()
+    """All that it shows when it is done, what is painted included; empty where nobody knows."""
+    before: tuple[Placed, ...] = ()
+    """All that it showed before, to guide away from; empty to guide away from the negative text alone."""
 
     @property
     def prompt(self) -> str:
@@ -33,6 +49,16 @@ class Patch:
         if self.scene and self.phrase:
             return f"{self.scene} with {self.phrase}"
         return self.scene or self.phrase
+
+    @property
+    def full_prompt(self) -> str:
+        """Scene and all objects in one text, as captions tell whole pictures; `prompt` where nobody knows the objects."""
+        return scene_prompt(self.scene, [one.phrase for one in self.objects]) if self.objects else self.prompt
+
+    @property
+    def prompt_before(self) -> str:
+        """The same of what it showed before; empty where that is not guided away from."""
+        return scene_prompt(self.scene, [one.phrase for one in self.before]) if self.before else ""
 
 
 @dataclass

@@ -1,5 +1,6 @@
 """What `validate` looks at: schema, names, and pictures."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +11,8 @@ from llmgen.engine.journal import image_refs
 from llmgen.errors import InputError, LlmgenError, PresetError
 from llmgen.formats.foreign import read_any_value
 from llmgen.pipeline.manifest import ManifestRun, plan_manifest
-from llmgen.presets import load_preset
-from llmgen.registry import resolve
+from llmgen.presets import load_preset, section
+from llmgen.registry import STAGES, resolve
 from llmgen.vision.images import ImageStore
 
 
@@ -39,25 +40,34 @@ def check_preset(path: str) -> tuple[str, list[str]]:
     try:
         preset = load_preset(path)
     except PresetError as error:
-        return "", [str(error)]
-    problems = []
-    for stage, method in preset.methods.items():
-        try:
-            resolve(stage, method)
-        except LlmgenError as error:
-            problems.append(f"{path}: /methods/{stage}: {error}")
-    for name, settings in preset.defaults.items():
-        stage, _, method = name.partition(".")
-        try:
-            build_config(resolve(stage, method), settings, {})
-        except LlmgenError as error:
-            problems.append(f"{path}: /defaults/{name}: {error}")
+        text = Path(path).read_text(encoding="utf-8")
+        methods = {k: v for k, v in section(text, "methods").items() if k in STAGES and isinstance(v, str)}
+        settings = {k: v for k, v in section(text, "defaults").items() if isinstance(v, dict)}
+        return "", [str(error), *_faults_of_methods(path, methods, settings)]
+    problems = _faults_of_methods(path, preset.methods, preset.defaults)
     for role, spec in preset.roles.items():
         for source in filter(None, (spec.source, spec.base)):
             local = source.startswith((".", "~", "/")) or Path(source).is_absolute()
             if local and not is_single_file(source) and not Path(source).expanduser().is_dir():
                 problems.append(f"{path}: /roles/{role}: there is no folder {source}")
     return f"preset {preset.name!r} with {len(preset.roles)} roles: {', '.join(sorted(preset.roles))}", problems
+
+
+def _faults_of_methods(path: str, methods: Mapping[str, str], defaults: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """Methods that there are not, and settings that they do not have."""
+    problems = []
+    for stage, method in methods.items():
+        try:
+            resolve(stage, method)
+        except LlmgenError as error:
+            problems.append(f"{path}: /methods/{stage}: {error}")
+    for name, settings in defaults.items():
+        stage, _, method = name.partition(".")
+        try:
+            build_config(resolve(stage, method), settings, {})
+        except LlmgenError as error:
+            problems.append(f"{path}: /defaults/{name}: {error}")
+    return problems
 
 
 def check_records(value: Any, name: str, base: Path) -> tuple[str, list[str]]:

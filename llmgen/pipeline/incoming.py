@@ -33,6 +33,8 @@ class Incoming:
     """How many they are, where they were read at once."""
     dropped: list[str] = field(default_factory=list)
     """Lines about entries so far that could not even be named."""
+    changed: bool = False
+    """Whether something of a streamed input was said that each reading says again."""
 
 
 @contextlib.contextmanager
@@ -110,13 +112,14 @@ def _opened(source: Source, images_from: Path | None) -> ReadArtifact | EntryStr
 def _streamed(stream: EntryStream, incoming: Incoming, problem: Callable[[str], None]) -> Iterator[Record]:
     """Records of entries as they come, and at the end what is to be said of all."""
     reader = EntryReader(stream.kind, stream.name, invalid=problem, dropped=lambda line: _drop(incoming, line, problem))
-    adoption = Adoption(Record.model_fields) if stream.kind is None else None
-    for entry in stream if adoption is None else _adopted(stream, adoption):
+    adoption = Adoption(Record.model_fields, records=stream.kind is not None)
+    for entry in _adopted(stream, adoption):
         record = reader.record(entry)
         if record is not None:
             yield record
-    if adoption is not None:
-        say(stream.name, adoption.notes(reader.count))
+    notes = adoption.notes(reader.count)
+    incoming.changed = bool(notes)
+    say(stream.name, notes)
     reader.check_any_valid()
 
 

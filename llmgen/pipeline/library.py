@@ -171,7 +171,7 @@ class Chain:
             One result for each prompt, in order. One that failed says so in `record.error` and stops no other.
 
         Raises:
-            LlmgenError: If the stages cannot run at all, or no prompt can be read.
+            LlmgenError: If the stages cannot run at all, no prompt can be read, or the id of one cannot name a record.
         """
         return list(self.stream(prompts))
 
@@ -201,7 +201,10 @@ class Chain:
                 bare.append(_entry(prompt))
             elif isinstance(prompt, str):
                 bare.append(prompt)
-        read = iter(records_from_prompts(bare, "the prompts", Path()).records) if bare else iter(())
+        found = records_from_prompts(bare, "the prompts", Path()) if bare else None
+        if found is not None and found.dropped:
+            raise InputError(found.dropped[0])  # there would be no result in its place
+        read = iter(found.records if found is not None else ())
         records: list[Record] = []
         for prompt in prompts:
             if isinstance(prompt, Drawn):

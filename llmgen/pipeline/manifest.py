@@ -1,5 +1,6 @@
 """A manifest, run: its stages in order, one artifact each, resumable at any moment."""
 
+import contextlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -61,6 +62,8 @@ class ManifestRun:
     batch_size: int = RunOptions.batch_size
     concurrency: int | None = None
     budget_tokens: int | None = None
+    engine: str | None = None
+    workers: int | None = None
     given: Mapping[str, Mapping[str, Any]] | None = None
     """Settings by stage that override the manifest's."""
     force: bool = False
@@ -180,11 +183,14 @@ def run_manifest(
         ready.context.images.check()
     if run.shard is not None:
         # Other shards write beside it: nothing of theirs is swept away.
-        with locked(folder / ".llmgen" / f"lock.{run.shard}", f"shard {run.shard} of {folder}"):
+        with (
+            contextlib.closing(ready.context),
+            locked(folder / ".llmgen" / f"lock.{run.shard}", f"shard {run.shard} of {folder}"),
+        ):
             outcomes = _run_steps(ready, run, progress or Progress(), stage_done)
             dropped = ready.read.dropped if run.shard.index == 1 else ()
             return RunOutcome(folder, tuple(outcomes), None, ready.context.ledger.spent, dropped)
-    with locked(folder / ".llmgen" / "lock", str(folder)):
+    with contextlib.closing(ready.context), locked(folder / ".llmgen" / "lock", str(folder)):
         sweep(folder)
         sweep(folder / ready.context.images.folder)
         outcomes = _run_steps(ready, run, progress or Progress(), stage_done)
@@ -249,6 +255,9 @@ def _resolve(run: ManifestRun) -> _Resolved:
         batch_size=run.batch_size,
         concurrency=run.concurrency,
         budget_tokens=run.budget_tokens,
+        engine=run.engine or manifest.engine or RunOptions.engine,
+        # The manifest's number is for the manifest's engine.
+        workers=run.workers or (manifest.workers if run.engine in (None, manifest.engine) else None),
     )
     context = options.context(ImageStore(folder))
     steps = _steps(manifest, context, run.given or {})
@@ -259,6 +268,9 @@ def _resolve(run: ManifestRun) -> _Resolved:
             "critic": options.critic,
             "seed": options.seed,
             "prompts_path": None,
+            # What comes out does not depend on who works: the same run may go on in another way.
+            "engine": None,
+            "workers": None,
             "stages": tuple(
                 entry.model_copy(update={"config": {**entry.config, **(run.given or {}).get(entry.stage, {})}})
                 for entry in manifest.stages

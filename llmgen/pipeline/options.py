@@ -6,6 +6,7 @@ from typing import Any
 
 from llmgen.engine.context import StageContext
 from llmgen.engine.devices import resolve_device, resolve_dtype, resolve_offload
+from llmgen.engine.engines import make_crew
 from llmgen.presets import load_preset
 from llmgen.registry import resolve
 from llmgen.vision.images import ImageStore, PictureFormat
@@ -37,6 +38,10 @@ class RunOptions:
     """Tokens after which a language model is asked no more; no end by default."""
     offload: str | None = None
     """`none`, `model` or `sequential`; the preset's by default."""
+    engine: str = "local"
+    """`local`, `process` or `ray`."""
+    workers: int | None = None
+    """Of the engine; one for each device by default."""
 
     def context(self, images: ImageStore) -> StageContext:
         """Collaborators of the stages.
@@ -45,14 +50,14 @@ class RunOptions:
             images: Where pictures lie; what is new there is written in the chosen form.
 
         Raises:
-            UnknownNameError: If there is no such preset.
+            UnknownNameError: If there is no such preset or engine.
             InputError: If the device, the precision or the offload does not exist.
-            MissingRequirementError: If the device is not here.
+            MissingRequirementError: If the device is not here, or there are more workers than devices.
         """
         preset = load_preset(self.preset)
         images.form = self.picture_format
         device = resolve_device(self.device)
-        return StageContext(
+        context = StageContext(
             preset=preset,
             images=images,
             device=device,
@@ -66,6 +71,8 @@ class RunOptions:
             budget_tokens=self.budget_tokens,
             offload=resolve_offload(self.offload, preset.offload, device),
         )
+        context.crew = make_crew(self.engine, self.workers, context)
+        return context
 
 
 @dataclass(frozen=True)
@@ -96,6 +103,8 @@ class Choice:
             "dtype": context.dtype,
             "batch_size": context.batch_size,
             "offload": context.offload,
+            "engine": "local" if context.crew is None else context.crew.engine.name,
+            "workers": 1 if context.crew is None else context.crew.size,
         }
 
 

@@ -58,8 +58,16 @@ class Output:
         if self.path is None:
             yield None
             return
-        with locked(lock_path(self.path), str(self.path)):
+        with self.held():
             yield open_journal(self.path, choice, goes_on=self.resume, anew=self.force)
+
+    def held(self) -> contextlib.AbstractContextManager[None]:
+        """Hold the file's lock; nothing where there is no file.
+
+        Raises:
+            OutputError: If another process writes it.
+        """
+        return contextlib.nullcontext() if self.path is None else locked(lock_path(self.path), str(self.path))
 
     def writer(self, kind: Kind) -> contextlib.AbstractContextManager[ArtifactWriter | None]:
         """What writes the file, record by record, within `opened`; None where there is no file.

@@ -12,6 +12,7 @@ from llmgen.engine.pictures import picture_store
 from llmgen.engine.progress import Progress, Tally
 from llmgen.errors import InputError
 from llmgen.llm.providers.ledger import Tokens
+from llmgen.pipeline.ended import Ending
 from llmgen.pipeline.incoming import open_incoming, read_source
 from llmgen.pipeline.options import Choice, RunOptions, choose
 from llmgen.pipeline.output import DRAWN, Output
@@ -84,14 +85,15 @@ def run_single(
     request: SingleStage,
     *,
     progress: Progress | None = None,
-    emit: Callable[[Sequence[Record]], None] = lambda records: None,
+    emit: Callable[[Sequence[Record]], None] | None = None,
 ) -> SingleResult:
     """Run one stage: names to objects, then the input, then the work, then the output.
 
     Args:
         request: What to run.
         progress: Told about each finished batch.
-        emit: Called with finished records, in the order of the input, as soon as their batch is done.
+        emit: Called with finished records, in the order of the input, as soon as their batch is done. Without it, nobody looks at
+            records that a run to its end finished before.
 
     Raises:
         LlmgenError: Before any work if the request cannot be carried out, later if the output cannot be written. Errors of single
@@ -103,6 +105,14 @@ def run_single(
     if choice.method_class.makes in DRAWN:
         choice.context.images.check()
     source = _source(request)
+    ending = None
+    if request.images_from is None and request.reuse is None and request.shard is None:
+        ending = Ending.of(source, request.target, choice)
+    if ending is not None and request.resume and emit is None:
+        with output.held():
+            before = ending.found(progress)
+        if before is not None:
+            return SingleResult(choice.method_class.makes, before, choice.context.ledger.spent, 0)
     watch = VocabularyWatch(choice.context.preset)
     incoming_of = open_incoming(
         source,
@@ -113,7 +123,12 @@ def run_single(
         reuse=request.reuse,
     )
     makes, shard = choice.method_class.makes, request.shard
-    with incoming_of as incoming, output.opened(choice) as journal, output.writer(makes) as writer:
+    with (
+        contextlib.closing(choice.context),
+        incoming_of as incoming,
+        output.opened(choice) as journal,
+        output.writer(makes) as writer,
+    ):
         records, total, part = incoming.records, incoming.total, None
         if total is not None or shard is not None:
             # What a shard's part is shows when all records are known.
@@ -129,7 +144,8 @@ def run_single(
         def written(finished: Sequence[Record]) -> None:
             if writer is not None:
                 writer.add(finished)
-            emit(finished)
+            if emit is not None:
+                emit(finished)
 
         tally = stream_stage(
             records,
@@ -145,6 +161,9 @@ def run_single(
         )
         if writer is not None:
             writer.finish()
+            clean = not (tally.failed or incoming.dropped or incoming.changed)
+            if ending is not None and journal is not None and total is None and clean:
+                ending.write(journal, writer.sha256, tally.count, watch.line())
         if part is not None and request.output is not None:
             part.write_note(request.output, choice)
     if (line := watch.line()) is not None:

@@ -166,6 +166,9 @@ def load_preset(name: str) -> Preset:
         preset, faults = Preset.model_validate_json(text), list[str]()
     except ValidationError as error:
         preset, faults = None, _faults(error)
+        strange = [str(unknown("role", name, ROLES)) for name in section(text, "roles") if name not in ROLES]
+        # Pydantic looks at the names only where all that they hold is sound.
+        faults += [f"/roles: {line}" for line in strange if not any(line in known for known in faults)]
     if folder is not None:
         # A plan by rules is made without it.
         from llmgen.diffusion.checkpoints import checkpoint_faults
@@ -179,15 +182,20 @@ def load_preset(name: str) -> Preset:
     return preset
 
 
-def _whole_roles(text: str) -> dict[str, RoleSpec]:
-    """Those roles of a faulty preset that are sound as far as their fields go, so that their files can be looked at in the same go."""
+def section(text: str, name: str) -> dict[str, Any]:
+    """An object in the text of a preset that may be faulty; empty where there is none."""
     try:
         values = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         return {}
-    roles = values.get("roles") if isinstance(values, dict) else None
+    found = values.get(name) if isinstance(values, dict) else None
+    return found if isinstance(found, dict) else {}
+
+
+def _whole_roles(text: str) -> dict[str, RoleSpec]:
+    """Those roles of a faulty preset that are sound as far as their fields go, so that their files can be looked at in the same go."""
     whole = {}
-    for role, spec in roles.items() if isinstance(roles, dict) else ():
+    for role, spec in section(text, "roles").items():
         try:
             whole[role] = RoleSpec.model_validate_json(json.dumps(spec))
         except ValidationError:

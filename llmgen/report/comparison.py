@@ -7,12 +7,12 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any, Final
 
-from llmgen.artifacts import Record, Score
+from llmgen.artifacts import Provenance, Record, Score
 from llmgen.artifacts.statistics import bootstrap, mcnemar, wilson
 from llmgen.errors import InputError
 from llmgen.report.beside import PicturesBeside
 from llmgen.report.layers import Layers
-from llmgen.report.pictures import MOST_INSIDE, Picture, Pictures, longest_side
+from llmgen.report.pictures import MOST_INSIDE, Picture, Pictures, ahead, longest_side
 from llmgen.report.source import Source, read_source
 from llmgen.report.summary import Scorer, scorers, scores_of
 from llmgen.report.view import Filter
@@ -147,7 +147,9 @@ def make_comparison(first: Source, second: Source, beside: PicturesBeside | None
     folder = beside if 2 * len(both) > MOST_INSIDE else None
     pictures = tuple(Pictures(ImageStore(source.artifact.base), side_px, folder) for source in (first, second))
     words = _WORDS if ways and ways[0].verdicts else _MEASURED
-    cards = tuple(_pair(a, b, ways[0] if ways else None, pictures, words) for a, b in pairs)
+    shown = [[[ref] if (ref := pair[side].image) is not None else [] for pair in pairs] for side in (0, 1)]
+    coming = ahead(pairs, list(zip(pictures, shown, strict=True)))
+    cards = tuple(_pair(a, b, ways[0] if ways else None, pictures, words) for a, b in coming)
     counts = Counter(card.outcome for card in cards)
     types = tuple(dict.fromkeys(card.type for card in cards if card.type))
     return Comparison(
@@ -168,10 +170,12 @@ def make_comparison(first: Source, second: Source, beside: PicturesBeside | None
 
 
 def _names(first: Source, second: Source) -> tuple[str, str]:
-    """What the runs are called; by their files where they are called alike."""
+    """What the runs are called; where that is the same, by the last part of their paths that tells them apart."""
     if first.name != second.name:
         return first.name, second.name
-    return first.artifact.name, second.artifact.name
+    paths = [(one.artifact.base.resolve() / Path(one.artifact.name).name).parts[::-1] for one in (first, second)]
+    apart = next((pair for pair in zip(*paths, strict=False) if pair[0] != pair[1]), (first.name, second.name))
+    return apart[0], apart[1]
 
 
 def _last(record: Record, scorer: Scorer) -> Score | None:
@@ -263,7 +267,8 @@ def _differences(pairs: Sequence[tuple[Record, Record]]) -> Iterator[tuple[str, 
     for one, other in zip(a.provenance, b.provenance, strict=False):
         if one.stage != other.stage:
             return
-        for field in ("method", "preset", "seed", "models", "config", "llmgen", "device", "dtype"):
+        yield from _unequal(f"{one.stage}: ", _models(one), _models(other))
+        for field in ("method", "preset", "seed", "config", "llmgen", "device", "dtype"):
             x, y = (made.model_dump(mode="json")[field] for made in (one, other))
             yield from _unequal(f"{one.stage}: {field}", x, y)
 
@@ -276,8 +281,17 @@ def _unequal(where: str, x: Any, y: Any) -> Iterator[tuple[str, str, str]]:
         yield where, _short(x), _short(y)
 
 
+def _models(made: Provenance) -> dict[str, str]:
+    """The models that took part, by their roles, in words that differ where the models do."""
+    return {
+        f"model of {use.role}": use.source
+        + (f" @ {use.revision[:12]}" if use.revision else "")
+        + (f", steps by {use.scheduler}" if use.scheduler else "")
+        + "".join(f", {lora.source} x {lora.weight:g}" for lora in use.lora or ())
+        for use in made.models
+    }
+
+
 def _short(value: Any) -> str:
-    if isinstance(value, list) and value and all(isinstance(entry, Mapping) and "source" in entry for entry in value):
-        value = ", ".join(str(entry["source"]) for entry in value)
     text = "–" if value is None else str(value)
     return text if len(text) <= 120 else f"{text[:117]}..."

@@ -2,10 +2,14 @@
 
 import base64
 import io
+import os
 import re
+import warnings
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Final, Literal, TypeVar
 
 from PIL import Image
 
@@ -23,6 +27,13 @@ MOST_INSIDE: Final = 150
 """Pictures that a page holds itself; of more, each lies in a folder beside it, unless one file is asked for."""
 _MAX_PNG_BYTES: Final = 160_000
 _JPEG_QUALITY: Final = 88
+_SMALL_JPEG_QUALITY: Final = 92
+"""Of pictures in a folder beside the page: nobody sees it, and a PNG takes fifteen times as long to write and three times the room."""
+_READERS: Final = min(4, os.cpu_count() or 1)
+_AHEAD: Final = 64
+"""Pictures that are read together and wait in memory for their turn."""
+Use = Literal["picture", "region"]
+T = TypeVar("T")
 _OUTSIDE: Final = (12, 12, 16, 150)
 """RGBA over the pixels that an edit may not change."""
 
@@ -76,7 +87,8 @@ class Pictures:
         self._store = store
         self._max_side = max_side
         self._folder = folder
-        self._known: dict[tuple[str, str], Picture] = {}
+        self._known: dict[tuple[str, Use], Picture] = {}
+        self._ahead: dict[str, tuple[str, bytes] | InputError] = {}
 
     def show(self, ref: ImageRef) -> Picture:
         """A picture to look at. One that cannot be read is shown as the reason why."""
@@ -90,35 +102,74 @@ class Pictures:
         """
         return self._read(ref, "region")
 
-    def _read(self, ref: ImageRef, use: str) -> Picture:
+    def read_ahead(self, refs: Iterable[ImageRef]) -> None:
+        """Read pictures that will be looked at, several at a time: files, decoding and scaling leave the interpreter to each other."""
+        fresh = {ref.path: ref for ref in refs if (ref.path, "picture") not in self._known}
+        # Decoding silences warnings, which several threads at once would leave silenced.
+        with warnings.catch_warnings(), ThreadPoolExecutor(_READERS) as readers:
+            self._ahead = dict(zip(fresh, readers.map(self._made, fresh.values()), strict=True))
+
+    def _made(self, ref: ImageRef, use: Use = "picture") -> tuple[str, bytes] | InputError:
+        """Form and bytes of a picture for the page, or why there are none."""
+        try:
+            image = self._store.load(ref)
+        except InputError as error:
+            return error
+        image.thumbnail((self._max_side, self._max_side), Image.Resampling.LANCZOS)
+        if use == "region":
+            return _veil(image)
+        return _encoded(image) if self._folder is None else _jpeg(image, _SMALL_JPEG_QUALITY)
+
+    def _read(self, ref: ImageRef, use: Use) -> Picture:
         known = self._known.get((ref.path, use))
         if known is not None:
             return known
         key = f"p{len(self._known) + 1}"
-        try:
-            image = self._store.load(ref)
-        except InputError as error:
-            problem = without_folder(str(error), self._store.root)
+        made = (self._ahead.pop(ref.path, None) if use == "picture" else None) or self._made(ref, use)
+        if isinstance(made, InputError):
+            problem = without_folder(str(made), self._store.root)
             picture = Picture(key, ref.width, ref.height, None, problem)
         else:
-            image.thumbnail((self._max_side, self._max_side), Image.Resampling.LANCZOS)
-            form, data = _encoded(image) if use == "picture" else _veil(image)
+            form, data = made
             url = _data_url(form, data) if self._folder is None else self._folder.add(form, data)
             picture = Picture(key, ref.width, ref.height, url)
         self._known[ref.path, use] = picture
         return picture
 
 
+def ahead(items: Sequence[T], looked_at: Sequence[tuple[Pictures, Sequence[Sequence[ImageRef]]]]) -> Iterator[T]:
+    """Items in order, the pictures of the next ones read before they come.
+
+    Args:
+        items: Records, say.
+        looked_at: Who shows pictures, and which ones for each item.
+    """
+    start = 0
+    while start < len(items):
+        stop, waiting = start, 0
+        while stop < len(items) and (waiting < _AHEAD or stop == start):
+            waiting += sum(len(refs[stop]) for _, refs in looked_at)
+            stop += 1
+        for pictures, refs in looked_at:
+            pictures.read_ahead(ref for own in refs[start:stop] for ref in own)
+        yield from items[start:stop]
+        start = stop
+
+
+# Encoded anew: what is shown is known to be a picture and carries no metadata.
 def _encoded(image: Image.Image) -> tuple[str, bytes]:
-    # Encoded anew: what is shown is known to be a picture and carries no metadata.
-    image = image.convert("RGB")
     image.info.clear()
     png = io.BytesIO()
-    image.save(png, "PNG", optimize=True)
+    image.save(png, "PNG", compress_level=6)
     if len(png.getvalue()) <= _MAX_PNG_BYTES:
         return "png", png.getvalue()
+    return _jpeg(image, _JPEG_QUALITY)
+
+
+def _jpeg(image: Image.Image, quality: int) -> tuple[str, bytes]:
+    image.info.clear()
     jpeg = io.BytesIO()
-    image.save(jpeg, "JPEG", quality=_JPEG_QUALITY, subsampling=0)
+    image.save(jpeg, "JPEG", quality=quality, subsampling=0)
     return "jpeg", jpeg.getvalue()
 
 

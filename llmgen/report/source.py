@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Final
 
 from llmgen.artifacts import ImageRef, Kind, Manifest
+from llmgen.artifacts.files import near_names
 from llmgen.artifacts.io import ReadArtifact, read_manifest, read_records
 from llmgen.artifacts.manifest import branches
 from llmgen.artifacts.record import MAKES
@@ -50,6 +51,8 @@ def read_source(source: Path) -> Source:
     Raises:
         InputError: If there is nothing to report, or it cannot be read.
     """
+    if not source.exists() and str(source) != "-":
+        raise InputError(f"{source}: there is no such run; give the folder of one, or an artifact{near_names(source)}")
     folder = source.is_dir()
     beside = (source if folder else source.parent) / "manifest.json"
     manifest = read_manifest(beside) if beside.is_file() else None

@@ -16,6 +16,8 @@ _TYPES: Final = ("negation", "numeracy", "attribution", "spatial")
 PICTURES: Final = ("layout", "detections", "initial", "final")
 """What can be scored, in the order of a record's life."""
 _BY: Final = ("judge", "detector", "layout")
+SCORER_WORDS: Final = {"judge": "an independent judge", "detector": "the loop's own detector", "layout": "the plan"}
+"""Who scored, in words."""
 _VERDICTS: Final = ("lmd",)
 """Metrics that say right or wrong. Others may come out at 0 or 1 too, and are still no trials to give an interval for."""
 

@@ -1,15 +1,14 @@
 """The score tables in words: a table for each metric of verdicts, one for all that are only means."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from llmgen.artifacts.score import SHARE
 from llmgen.report.charts import Dot, dot, percent
-from llmgen.report.summary import PICTURES, Scorer, ScoreTable, Share
+from llmgen.report.summary import PICTURES, SCORER_WORDS, Scorer, ScoreTable, Share
 
 COLUMN_WORDS: Final = {"layout": "Plan", "detections": "Found", "initial": "Before", "final": "After"}
-_SCORER_WORDS: Final = {"judge": "an independent judge", "detector": "the loop's own detector", "layout": "the plan"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,18 +53,27 @@ class Table:
     """Whether all cells lie between 0 and 1."""
     samples: str = ""
     """Mean and best of all pictures, where records have several."""
+    folded: bool = False
+    """Whether it is looked at when asked for only."""
 
 
-def make_tables(tables: Sequence[ScoreTable]) -> tuple[Table, ...]:
+def make_tables(tables: Sequence[ScoreTable], *, same: bool = False) -> tuple[Table, ...]:
     """Put scores into words.
 
     A metric that says right or wrong has a table of its own, by type of prompt. So has a single other one; more of them would push the
     pictures off the page, so they share a table, with a row for each.
+
+    Args:
+        tables: The scores.
+        same: Those that are no verdicts are the same for all artifacts that the report shows, so that they are no comparison.
     """
     means = [table for table in tables if not table.scorer.verdicts]
     if len(means) < 2:
         return tuple(map(_table, tables))
-    return (*(_table(table) for table in tables if table.scorer.verdicts), _means_table(means))
+    shared = _means_table(means)
+    if same:
+        shared = replace(shared, title="The same for all", samples="", folded=True)
+    return (*(_table(table) for table in tables if table.scorer.verdicts), shared)
 
 
 def column_words(of: str, paired: bool) -> str:
@@ -89,7 +97,7 @@ def _before_and_after(columns: Sequence[str], cells: Sequence[Share | None]) -> 
 
 
 def _by(scorer: Scorer) -> str:
-    return _SCORER_WORDS.get(scorer.by, scorer.by)
+    return SCORER_WORDS.get(scorer.by, scorer.by)
 
 
 def _table(table: ScoreTable) -> Table:

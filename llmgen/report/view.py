@@ -13,7 +13,8 @@ from llmgen.report.answers import AnswerView, answers_of
 from llmgen.report.beside import PicturesBeside
 from llmgen.report.charts import Curve, curve
 from llmgen.report.layers import Layers, layers_of
-from llmgen.report.pictures import MOST_INSIDE, Picture, Pictures, longest_side
+from llmgen.report.pictures import MOST_INSIDE, Picture, Pictures, ahead, longest_side
+from llmgen.report.side_by_side import SideTable, side_by_side
 from llmgen.report.source import Source
 from llmgen.report.steps import Step, compared, front, make_samples, make_steps
 from llmgen.report.summary import (
@@ -140,6 +141,8 @@ class Page:
     """Share right before and after, and who says so."""
     between: str
     """What lies between before and after: correction or refinement."""
+    sides: SideTable | None
+    """Several artifacts beside each other, where that was asked for."""
     tables: tuple[Table, ...]
     outcomes: tuple[tuple[Outcome, str, str, int], ...]
     """Outcome, words, sign, count; those that occur."""
@@ -175,12 +178,11 @@ def make_page(source: Source, beside: PicturesBeside | None = None) -> Page:
     """
     artifact, manifest = source.artifact, source.manifest
     records = artifact.records
-    refs = [
-        ref
-        for r in records
-        for ref in (r.image, *(e.image for e in r.history), *(s.image for s in r.samples))
-        if ref is not None
+    of_each = [
+        [r for r in (one.image, *(e.image for e in one.history), *(s.image for s in one.samples)) if r is not None]
+        for one in records
     ]
+    refs = [ref for own in of_each for ref in own]
     count = len({ref.path for ref in refs})
     side = longest_side(count)
     folder = beside if count > MOST_INSIDE else None
@@ -189,8 +191,12 @@ def make_page(source: Source, beside: PicturesBeside | None = None) -> Page:
     scorer = ranked[0] if ranked else None
     recipes = _Recipes()
     rows = _Compared(source, pictures)
-    cards = tuple(_card(record, scorer, pictures, recipes, rows.of(record)) for record in records)
+    cards = tuple(
+        _card(record, scorer, pictures, recipes, rows.of(record)) for record in ahead(records, [(pictures, of_each)])
+    )
     tables = score_tables(records)
+    beside_others = [(name, other.records) for name, other in source.compared]
+    sides, told = side_by_side(beside_others) if len(beside_others) > 1 else (None, frozenset[Scorer]())
     counts = Counter(card.outcome for card in cards)
     words = OUTCOME_WORDS if any("initial" in table.columns for table in tables) else UNCORRECTED_WORDS
     stages = {entry.stage for record in records for entry in record.history}
@@ -204,7 +210,11 @@ def make_page(source: Source, beside: PicturesBeside | None = None) -> Page:
         note=_note(records),
         headline=headline(tables),
         between=between,
-        tables=make_tables(tables),
+        sides=sides,
+        # What stands beside the others is not told once more of one alone; what is right by type of prompt still is.
+        tables=make_tables(
+            [table for table in tables if table.scorer.verdicts or table.scorer not in told], same=bool(told)
+        ),
         outcomes=tuple((key, *words[key], counts[key]) for key in OUTCOMES if counts[key]),
         filters=_filters(counts, between),
         types=_types(cards),

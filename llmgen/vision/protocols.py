@@ -21,7 +21,22 @@ class PhraseHit:
     """In [0, 1]."""
 
 
-class PhraseDetector(Protocol):
+class PhraseReader(Protocol):
+    """A model that reads phrases."""
+
+    def cut_phrases(self, phrases: Sequence[str]) -> list[str]:
+        """Which phrases are too long to be read to their ends.
+
+        Args:
+            phrases: As they are asked.
+
+        Returns:
+            One line for each, to be remarked on.
+        """
+        ...
+
+
+class PhraseDetector(PhraseReader, Protocol):
     """An open-vocabulary detector."""
 
     def detect_phrases(
@@ -114,7 +129,7 @@ class Segmenter(Protocol):
         ...
 
 
-class PhraseScorer(Protocol):
+class PhraseScorer(PhraseReader, Protocol):
     """A model that says how well phrases fit a crop."""
 
     @property

@@ -490,6 +490,8 @@ def test_two_runs_side_by_side(browser: "sync_api.Browser", tmp_path: Path) -> N
     page.locator("#grid").click()
     assert page.evaluate(
         "[...document.querySelectorAll('.card:not([hidden]) .canvas')].filter(e => e.offsetParent).length"
-    ) == len(visible(page))
+    ) == 2 * len(visible(page))  # A and B
+    assert page.evaluate("[...document.querySelectorAll('.summary table')].every(e => e.offsetParent)")
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
     context.close()
     assert opened.complaints == []

@@ -12,7 +12,7 @@ from tiny_z_image import tiny_z_image_preset
 
 from llmgen.artifacts.io import read_records
 from llmgen.cli import main
-from llmgen.presets import Preset, RoleSpec
+from llmgen.presets import Preset, RoleSpec, load_preset
 
 
 def single_file(folder: Path) -> Preset:
@@ -57,3 +57,38 @@ def test_from_a_prompt_to_a_refined_picture(
     assert record.history[0].image.sha256 != record.history[1].image.sha256
     steppers = [made.models[0].scheduler for made in record.provenance]
     assert steppers[0] == steppers[1] and steppers[0] is not None
+
+
+def test_record_on_sdxl(workplace: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Candidates and their correction from both text encoders, with the settings of `record-sdxl`, which has no segmenter."""
+    roles = {
+        **tiny_xl_preset(workplace).roles,
+        "detector": RoleSpec(source="package:toybox/weights/detector", family="owlv2"),
+    }
+    shipped = load_preset("record-sdxl")
+    assert "segmenter" not in shipped.roles
+    preset = Preset(
+        name="own",
+        width=64,
+        height=64,
+        roles=roles,
+        methods=shipped.methods,
+        defaults=shipped.defaults,
+        planner="rules",
+    )
+    (workplace / "xl.json").write_text(preset.model_dump_json(exclude_defaults=True))
+
+    def run(*arguments: str) -> None:
+        code = main([*arguments, "--preset", "xl.json"])
+        said = capsys.readouterr().err
+        assert code == 0, said
+
+    few = ("--set", "num_inference_steps=2", "--set", "altered_steps=1")
+    published = ("--set", "profile=reference")
+    run("layout", "a boy is kicking a cup", "-o", "layouts.json")
+    run("generate", "layouts.json", "-n", "2", *few, "-o", "candidates.json")
+    run("correct", "candidates.json", *published, *few, "-o", "corrected.json")
+    (record,) = read_records("corrected.json").records
+    assert record.error is None and record.chosen is not None and len(record.samples) == 2
+    assert len(record.history[-1].energies) == 1 and record.image != record.chosen.image
+    assert all(made.models[-1].source.endswith("sdxl") for made in record.provenance[1:])

@@ -69,6 +69,20 @@ def test_from_a_scene_to_scores(tmp_path: Path) -> None:
         )
         assert not (old != new).any(axis=-1)[region == 0].any()
 
+    published = llmgen(
+        tmp_path, "correct", "seen.json", "--mode", "context", "--depths", "1", "--set", "profile=reference",
+        "--set", "num_inference_steps=4", "-o", "published.json",
+    )  # fmt: skip
+    assert published.returncode == 0, published.stderr
+    (theirs,) = records(tmp_path / "published.json")
+    outcomes = theirs["history"][-1]["outcomes"]
+    # Surest first, each class once, whole pictures, 60 % of the steps, nothing rolled back: there is no test.
+    assert {one["status"] for one in outcomes} == {"painted"} and all(one["steps"] == 2 for one in outcomes)
+    assert {(one["painted_width"], one["painted_height"]) for one in outcomes} == {(128, 128)}
+    scores = {one["id"]: one["score"] for one in records(tmp_path / "seen.json")[0]["detections"]}
+    order = [scores[one["target"]] for one in outcomes]
+    assert order == sorted(order, reverse=True)
+
     scored = llmgen(tmp_path, "evaluate", "context", "done.json", "-o", "scores.json")
     assert scored.returncode == 0, scored.stderr
     values = {score["metric"]: score["value"] for score in records(tmp_path / "scores.json")[0]["scores"]}

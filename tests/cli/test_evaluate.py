@@ -151,6 +151,14 @@ def test_flags_that_do_not_go_together_are_wrong_usage(evaluate, arguments):
     assert evaluate(*arguments)[0] == 2
 
 
+@pytest.mark.parametrize("arguments", [(), ("-",), ("a.json",), ("./a", "b.json"), ("--judge",)])
+def test_without_a_method_it_says_so_and_names_them(evaluate, arguments):
+    code, out, err = evaluate(*arguments)
+    words = " ".join(err.replace("│", " ").split())
+    assert code == 2 and not out and "is scored by is missing" in words
+    assert "attributes, coco, context, grounding, hoi, lmd, pim, vqai" in words
+
+
 def test_answers_are_no_setting_of_every_method(evaluate):
     code, _, err = evaluate("pim", "--answers", "a.jsonl", stdin=lines(None))
     assert code == 3 and "no setting 'answers'" in err

@@ -55,7 +55,8 @@ def test_every_fault_at_once(llmgen, workplace):
         **LEAST,
         "widht": 3,
         "height": 0,
-        "methods": {"draw": "sd"},
+        "methods": {"draw": "sd", "generate": "tinny"},
+        "defaults": {"generate.tiny": {"labell": "x"}},
         "roles": {"painter": {}, "detector": {"source": "a/b", "family": "owl", "licens": "MIT"}},
     }
     (workplace / "own.json").write_text(json.dumps(faulty))
@@ -65,6 +66,9 @@ def test_every_fault_at_once(llmgen, workplace):
         for words in ("/widht: unknown field; did you mean 'width'?", "/height", "no stage 'draw'", "/roles/painter/source",
                       "no family of models 'owl'", "/roles/detector/licens: unknown field; did you mean 'licence'?"):  # fmt: skip
             assert words in done.err, (words, done.err)
+        assert "no role 'painter'" in done.err
+    assert "(3 problems)" in (err := llmgen("validate", "own.json").err)
+    assert "/methods/generate: no generate method 'tinny'" in err and "Did you mean 'label'?" in err
 
 
 def test_faults_of_names_and_folders(llmgen, workplace):

@@ -10,8 +10,8 @@ import typer
 from llmgen.cli import app, main
 
 STAGE_FLAGS = (
-    "--output -o --format --images --preset --planner --seed --device --dtype --offload --batch-size --concurrency --budget-tokens --shard "
-    "--set --resume --force --dry-run --quiet -q --verbose -v"
+    "--output -o --format --images --preset --planner --seed --device --dtype --offload --batch-size --concurrency --budget-tokens "
+    "--engine --workers --shard --set --resume --force --dry-run --no-serve --quiet -q --verbose -v"
 ).split()
 FLAGS = {
     "layout": ["source", "--prompt", "--method", "--width", "--height", *STAGE_FLAGS],
@@ -78,9 +78,10 @@ FLAGS = {
     + STAGE_FLAGS,
     "run": (
         "manifest --prompts --prompt --samples -n --output -o --preset --planner --critic --seed --device --dtype --offload "
-        "--batch-size --concurrency --budget-tokens --shard --set --resume --force --json --metadata --no-metadata --picture-format "
-        "--dry-run --quiet -q --verbose -v"
+        "--batch-size --concurrency --budget-tokens --engine --workers --shard --set --resume --force --json --metadata --no-metadata "
+        "--picture-format --dry-run --no-serve --quiet -q --verbose -v"
     ).split(),
+    "serve": "--preset --device --idle --detach --status --stop --json --quiet -q".split(),
     "merge": ["sources", "--output", "-o", "--force", "--quiet", "-q"],
     "sheet": ["source", "--output", "-o", "--first", "--quiet", "-q"],
     "show": ["pictures", "--json"],

@@ -1,10 +1,11 @@
 """Two runs laid side by side."""
 
 import json
+from dataclasses import replace
 
 import pytest
 
-from llmgen.artifacts import Score
+from llmgen.artifacts import ModelUse, Score
 from llmgen.artifacts.io import read_records, write_artifact
 from llmgen.report.comparison import make_comparison
 from llmgen.report.source import read_source
@@ -42,6 +43,28 @@ def test_what_changed_and_whether_it_is_chance(runs):
     assert {f.key: f.count for f in found.filters} == {"all": 12, "changed": 9, "fixed": 8, "worse": 1, "right": 3}
     same = make_comparison(read_source(runs[0]), read_source(runs[0]))
     assert same.differences == () and {card.outcome for card in same.cards} == {"right", "wrong"}
+
+
+def test_runs_of_one_name_are_told_apart_and_no_more_of_their_path_is_shown(runs, workplace):
+    for folder in runs:
+        (folder / "manifest.json").unlink()
+    assert make_comparison(*map(read_source, runs)).names == ("a", "b")
+    for folder in runs:
+        (folder / "scores.json").rename(folder / "same.json")
+    assert make_comparison(*(read_source(folder / "same.json") for folder in runs)).names == ("a", "b")
+
+
+def test_models_are_compared_by_role_and_revision(runs):
+    first, second = map(read_source, runs)
+    found = {}
+    for source, revision in ((first, "0" * 40), (second, "1" * 40)):
+        (record, *_) = source.artifact.records
+        uses = (ModelUse(role="judge", source="a/b"), ModelUse(role="detector", source="a/b", revision=revision))
+        made = tuple(one.model_copy(update={"models": uses}) for one in record.provenance)
+        artifact = replace(source.artifact, records=(record.grown(provenance=made),))
+        found[revision] = replace(source, artifact=artifact)
+    said = [line for line in make_comparison(*found.values()).differences if "model" in line[0]]
+    assert said[0] == ("layout: model of detector", "a/b @ 000000000000", "a/b @ 111111111111") and len(said) == 3
 
 
 def test_the_page(llmgen, runs, workplace):

@@ -3,6 +3,7 @@
 Sizes, steps, indices and tolerances come from the sidecar.
 """
 
+import functools
 from typing import Any
 
 import pytest
@@ -147,6 +148,55 @@ def test_one_step_without_the_savings(golden_set: GoldenSet, version: str) -> No
         first, full = sampler._step(pairs, guided, stored[index - 1, 0][None], moved, index)
     assert difference(first[0], stored[index, 0]) < tolerance
     assert difference(full[0], stored[index, 1]) < tolerance
+
+
+@functools.cache
+def _first_maps(one: Variant) -> list[tuple[Layer, Tensor]]:
+    """The layers of the first gradient pass and their maps, `[heads, cells, keys]`, as the published store holds them."""
+    sampler, pair = one.sampler(savings=False), one.pair(one["inputs.start_latents"], boxes=True)
+    control = Control(sampler.layers, sampler.settings, [pair.borrowing], tuple(pair.noise.shape[-2:]))
+    stored: list[tuple[Layer, Tensor]] = []
+    read = Control._read
+
+    def noted(control: Control, layer: Layer, *given: Any) -> Tensor:
+        before = len(control.stored)
+        attended = read(control, layer, *given)
+        stored.extend((layer, maps[0]) for maps in control.stored[before:])
+        return attended
+
+    with pytest.MonkeyPatch.context() as patch, torch.no_grad(), controlled(one.unet, control):
+        patch.setattr(Control, "_read", noted)
+        control.begin_gradient()
+        sampler._call([pair], ("c1",), pair.noise[None], 0)
+    return stored
+
+
+@pytest.mark.slow
+@BOTH
+def test_which_maps_are_stored_and_how_many_are_dropped(golden_set: GoldenSet, version: str) -> None:
+    one = has_version(golden_set, version)
+    said, stored = one.said["correct"], _first_maps(one)
+    for kind, shapes in said["layer_shapes"].items():
+        way, attends = kind.split("_")
+        found = [m for layer, m in stored if layer.name.startswith(way) and layer.cross == (attends == "cross")]
+        assert [list(maps.shape) for maps in found] == shapes, kind
+    boxed = [(layer, len(maps)) for layer, maps in stored if layer.boxed]
+    kept = [heads - layer.energy_heads for layer, heads in boxed if layer.energy_heads is not None]
+    total, cut = said["n_maps_total_and_cut"]
+    assert (sum(heads for _, heads in boxed), sum(kept)) == (total, total - cut)
+
+
+@pytest.mark.slow
+@BOTH
+def test_maps_of_the_objects_word(golden_set: GoldenSet, version: str) -> None:
+    """Head by head, in the order of the published store: up, down, mid."""
+    one = has_version(golden_set, version)
+    expected = one.told("correct.grad_pass0.layer_token_maps")
+    stored = [(way, layer, maps) for way in ("up", "down", "mid") for layer, maps in _first_maps(one)]
+    boxed = [maps for way, layer, maps in stored if layer.boxed and layer.name.startswith(way)]
+    for token, maps in zip(one.case["indices_to_alter"], expected, strict=True):
+        made = torch.cat([own[:, :, token].unflatten(1, maps.shape[-2:]) for own in boxed])
+        assert difference(made, maps) < golden_set.tolerance("token_image_atol")
 
 
 # What goes in ------------------------------------------------------------------------------------------------------

@@ -1,16 +1,18 @@
 """Carrying out the edits of one depth: one object after another, each on the picture that the one before left."""
 
 import time
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
 from llmgen.artifacts import EditOutcome, EditPlan, RepaintEdit
-from llmgen.correct.context.acceptance import Acceptance
+from llmgen.correct.context.acceptance import Acceptance, Verdict
 from llmgen.correct.context.masks import weight_of
 from llmgen.correct.context.settings import ContextConfig
+from llmgen.correct.context.surroundings import Surroundings
 from llmgen.correct.painters import framing
 from llmgen.correct.regions import rectangle
 from llmgen.diffusion.prompts import join_negatives
@@ -66,6 +68,7 @@ def carry_out(
     acceptance: Acceptance,
     config: ContextConfig,
     *,
+    surroundings: Surroundings,
     scene: str,
     seed: int,
     number: int,
@@ -79,6 +82,7 @@ def carry_out(
         inpainter: Who paints.
         acceptance: Who says what is kept.
         config: Settings.
+        surroundings: All objects of the picture; what is kept is remembered in it.
         scene: What is around the objects; may be empty.
         seed: Of the record; each object has one of its own.
         number: Of the depth, from 1.
@@ -112,27 +116,45 @@ def carry_out(
             negative=join_negatives(", ".join(edit.negative_tags), config.negative_prompt),
             strength=edit.strength,
             seed=derive_seed(seed, f"context {number} {edit.target}"),
+            objects=surroundings.after(edit),
+            before=surroundings.now if config.depth(number).contrast else (),
         )
         if budget.edits is not None:
             budget.edits -= 1
         try:
-            (painted,) = paint_tasks(inpainter, [task], framing(config))
+            candidates = paint_tasks(inpainter, _seeded(task, config.candidates), framing(config))
         except (ModelError, MissingRequirementError) as error:
             done.steps.append(_skipped(edit, str(error)))
             # Nobody who is not there for one object is there for the next.
             gone = str(error) if isinstance(error, MissingRequirementError) else None
             continue
-        _check_untouched(done.image, painted.image, weight)
-        _take(done, edit, painted, acceptance, weight)
+        for painted in candidates:
+            _check_untouched(done.image, painted.image, weight)
+        verdicts = [
+            acceptance.judge(edit, surroundings.about(edit), done.image, painted.image) for painted in candidates
+        ]
+        if _take(done, edit, candidates, verdicts, weight):
+            surroundings.paint(edit)
     return done
 
 
+def _seeded(task: Task, count: int) -> list[Task]:
+    """A task once for each candidate; the first is the one that is painted where there is one only."""
+    others = (replace(task, seed=derive_seed(task.seed, f"candidate {number}")) for number in range(1, count))
+    return [task, *others]
+
+
 def _take(
-    done: Carried, edit: RepaintEdit, painted: Painted, acceptance: Acceptance, weight: NDArray[np.float32]
-) -> None:
-    """Keep what was painted, or go back to what was before."""
+    done: Carried,
+    edit: RepaintEdit,
+    candidates: Sequence[Painted],
+    verdicts: Sequence[Verdict],
+    weight: NDArray[np.float32],
+) -> bool:
+    """Keep the best of what was painted, or go back to what was before; whether it was kept."""
     before = done.image
-    verdict = acceptance.judge(edit, before, painted.image)
+    best = max(range(len(candidates)), key=lambda row: (verdicts[row].reason is None, verdicts[row].fit, -row))
+    painted, verdict = candidates[best], verdicts[best]
     outcome = EditOutcome(
         target=edit.target,
         status="painted" if verdict.reason is None else "rolled_back",
@@ -140,7 +162,7 @@ def _take(
         window_xyxy=window_xyxy(painted.window, before.size),
         painted_width=painted.window.size[0],
         painted_height=painted.window.size[1],
-        steps=painted.steps,
+        steps=sum(one.steps for one in candidates),
         score_before=verdict.score_before,
         score_after=verdict.score_after,
         found_iou=verdict.found_iou,
@@ -149,6 +171,7 @@ def _take(
     if verdict.reason is None:
         done.image = painted.image
         done.region = weight if done.region is None else np.maximum(done.region, weight)
+    return verdict.reason is None
 
 
 def _mask(edit: RepaintEdit, shape: tuple[int, int]) -> BoolMask:

@@ -30,12 +30,13 @@ from llmgen.artifacts import (
     Reply,
     Stage,
 )
-from llmgen.correct.context.acceptance import Acceptance
+from llmgen.correct.context.acceptance import ANY_FALL, Acceptance
 from llmgen.correct.context.carrying import Budget, Carried, carry_out
 from llmgen.correct.context.masks import choose_targets
 from llmgen.correct.context.planning import LEFT, ask_for_contexts, depths_behind, left_out, plan_of, question_of
 from llmgen.correct.context.resuming import Finished, FinishedDepths
 from llmgen.correct.context.settings import ContextConfig
+from llmgen.correct.context.surroundings import Surroundings
 from llmgen.correct.painters import cut_by_painter, load_inpainter, painter_models, texts_of
 from llmgen.correct.regions import object_masks
 from llmgen.errors import InputError, MissingRequirementError
@@ -80,7 +81,7 @@ class ContextCorrection:
 
     @property
     def _scores(self) -> bool:
-        return self._config.accept and "clip" in self._context.preset.roles
+        return (self._config.accept or self._config.candidates > 1) and "clip" in self._context.preset.roles
 
     def __call__(self, records: Sequence[Record]) -> list[Record]:
         """Each record for itself: who shares a batch does not matter."""
@@ -267,7 +268,7 @@ class ContextCorrection:
         layout = record.layout
         scene = layout.background_prompt if layout is not None and self._config.scene_in_prompt else ""
         texts = texts_of(plan, scene, self._config.negative_prompt)
-        for line in cut_by_painter(self._context, self._config.painter, texts):
+        for line in cut_by_painter(self._context, self._config.painter, self._config, texts):
             self._remark(record, line)
         return carry_out(
             image,
@@ -275,6 +276,7 @@ class ContextCorrection:
             self._inpainter,
             self._acceptance(record, number),
             self._config,
+            surroundings=Surroundings(record, plan.target),
             scene=scene,
             seed=record.seed or 0,
             number=number,
@@ -283,8 +285,9 @@ class ContextCorrection:
 
     def _acceptance(self, record: Record, number: int) -> Acceptance:
         config = self._config
+        scorer = self._context.models.phrase_scorer("clip") if self._scores else None
         if not config.accept:
-            return Acceptance(None, None, config.clip_tolerance, config.keep_iou)
+            return Acceptance(None, scorer, ANY_FALL, config.keep_iou)
         if not self._scores:
             self._remark(
                 record, "the preset has no model for the role 'clip': what is painted is not compared with its tags"
@@ -293,7 +296,6 @@ class ContextCorrection:
         def look(picture: Image.Image) -> tuple[Detection, ...]:
             return self._look(record, number, self._save(record, f"depth-{number}-step", picture))
 
-        scorer = self._context.models.phrase_scorer("clip") if self._scores else None
         return Acceptance(look, scorer, config.clip_tolerance, config.keep_iou)
 
     # What is kept of it

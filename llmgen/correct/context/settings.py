@@ -26,6 +26,9 @@ PUBLISHED: dict[str, Any] = {
     "scheduler": "dpm++-2m-karras",
     "scene_in_prompt": False,
     "negative_prompt": "",
+    "grounding_fraction": 0.0,
+    "whole_cells": False,
+    "candidates": 1,
     "accept": False,
     "memory": False,
 }
@@ -52,6 +55,9 @@ class DepthSettings(ArtifactModel):
     """Largest share of the picture that a mask covers."""
     strength: float | None = Field(default=None, gt=0, le=1)
     """How much noise is added; the method's by default."""
+    contrast: bool = False
+    """Guide away from the picture as it was, so that the guidance pulls along what is new alone; with `grounding_fraction`. For details
+    that are a change of colour in place, such as a lit window; what has to be drawn first is washed out by it. (Liu et al. 2022.)"""
     details: dict[str, tuple[str, ...]] = Field(default_factory=dict)
     """Noun, or `*` for any, to details that the painter knows, such as `striped`; empty for any detail."""
 
@@ -103,6 +109,15 @@ class ContextConfig(StageConfig):
     """Denoising steps of a full run; `strength` times as many are executed."""
     guidance_scale: float = Field(default=7.0, ge=0, le=50)
     """Classifier-free guidance."""
+    grounding_fraction: float = Field(default=0.0, ge=0, le=1)
+    """Share of the executed steps, from the first, during which the boxes of all objects steer `painter=inpaint`: it paints with the
+    role `layout_to_image` then, from a text that tells all of them. 0 paints from the object's own text. (GLIGEN: Li et al. 2023.)"""
+    whole_cells: bool = True
+    """Let `painter=inpaint` paint each latent cell that a mask touches. Diffusers takes those whose first pixel lies in it, so that a part
+    of the size of a cell may not be painted at all; what shows of it is bounded by the soft mask all the same."""
+    candidates: int = Field(default=1, ge=1, le=64)
+    """Paintings of each object, from seeds of their own, of which the role `clip` chooses: the one whose tags fit it best beside its
+    plain name."""
     scheduler: SchedulerName = OWN
     """What `painter=inpaint` steps by, for example `dpm++-2m-karras` as published; `own` is the preset's, else the model's."""
     negative_prompt: str = ""

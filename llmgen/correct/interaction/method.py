@@ -14,12 +14,14 @@ import torch
 from PIL import Image
 
 from llmgen.artifacts import EditPlan, HistoryEntry, Kind, ModelUse, Record, Stage, WordAttention
+from llmgen.correct.interaction.check import stays
 from llmgen.correct.interaction.plan import Planner, interaction_of, placed_box, waiting_plan
 from llmgen.diffusion.failures import as_model_errors, check_finite
 from llmgen.diffusion.interaction.drawing import Drawn, PairSampler
 from llmgen.diffusion.interaction.pairs import make_pair, unit_attention
 from llmgen.diffusion.interaction.settings import PUBLISHED, PairFields, beyond_steps
 from llmgen.diffusion.latents import decode_latents, latent_factor, sides_multiple
+from llmgen.diffusion.progress import Steps
 from llmgen.diffusion.prompts import beyond_limits
 from llmgen.diffusion.sampling import OWN_LOOP, make_levels
 from llmgen.engine.stage import Profile, StageConfig
@@ -33,10 +35,18 @@ if TYPE_CHECKING:
 class InteractionCorrectionConfig(PairFields, StageConfig):
     """Settings of `correct --mode interaction`."""
 
-    profiles: ClassVar[Mapping[str, Profile]] = {"reference": Profile(PUBLISHED)}
+    profiles: ClassVar[Mapping[str, Profile]] = {
+        "reference": Profile({**PUBLISHED, "leave_fitting": False, "keep_better": False})
+    }
 
     plan_only: bool = False
     """Write the choice and the edit into the record and do not carry them out."""
+    leave_fitting: bool = True
+    """Leave a picture as it is whose object the plan leaves where it was found. ReCorD asks its critic to change a box only where it does
+    not fit, and draws the picture again all the same."""
+    keep_better: bool = True
+    """Go back to the candidate where the detector sees less of what the prompt asks in the corrected picture: who acts and the object in
+    their numbers, and the object in its place. ReCorD keeps every correction."""
     shown_as: Literal["parts", "sheet"] = "parts"
     """How candidates are shown to a critic that sees: as parts of one message, or as one numbered contact sheet. More than eight are a
     sheet always."""
@@ -73,9 +83,14 @@ class InteractionCorrection:
         planned = [self._planned(record) for record in records]
         if self._config.plan_only:
             return planned
+        made: dict[int, Record] = {}
+        if self._config.leave_fitting:
+            made = {i: _left(record) for i, record in enumerate(planned) if _is_fitting(record)}
         multiple = sides_multiple(self._context.models.stable_diffusion("text_to_image"))
         places: dict[tuple[int, int], list[int]] = {}
         for i, record in enumerate(planned):
+            if i in made:
+                continue
             assert record.image is not None
             size = (record.image.width, record.image.height)
             if any(side % multiple for side in size):
@@ -83,12 +98,13 @@ class InteractionCorrection:
                     f"record {record.id!r}: a picture of {size[0]}x{size[1]} needs sides that are multiples of {multiple}"
                 )
             places.setdefault(size, []).append(i)
-        made: dict[int, Record] = {}
         step = self._context.batch_size
         for size, rows in places.items():
             for start in range(0, len(rows), step):
                 part = rows[start : start + step]
                 corrected = self._carry_out([planned[i] for i in part], size)
+                if self._config.keep_better:
+                    corrected = self._better([planned[i] for i in part], corrected)
                 made |= dict(zip(part, corrected, strict=True))
                 self._context.progress(f"correct interaction: {len(made)}/{len(records)}")
         return [made[i] for i in range(len(records))]
@@ -98,9 +114,13 @@ class InteractionCorrection:
         waiting = waiting_plan(record)
         if waiting is not None:
             return record.grown(edits=waiting)
+        return self._looking.plan(record)
+
+    @property
+    def _looking(self) -> Planner:
         if self._planner is None:
             self._planner = Planner(self._context, self._config.shown_as)
-        return self._planner.plan(record)
+        return self._planner
 
     def _carry_out(self, records: Sequence[Record], size: tuple[int, int]) -> list[Record]:
         pipe = self._context.models.stable_diffusion("text_to_image")
@@ -127,7 +147,8 @@ class InteractionCorrection:
                 )
                 for record in records
             ]
-            drawn = sampler.draw(pairs, box_rows=("c1",))
+            told = Steps(self._context.progress, f"correct interaction: {len(pairs)} pictures", sampler.settings.steps)
+            drawn = sampler.draw(pairs, box_rows=("c1",), told=told)
             images = decode_latents(pipe.vae, check_finite(drawn.latents, "correct interaction"))
         return [self._finished(record, images[i], drawn, i) for i, record in enumerate(records)]
 
@@ -153,6 +174,23 @@ class InteractionCorrection:
             self._context.remark_on(record.id, said)
         return inside
 
+    def _better(self, before: Sequence[Record], after: Sequence[Record]) -> list[Record]:
+        """The corrected pictures, or those before where more of what was asked is seen in these."""
+        chosen = []
+        seen = zip(before, after, self._looking.seen(before), self._looking.seen(after), strict=True)
+        for old, new, (_, shown), (detections, share) in seen:
+            better = share >= shown
+            *known, entry = new.history
+            entry = entry.model_copy(update={"detections": detections, "agreement": share, "kept": better})
+            kept = new.grown(history=(*known, entry), detections=detections)
+            if not better:
+                kept = kept.grown(image=old.image, detections=old.detections)
+                self._context.remark_on(
+                    old.id, "the corrected picture shows less of what was asked than its candidate, which is kept"
+                )
+            chosen.append(kept)
+        return chosen
+
     def _finished(self, record: Record, image: Image.Image, drawn: Drawn, place: int) -> Record:
         interaction, images = interaction_of(record), self._context.images
         ref = images.save(record.id, "correct-1", image)
@@ -163,10 +201,33 @@ class InteractionCorrection:
             attention = WordAttention(word=interaction.object_noun.text, image=seen)
         entry = HistoryEntry(
             stage="correct",
-            round=1 + sum(known.stage == "correct" for known in record.history),
+            round=_next_round(record),
             image=ref,
             edits=record.edits,
             attention=attention,
             energies=tuple(drawn.energies[place]),
         )
         return record.grown(image=ref, detections=None, history=(*record.history, entry), scores=None)
+
+
+def _next_round(record: Record) -> int:
+    return 1 + sum(known.stage == "correct" for known in record.history)
+
+
+def _is_fitting(record: Record) -> bool:
+    plan = record.edits or EditPlan()
+    return len(plan.edits) == 1 and stays(plan.edits[0])
+
+
+def _left(record: Record) -> Record:
+    """A record whose picture needs no correction."""
+    assert record.image is not None
+    entry = HistoryEntry(
+        stage="correct",
+        round=_next_round(record),
+        image=record.image,
+        detections=record.detections,
+        edits=record.edits,
+        satisfied=True,
+    )
+    return record.grown(history=(*record.history, entry), scores=None)

@@ -21,6 +21,7 @@ from llmgen.artifacts import (
     Reply,
     Sample,
 )
+from llmgen.correct.interaction.check import share_seen
 from llmgen.engine.seeds import derive_seed
 from llmgen.errors import InputError, ModelError
 from llmgen.llm.english.grammar import read_phrase
@@ -115,9 +116,8 @@ class Planner:
             InputError: If the record has no interaction or no picture.
         """
         interaction = interaction_of(record)
-        corrected = record.chosen is not None and record.image != record.chosen.image
-        if corrected:
-            # A picture that was corrected before is looked at as it is; its candidate was chosen.
+        if any(entry.stage == "correct" for entry in record.history):
+            # A picture that was corrected before, or left, is looked at as it is; its candidate was chosen.
             return self._planned(record.grown(samples=()), interaction).grown(samples=record.samples)
         return self._planned(record, interaction)
 
@@ -140,6 +140,26 @@ class Planner:
             history=tuple(history),
             replies=(*record.replies, *replies),
         )
+
+    def seen(self, records: Sequence[Record]) -> list[tuple[tuple[Detection, ...], float]]:
+        """What is found in the current picture of each record, and the share of what its prompt asks that is seen in it.
+
+        Raises:
+            InputError: If a plan does not say of one thing where to put it.
+        """
+        detect, load = self._context.collaborator("detect"), self._context.images.load
+        found = detect(
+            [record.grown(detections=None, samples=(), edits=None, scores=None, history=()) for record in records]
+        )
+        said = []
+        for record, view in zip(records, found, strict=True):
+            assert record.image is not None
+            interaction, detections = interaction_of(record), view.detections or ()
+            figure = self._candidate(load(record.image), detections, interaction).figure
+            thing = best_of(detections, read_phrase(interaction.object.text)[0])
+            planned = placed_box(record, record.edits or EditPlan())
+            said.append((detections, share_seen(record, interaction, detections, figure, thing, planned)))
+        return said
 
     # What is seen ---------------------------------------------------------------------------------------------------
 

@@ -1,6 +1,6 @@
 """A picture editor: picture, condition and seeds in, pictures out. What the condition is made of is its caller's."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -61,6 +61,7 @@ class PictureEditor:
         null_text: Tensor,
         seeds: Sequence[int],
         settings: EditSettings,
+        told: Callable[[], None] = lambda: None,
     ) -> list[Image.Image]:
         """Edit pictures of one size.
 
@@ -70,6 +71,7 @@ class PictureEditor:
             null_text: Condition of the empty text, `[1, length, width]`.
             seeds: Of each picture's noise.
             settings: Steps and guidance.
+            told: Called after each step.
 
         Returns:
             One picture for each, of its size.
@@ -95,7 +97,7 @@ class PictureEditor:
             image_guidance=settings.image_guidance,
             batch_size=settings.batch_size,
         )
-        latents = sample_ancestral(guided, levels, encoded.shape[1:], seeds, device=device)
+        latents = sample_ancestral(guided, levels, encoded.shape[1:], seeds, device=device, told=told)
         latents = check_finite(latents, "the picture editor")
         if settings.cut:
             return decode_cut(self.vae, latents, batch_size=settings.batch_size)

@@ -130,6 +130,7 @@ def sample_ancestral(
     *,
     device: torch.device | str = "cpu",
     watch: Callable[[Tensor, Tensor, int], None] | None = None,
+    told: Callable[[], None] = lambda: None,
 ) -> Tensor:
     """Draw latents from noise, one picture a seed; a picture does not depend on its neighbours.
 
@@ -140,6 +141,7 @@ def sample_ancestral(
         seeds: Each has a CPU generator: first the noise to start from, then that of every step but the last.
         device: Where latents are.
         watch: Shown latents before each step, the clean ones seen from there, and the step.
+        told: Called after each step.
 
     Returns:
         `[n, c, h, w]`.
@@ -162,4 +164,5 @@ def sample_ancestral(
         latents = latents + (latents - clean) / sigma * (down - sigma)
         if target > 0:
             latents = latents + noise() * up
+        told()
     return latents

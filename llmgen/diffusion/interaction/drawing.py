@@ -111,6 +111,7 @@ class PairSampler:
         box_rows: tuple[Row, ...] = (),
         keep_first: bool = False,
         watch: Watch | None = None,
+        told: Callable[[], None] = lambda: None,
     ) -> Drawn:
         """Draw pictures in one batch; either all or none of them have boxes.
 
@@ -118,7 +119,8 @@ class PairSampler:
             pairs: What to draw.
             box_rows: Rows whose attention to the object's word is read; none by default.
             keep_first: Finish the pictures of the intransitive prompts, too.
-            watch: Told after each step.
+            watch: Shown the latents after each step.
+            told: Called after each step.
 
         Raises:
             InputError: If a box covers no cell of the attention.
@@ -139,6 +141,7 @@ class PairSampler:
                 first, latents = self._step(pairs, guided, first, latents, index)
                 if watch is not None:
                     watch(index, first, latents)
+                told()
         drawn.latents, drawn.first_latents = latents, first
         if control.box.total is not None:
             mean = control.box.mean

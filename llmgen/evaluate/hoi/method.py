@@ -163,6 +163,9 @@ class HoiEvaluate:
             self._add_poses(images, answers)
         if "clip" in self._roles:
             scorer = models.phrase_scorer("clip")
+            for (record, _), each in zip(pictures, words, strict=True):
+                for text in scorer.cut_phrases([each[2], record.prompt]):
+                    self.context.remark_on(record.id, text)
             # Asked one by one: with a detector in CLIP's place, phrases that are asked together compete for each box.
             actions = scorer.score_phrases(images, [[each[2]] for each in words])
             prompts = scorer.score_phrases(images, [[record.prompt] for record, _ in pictures])

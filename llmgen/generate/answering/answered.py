@@ -26,6 +26,7 @@ from llmgen.diffusion.answering.sizes import (
     squash_picture,
 )
 from llmgen.diffusion.failures import as_model_errors
+from llmgen.diffusion.progress import Steps
 from llmgen.engine.samples import SampledConfig, call_size
 from llmgen.engine.stage import Profile
 from llmgen.errors import InputError
@@ -162,7 +163,11 @@ class AnsweredGenerate:
                 fitted[path] = self._fit(originals[path])
             self._say_cut(record, originals[path], fitted[path][1])
             groups.setdefault(fitted[path][0].size, []).append(i)
-        told = [self._told(record, originals[record.source_image or ""]) for record in records]
+        asked = Steps(self._context.progress, f"generate {self.name}: reading {len(records)} questions", len(records))
+        told = []
+        for record in records:
+            told.append(self._told(record, originals[record.source_image or ""]))
+            asked()
         made: dict[int, Record] = {}
         for rows in groups.values():
             size = call_size(self._config, self._context.batch_size)
@@ -194,6 +199,7 @@ class AnsweredGenerate:
                 told[0].null_text,
                 seeds,
                 settings,
+                Steps(self._context.progress, f"generate {self.name}: {len(told)} pictures", settings.steps),
             )
         self._calls += config.num_inference_steps
         self._drawn += len(images)

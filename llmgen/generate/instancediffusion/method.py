@@ -22,6 +22,7 @@ from llmgen.diffusion.instances.masked_attention import Orientation, instance_ma
 from llmgen.diffusion.instances.unifusion import Format, InstanceGrounding, stack_groundings
 from llmgen.diffusion.latents import decode_latents, latent_factor, make_noise, sides_multiple
 from llmgen.diffusion.offloading import device_of
+from llmgen.diffusion.progress import Steps
 from llmgen.diffusion.prompts import join_negatives
 from llmgen.engine.samples import SampledConfig
 from llmgen.errors import InputError
@@ -140,11 +141,8 @@ class InstanceGenerate:
     @torch.no_grad()
     def _draw(self, records: Sequence[Record], width: int, height: int) -> list[Image.Image]:
         scenes = [self._prepare(record, width, height) for record in records]
-        steps = self._config.num_inference_steps
-
-        def tell(step: int, latents: Tensor) -> None:
-            self._context.progress(f"generate instancediffusion: step {step + 1} of {steps}, {len(latents)} runs")
-
+        words = f"generate instancediffusion: {len(scenes)} pictures"
+        told = Steps(self._context.progress, words, self._config.num_inference_steps)
         device = device_of(self._pipe.unet)
         runs = Runs(
             noise=torch.stack([scene.noise for scene in scenes]).to(device),
@@ -155,7 +153,9 @@ class InstanceGenerate:
             conditioning=_concatenated([scene.conditioning for scene in scenes]),
             null=self._null(width, height),
         )
-        latents, cost = sample_runs(self._pipe.unet, runs, self._plan, self._solver(), after_step=tell)
+        latents, cost = sample_runs(
+            self._pipe.unet, runs, self._plan, self._solver(), after_step=lambda step, latents: told()
+        )
         self._cost.add(cost)
         self._drawn += len(records)
         self._context.remark(

@@ -59,10 +59,11 @@ class Conversation:
         """Ask until an answer reads.
 
         Raises:
-            ModelError: If none of three does, or the server refuses.
+            ModelError: If none does of as many answers as the question takes, or the server refuses.
             MissingRequirementError: If nobody answers.
         """
         manner, fault, last = self._manner, None, ModelError("")
+        bad = 0
         for number in range(REQUESTS):
             try:
                 said = self._server.send(self._request(question, manner, number, fault))
@@ -84,9 +85,12 @@ class Conversation:
                 last, fault = error, _Fault("it was longer than allowed and was cut.")
             except ModelError as error:
                 last, fault = error, _Fault(str(error), said.text)
+            bad += 1
+            if bad > question.reasks:
+                break
             logger.info("asking again: %s", last)
         raise ModelError(
-            f"model {self._server.model!r} gave no usable answer to the {question.name} call in {REQUESTS} attempts; the last: {last}"
+            f"model {self._server.model!r} gave no usable answer to the {question.name} call in {number + 1} attempts; the last: {last}"
             f"{'; LLMGEN_OPENAI_MAX_TOKENS allows longer ones' if isinstance(last, _Cut) else ''}"
         ) from last
 

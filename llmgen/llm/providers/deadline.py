@@ -43,7 +43,7 @@ class Loop:
         with self._starting:
             if self._loop is None:
                 self._loop = asyncio.new_event_loop()
-                thread = threading.Thread(target=self._loop.run_forever, name="llmgen-requests", daemon=True)
+                thread = threading.Thread(target=_work, args=(self._loop,), name="llmgen-requests", daemon=True)
                 thread.start()
                 self._finalizer = weakref.finalize(self, _end, self._loop, thread, self._closing)
             return self._loop
@@ -52,6 +52,13 @@ class Loop:
         """End the loop and its thread."""
         if self._finalizer is not None:
             self._finalizer()
+
+
+def _work(loop: asyncio.AbstractEventLoop) -> None:
+    try:
+        loop.run_forever()
+    finally:
+        loop.close()
 
 
 def _end(
@@ -65,6 +72,6 @@ def _end(
             loop.stop()
 
     asyncio.run_coroutine_threadsafe(end(), loop)
-    thread.join(2.0)
-    if not thread.is_alive():
-        loop.close()
+    # After an interruption, the last who knows of the loop may be its own thread.
+    if threading.current_thread() is not thread:
+        thread.join(2.0)

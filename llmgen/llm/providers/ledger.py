@@ -24,6 +24,14 @@ class Tokens:
     untold: int = 0
     """Answers of which the server told no tokens."""
 
+    def __add__(self, other: "Tokens") -> "Tokens":
+        return Tokens(
+            self.given + other.given,
+            self.got + other.got,
+            self.answers + other.answers,
+            self.untold + other.untold,
+        )
+
     def __sub__(self, other: "Tokens") -> "Tokens":
         return Tokens(
             self.given - other.given,
@@ -57,6 +65,11 @@ class Ledger:
         """What was spent so far."""
         with self._lock:
             return self._spent
+
+    def learn(self, spent: Tokens) -> None:
+        """Take over what was spent so far by all workers of a run, as its driver knows it."""
+        with self._lock:
+            self._spent = spent
 
     def check(self) -> None:
         """Before a request.

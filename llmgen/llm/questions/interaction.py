@@ -4,10 +4,11 @@ import re
 from dataclasses import dataclass
 from typing import Any, ClassVar, Final
 
+from llmgen.artifacts import Instance, Layout
 from llmgen.artifacts.interaction import Interaction, WordSpan
 from llmgen.llm.english.acting import intransitive, read_interaction
 from llmgen.llm.english.dictionary import look_up
-from llmgen.llm.english.grammar import DEFAULT_BACKGROUND, head_noun, read_prompt
+from llmgen.llm.english.grammar import DEFAULT_BACKGROUND, head_noun, read_phrase, read_prompt
 from llmgen.llm.planning.interactions import Figure, place_object
 from llmgen.llm.questions.bounds import bounded_schema
 from llmgen.llm.questions.question import Question, one_line
@@ -131,3 +132,32 @@ def guessed_boxes(prompt: str, interaction: Interaction, width: int, height: int
     between = prompt[interaction.verb.end : interaction.object.start].strip()
     size = (_THING * width, _THING * height)
     return human, place_object(Figure(human, {}), interaction.verb_base, between, size, (width, height))[1]
+
+
+def guessed_layout(
+    prompt: str, interaction: Interaction, width: int, height: int, thing: BoxTuple | None = None
+) -> Layout:
+    """Who acts and the thing as a layout, where nothing but the words is known.
+
+    Args:
+        prompt: All words.
+        interaction: Who does what with what, in them.
+        width: Of the canvas in pixels.
+        height: Likewise.
+        thing: Box of the thing in pixels, where one is known.
+    """
+    human, guessed = guessed_boxes(prompt, interaction, width, height)
+    instances: list[Instance] = []
+    for span, box in ((interaction.subject, human), (interaction.object, thing or guessed)):
+        noun, attributes = read_phrase(span.text)
+        number = 1 + sum(instance.noun == noun for instance in instances)
+        instances.append(
+            Instance(id=f"{noun}-{number}", phrase=span.text, noun=noun, attributes=attributes, box_xyxy=box)
+        )
+    return Layout(
+        width=width,
+        height=height,
+        background_prompt=background_of(prompt),
+        instances=tuple(instances),
+        interaction=interaction,
+    )

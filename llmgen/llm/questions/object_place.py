@@ -66,6 +66,7 @@ class ObjectPlaceQuestion(Question[ObjectPlace]):
 
     name: ClassVar[str] = "object_place"
     repeatable: ClassVar[bool] = False
+    reasks: ClassVar[int] = 1
 
     subject: str
     verb: str
@@ -140,8 +141,11 @@ class ObjectPlaceQuestion(Question[ObjectPlace]):
             else (DEFAULT_SHARE * self.width, DEFAULT_SHARE * self.height)
         )
         if self.figure is not None:
-            relation, placed = place_object(self.figure, self.verb_base, self.preposition, size, canvas)
+            found = box if self.found_by == "detector" else None
+            relation, placed = place_object(self.figure, self.verb_base, self.preposition, size, canvas, found)
             reason = f"{self.verb}: the {self.noun} belongs {relation.replace('_', ' ')}"
+            if placed == found:
+                reason += ", and is there"
         elif box is not None:
             relation, placed, reason = "near", box, f"nobody was found; the {self.noun} stays where it was found"
             remark(f"nobody was found who is {self.verb}; the {self.noun} stays where the {self.found_by} found it")

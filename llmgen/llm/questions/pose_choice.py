@@ -57,6 +57,7 @@ class PoseChoiceQuestion(Question[PoseChoice]):
 
     name: ClassVar[str] = "pose_choice"
     repeatable: ClassVar[bool] = False
+    reasks: ClassVar[int] = 1
 
     subject: str
     who: str

@@ -41,6 +41,8 @@ class Question(ABC, Generic[T]):
     repeatable: ClassVar[bool] = True
     """Whether one recorded reply may answer several questions about one subject: a plan for a prompt may, a comparison
     with one picture may not."""
+    reasks: ClassVar[int] = 2
+    """How often a server is asked again after an answer of no use; at most twice, three requests being the limit of all questions."""
     subject: str
     """The prompt or the instruction that it is about."""
     seed: int

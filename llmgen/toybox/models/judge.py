@@ -209,6 +209,10 @@ class ToyboxJudge(nn.Module):
         self.train(training)
         return found
 
+    def cut_phrases(self, phrases: Sequence[str]) -> list[str]:
+        """See `llmgen.vision.protocols.PhraseReader.cut_phrases`; the judge looks for its words in phrases of any length."""
+        return []
+
     def detect_phrases(
         self, images: Sequence[Image.Image], queries: Sequence[Sequence[str]], *, threshold: float = DEFAULT_THRESHOLD
     ) -> list[list[PhraseHit]]:

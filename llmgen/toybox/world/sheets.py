@@ -1,4 +1,4 @@
-"""Contact sheets of all that the world can draw, magnified four times: `python -m llmgen.toybox.world.sheets OUT_DIR`."""
+"""Contact sheets of all that the world can draw, magnified: `python -m llmgen.toybox.world.sheets OUT_DIR [SCALE]`."""
 
 import random
 import sys
@@ -9,6 +9,7 @@ from typing import Final
 import numpy as np
 from PIL import Image
 
+from llmgen.toybox.world.pairs import CATEGORIES, sample_pair
 from llmgen.toybox.world.scenes import Scene, SceneObject, Wanted, place, render_image, sample_scene
 from llmgen.toybox.world.vocabulary import (
     BACKGROUNDS,
@@ -27,15 +28,16 @@ _RULE_PX: Final = 2
 _COLOR_NAMES: Final = tuple(COLORS)
 
 
-def tile(scenes: Sequence[Scene], columns: int) -> Image.Image:
+def tile(scenes: Sequence[Scene], columns: int, scale: int = SCALE) -> Image.Image:
     """Draw scenes in rows.
 
     Args:
         scenes: What to draw.
         columns: Scenes in a row.
+        scale: How many times the picture is magnified, without smoothing.
 
     Returns:
-        RGB, magnified `SCALE` times without smoothing.
+        The sheet, in a palette of at most 256 colours: the world has few, and a sheet a third of the bytes.
     """
     cell = render_image(scenes[0]).shape[0] + _RULE_PX
     sheet = np.full((-(-len(scenes) // columns) * cell, columns * cell, 3), 255, dtype=np.uint8)
@@ -43,7 +45,9 @@ def tile(scenes: Sequence[Scene], columns: int) -> Image.Image:
         y, x = index // columns * cell, index % columns * cell
         sheet[y : y + cell - _RULE_PX, x : x + cell - _RULE_PX] = render_image(scene)
     image = Image.fromarray(sheet)
-    return image.resize((image.width * SCALE, image.height * SCALE), Image.Resampling.NEAREST)
+    return image.resize((image.width * scale, image.height * scale), Image.Resampling.NEAREST).quantize(
+        dither=Image.Dither.NONE
+    )
 
 
 def _row(wanted: Sequence[tuple[Wanted, int]], background: str) -> Scene:
@@ -68,12 +72,13 @@ def _all_states(noun: str) -> list[tuple[tuple[str, str], ...]]:
     return combinations
 
 
-def draw_sheets(out: Path, seed: int = 0) -> list[Path]:
+def draw_sheets(out: Path, seed: int = 0, scale: int = SCALE) -> list[Path]:
     """Write every sheet.
 
     Args:
         out: Folder, made when missing.
         seed: For colours, places and backgrounds.
+        scale: How many times the pictures are magnified.
 
     Returns:
         The files.
@@ -137,15 +142,25 @@ def draw_sheets(out: Path, seed: int = 0) -> list[Path]:
         ),
         "backgrounds": ([Scene(name, (), variant) for name in BACKGROUNDS for variant in range(6)], 6),
         "mixed": ([sample_scene(rng) for _ in range(48)], 8),
+        "pairs": (
+            [
+                scene
+                for category in CATEGORIES
+                for pair in [sample_pair(rng, category) for _ in range(4)]
+                for scene in (pair.before, pair.after)
+            ],
+            8,
+        ),
     }
     files = []
     for name, (scenes, columns) in sheets.items():
         files.append(out / f"{name}.png")
-        tile(scenes, columns).save(files[-1])
+        tile(scenes, columns, scale).save(files[-1], optimize=True)
     return files
 
 
 if __name__ == "__main__":
-    if len(sys.argv) != 2:
-        sys.exit("usage: python -m llmgen.toybox.world.sheets OUT_DIR")
-    sys.stdout.writelines(f"{path}\n" for path in draw_sheets(Path(sys.argv[1])))
+    if len(sys.argv) not in (2, 3) or not all(word.isdecimal() for word in sys.argv[2:]):
+        sys.exit("usage: python -m llmgen.toybox.world.sheets OUT_DIR [SCALE]")
+    drawn = draw_sheets(Path(sys.argv[1]), scale=int(sys.argv[2]) if sys.argv[2:] else SCALE)
+    sys.stdout.writelines(f"{path}\n" for path in drawn)

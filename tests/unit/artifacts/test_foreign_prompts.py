@@ -139,8 +139,14 @@ IDS = [
     ("  ", None),
     (True, None),
     (["a"], None),
+    ("a/b", "a_b"),
+    ("set 1/7.png", "set_1_7.png"),
+    ("a\\b/", "a_b"),
     ("../../etc", None),
-    ("a/b", None),
+    ("a/../b", None),
+    ("/etc/passwd", None),
+    ("C:\\a", None),
+    (".hidden", None),
     (7.5, None),
 ]
 
@@ -154,13 +160,21 @@ def test_ids_of_other_tools(tmp_path: Path, id_: Any, wanted: str | None) -> Non
         assert only(tmp_path, {"prompt": "a lamp", "id": id_}).id == wanted
 
 
+@pytest.mark.parametrize("wrap", [lambda r: {"kind": "layouts", "schema_version": 1, "records": r}, lambda r: r])
+def test_ids_of_records_are_mended_and_said(tmp_path: Path, wrap: Any, caplog: pytest.LogCaptureFixture) -> None:
+    layout = {"width": 64, "height": 64, "background_prompt": "a meadow", "instances": []}
+    entries = [{"kind": "layouts", "id": name, "prompt": "a", "layout": layout} for name in ("a/b", 7, "a_b")]
+    assert [r.id for r in read(tmp_path, "p.json", json.dumps(wrap(entries)))] == ["a_b-2", "7", "a_b"]
+    assert caplog.text.count("id 'a/b' cannot name a file and becomes 'a_b-2'") == 1
+
+
 def test_a_mended_id_takes_none_that_is_given(tmp_path: Path) -> None:
     entries = [{"prompt": "a", "id": name} for name in ("a b", "a_b", "a  b", "a b")]
     assert [r.id for r in read(tmp_path, "p.json", json.dumps(entries))] == ["a_b-2", "a_b", "a_b-3", "a_b-4"]
 
 
-def test_artifacts_are_not_mended(tmp_path: Path) -> None:
-    for change in ({"id": 7}, {"id": "a b"}, {"id": "a", "seed": "42"}, {"id": "a", "tag": "x"}):
+def test_of_artifacts_only_the_ids_are_mended(tmp_path: Path) -> None:
+    for change in ({"id": "../a"}, {"id": "a", "seed": "42"}, {"id": "a", "tag": "x"}):
         with pytest.raises(InputError):
             read(tmp_path, "a.json", json.dumps({"kind": "prompts", "records": [{"prompt": "a lamp", **change}]}))
 
@@ -168,12 +182,13 @@ def test_artifacts_are_not_mended(tmp_path: Path) -> None:
 def test_manifests_take_numbers_for_ids_and_texts_for_seeds(tmp_path: Path) -> None:
     value = {
         "name": "x",
-        "prompts": [{"prompt": "a", "id": 7, "seed": "8"}, "b"],
+        "prompts": [{"prompt": "a", "id": 7, "seed": "8"}, "b", {"prompt": "c", "id": "set/1"}],
         "stages": [{"stage": "layout", "method": "lmd"}],
     }
     (tmp_path / "m.json").write_text(json.dumps(value))
-    entry = read_manifest(tmp_path / "m.json").prompts[0]
+    entry, _, mended = read_manifest(tmp_path / "m.json").prompts
     assert not isinstance(entry, str) and (entry.id, entry.seed) == ("7", 8)
+    assert not isinstance(mended, str) and mended.id == "set_1"
 
 
 def test_a_list_under_its_name_is_a_list(tmp_path: Path) -> None:

@@ -1,6 +1,6 @@
 """Edits by telling a picture editor: what it is told, sizes, rounds, the command line's setting."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
@@ -62,10 +62,12 @@ class Told:
         return self.encoder.hidden(texts)
 
 
-def _painter(context: StageContext) -> tuple[InstructPainter, Told]:
+def _painter(
+    context: StageContext, progress: Callable[[str], None] = lambda line: None
+) -> tuple[InstructPainter, Told]:
     told = Told(context.models.text("edit"))
     settings = EditSettings(steps=2, text_guidance=3.0, image_guidance=1.5, batch_size=8)
-    return InstructPainter(context.models.picture_editor(), told, settings, 64), told
+    return InstructPainter(context.models.picture_editor(), told, settings, 64, progress), told
 
 
 def _job(width: int, height: int, instruction: str) -> Job:
@@ -74,7 +76,8 @@ def _job(width: int, height: int, instruction: str) -> Job:
 
 
 def test_the_words_that_were_said_or_each_edit_in_turn(context: StageContext) -> None:
-    painter, told = _painter(context)
+    lines: list[str] = []
+    painter, told = _painter(context, lines.append)
     painter.paint([_job(64, 64, "make the ball blue and cut the tree"), _job(64, 64, "")])
     assert told.texts == [
         "make the ball blue and cut the tree",
@@ -82,6 +85,7 @@ def test_the_words_that_were_said_or_each_edit_in_turn(context: StageContext) ->
         "remove the tree",
     ]
     assert painter.unet_calls == 6
+    assert lines[-1].startswith("editing: remove the tree: step 2 of 2, ")
 
 
 def test_pictures_of_any_shape_keep_their_size(context: StageContext) -> None:

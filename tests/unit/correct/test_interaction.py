@@ -8,11 +8,13 @@ import numpy as np
 import pytest
 from tiny_interactions import BOY, CUP, STEPS, SayingCritic, acting_context, acting_record, found
 
-from llmgen.artifacts import AddEdit, DeleteEdit, EditPlan, MoveEdit, Record
+from llmgen.artifacts import AddEdit, DeleteEdit, EditPlan, ImageRef, MoveEdit, Record
 from llmgen.correct.interaction import InteractionCorrection
+from llmgen.correct.interaction.check import share_seen
 from llmgen.engine.context import StageContext
 from llmgen.engine.local import run_stage
 from llmgen.generate.record import RecordGenerate
+from llmgen.llm.planning.interactions import Figure
 
 
 def run(method: Any, context: StageContext, *records: Record, **given: Any) -> list[Record]:
@@ -43,13 +45,18 @@ def said(choice: Any = 2, box: Any = None, relation: str = "in_front_of") -> tup
 
 def test_plan_and_picture(tmp_path: Path) -> None:
     context, _ = acting_context(tmp_path)
+    lines, steps = list[str](), STEPS["num_inference_steps"]
+    context.progress = lines.append
     before = candidates(context)
     (record,) = correct(context, before)
+    for words in ("generate record: 3 pictures", "correct interaction: 1 pictures"):
+        assert any(line.startswith(f"{words}: step {steps} of {steps}, 0 s left") for line in lines)
     assert record.error is None, record.error
     assert record.edits is not None
     (edit,) = record.edits.edits
     assert isinstance(edit, MoveEdit) and edit.target == "cup #1" and edit.from_box_xyxy == CUP.box_xyxy
-    assert edit.box_xyxy[0] >= BOY.box_xyxy[2] - 12 and edit.box_xyxy[3] > 50
+    # Before the foot, on the side where it was found: no joints say which way the boy looks.
+    assert edit.box_xyxy[2] <= BOY.box_xyxy[0] + 12 and edit.box_xyxy[3] > 50
     assert [e.stage for e in record.history] == ["generate", "correct"]
     assert len(record.history[-1].energies) == 1 and record.history[-1].attention is not None
     assert record.chosen is not None and record.chosen.reason
@@ -176,6 +183,57 @@ def test_a_box_over_the_edge_is_cut(tmp_path: Path) -> None:
     (record,) = correct(context, candidates(context).grown(edits=EditPlan(edits=(over,))))
     assert record.error is None
     assert any("reached over the edge" in remark.text for remark in record.remarks)
+
+
+def test_an_object_in_its_place_is_left_there(tmp_path: Path) -> None:
+    cup = found("cup", (38.0, 40.0, 54.0, 58.0))
+    context, _ = acting_context(tmp_path, (BOY, cup))
+    before = candidates(context)
+    (left,) = correct(context, before)
+    assert left.error is None and left.chosen is not None and left.image == left.chosen.image
+    assert left.history[-1].satisfied and left.history[-1].energies == ()
+    assert left.edits is not None and "and is there" in (left.edits.reasoning or "")
+    # As published it is drawn again all the same; a second round looks at what is there.
+    (drawn,) = correct(context, before, profile="reference", num_inference_steps=8)
+    assert drawn.error is None and drawn.history[-1].satisfied is None and len(drawn.history[-1].energies) == 2
+    (again,) = correct(context, left)
+    assert [e.round for e in again.history] == [0, 1, 2] and again.samples == left.samples
+
+
+def test_a_correction_that_loses_something_is_dropped(tmp_path: Path) -> None:
+    # One candidate is looked at for the plan, then once more beside its correction, in which nobody is found.
+    looks = ((BOY, CUP), (BOY, CUP), (CUP,))
+    context, _ = acting_context(tmp_path, *looks)
+    before = candidates(context, samples=1)
+    (record,) = correct(context, before)
+    assert record.error is None and record.image == before.image
+    entry = record.history[-1]
+    assert not entry.kept and entry.agreement == pytest.approx(1 / 3) and entry.image != before.image
+    assert any("which is kept" in remark.text for remark in record.remarks)
+    context, _ = acting_context(tmp_path / "published", *looks)
+    (record,) = correct(context, candidates(context, samples=1), keep_better=False)
+    assert record.image != before.image and record.history[-1].agreement is None
+    assert not any("which is kept" in remark.text for remark in record.remarks)
+
+
+@pytest.mark.parametrize(
+    ("there", "share"),
+    [
+        ((BOY, found("cup", (38.0, 40.0, 54.0, 58.0))), 1),
+        ((BOY, CUP), 2 / 3),
+        ((BOY, found("boy", (40.0, 8.0, 60.0, 58.0), 2), CUP), 1 / 3),
+        ((CUP,), 1 / 3),
+        ((), 0),
+    ],
+)
+def test_what_is_seen_of_a_prompt(there: tuple[Any, ...], share: float) -> None:
+    record = acting_record()
+    assert record.layout is not None and record.layout.interaction is not None
+    shown = record.grown(image=ImageRef(path="r.png", sha256="0" * 64, width=64, height=64))
+    figure = Figure(BOY.box_xyxy, {}) if BOY in there else None
+    thing = next((found for found in there if found.noun == "cup"), None)
+    planned = (2.0, 40.0, 10.0, 50.0)
+    assert share_seen(shown, record.layout.interaction, there, figure, thing, planned) == pytest.approx(share)
 
 
 def test_one_picture_without_candidates(tmp_path: Path) -> None:

@@ -31,6 +31,9 @@ class Scripted:
         self.answers = answers
         self.asked: list[list[str]] = []
 
+    def cut_phrases(self, phrases: Sequence[str]) -> list[str]:
+        return [f"its phrase {phrase!r} is long" for phrase in phrases if len(phrase) > 60]
+
     def detect_phrases(
         self, images: Sequence[Image.Image], queries: Sequence[Sequence[str]], *, threshold: float
     ) -> list[list[PhraseHit]]:
@@ -120,6 +123,23 @@ def test_names_what_it_finds(tmp_path: Path) -> None:
         ["image of a red ball", "image of a blue ball"],
         ["image of a ball", "image of a cup"],
     ]
+
+
+def test_what_the_detector_does_not_read_is_said(tmp_path: Path) -> None:
+    made, said = context(tmp_path, Scripted({})), []
+    made.remark_on = lambda record_id, text: said.append((record_id, text))
+    long = "very " * 12 + "red"
+    layout = plan(("a ball", "ball", (long,)), ("a cup", "cup", ()))
+    record = Record(id="r", prompt="a ball", layout=layout, image=picture(made, "r"))
+    Owlv2Detect(made, Owlv2DetectConfig(masks=False))([record])
+    assert said == [("r", f"its phrase 'image of a {long} ball' is long")]
+
+
+def test_owlv2_says_which_phrases_it_cuts() -> None:
+    detector = Owlv2PhraseDetector(*tiny_owlv2())
+    assert detector.cut_phrases(["a red ball"]) == []
+    [line] = detector.cut_phrases(["a ball", " ".join(["ball"] * 40)])
+    assert line.endswith("tokens, the model reads the first 16")
 
 
 def test_nothing_wanted_nothing_asked(tmp_path: Path) -> None:

@@ -62,6 +62,9 @@ def test_nothing_to_compare_and_crops_without_pixels(clip: tuple[Any, Any]) -> N
 class Fixed:
     """Answers every picture alike, and remembers their sizes and corners."""
 
+    def cut_phrases(self, phrases: Sequence[str]) -> list[str]:
+        return []
+
     def detect_phrases(
         self, images: Sequence[Image.Image], queries: Sequence[Sequence[str]], *, threshold: float
     ) -> list[list[PhraseHit]]:

@@ -1,9 +1,31 @@
 import pytest
 
 from llmgen.engine import devices
-from llmgen.engine.devices import resolve_device, resolve_dtype, resolve_offload
+from llmgen.engine.devices import resolve_device, resolve_dtype, resolve_offload, worker_environments
 from llmgen.engine.lock import locked
 from llmgen.errors import InputError, MissingRequirementError, OutputError
+
+
+def test_each_worker_sees_a_gpu_of_its_own(monkeypatch):
+    import torch
+
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 3)
+    seen = [e["CUDA_VISIBLE_DEVICES"] for e in worker_environments("cuda", None)]
+    assert seen == ["0", "1", "2"] and len(worker_environments("cuda", 2)) == 2
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "4, GPU-7,6")
+    assert [e["CUDA_VISIBLE_DEVICES"] for e in worker_environments("cuda", 2)] == ["4", "GPU-7"]
+    with pytest.raises(MissingRequirementError, match=r"4 workers, but 3 device.*--workers 3"):
+        worker_environments("cuda", 4)
+    # A device by its number is one device, and records call it so.
+    assert worker_environments("cuda:1", 1) == [{}]
+    with pytest.raises(MissingRequirementError, match="--device cuda for all"):
+        worker_environments("cuda:1", 2)
+
+
+def test_workers_share_the_cpu_and_wait_without_spinning(monkeypatch):
+    monkeypatch.setenv("OMP_WAIT_POLICY", "ACTIVE")
+    assert worker_environments("cpu", 2) == [{"KMP_BLOCKTIME": "0"}] * 2 and len(worker_environments("cpu", None)) == 1
 
 
 def test_auto_is_something_that_is_here():

@@ -10,7 +10,7 @@ from llmgen.engine.context import StageContext
 from llmgen.engine.journal import Journal
 from llmgen.engine.local import Progress, run_stage, stream_stage
 from llmgen.engine.seeds import derive_seed
-from llmgen.errors import InputError, MissingRequirementError, OutputError
+from llmgen.errors import InputError, MissingRequirementError, ModelError, OutputError
 from llmgen.presets import load_preset
 from llmgen.vision.images import ImageStore
 
@@ -74,6 +74,29 @@ def test_out_of_memory_is_a_model_error_with_advice(tmp_path, monkeypatch):
     monkeypatch.setattr(TinyGenerate, "one", one)
     (record,) = go(prompts(1), tmp_path).records
     assert record.error.type == "ModelError" and "--batch-size" in record.error.message
+
+
+@pytest.mark.parametrize("said_by", ["python", "method"])
+def test_a_batch_that_memory_does_not_hold_is_halved_and_says_so(tmp_path, monkeypatch, said_by):
+    calls = []
+
+    def call(self, records):
+        calls.append(len(records))
+        if len(records) > 2:
+            if said_by == "python":
+                raise MemoryError
+            raise ModelError("generate tiny: out of memory") from MemoryError()
+        return [self.one(record) for record in records]
+
+    expected = go(prompts(7), tmp_path, context={"batch_size": 7}).records
+    monkeypatch.setattr(TinyGenerate, "__call__", call)
+    records = go(prompts(7), tmp_path, context={"batch_size": 7}).records
+    assert calls == [7, 4, 2, 2, 3, 2, 1]
+    assert [r.grown(remarks=()) for r in records] == expected
+    assert [[remark.text.partition(" records")[0] for remark in r.remarks] for r in records] == [
+        *[["out of memory with 4", "out of memory with 7"]] * 4,
+        *[["out of memory with 3", "out of memory with 7"]] * 3,
+    ]
 
 
 def test_debugging_raises_what_was_not_expected(tmp_path, monkeypatch):

@@ -25,6 +25,9 @@ class Eye:
     def __init__(self) -> None:
         self.asked: list[list[str]] = []
 
+    def cut_phrases(self, phrases: Sequence[str]) -> list[str]:
+        return []
+
     def score_phrases(self, crops: Sequence[Image.Image], phrases: Sequence[Sequence[str]]) -> list[list[float]]:
         self.asked += [list(asked) for asked in phrases]
         names = {(255, 0, 0): "red", (0, 0, 255): "blue"}

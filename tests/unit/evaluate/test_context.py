@@ -30,6 +30,9 @@ class Reddest:
 
     measure = "cosine"
 
+    def cut_phrases(self, phrases: Sequence[str]) -> list[str]:
+        return []
+
     def score_phrases(self, crops: Sequence[Image.Image], phrases: Sequence[Sequence[str]]) -> list[list[float]]:
         rows = []
         for crop, asked in zip(crops, phrases, strict=True):

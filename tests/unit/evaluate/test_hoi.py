@@ -61,6 +61,9 @@ class Models:
     def use(self, role: str) -> ModelUse:
         return ModelUse(role=role, source="test")
 
+    def cut_phrases(self, phrases: Sequence[str]) -> list[str]:
+        return [f"its phrase {phrase!r} is long" for phrase in phrases if len(phrase) > 60]
+
     def detect_phrases(
         self, images: Sequence[Image.Image], queries: Sequence[Sequence[str]], *, threshold: float
     ) -> list[list[PhraseHit]]:

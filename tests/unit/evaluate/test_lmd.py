@@ -22,6 +22,9 @@ class Colours:
     def __init__(self) -> None:
         self.looked = 0
 
+    def cut_phrases(self, phrases: Sequence[str]) -> list[str]:
+        return []
+
     def detect_phrases(
         self, images: Sequence[Image.Image], queries: Sequence[Sequence[str]], *, threshold: float
     ) -> list[list[PhraseHit]]:

@@ -119,6 +119,24 @@ def test_without_joints_the_box_will_do() -> None:
     assert 0 < large[0] < large[2] < 128 and 0 < large[1] < large[3] < 128
 
 
+def test_a_thing_that_fits_stays_on_either_side() -> None:
+    figure = Figure((40.0, 30.0, 80.0, 110.0), {})
+    for there in ((78.0, 72.0, 118.0, 110.0), (4.0, 76.0, 40.0, 112.0)):
+        size = (there[2] - there[0], there[3] - there[1])
+        assert place_object(figure, "kick", "", size, (128, 128), there)[1] == there
+    above = (60.0, 2.0, 100.0, 40.0)
+    _, box = place_object(figure, "kick", "", (40.0, 38.0), (128, 128), above)
+    assert box != above and box[1] > 60 and box[0] > 60  # On the side where it was.
+
+
+def test_joints_far_from_the_pose_are_not_believed() -> None:
+    joints = {name: Joint(60 + 40 * x, 110 + 80 * y) for name, (x, y) in verb_poses()["carry"].items()}
+    figure = Figure((40.0, 30.0, 80.0, 110.0), joints)
+    assert place_object(figure, "kick", "", (20.0, 20.0), (128, 128)) == place_object(
+        Figure(figure.box, {"nose": joints["nose"]}), "kick", "", (20.0, 20.0), (128, 128)
+    )
+
+
 def test_unknown_verbs_go_by_their_preposition() -> None:
     assert place_of("yodel", "on").relation == "under"
     assert place_of("yodel").relation == "near"

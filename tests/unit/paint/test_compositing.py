@@ -7,8 +7,17 @@ import pytest
 from PIL import Image
 from tiny_models import noise_image
 
-from llmgen.paint.compositing import Framing, Task, choose_window, cut_mask, cut_picture, paint_tasks, soft_mask
-from llmgen.paint.inpainter import Cost, Patch
+from llmgen.paint.compositing import (
+    Framing,
+    Task,
+    choose_window,
+    cut_mask,
+    cut_picture,
+    paint_tasks,
+    placed_in,
+    soft_mask,
+)
+from llmgen.paint.inpainter import Cost, Patch, Placed
 from llmgen.vision.masks import BoolMask
 
 
@@ -102,3 +111,19 @@ def test_a_patch_says_what_and_where_and_costs_its_pixels() -> None:
     cost.add(patch, 5)
     cost.add(patch, 5)
     assert (cost.patches, cost.steps, cost.pixel_steps) == (2, 10, 2 * 5 * 64 * 64)
+
+
+def test_a_window_knows_the_objects_that_it_shows_in_its_own_pixels() -> None:
+    shoe, near, far = (
+        (600.0, 300.0, 695.0, 354.0),
+        Placed("a rug", (500.0, 360.0, 700.0, 420.0)),
+        (0.0, 0.0, 40.0, 40.0),
+    )
+    mask = np.zeros((720, 1280), dtype=bool)
+    mask[300:354, 600:695] = True
+    window = choose_window(mask, Framing(0.4, 35, 512, 768), 64)
+    told = placed_in(window, [Placed("a shoe", shoe), near, Placed("a lamp", far)])
+    assert [one.phrase for one in told] == ["a shoe", "a rug"]
+    scale = window.size[0] / (window.box[2] - window.box[0])
+    assert told[0].box_xyxy[2] - told[0].box_xyxy[0] == pytest.approx(95 * scale)
+    assert told[1].box_xyxy[0] == 0 and told[1].box_xyxy[3] == window.size[1]  # cut at the border

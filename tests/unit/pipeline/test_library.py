@@ -110,6 +110,8 @@ def test_what_does_not_exist():
         llmgen.draw({"promt": "a"})
     with pytest.raises(InputError, match="two records are called 'a'"):
         llmgen.draw([{"prompt": "x", "id": "a"}, {"prompt": "y", "id": "a"}])
+    with pytest.raises(InputError, match="'../a'.*/id"):
+        llmgen.draw([{"prompt": "x", "id": "../a"}, "y"])
     with pytest.raises(InputError, match="the prompt is empty"):
         llmgen.draw(" ")
 

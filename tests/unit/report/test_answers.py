@@ -88,6 +88,7 @@ def test_methods_stand_side_by_side(run: Path) -> None:
         assert f"Answers of {method} to record q" in page
     assert page.count("<b>Sample 0, chosen</b>") == page.count("<b>Sample 1</b>") == 3
     assert "it is night now / make it night" in page
+    assert page.count("<b>Side by side</b>") == 1 and page.count('<th scope="row">question-guided</th>') == 1
     assert "right · like the target 0.81" in page
     assert page.count("wrong · like the target 0.81") == 5
     assert "<script>alert" not in page and "&lt;script&gt;alert" in page
@@ -103,4 +104,4 @@ def test_a_missing_input_is_told_of(run: Path) -> None:
 def test_one_artifact_alone_has_its_own_method_only(run: Path) -> None:
     page = write_report(run / "scores-lgd.json", run / "one.html").read_text(encoding="utf-8")
     assert "Answers of lgd to record q" in page
-    assert "Answers of question-guided" not in page
+    assert "Answers of question-guided" not in page and "Side by side" not in page

@@ -6,10 +6,11 @@ import numpy as np
 from PIL import Image
 from tiny_models import noise_image
 
-from llmgen.artifacts import DeleteEdit, Detection, Edit, EditPlan, Instance, RepaintEdit
+from llmgen.artifacts import DeleteEdit, Detection, Edit, EditPlan, Instance, Record, RepaintEdit
 from llmgen.correct.context.acceptance import MARGIN, Acceptance, best_overlap
 from llmgen.correct.context.carrying import Budget, Carried, carry_out
 from llmgen.correct.context.settings import ContextConfig
+from llmgen.correct.context.surroundings import Surroundings
 from llmgen.errors import MissingRequirementError, ModelError
 from llmgen.paint.inpainter import Cost, Patch
 from llmgen.vision.blending import crop_around
@@ -38,13 +39,17 @@ class Scorer:
     """Scores by a script: before, after, before, after ..."""
 
     measure = "cosine"
+    plain = 0.2
 
     def __init__(self, *scores: float) -> None:
         self.scores, self.asked = list(scores), list[str]()
 
+    def cut_phrases(self, phrases: Sequence[str]) -> list[str]:
+        return []
+
     def score_phrases(self, crops: Sequence[Image.Image], phrases: Sequence[Sequence[str]]) -> list[list[float]]:
         self.asked += [phrase for asked in phrases for phrase in asked]
-        return [[self.scores.pop(0)] for _ in crops]
+        return [[self.scores.pop(0), self.plain] for _ in crops]
 
 
 def edit(name: str, x: int, tags: tuple[str, ...] = ("shiny",), **more: object) -> RepaintEdit:
@@ -74,6 +79,7 @@ def carried(
         painter,
         acceptance,
         config,
+        surroundings=Surroundings(Record(id="a", prompt="a ball"), target),
         scene="a meadow",
         seed=5,
         number=1,
@@ -121,8 +127,35 @@ def test_an_object_that_is_not_found_again_brings_the_original_back() -> None:
 def test_a_tag_that_names_the_object_stands_alone_and_both_are_scored() -> None:
     named, scorer = edit("ball #1", 4, ("a striped ball", "new")), Scorer(0.1, 0.2)
     _, painter = carried(named, acceptance=Acceptance(None, scorer, 0, 0))
-    assert painter.seen[0].phrase == "a striped ball, new" and scorer.asked == ["a striped ball, new"] * 2
+    assert painter.seen[0].phrase == "a striped ball, new" and scorer.asked == ["a striped ball, new", "a ball"] * 2
     assert edit("x", 4, ()).description == "a ball"
+
+
+def test_of_several_candidates_the_one_that_shows_its_tags_best_is_kept() -> None:
+    # Before and after, each with the tags' score; beside the plain name (0.2) the second candidate shows them best.
+    scorer = Scorer(0.3, 0.31, 0.3, 0.39, 0.3, 0.35)
+    done, painter = carried(ONE, acceptance=Acceptance(None, scorer, 0.02, 0.5), candidates=3)
+    assert len({patch.seed for patch in painter.seen}) == 3 and len(done.steps) == 1
+    assert (done.steps[0].outcome.score_after, done.steps[0].outcome.steps) == (0.39, 15)
+    assert carried(ONE)[1].seen[0].seed == painter.seen[0].seed  # the first candidate is the one that is painted alone
+    # One that fails the test is not chosen, however well it fits.
+    found = iter(((40, 10, 56, 26), (4, 10, 20, 26)))
+
+    def look(picture: Image.Image) -> list[Detection]:
+        return [Detection(id="b", phrase="ball", noun="ball", box_xyxy=next(found), score=0.4)]
+
+    done, _ = carried(ONE, acceptance=Acceptance(look, Scorer(0.3, 0.9, 0.3, 0.35), 0.02, 0.5), candidates=2)
+    assert (done.steps[0].outcome.status, done.steps[0].outcome.score_after) == ("painted", 0.35)
+
+
+def test_a_painter_is_told_what_lies_where_and_what_became_of_it() -> None:
+    boxes = {"ball #1": (4, 10, 20, 26), "ball #2": (40, 10, 56, 26)}
+    target = tuple(Instance(id=name, phrase="a ball", noun="ball", box_xyxy=box) for name, box in boxes.items())
+    _, painter = carried(ONE, TWO, target=target)
+    told = [[(one.phrase, one.box_xyxy) for one in patch.objects] for patch in painter.seen]
+    assert told[0] == [("a ball, shiny", boxes["ball #1"]), ("a ball", boxes["ball #2"])]
+    assert told[1] == [("a ball, shiny", boxes["ball #1"]), ("a ball, shiny", boxes["ball #2"])]
+    assert painter.seen[0].full_prompt == "a meadow with a ball, shiny, a ball"
 
 
 def test_a_budget_stops_before_the_next_object() -> None:

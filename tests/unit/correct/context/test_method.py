@@ -305,6 +305,7 @@ def test_the_reference_has_the_published_constants_and_refuses_others(tmp_path: 
         "merge": "class", "order": "score", "strength": 0.6, "num_inference_steps": 40, "guidance_scale": 7.0, "mask_blur_px": 20.0,
         "mask_dilation_px": 0, "crop_share": 0.0, "scheduler": "dpm++-2m-karras", "accept": False, "memory": False,
         "fill_holes": False, "subtract_front": False, "scene_in_prompt": False, "negative_prompt": "",
+        "grounding_fraction": 0.0, "whole_cells": False, "candidates": 1,
     }  # fmt: skip
     assert published == PUBLISHED
     assert {name: getattr(config, name) for name in published} == published

@@ -56,11 +56,14 @@ def _pixels(context: StageContext, record: Record) -> list[bytes]:
 @pytest.mark.parametrize("method", METHODS)
 def test_nine_pictures_in_one_call_a_step(context: StageContext, method: str) -> None:
     remarks: list[str] = []
-    context.remark = remarks.append
+    lines: list[str] = []
+    context.remark, context.progress = remarks.append, lines.append
     (record,) = _ask(context, method, [_question()])
     assert record.error is None
     assert len(record.samples) == 9
     assert remarks[-1] == "2 calls of the U-Net for 9 pictures"
+    assert f"generate {method}: 9 pictures: step 2 of 2, 0 s left" in lines
+    assert f"generate {method}: reading 9 questions: step 9 of 9, 0 s left" in lines
     assert len(set(_pixels(context, record))) == 9
     assert record.image is not None and (record.image.width, record.image.height) == (SIDE, SIDE)
 

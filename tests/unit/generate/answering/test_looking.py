@@ -27,6 +27,9 @@ class Scorer:
 
     measure: Literal["cosine", "hit"] = "cosine"
 
+    def cut_phrases(self, phrases: Sequence[str]) -> list[str]:
+        return []
+
     def score_phrases(self, crops: Sequence[Image.Image], phrases: Sequence[Sequence[str]]) -> list[list[float]]:
         assert all(crop.width and crop.height for crop in crops)
         return [[float(any(w in p for w in ("blue", "sad", "night"))) for p in row] for row in phrases]

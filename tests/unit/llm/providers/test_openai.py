@@ -18,6 +18,7 @@ from llmgen.llm.questions.differences import DifferencesQuestion
 from llmgen.llm.questions.edit import EditQuestion
 from llmgen.llm.questions.layout import LayoutQuestion
 from llmgen.llm.questions.parse import ParseQuestion
+from llmgen.llm.questions.pose_choice import PoseChoiceQuestion
 
 KEY = "sk-secret-0123456789"
 PLAN = {
@@ -104,6 +105,14 @@ def test_bad_answers_end(serve: Any) -> None:
     assert [r["seed"] for r in server.requests] == [7, 8, 9]
     assert [r["temperature"] for r in server.requests] == [0, 0.5, 0.9]
     assert all(m["content"] != "no" for m in server.requests[2]["messages"])
+
+
+def test_a_question_may_be_asked_again_once_only(serve: Any) -> None:
+    question = PoseChoiceQuestion("a boy is kicking a ball", "a boy", "kicking", "kick", (None, None), 7)
+    server = serve('{"choice": 7, "reason": "of five"}')
+    with pytest.raises(ModelError, match="pose_choice call in 2 attempts.*choice 7 of 2 pictures"):
+        OpenAI(model="m").ask(question)
+    assert len(server.requests) == 2
 
 
 def test_a_long_bad_answer_is_not_sent_back(serve: Any) -> None:

@@ -167,10 +167,33 @@ def test_points_outside_and_masks_without_size_cost_their_scene_only(llmgen, wor
     assert "lies outside" in errors["point"] and "no run-length encoding" in errors["mask"]
 
 
+def test_points_and_scribbles_place_what_has_no_box(llmgen, workplace):
+    Path("scenes").mkdir()
+    bare = {"mask": [], "category_name": "pear", "caption": "a pear"}
+    for name, more in {
+        "point": {"point": [30, 40]},
+        "pairs": {"scribble": [[10, 20], [60, 30]]},
+        "flat": {"scribble": [10, 20, 60, 30]},
+        "odd": {"scribble": [10, 20, 60]},
+        "nothing": {},
+    }.items():
+        write(f"scenes/{name}.json", {"caption": "pears", "width": 64, "height": 64, "annos": [bare | more]})
+    done = llmgen("import", "instancediffusion", "scenes", "-o", "all.json")
+    records = {record["id"]: record for record in json.loads(Path("all.json").read_text())["records"]}
+    assert done.code == 6
+    assert {name for name, record in records.items() if "error" in record} == {"odd", "nothing"}
+    assert "no list of x and y" in records["odd"]["error"]["message"]
+    assert "says where it is" in records["nothing"]["error"]["message"]
+    flat, pairs = (records[name]["layout"]["instances"][0] for name in ("flat", "pairs"))
+    assert flat["box_xyxy"] == pairs["box_xyxy"]
+
+
 def test_a_picture_of_any_mode_shows_the_same_things(workplace, capsys):
     prompt = sample_prompt(random.Random(4711), "attribution")
     plain = Image.fromarray(render_image(prompt.scene))
     modes = {"rgb": plain, "rgba": plain.convert("RGBA"), "palette": plain.quantize(256), "cmyk": plain.convert("CMYK")}
+    modes["see-through"] = plain.quantize(255)
+    modes["see-through"].info["transparency"] = 255
     records = []
     for name, picture in modes.items():
         path = f"{name}.{'jpg' if name == 'cmyk' else 'png'}"

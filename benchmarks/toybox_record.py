@@ -38,10 +38,10 @@ from toybox_frozen import HELD_OUT_SEED, share
 
 from llmgen.artifacts import AddEdit, MoveEdit, Record
 from llmgen.artifacts.hashing import digest
+from llmgen.artifacts.statistics import mcnemar
 from llmgen.engine.context import StageContext
 from llmgen.engine.journal import Journal
 from llmgen.engine.local import run_stage
-from llmgen.evaluate.summary import mcnemar
 from llmgen.llm.planning.interactions import pose_difference
 from llmgen.presets import load_preset
 from llmgen.registry import resolve
@@ -83,7 +83,7 @@ def ways_of(args: argparse.Namespace) -> dict[str, Steps]:
     given = dict(entry.split("=", 1) for entry in args.set)
     if args.profile != "llmgen":
         given["profile"] = args.profile
-    layout = ("layout", "interaction", {})
+    layout: tuple[str, str, dict[str, Any]] = ("layout", "interaction", {})
 
     def with_record(settings: dict[str, Any]) -> Steps:
         candidates = ("generate", "record", {**settings, "samples": args.samples})

@@ -38,10 +38,10 @@ from toybox_frozen import HELD_OUT_SEED, share
 
 from llmgen.artifacts import AddEdit, MoveEdit, Record
 from llmgen.artifacts.hashing import digest
+from llmgen.artifacts.statistics import mcnemar
 from llmgen.engine.context import StageContext
 from llmgen.engine.journal import Journal
 from llmgen.engine.local import run_stage
-from llmgen.evaluate.summary import mcnemar
 from llmgen.llm.planning.interactions import pose_difference
 from llmgen.presets import load_preset
 from llmgen.registry import resolve
@@ -55,6 +55,10 @@ from llmgen.vision.images import ImageStore
 PARTS = ("verb_right", "object_right", "placed_right", "all_right")
 QUIRKS = {"Q1": "crossed_phase", "Q2": "half_maps", "Q3": "row_softmax", "Q4": "odd_steps"}
 """As published, one by one; Q5 is SDXL's alone."""
+PUBLISHED: dict[str, Any] = {
+    "profile": "reference", "self_replace": 0.2, "cross_replace": 1.0, "altered_steps": 6, "energy_scale": 15.0,
+}  # fmt: skip
+"""Of Stable Diffusion's version, its shares for the toybox's twenty steps; the toybox preset has others."""
 TUNING_SEED = 20_261_128
 PART = 8
 """Prompts that are drawn by all ways before the next ones are begun."""
@@ -79,7 +83,7 @@ def ways_of(args: argparse.Namespace) -> dict[str, Steps]:
     given = dict(entry.split("=", 1) for entry in args.set)
     if args.profile != "llmgen":
         given["profile"] = args.profile
-    layout = ("layout", "interaction", {})
+    layout: tuple[str, str, dict[str, Any]] = ("layout", "interaction", {})
 
     def with_record(settings: dict[str, Any]) -> Steps:
         candidates = ("generate", "record", {**settings, "samples": args.samples})
@@ -89,7 +93,7 @@ def ways_of(args: argparse.Namespace) -> dict[str, Steps]:
     ours = with_record(given)
     ways: dict[str, Steps] = {"text alone": (layout, ("generate", "sd", {})), "candidates": ours[:-1], "ReCorD": ours}
     if args.reference:
-        ways["ReCorD as published"] = with_record({"profile": "reference"})
+        ways["ReCorD as published"] = with_record(PUBLISHED)
     return ways | {f"{name} as published": with_record({**given, QUIRKS[name]: True}) for name in args.without}
 
 

@@ -19,8 +19,6 @@ def test_the_manifest_runs_from_prompts_to_a_report(tmp_path: Path) -> None:
     written["prompts"] = [*few, {"id": "no-object", "prompt": "a boy is running"}]
     for stage in written["stages"][1:3]:
         stage["config"] = {**stage.get("config", {}), "num_inference_steps": 8}
-    # Both are drawn again, wherever eight steps put their objects.
-    written["stages"][2]["config"]["leave_fitting"] = False
     (tmp_path / "few.json").write_text(json.dumps(written), encoding="utf-8")
     outcome = run_manifest(
         ManifestRun(path=tmp_path / "few.json", output=tmp_path / "run", device="cpu", dtype="float32")

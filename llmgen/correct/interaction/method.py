@@ -41,12 +41,12 @@ class InteractionCorrectionConfig(PairFields, StageConfig):
 
     plan_only: bool = False
     """Write the choice and the edit into the record and do not carry them out."""
-    leave_fitting: bool = True
-    """Leave a picture as it is whose object the plan leaves where it was found. ReCorD asks its critic to change a box only where it does
-    not fit, and draws the picture again all the same."""
+    leave_fitting: bool = False
+    """Leave a picture as it is whose object the plan leaves where it was found, which saves its drawing. ReCorD asks its critic to change a
+    box only where it does not fit, and draws the picture again all the same."""
     keep_better: bool = True
-    """Go back to the candidate where the detector sees less of what the prompt asks in the corrected picture: who acts and the object in
-    their numbers, and the object in its place. ReCorD keeps every correction."""
+    """Go back to the candidate where the detector sees less of what the prompt asks in the corrected picture (who acts and the object in
+    their numbers, and the object in its place), or as much and a pose that is further from the verb's. ReCorD keeps every correction."""
     shown_as: Literal["parts", "sheet"] = "parts"
     """How candidates are shown to a critic that sees: as parts of one message, or as one numbered contact sheet. More than eight are a
     sheet always."""
@@ -178,15 +178,17 @@ class InteractionCorrection:
         """The corrected pictures, or those before where more of what was asked is seen in these."""
         chosen = []
         seen = zip(before, after, self._looking.seen(before), self._looking.seen(after), strict=True)
-        for old, new, (_, shown), (detections, share) in seen:
-            better = share >= shown
+        for old, new, (_, *before_it), (detections, share, distance) in seen:
+            shown, apart = before_it
+            better = (share, -distance) >= (shown, -apart)
             *known, entry = new.history
             entry = entry.model_copy(update={"detections": detections, "agreement": share, "kept": better})
             kept = new.grown(history=(*known, entry), detections=detections)
             if not better:
                 kept = kept.grown(image=old.image, detections=old.detections)
                 self._context.remark_on(
-                    old.id, "the corrected picture shows less of what was asked than its candidate, which is kept"
+                    old.id,
+                    "the corrected picture shows less of what was asked than its candidate, or a worse pose; the candidate is kept",
                 )
             chosen.append(kept)
         return chosen

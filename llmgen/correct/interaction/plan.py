@@ -3,6 +3,7 @@
 Both are asked of the critic. Where it gives no usable answer, the rules answer: the nearest pose, and the place that the verb wants.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, TypeVar
@@ -27,7 +28,7 @@ from llmgen.errors import InputError, ModelError
 from llmgen.llm.english.grammar import read_phrase
 from llmgen.llm.english.words import singularize
 from llmgen.llm.planning.corrections import free_id
-from llmgen.llm.planning.interactions import Figure, Joint
+from llmgen.llm.planning.interactions import Figure, Joint, pose_distance
 from llmgen.llm.providers.provider import Answer
 from llmgen.llm.providers.rules import Rules
 from llmgen.llm.questions.object_place import ObjectPlaceQuestion
@@ -141,15 +142,20 @@ class Planner:
             replies=(*record.replies, *replies),
         )
 
-    def seen(self, records: Sequence[Record]) -> list[tuple[tuple[Detection, ...], float]]:
-        """What is found in the current picture of each record, and the share of what its prompt asks that is seen in it.
+    def seen(self, records: Sequence[Record]) -> list[tuple[tuple[Detection, ...], float, float]]:
+        """What is found in the current picture of each record, the share of its prompt that is seen in it, and the distance of its pose.
+
+        The distance is that of who acts from the verb's pose, infinite where nobody can tell.
 
         Raises:
             InputError: If a plan does not say of one thing where to put it.
         """
         detect, load = self._context.collaborator("detect"), self._context.images.load
         found = detect(
-            [record.grown(detections=None, samples=(), edits=None, scores=None, history=()) for record in records]
+            [
+                record.grown(kind="images", detections=None, samples=(), edits=None, scores=None, history=())
+                for record in records
+            ]
         )
         said = []
         for record, view in zip(records, found, strict=True):
@@ -158,7 +164,9 @@ class Planner:
             figure = self._candidate(load(record.image), detections, interaction).figure
             thing = best_of(detections, read_phrase(interaction.object.text)[0])
             planned = placed_box(record, record.edits or EditPlan())
-            said.append((detections, share_seen(record, interaction, detections, figure, thing, planned)))
+            near = pose_distance(figure.sure, interaction.verb_base) if figure is not None else None
+            share = share_seen(record, interaction, detections, figure, thing, planned)
+            said.append((detections, share, near[0] if near is not None else math.inf))
         return said
 
     # What is seen ---------------------------------------------------------------------------------------------------

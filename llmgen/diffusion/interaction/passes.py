@@ -53,6 +53,7 @@ class PairSettings:
         suppression_grid: The same for the maps that the suppression is made of.
         suppression: Whether it weakens all other words (SDXL's code), the object's own word (Stable Diffusion's), or nothing.
         quirks: What is done as published.
+        borrows: Whether anything is borrowed at all; else the intransitive prompt is not drawn.
         savings: Leave out what nobody reads; False computes and keeps everything, as the published code does.
     """
 
@@ -68,6 +69,7 @@ class PairSettings:
     suppression_grid: int = 32
     suppression: Suppression = "object"
     quirks: Quirks = Quirks()
+    borrows: bool = True
     savings: bool = True
 
     def step_size(self, index: int) -> float:
@@ -131,7 +133,7 @@ def _guided_pass(settings: PairSettings, index: int, correcting: bool) -> Guided
     edits = number < 2 * altered and number % 2 == 1
     proper = edits and (number < altered or not quirks.crossed_phase)
     copies: tuple[tuple[Row, Row], ...] = ()
-    if edits:
+    if edits and settings.borrows:
         copies = (("c0", "c1"),) if proper else (("u0", "c0"), ("u1", "c1"))
     suppressed: tuple[Row, ...] = ()
     if correcting and (

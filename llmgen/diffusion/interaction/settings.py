@@ -100,6 +100,7 @@ class PairFields(ArtifactModel):
                 odd_steps=self.odd_steps,
                 second_draw=self.second_draw and xl,
             ),
+            borrows=self.self_replace != 0 or self.cross_replace != 0,
             savings=self.savings,
         )
 

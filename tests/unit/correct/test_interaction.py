@@ -189,14 +189,14 @@ def test_an_object_in_its_place_is_left_there(tmp_path: Path) -> None:
     cup = found("cup", (38.0, 40.0, 54.0, 58.0))
     context, _ = acting_context(tmp_path, (BOY, cup))
     before = candidates(context)
-    (left,) = correct(context, before)
+    (left,) = correct(context, before, leave_fitting=True)
     assert left.error is None and left.chosen is not None and left.image == left.chosen.image
     assert left.history[-1].satisfied and left.history[-1].energies == ()
     assert left.edits is not None and "and is there" in (left.edits.reasoning or "")
     # As published it is drawn again all the same; a second round looks at what is there.
     (drawn,) = correct(context, before, profile="reference", num_inference_steps=8)
     assert drawn.error is None and drawn.history[-1].satisfied is None and len(drawn.history[-1].energies) == 2
-    (again,) = correct(context, left)
+    (again,) = correct(context, left, leave_fitting=True)
     assert [e.round for e in again.history] == [0, 1, 2] and again.samples == left.samples
 
 
@@ -209,11 +209,11 @@ def test_a_correction_that_loses_something_is_dropped(tmp_path: Path) -> None:
     assert record.error is None and record.image == before.image
     entry = record.history[-1]
     assert not entry.kept and entry.agreement == pytest.approx(1 / 3) and entry.image != before.image
-    assert any("which is kept" in remark.text for remark in record.remarks)
+    assert any("the candidate is kept" in remark.text for remark in record.remarks)
     context, _ = acting_context(tmp_path / "published", *looks)
     (record,) = correct(context, candidates(context, samples=1), keep_better=False)
     assert record.image != before.image and record.history[-1].agreement is None
-    assert not any("which is kept" in remark.text for remark in record.remarks)
+    assert not any("the candidate is kept" in remark.text for remark in record.remarks)
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ import pytest
 from tiny_interactions import PROMPT, STEPS, acting_context, acting_record
 
 from llmgen.artifacts import Record
+from llmgen.diffusion.interaction.passes import guided_passes
 from llmgen.engine.context import StageContext
 from llmgen.engine.local import run_stage
 from llmgen.errors import InputError
@@ -52,6 +53,16 @@ def test_the_pose_is_borrowed(tmp_path: Path) -> None:
     (with_pose,) = generate(context, acting_record(), samples=1)
     (without,) = generate(context, acting_record(), samples=1, cross_replace=0.0, self_replace=0.0)
     assert np.abs(pixels(context, with_pose.image) - pixels(context, without.image)).max() > 0
+
+
+def test_where_nothing_is_borrowed_the_other_prompt_is_not_drawn(tmp_path: Path) -> None:
+    context, _ = acting_context(tmp_path)
+    nothing = {"samples": 1, "cross_replace": 0.0, "self_replace": 0.0}
+    (record,) = generate(context, acting_record(), **nothing)
+    (computed,) = generate(context, acting_record(), **nothing, savings=False)
+    assert np.abs(pixels(context, record.image) - pixels(context, computed.image)).max() <= 1
+    settings = context.settings_of(RecordGenerate, {**STEPS, **nothing}).constants(xl=False)
+    assert {each.rows for each in guided_passes(settings, correcting=False)} == {("u1", "c1")}
 
 
 def test_the_published_way_reads_all_rows(tmp_path: Path) -> None:

@@ -48,8 +48,8 @@ if TYPE_CHECKING:
     from llmgen.engine.context import StageContext
 
 PARTS_ROLE = "detector_parts"
-PARTS_DETECTOR = "mask-rcnn"
-"""Who looks for parts with the model of that role."""
+CLOSED_DETECTOR = "mask-rcnn"
+"""Who looks with the model of that role, and of `keep_role`."""
 
 
 class ContextCorrection:
@@ -77,6 +77,9 @@ class ContextCorrection:
         painters = () if self._config.plan_only else painter_models(self._context, self._config.painter, self._config)
         if self._scores and not self._config.plan_only:
             roles.append("clip")
+        if self._config.accept and not self._config.plan_only:
+            keepers = (self._config.depth(number).keep_role for number in range(1, self._config.depths + 1))
+            roles += dict.fromkeys(role for role in keepers if role is not None and role not in roles)
         return (*(models.use(role) for role in roles if role in self._context.preset.roles), *painters)
 
     @property
@@ -238,7 +241,7 @@ class ContextCorrection:
         """Why there is no detector of parts on this machine; empty where there is one, None where the preset names none."""
         if PARTS_ROLE in self._context.preset.roles and self._parts_missing is None:
             try:
-                self._context.collaborator("detect", PARTS_DETECTOR, {"role": PARTS_ROLE})
+                self._context.collaborator("detect", CLOSED_DETECTOR, {"role": PARTS_ROLE})
                 self._parts_missing = ""
             except MissingRequirementError as error:
                 self._parts_missing = f"there is no detector of parts, the first depth's looks again: {error}"
@@ -249,7 +252,7 @@ class ContextCorrection:
         depth = self._config.depth(number)
         method, given = depth.detector, dict(depth.detector_config)
         if method is None and number > 1 and self._parts_there(record):
-            method, given = PARTS_DETECTOR, {"role": PARTS_ROLE, **given}
+            method, given = CLOSED_DETECTOR, {"role": PARTS_ROLE, **given}
         view = record.grown(image=image, detections=None)
         if depth.classes:
             # Nouns without a number: all that are found count.
@@ -294,7 +297,13 @@ class ContextCorrection:
             )
 
         def look(picture: Image.Image) -> tuple[Detection, ...]:
-            return self._look(record, number, self._save(record, f"depth-{number}-step", picture))
+            ref, role = self._save(record, f"depth-{number}-step", picture), config.depth(number).keep_role
+            if role is None:
+                return self._look(record, number, ref)
+            (seen,) = self._context.collaborator("detect", CLOSED_DETECTOR, {"role": role})(
+                [record.grown(image=ref, detections=None)]
+            )
+            return seen.detections or ()
 
         return Acceptance(look, scorer, config.clip_tolerance, config.keep_iou)
 

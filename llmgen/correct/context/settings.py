@@ -55,6 +55,9 @@ class DepthSettings(ArtifactModel):
     """Largest share of the picture that a mask covers."""
     strength: float | None = Field(default=None, gt=0, le=1)
     """How much noise is added; the method's by default."""
+    keep_role: str | None = None
+    """Role of a Mask R-CNN that says whether a painted object is still there; the depth's own detector by default. For detectors that are
+    asked for words, and miss a thing once it looks otherwise than the words say."""
     contrast: bool = False
     """Guide away from the picture as it was, so that the guidance pulls along what is new alone; with `grounding_fraction`. For details
     that are a change of colour in place, such as a lit window; what has to be drawn first is washed out by it. (Liu et al. 2022.)"""

@@ -342,3 +342,14 @@ def test_a_picture_is_needed(tmp_path: Path) -> None:
     method, _ = stage(tmp_path, Planner(told()), Detector())
     with pytest.raises(InputError, match="llmgen generate"):
         method([Record(id="r1", prompt="a ball")])
+
+
+def test_who_says_whether_an_object_is_still_there_can_be_another_than_who_found_it(tmp_path: Path) -> None:
+    depth = DepthSettings(keep_role="detector_objects")
+    method, context = stage(tmp_path, Planner(told("a striped red house")), Detector(), schedule=(depth,))
+    keeper = Detector(seen("house", (4, 4, 44, 44)))
+    context._methods['detect mask-rcnn {"role": "detector_objects"}'] = keeper  # type: ignore[assignment]
+    (after,) = method([record(context, HOUSE)])
+    (outcome,) = after.history[1].outcomes or ()
+    assert (outcome.status, outcome.found_iou, len(keeper.looks)) == ("painted", 1.0, 1)
+    assert keeper.looks[0].image == outcome.after

@@ -1,6 +1,7 @@
 """What every test gets: no network, no caches of the user, one thread."""
 
 import os
+import signal
 import socket
 from pathlib import Path
 
@@ -16,6 +17,10 @@ os.environ["HF_HUB_OFFLINE"] = "1"
 os.environ["TRANSFORMERS_OFFLINE"] = "1"
 os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
 os.environ["TERM"] = "dumb"
+
+# A suite in the background is deaf to Ctrl-C, and so would every process be that it starts.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 LOCAL = ("127.0.0.1", "::1", "localhost")
 

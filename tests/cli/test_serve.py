@@ -10,6 +10,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -390,21 +391,28 @@ server.serve(lambda: os.write(1, b"ready\\n"))
     return started
 
 
-def test_it_ends_when_nothing_is_asked(workplace, monkeypatch):
-    monkeypatch.setenv("XDG_RUNTIME_DIR", str(workplace))
-    with small_server(workplace, 0.2) as started:
+@pytest.fixture
+def home():
+    """A folder for sockets, whose paths must be short; that of a test is not, where tests run side by side."""
+    with tempfile.TemporaryDirectory(prefix="llmgen") as folder:
+        yield Path(folder)
+
+
+def test_it_ends_when_nothing_is_asked(home, monkeypatch):
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(home))
+    with small_server(home, 0.2) as started:
         assert started.wait(60) == 0
     assert place.notes(place.folder()) == []
 
 
-def test_a_server_that_is_killed(workplace, monkeypatch):
+def test_a_server_that_is_killed(home, workplace, monkeypatch):
     environment = os.environ | {
-        "XDG_RUNTIME_DIR": str(workplace),
+        "XDG_RUNTIME_DIR": str(home),
         "WORD": "and",
         "PYTHONPATH": PACKAGES,
         "LLMGEN_NO_SERVE": "",
     }
-    with small_server(workplace, 600) as started:
+    with small_server(home, 600) as started:
         command = [*PROGRAM, "layout", "-", "0"]
         done = subprocess.run(command, input=b"so on", capture_output=True, env=environment, cwd=workplace)
         assert (done.returncode, done.stdout.decode(), done.stderr) == (7, f"{workplace} and so on", b"")
@@ -418,5 +426,5 @@ def test_a_server_that_is_killed(workplace, monkeypatch):
     assert client.returncode == 1 and "ended before the command did" in err and err.count("\n") == 1
     # What it left behind is no server.
     with contextlib.chdir(workplace):
-        monkeypatch.setenv("XDG_RUNTIME_DIR", str(workplace))
+        monkeypatch.setenv("XDG_RUNTIME_DIR", str(home))
         assert main(["serve", "--status", "--json"]) == 0

@@ -30,7 +30,8 @@ def test_the_manifest_runs_from_prompts_to_a_report(tmp_path: Path) -> None:
         assert record.error is None, record.error
         assert len(record.samples) == 3 and record.chosen is not None and record.chosen.reason
         assert [e.stage for e in record.history] == ["generate", "correct"]
-        assert record.history[1].attention is not None and len(record.history[1].energies) == 2
+        # The toybox's first ten steps are steered: of eight all.
+        assert record.history[1].attention is not None and len(record.history[1].energies) == 8
         scores = {(s.metric, s.of): s.value for s in record.scores or ()}
         assert ("hoi.iou", "final") in scores
         assert (("hoi.distance", "final") in scores) == (

@@ -38,10 +38,12 @@ def toybox(
     steps: Annotated[
         int | None, typer.Option(min=1, help="Steps of the whole training of a model, instead of a time.")
     ] = None,
-    out_dir: Annotated[Path | None, typer.Option("--out", help="Working folder [outputs/train/MODEL].")] = None,
+    out_dir: Annotated[
+        Path | None, typer.Option("--out", show_default="outputs/train/MODEL", help="Working folder.")
+    ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on from the checkpoint in the working folder.")] = False,
     start: Annotated[
-        Path | None, typer.Option("--from", help="Folder of a model to start from [the shipped one].")
+        Path | None, typer.Option("--from", show_default="the shipped one", help="Folder of a model to start from.")
     ] = None,
     fresh: Annotated[bool, typer.Option("--fresh", help="Start from fresh weights.")] = False,
     ship: Annotated[bool, typer.Option("--ship", help="Put the trained model where the package ships it.")] = False,

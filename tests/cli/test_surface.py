@@ -6,6 +6,7 @@ import sys
 
 import pytest
 import typer
+from rich.text import Text
 
 from llmgen.cli import app, main
 
@@ -130,6 +131,22 @@ def test_every_command_and_flag_has_help(name, capsys):
         assert parameter.help, f"{name} {parameter.name}"
     assert main([name, "--help"]) == 0
     assert command.help.split()[0] in capsys.readouterr().out
+
+
+def test_no_word_of_a_help_is_taken_for_markup():
+    """Rich shows `[12]` as it is, and takes `[a/folder]` for a style, of which nothing is left."""
+    from llmgen.cli.train import app as train
+
+    def walk(command, name):
+        yield name, command.help
+        for parameter in command.params:
+            yield f"{name} {parameter.name}", parameter.help
+        for inner, below in getattr(command, "commands", {}).items():
+            yield from walk(below, f"{name} {inner}")
+
+    for group in (app, train):
+        for name, text in walk(typer.main.get_command(group), "llmgen"):
+            assert Text.from_markup(text or "").plain == (text or ""), name
 
 
 def test_no_arguments_is_help(capsys):

@@ -9,11 +9,14 @@ def main() -> int:
     Returns:
         The exit code.
     """
-    from llmgen.serving.client import answered
+    from llmgen.serving import SERVED
 
-    code = answered(sys.argv[1:])
-    if code is not None:
-        return code
+    if sys.argv[1:2] and sys.argv[1] in SERVED:
+        from llmgen.serving.client import answered
+
+        code = answered(sys.argv[1:])
+        if code is not None:
+            return code
     from llmgen.cli import main as run
 
     return run(sys.argv[1:])

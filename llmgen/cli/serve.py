@@ -163,7 +163,7 @@ def _import_all(methods: dict[str, str]) -> None:
 def _flags_of_commands() -> dict[str, dict[str, tuple[str, bool]]]:
     """The flags of the commands that servers run, each with its parameter, and whether a value follows."""
     from llmgen.cli.main import app
-    from llmgen.serving.client import SERVED
+    from llmgen.serving import SERVED
 
     group: Any = typer.main.get_command(app)
     return {

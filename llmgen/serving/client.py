@@ -15,12 +15,10 @@ from typing import Any, Final
 
 from llmgen import settings
 from llmgen.errors import LlmgenError
-from llmgen.serving import place, wire
+from llmgen.serving import SERVED, place, wire
 from llmgen.serving.arguments import Arguments
 from llmgen.serving.identity import code_digest, environment_digest
 
-SERVED: Final = ("layout", "generate", "detect", "correct", "refine", "evaluate", "run")
-"""Commands that servers run."""
 INTERRUPTED: Final = 130
 TERMINATED: Final = 143
 _WAIT_S: Final = 5.0

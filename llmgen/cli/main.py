@@ -25,6 +25,7 @@ _NAME = 200
 _COMPLETING = "_LLMGEN_COMPLETE"
 """Set where a shell asks what could come next; Typer's own name for it."""
 
+
 def _version(wanted: bool) -> None:
     if wanted:
         out.data(f"llmgen {__version__}\n")

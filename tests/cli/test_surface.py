@@ -136,6 +136,7 @@ def test_every_command_and_flag_has_help(name, capsys):
 
 def test_no_word_of_a_help_is_taken_for_markup():
     """Rich shows `[12]` as it is, and takes `[a/folder]` for a style, of which nothing is left."""
+
     def walk(command, name):
         yield name, command.help
         for parameter in command.params:

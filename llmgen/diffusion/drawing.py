@@ -11,6 +11,7 @@ from llmgen.diffusion.failures import check_finite
 from llmgen.diffusion.latents import decode_latents
 from llmgen.diffusion.progress import Steps, telling
 from llmgen.diffusion.schedulers import quiet_steps
+from llmgen.diffusion.text import TextEncoder
 from llmgen.errors import ModelError
 
 MOST_TOKENS: Final = 512
@@ -33,6 +34,7 @@ def draw_texts(
     seeds: Sequence[int],
     told: Steps,
     what: str,
+    encoder: TextEncoder | None = None,
 ) -> list[Image.Image]:
     """Draw pictures from texts.
 
@@ -46,6 +48,7 @@ def draw_texts(
         seeds: One for each picture.
         told: Told of each step.
         what: The work, for messages.
+        encoder: The pipeline's own, which remembers what it has encoded; of a pipeline with a U-Net.
 
     Raises:
         ModelError: If a number is not finite.
@@ -59,12 +62,9 @@ def draw_texts(
     shared["callback_on_step_end"] = telling(told)
     noise = [torch.Generator("cpu").manual_seed(seed) for seed in seeds]
     with torch.no_grad(), quiet_steps():
-        if has_unet(pipe):
-            # None, not an empty text: for SDXL these differ, and it was trained without one.
-            negatives = [negative] * len(prompts) if negative else None
-            latents = pipe(
-                list(prompts), negative_prompt=negatives, generator=noise, output_type="latent", **shared
-            ).images
+        if encoder is not None:
+            texts = _embedded(encoder, prompts, negative if guidance > 1 else None, size)
+            latents = pipe(**texts, generator=noise, output_type="latent", **shared).images
             return decode_latents(pipe.vae, check_finite(latents, what))
         # One by one: texts of one call are padded to the longest, which changes the last bits of the others' pictures.
         return [
@@ -73,6 +73,20 @@ def draw_texts(
             )
             for text, own in zip(prompts, noise, strict=True)
         ]
+
+
+def _embedded(
+    encoder: TextEncoder, prompts: Sequence[str], negative: str | None, size: tuple[int, int]
+) -> dict[str, Any]:
+    """Texts as a pipeline takes them that does not encode them itself; each is encoded once, however often it is drawn."""
+    told = {"": encoder.conditions(prompts, size)}
+    if negative is not None:
+        told["negative_"] = encoder.negatives([negative] * len(prompts), size)
+    given: dict[str, Any] = {f"{side}prompt_embeds": condition.hidden for side, condition in told.items()}
+    for side, condition in told.items():
+        if "text_embeds" in condition.added:
+            given[f"{side}pooled_prompt_embeds"] = condition.added["text_embeds"]
+    return given
 
 
 def _checked(values: Any, what: str) -> Image.Image:

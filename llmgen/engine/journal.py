@@ -124,9 +124,9 @@ class Journal:
         Raises:
             OutputError: If a setting differs.
         """
-        difference = _difference(begun, self._settings) if self._settings is not None else None
-        if difference is not None:
-            name, before, now = difference
+        found = difference(begun, self._settings) if self._settings is not None else None
+        if found is not None:
+            name, before, now = found
             raise _BegunOtherwise(
                 f"{self.path.parent.parent / self.path.stem} was begun with {name} {_short(before)}, not {_short(now)}; "
                 "go on as it was begun, make it anew with --force, or choose another output with -o"
@@ -336,6 +336,17 @@ def last_words(path: Path) -> dict[str, Any] | None:
     return words if isinstance(words, dict) else None
 
 
+def begun_with(path: Path) -> dict[str, Any]:
+    """The settings that a journal was begun with; none if there is no journal, or it does not say."""
+    try:
+        with path.open("rb") as file:
+            text = _unsealed(file.readline())
+    except OSError:
+        return {}
+    value = _value(text) if text is not None and text.startswith(_BEGUN) else None
+    return {} if value is None else dict(value["begun"])
+
+
 def summed_up(path: Path) -> tuple[dict[str, Any], int, float]:
     """What a journal tells of the run that it is of: its settings, the records that were finished without an error, the seconds they took.
 
@@ -369,12 +380,12 @@ def made_by(record: Mapping[str, Any]) -> dict[str, Any] | None:
     return {name: last.get(name) for name in _KNOWN_BY_RECORDS} if isinstance(last, dict) else None
 
 
-def _difference(before: Mapping[str, Any], now: Mapping[str, Any]) -> tuple[str, Any, Any] | None:
+def difference(before: Mapping[str, Any], now: Mapping[str, Any]) -> tuple[str, Any, Any] | None:
     """The first setting that both know and that differs: its name and both values."""
     for name in before.keys() & now.keys() if before else ():
         one, other = before[name], now[name]
         if isinstance(one, Mapping) and isinstance(other, Mapping):
-            inner = _difference(one, other)
+            inner = difference(one, other)
             if inner is not None:
                 return inner
         elif one != other:

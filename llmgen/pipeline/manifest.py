@@ -29,6 +29,7 @@ from llmgen.pipeline.incoming import brought, read_source
 from llmgen.pipeline.naming import found_beside, named_from
 from llmgen.pipeline.options import DEFAULT_PRESET, Choice, RunOptions, choose
 from llmgen.pipeline.output import DRAWN, open_journal
+from llmgen.pipeline.settling import settled
 from llmgen.pipeline.shards import Part, Shard, part_of
 from llmgen.pipeline.sources import Source
 from llmgen.pipeline.vocabulary import warning_of
@@ -213,11 +214,12 @@ def _run_steps(
         progress.notice(line)
     outcomes: list[StageOutcome] = []
     part: Part | None = None
+    whole = records
     if run.shard is not None:
         part, records = part_of(run.shard, records, ready.read.dropped, ready.steps[0].choice)
     made = {PROMPTS: records}
     for step, path in zip(ready.steps, targets, strict=True):
-        choice = step.choice
+        choice, _ = settled(step.choice, iter(whole), path=path, anew=run.force, say=progress.notice)
         journal = open_journal(path, choice, goes_on=True, anew=run.force)
         result = run_stage(
             made[step.branch.source],

@@ -16,6 +16,7 @@ from llmgen.pipeline.ended import Ending
 from llmgen.pipeline.incoming import open_incoming, read_source
 from llmgen.pipeline.options import Choice, RunOptions, choose
 from llmgen.pipeline.output import DRAWN, Output
+from llmgen.pipeline.settling import settled
 from llmgen.pipeline.sources import Source
 from llmgen.pipeline.vocabulary import VocabularyWatch, warning_of
 
@@ -125,13 +126,21 @@ def run_single(
         reuse=request.reuse,
     )
     makes, shard = choice.method_class.makes, request.shard
-    with (
-        contextlib.closing(choice.context),
-        incoming_of as incoming,
-        output.opened(choice) as journal,
-        output.writer(makes) as writer,
-    ):
-        records, total, part = incoming.records, incoming.total, None
+    with contextlib.ExitStack() as opened:
+        opened.enter_context(contextlib.closing(choice.context))
+        incoming = opened.enter_context(incoming_of)
+        choice, records = settled(
+            choice,
+            incoming.records,
+            path=request.target,
+            anew=request.force,
+            # The first records of a pipe go on before the last ones come.
+            may_wait=bool(source.prompts) or source.path != "-",
+            say=progress.notice,
+        )
+        journal = opened.enter_context(output.opened(choice))
+        writer = opened.enter_context(output.writer(makes))
+        total, part = incoming.total, None
         if total is not None or shard is not None:
             # What a shard's part is shows when all records are known.
             at_hand = list(records)

@@ -51,6 +51,8 @@ _EXCHANGE_OF = re.compile(
 )
 _LARGER: Final = frozenset("larger bigger greater taller wider longer huger large big".split())
 _SMALLER: Final = frozenset("smaller shorter narrower thinner tinier littler small little tiny".split())
+_LONG: Final = frozenset("tall high wide long broad".split())
+"""Sizes where a factor is said: "twice as tall"."""
 _DIRECTIONS: Final[dict[str, tuple[int, int]]] = {
     "up": (0, -1), "upward": (0, -1), "upwards": (0, -1), "higher": (0, -1), "down": (0, 1), "downward": (0, 1),
     "downwards": (0, 1), "lower": (0, 1), "left": (-1, 0), "leftward": (-1, 0), "leftwards": (-1, 0),
@@ -186,6 +188,8 @@ class _ClauseReader:
             picked = self._sided(index) or picked
         if picked is None and self.verb == "keep":
             return Keep(None), len(self.tokens)
+        if picked is None and self.verb == "change" and index and self.last is not None:
+            return self._change(self.last, index)  # "make the ball smaller and red"
         if picked is None:
             return self._add(index) if self.verb == "put" else None
         start = index
@@ -241,6 +245,8 @@ class _ClauseReader:
             # "swap the two balls"
             return (Swap(first, first), index) if first.count == 2 else None
         picked = read_selection(self.tokens, index + 1, self.last)
+        if self._word(index) in ("with", "for") and picked is not None and not picked[0].definite:
+            return self._replace(first, index)  # "swap the cup for a mug": there is no mug yet
         return None if picked is None else (Swap(first, picked[0]), self._skip_place(picked[1]))
 
     def _replace(self, what: Selection, index: int) -> tuple[Command, int] | None:
@@ -368,8 +374,8 @@ class _ClauseReader:
         while self._word(index) in ("as", "be", "look", "the", "its", "their"):
             index += 1
         word = self._word(index)
-        if self.factor is not None and (word in _LARGER | _SMALLER | {"size", ""}):
-            while self._word(index) in _LARGER | _SMALLER | {"size", "as", "the", "original"}:
+        if self.factor is not None and (word in _LARGER | _SMALLER | _LONG | {"size", ""}):
+            while self._word(index) in _LARGER | _SMALLER | _LONG | {"size", "as", "the", "original"}:
                 index += 1
             return (1 / self.factor if word in _SMALLER and self.factor > 1 else self.factor), index
         if (

@@ -54,6 +54,7 @@ FURNITURE: Final = _words(
 ARTICLES: Final = _words(
     "a an the some another this that these those my your his her its their our each every other any"
 )
+OWNERS: Final = _words("its his her their")
 POINTING: Final = _words("the this that these those his her its their my your our")
 HEDGES: Final = _words("exactly just only precisely about around roughly also single approximately nearly almost even")
 DEGREES: Final = _words("very really quite so too rather extremely fairly slightly")
@@ -215,6 +216,18 @@ STYLE_SURE: Final = _words(
     "cinematic isometric raytracing"
 )
 """Words that nobody says of a thing in the picture."""
+MEDIA: Final = _words(
+    "oil oils acrylic acrylics ink pen pencil pencils charcoal pastel pastels gouache tempera chalk crayon crayons watercolor watercolour "
+    "watercolors watercolours graphite"
+)
+"""What pictures are made with"""
+GROUNDS: Final = _words("canvas paper wood panel linen parchment vellum cardboard board silk")
+"""and on: "oil on canvas" after a comma."""
+LIGHTS: Final = _words(
+    "light lighting shadow shadows tone tones mood atmosphere ambience ambiance glow contrast color colors colour "
+    "colours saturation palette"
+)
+"""What the picture as a whole has, where nothing counts it or points at it: ", warm light"."""
 STYLE_ADJECTIVES: Final = _words(
     "detailed photorealistic hyperrealistic realistic cinematic minimalist masterpiece 8k 4k hd"
 )

@@ -276,7 +276,7 @@ def _located(
     if to is not None and to.kind == "between" and len(anchors) > 1:
         # As large as fits there: a larger one would be put elsewhere.
         ends = [a.box for a in anchors[:2]]
-        for scale in (*scales, 0.4, 0.3):
+        for scale in (*scales, 0.4, 0.3, 0.25, 0.2):
             assert wish is not None
             middle = _at(
                 (0, 0, demand.width * scale, demand.height * scale), (center(wish, 0), center(wish, 1)), canvas

@@ -186,6 +186,12 @@ PLACES: Final = _words(
     "daylight twilight skyline"
 )
 """Nouns that name where a picture plays; in a place phrase they are background, not objects."""
+HALLS: Final = _words(
+    "greenhouse barn stable shed attic basement cellar corridor hallway lobby courtyard plaza orchard vineyard zoo aquarium gym hospital "
+    "factory warehouse laboratory theater theatre cinema gallery supermarket mall bakery diner cafeteria workshop bookstore subway tunnel "
+    "church cathedral temple palace"
+)
+"""Places where they are said with "in" or "at", and things where they are not: "a kite over a barn"."""
 SCENE_FORMS: Final[dict[str, str]] = {
     "night": "a night scene", "midnight": "a night scene", "snow": "a snowy scene", "rain": "a rainy scene",
     "fog": "a foggy scene", "mist": "a misty scene", "day": "a daytime scene", "daytime": "a daytime scene",
@@ -277,6 +283,18 @@ ANIMALS: Final = _words(
     "shark whale dolphin octopus squid crab spider bee butterfly ant beetle snail kangaroo koala raccoon walrus seal "
     "heron gull seagull sparrow teddy mascot"
 )
+SORTS: Final[dict[str, frozenset[str]]] = {
+    "person": PEOPLE,
+    "animal": ANIMALS,
+    "fruit": _words(
+        "apple banana orange pear lemon lime plum peach cherry grape kiwi mango melon watermelon pineapple strawberry raspberry "
+        "blueberry blackberry apricot fig coconut papaya grapefruit tangerine pomegranate"
+    ),
+    "vehicle": _words(
+        "car bus truck van lorry bicycle bike motorcycle scooter train tram taxi boat ship airplane plane helicopter tractor suv jeep"
+    ),
+}
+"""What an instruction may call many things at once: "remove all the fruit"."""
 CLOTHES: Final = _words(
     "suit dress coat jacket shirt t-shirt sweater uniform hat cap skirt jeans trousers pants robe costume gown kimono "
     "apron hoodie vest tuxedo pullover jumper blouse cardigan swimsuit bikini raincoat pyjamas tie scarf armor armour helmet"

@@ -72,15 +72,14 @@ class Relater(Namer):
                 return i + 1
             else:
                 return max(other, i + 1)
-        # "Darth Vader in Kyoto": what somebody is in and what has a name and no article is a place.
-        named_place = phrase.name and not phrase.article and self.words[i].lower in ("in", "at")
-        if self._is_place(phrase, led=True) or named_place:
+        if self._is_place(phrase, led=True) or self._is_where(phrase, self.words[i].lower):
             self.role = self.words[i].lower
             return self._take(phrase)
         if phrase.head in lex.CLOTHES and kind == "in" and self.subject and self._being(self.subject[-1]):
             kind = "wearing"
         subject = self.clause if kind == "on" and self.listed and self._adjoins(i) else self.subject
-        if kind in _WHERE_IT_HAPPENS and kind_at(self.words, i - 1) == "noun":
+        own = phrase.head in lex.PARTS and phrase.definite  # "carries a board under his arm": he is not under it
+        if kind in _WHERE_IT_HAPPENS and kind_at(self.words, i - 1) == "noun" and not own:
             subject = (*self.doer, *subject)
         fronts = self._fronts(i, phrase.last)
         if kind_at(self.words, i - 1) == "and" and self.related and not fronts:

@@ -36,6 +36,7 @@ _FORMS: Final[tuple[tuple[str, str], ...]] = (
     (r"^(?:we|you|i) (?:put|placed|place) (.+)$", r"put \1"),
     (r"^(?:we|you|i) (?:painted|paint) (.+)$", r"paint \1"),
     (rf"^{_THOSE}{_BE} {_GONE}$", r"remove \1"),
+    (rf"^{_THOSE}{_GONE}$", r"remove \1"),
     (rf"^{_THOSE}{_NOT}(?:be )?(?:there|here|visible|shown|{_IN_IT})$", r"remove \1"),
     (rf"^{_THOSE}{_MUST} (?:go|go away|disappear|vanish|leave)$", r"remove \1"),
     (rf"^{_THOSE}{_BE} (moved|shifted|pushed) (.+)$", r"move \1 \3"),
@@ -50,6 +51,7 @@ def as_command(text: str) -> str:
     Args:
         text: An instruction.
     """
+    text = re.sub(r"^\s*(?:please[, ]+)?(?:only|just) (keep|leave) ", r"\1 only ", text, flags=re.IGNORECASE)
     wish = re.sub(_LEAD, "", text.strip(), count=1, flags=re.IGNORECASE)
     body = wish.rstrip(" ?!.")
     asked = wish != text.strip()

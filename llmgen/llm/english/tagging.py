@@ -250,6 +250,7 @@ class _Tagger(Places):
         if word.isdigit() or any(ch.isdigit() for ch in word):
             return self._noun(i)
         waits = (self.numbered and not self.plural and word.endswith("s")) or word.endswith(lex.NOUN_SUFFIXES)
-        if last in lex.MODIFIERS or waits:
+        named = last.isalpha() and not look_up(last).known and not look_up(singularize(last)).known
+        if last in lex.MODIFIERS or waits or named:  # "shiba inu": two words that nobody knows are one name
             return self._noun(i)
         return self._word("odd", i, i + 1, word)

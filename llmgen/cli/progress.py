@@ -157,8 +157,10 @@ class _Board:
             if self._bars is not None and task is not None:
                 from rich.markup import escape
 
-                said = {} if detail is None else {"detail": escape(printable(detail))}
-                self._bars.update(task, completed=completed, **said)
+                if detail is not None:
+                    self._bars.update(task, detail=escape(printable(detail)))
+                if completed is not None:
+                    self._bars.update(task, completed=completed)
 
     def end(self, task: "TaskID", remarks: str) -> None:
         """A bar moves no more; with the last one, all stay as they are."""

@@ -35,7 +35,7 @@ class StageMethod(Protocol):
     batch raises an `LlmgenError`, the engine runs its records one by one and writes the error into the record that caused it.
 
     Where workers do the work there are several of it, each in a process of its own: what it keeps from one call to the next may save time,
-    and nothing else.
+    and nothing else. In a run, batches of other stages come between its own: what it changes in a shared model holds for one call.
 
     A method that only asks the planner, and asks the same whenever it is called, may have `ask_ahead(record)`: the engine calls it for
     records whose turn comes later, from threads, so that a server answers several at the same time.

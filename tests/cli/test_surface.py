@@ -81,7 +81,7 @@ FLAGS = {
     "run": (
         "manifest --prompts --prompt --samples -n --output -o --preset --planner --critic --seed --device --dtype --offload "
         "--batch-size --concurrency --budget-tokens --engine --workers --shard --set --resume --force --json --metadata --no-metadata "
-        "--picture-format --dry-run --no-serve --quiet -q --verbose -v"
+        "--picture-format --dry-run --barrier --no-serve --quiet -q --verbose -v"
     ).split(),
     "serve": "--preset --device --idle --detach --status --stop --json --quiet -q".split(),
     "merge": ["sources", "--output", "-o", "--force", "--quiet", "-q"],

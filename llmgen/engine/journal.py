@@ -18,6 +18,7 @@ import json
 import logging
 import os
 import re
+import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -94,6 +95,7 @@ class Journal:
         self._last_read: tuple[int, dict[str, Any]] = (-1, {})
         self._seconds = 0.0
         self._unsynced_batches, self._unsynced_seconds = 0, 0.0
+        self._writing, self._closed = threading.Lock(), False
         #: Length of the part that ends with a whole line; a torn end is cut off before the next append.
         self._sound_bytes = 0
         try:
@@ -205,6 +207,11 @@ class Journal:
             raise cannot_write(self.path, error) from error
         self._unsynced_batches, self._unsynced_seconds = 0, 0.0
 
+    def close(self) -> None:
+        """Take nothing more, also from a thread that has not heard yet that its run is over; what is being written is written."""
+        with self._writing:
+            self._closed = True
+
     def _add(
         self, records: Sequence[tuple[str, bytes]], seconds: float, finished_at: str, tokens: tuple[int, int] = (0, 0)
     ) -> None:
@@ -229,14 +236,17 @@ class Journal:
         data = _sealed(text)
         if not self._sound_bytes:
             make_folder(self.path.parent)
-        try:
-            with self.path.open("r+b" if self.path.exists() else "wb") as file:
-                file.truncate(self._sound_bytes)
-                file.seek(self._sound_bytes)
-                file.write(data)
-        except OSError as error:
-            raise cannot_write(self.path, error) from error
-        self._sound_bytes += len(data)
+        with self._writing:
+            if self._closed:
+                raise RuntimeError(f"{self.path} is closed")
+            try:
+                with self.path.open("r+b" if self.path.exists() else "wb") as file:
+                    file.truncate(self._sound_bytes)
+                    file.seek(self._sound_bytes)
+                    file.write(data)
+            except OSError as error:
+                raise cannot_write(self.path, error) from error
+            self._sound_bytes += len(data)
 
     def _read(self) -> None:
         with self.path.open("rb") as file:

@@ -4,7 +4,7 @@ import contextlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from llmgen.artifacts import Kind, Record
 from llmgen.engine.local import stream_stage
@@ -17,9 +17,11 @@ from llmgen.pipeline.incoming import open_incoming, read_source
 from llmgen.pipeline.options import Choice, RunOptions, choose
 from llmgen.pipeline.output import DRAWN, Output
 from llmgen.pipeline.settling import settled
-from llmgen.pipeline.shards import Shard, part_of
 from llmgen.pipeline.sources import Source
 from llmgen.pipeline.vocabulary import VocabularyWatch, warning_of
+
+if TYPE_CHECKING:
+    from llmgen.pipeline.shards import Shard
 
 
 @dataclass(frozen=True)
@@ -43,7 +45,7 @@ class SingleStage:
     """Folder of the pictures that SLD's tasks name."""
     reuse: str | None = None
     """Artifact whose records lend their noise."""
-    shard: Shard | None = None
+    shard: "Shard | None" = None
     """The part of the records that is worked on; all by default."""
 
     @property
@@ -145,6 +147,8 @@ def run_single(
             if request.stage != "evaluate" and (line := warning_of(at_hand, choice.context.preset)) is not None:
                 progress.notice(line)
             if shard is not None:
+                from llmgen.pipeline.shards import part_of  # Here, because hardly any run is a part.
+
                 part, at_hand = part_of(shard, at_hand, incoming.dropped, choice)
             records, total = iter(at_hand), len(at_hand)
         elif request.stage != "evaluate":

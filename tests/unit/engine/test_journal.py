@@ -195,3 +195,12 @@ def test_a_setting_that_looks_like_an_entry_of_a_batch_is_none(tmp_path):
     journal = Journal(tmp_path / "j", SETTINGS)
     journal.append([("key of a", finished("a").grown(provenance=(made,)))], 0.1)
     assert known(tmp_path / "j", "a", "z", settings=None) == ["a"]
+
+
+def test_a_closed_journal_takes_nothing_more(tmp_path):
+    journal = written(tmp_path / "j", "a")
+    before = (tmp_path / "j").read_bytes()
+    journal.close()
+    with pytest.raises(RuntimeError, match="closed"):
+        journal.append([("key of b", finished("b"))], 0.1)
+    assert (tmp_path / "j").read_bytes() == before and known(tmp_path / "j", "a", "b") == ["a"]

@@ -13,7 +13,6 @@ others as long as they took no more than a second of work and are no more than 6
 Of a journal, the keys are in memory and where their batches lie; batches are read again one at a time.
 """
 
-import hashlib
 import json
 import logging
 import os
@@ -29,15 +28,13 @@ from pydantic import ValidationError
 from llmgen.artifacts import ImageRef, Record
 from llmgen.artifacts.files import cannot_write, make_folder
 from llmgen.artifacts.hashing import as_json, written_record
+from llmgen.engine.journal_lines import BEGUN, ENDED, RECORDS, sealed, text_of, unsealed, value_of
 from llmgen.errors import InputError, OutputError
 from llmgen.vision.images import ImageStore
 
 logger = logging.getLogger(__name__)
 
-_FRONT, _MIDDLE, _BACK = b'{"sha256": "', b'", "line": ', b"}\n"
-_TEXT_AT = len(_FRONT) + 64 + len(_MIDDLE)
 _ENTRY: Final = b'{"key": "%s", "record": %s}'
-_BEGUN, _RECORDS, _ENDED = b'{"begun": ', b'{"records": [{"key": "', b'{"ended": '
 #: Beginnings of the entries of a batch. Inside a text a quote has a backslash, so no text looks like one; what a setting looks like is told
 #: when the batch is read.
 _KEY: Final = re.compile(rb'\{"key": "([^"\\]+)", "record": \{')
@@ -189,7 +186,7 @@ class Journal:
         if not self._sound_bytes:
             self._begin()
         before = self._sound_bytes
-        self._write(_text({"ended": dict(words)}))
+        self._write(text_of({"ended": dict(words)}))
         self._sound_bytes = before
 
     def sync(self) -> None:
@@ -230,10 +227,10 @@ class Journal:
         self._seconds += seconds
 
     def _begin(self) -> None:
-        self._write(_text({"begun": self._settings or {}}))
+        self._write(text_of({"begun": self._settings or {}}))
 
     def _write(self, text: bytes) -> None:
-        data = _sealed(text)
+        data = sealed(text)
         if not self._sound_bytes:
             make_folder(self.path.parent)
         with self._writing:
@@ -251,8 +248,8 @@ class Journal:
     def _read(self) -> None:
         with self.path.open("rb") as file:
             for number, line in enumerate(file, start=1):
-                text = _unsealed(line)
-                if text is not None and text.startswith(_ENDED):
+                text = unsealed(line)
+                if text is not None and text.startswith(ENDED):
                     return
                 if text is None or not self._take_in(text):
                     if line.endswith(b"\n"):
@@ -262,13 +259,13 @@ class Journal:
 
     def _take_in(self, text: bytes) -> bool:
         """Remember what a line says, and whether it says what a line of a journal can say; its records are not read yet."""
-        if text.startswith(_BEGUN):
-            value = _value(text)
+        if text.startswith(BEGUN):
+            value = value_of(text)
             if value is not None:
                 self.compare(value["begun"])
             return value is not None
         took = _SECONDS.search(text, max(0, len(text) - 200))
-        if took is None or not text.startswith(_RECORDS):
+        if took is None or not text.startswith(RECORDS):
             return False
         self._places.update((key.decode(errors="replace"), self._sound_bytes) for key in _KEY.findall(text))
         self._seconds += float(took[1])
@@ -279,8 +276,8 @@ class Journal:
         if self._last_read[0] != place:
             with self.path.open("rb") as file:
                 file.seek(place)
-                text = _unsealed(file.readline())
-            batch = None if text is None else _value(text)
+                text = unsealed(file.readline())
+            batch = None if text is None else value_of(text)
             records = {} if batch is None else {entry["key"]: entry["record"] for entry in batch.get("records", ())}
             self._last_read = (place, records)
         return self._last_read[1]
@@ -302,42 +299,11 @@ class _BegunOtherwise(OutputError):
     """The journal is that of a run with other settings."""
 
 
-def _text(value: Mapping[str, Any]) -> bytes:
-    return json.dumps(value, ensure_ascii=False, allow_nan=False).encode()
-
-
-def _sealed(text: bytes) -> bytes:
-    return _FRONT + hashlib.sha256(text).hexdigest().encode() + _MIDDLE + text + _BACK
-
-
-def _unsealed(line: bytes) -> bytes | None:
-    """What a line says, or None if it is not as it was written."""
-    text = line[_TEXT_AT : -len(_BACK)]
-    return text if line == _sealed(text) else None
-
-
-def _value(text: bytes) -> dict[str, Any] | None:
-    """What a line says, if it says what a line of a journal can say."""
-    try:
-        value = json.loads(text)
-        if not isinstance(value, dict):
-            return None
-        if "records" in value:
-            value = {"seconds": 0.0, "finished_at": "", **value}
-            float(value["seconds"])
-            sound = all(isinstance(e["key"], str) and isinstance(e["record"], dict) for e in value["records"])
-        else:
-            sound = isinstance(value.get("begun"), dict)
-    except (ValueError, KeyError, TypeError, RecursionError):
-        return None
-    return value if sound else None
-
-
 def _old_batches(path: Path) -> Iterator[dict[str, Any]]:
     """Batches of a journal without digests, up to the first line that is not whole."""
     with path.open("rb") as file:
         for line in file:
-            batch = _value(line)
+            batch = value_of(line)
             if batch is None or "records" not in batch or not line.endswith(b"\n"):
                 return
             yield batch
@@ -351,8 +317,8 @@ def last_words(path: Path) -> dict[str, Any] | None:
             lines = file.read().splitlines(keepends=True)
     except OSError:
         return None
-    text = _unsealed(lines[-1]) if lines else None
-    if text is None or not text.startswith(_ENDED):
+    text = unsealed(lines[-1]) if lines else None
+    if text is None or not text.startswith(ENDED):
         return None
     words = json.loads(text)["ended"]
     return words if isinstance(words, dict) else None
@@ -362,10 +328,10 @@ def begun_with(path: Path) -> dict[str, Any]:
     """The settings that a journal was begun with; none if there is no journal, or it does not say."""
     try:
         with path.open("rb") as file:
-            text = _unsealed(file.readline())
+            text = unsealed(file.readline())
     except OSError:
         return {}
-    value = _value(text) if text is not None and text.startswith(_BEGUN) else None
+    value = value_of(text) if text is not None and text.startswith(BEGUN) else None
     return {} if value is None else dict(value["begun"])
 
 
@@ -379,8 +345,8 @@ def summed_up(path: Path) -> tuple[dict[str, Any], int, float]:
     try:
         with path.open("rb") as file:
             for line in file:
-                text = _unsealed(line)
-                value = None if text is None else _value(text)
+                text = unsealed(line)
+                value = None if text is None else value_of(text)
                 if value is None:
                     break
                 if "begun" in value:

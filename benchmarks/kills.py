@@ -115,9 +115,10 @@ class Place:
         return found
 
     def made(self) -> tuple[list[str], dict[str, bytes]]:
-        """Lines of the artifact, and pictures by name."""
+        """Lines of the artifact, and pictures by name; a half-written one, which a later command sweeps away, is none."""
         lines = (self.folder / "o.jsonl").read_text(encoding="utf-8").splitlines()
-        return lines, {path.name: path.read_bytes() for path in (self.folder / "images").iterdir()}
+        pictures = [path for path in (self.folder / "images").iterdir() if not path.name.startswith(".")]
+        return lines, {path.name: path.read_bytes() for path in pictures}
 
     def words(self) -> str:
         """What was said last."""
@@ -187,11 +188,13 @@ def server(place: Place, rng: random.Random, life_s: float, found: Found) -> Non
         with served(place) as holder:
             servers.add(holder.pid)
             client = place.start()
+            rest_s = life_s
             if rng.random() < 0.5:  # at work for sure
+                rest_s = RECORDS * place.seconds
                 while client.poll() is None and len(place.work()) == began:
                     time.sleep(0.005)
             with suppress(subprocess.TimeoutExpired):
-                client.wait(rng.uniform(0, life_s))
+                client.wait(rng.uniform(0, rest_s))
             is_over = client.poll() is not None
             found.kills += not is_over and kill(holder.pid)
             code = client.wait()

@@ -1,10 +1,12 @@
 """Writing files so that a reader never sees half of one."""
 
+import contextlib
 import difflib
 import itertools
 import os
 import tempfile
 import threading
+import time
 from pathlib import Path
 
 from llmgen.errors import OutputError
@@ -136,15 +138,18 @@ def is_stream(path: Path) -> bool:
     return path.exists() and not path.is_file() and not path.is_dir()
 
 
-def sweep(folder: Path, process: int | None = None) -> None:
+def sweep(folder: Path, process: int | None = None, *, older_than_s: float | None = None) -> None:
     """Remove what a killed process left half-written in a folder.
 
     Args:
         folder: The folder.
         process: Number of the process, on this machine; by default any, and the caller holds the folder's lock.
+        older_than_s: Leave what is not so old: where nobody holds the folder's lock, somebody may be about to write it.
     """
     for path in folder.glob(f"{_PREFIX}{'' if process is None else f'{process}-'}*{_SUFFIX}"):
-        path.unlink(missing_ok=True)
+        with contextlib.suppress(FileNotFoundError):  # somebody else swept, or it is whole now
+            if older_than_s is None or time.time() - path.stat().st_mtime > older_than_s:
+                path.unlink()
 
 
 def _umask() -> int:

@@ -4,9 +4,10 @@ import contextlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from llmgen.artifacts import Kind, Record
+from llmgen.artifacts.files import sweep
 from llmgen.engine.local import stream_stage
 from llmgen.engine.pictures import picture_store
 from llmgen.engine.progress import Progress, Tally
@@ -22,6 +23,9 @@ from llmgen.pipeline.vocabulary import VocabularyWatch, warning_of
 
 if TYPE_CHECKING:
     from llmgen.pipeline.shards import Shard
+
+_STALE_S: Final = 3600.0
+"""Age of a half-written picture that nobody is going to finish."""
 
 
 @dataclass(frozen=True)
@@ -139,6 +143,8 @@ def run_single(
             say=progress.notice,
         )
         journal = opened.enter_context(output.opened(choice))
+        if makes in DRAWN:
+            sweep(choice.context.images.root / choice.context.images.folder, older_than_s=_STALE_S)
         writer = opened.enter_context(output.writer(makes))
         total, part = incoming.total, None
         if total is not None or shard is not None:

@@ -11,7 +11,7 @@ from llmgen.diffusion.failures import check_finite
 from llmgen.diffusion.latents import decode_latents
 from llmgen.diffusion.progress import Steps, telling
 from llmgen.diffusion.schedulers import quiet_steps
-from llmgen.diffusion.text import TextEncoder
+from llmgen.diffusion.text import TextEncoder, pipeline_texts
 from llmgen.errors import ModelError
 
 MOST_TOKENS: Final = 512
@@ -63,7 +63,8 @@ def draw_texts(
     noise = [torch.Generator("cpu").manual_seed(seed) for seed in seeds]
     with torch.no_grad(), quiet_steps():
         if encoder is not None:
-            texts = _embedded(encoder, prompts, negative if guidance > 1 else None, size)
+            negatives = encoder.negatives([negative] * len(prompts), size) if guidance > 1 else None
+            texts = pipeline_texts(encoder.conditions(prompts, size), negatives)
             latents = pipe(**texts, generator=noise, output_type="latent", **shared).images
             return decode_latents(pipe.vae, check_finite(latents, what))
         # One by one: texts of one call are padded to the longest, which changes the last bits of the others' pictures.
@@ -73,20 +74,6 @@ def draw_texts(
             )
             for text, own in zip(prompts, noise, strict=True)
         ]
-
-
-def _embedded(
-    encoder: TextEncoder, prompts: Sequence[str], negative: str | None, size: tuple[int, int]
-) -> dict[str, Any]:
-    """Texts as a pipeline takes them that does not encode them itself; each is encoded once, however often it is drawn."""
-    told = {"": encoder.conditions(prompts, size)}
-    if negative is not None:
-        told["negative_"] = encoder.negatives([negative] * len(prompts), size)
-    given: dict[str, Any] = {f"{side}prompt_embeds": condition.hidden for side, condition in told.items()}
-    for side, condition in told.items():
-        if "text_embeds" in condition.added:
-            given[f"{side}pooled_prompt_embeds"] = condition.added["text_embeds"]
-    return given
 
 
 def _checked(values: Any, what: str) -> Image.Image:

@@ -54,6 +54,9 @@ OFFLOADED = (
 _MOST_SAID = 300
 """Characters of what a library says."""
 
+_TAKE_ENCODED = ("stable-diffusion", "stable-diffusion-xl")
+"""Families whose pipelines, of whatever task, take texts as `TextEncoder` encodes them."""
+
 
 class PresetLike(Protocol):
     """What the loader reads of a preset; `llmgen.presets.Preset` is one."""
@@ -271,6 +274,10 @@ class ModelPool:
                 made = TextEncoder(pipe.tokenizer, pipe.text_encoder)
             self._text[id(pipe)] = made
         return self._text[id(pipe)]
+
+    def text_for_pipeline(self, role: str) -> TextEncoder | None:
+        """The text encoder of a role, where its pipeline takes encoded texts; None for a pipeline that does it by its own models."""
+        return self.text(role) if self.preset.role(role).family in _TAKE_ENCODED else None
 
     def image_to_image(self, role: str = "refiner") -> Any:
         """An image-to-image pipeline made of the role's components, whatever its family."""

@@ -55,7 +55,7 @@ def target_of(folder: Path, step: Step, shard: Shard | None) -> Path:
 
 
 @dataclass
-class Chain:
+class Stages:
     """Runs the stages of a run on its records.
 
     Args:

@@ -40,6 +40,9 @@ class StageMethod(Protocol):
     A method that only asks the planner, and asks the same whenever it is called, may have `ask_ahead(record)`: the engine calls it for
     records whose turn comes later, from threads, so that a server answers several at the same time.
 
+    A method that leaves a setting to the length of the run has a static `long_from(config)`, how many records make a run long (None where
+    nothing is left open), and a static `settled(context, config, is_long, say)`, the settings as they hold for the whole run.
+
     A method whose settings can be wrong in what they name has a static `check_settings(context, config)`, which raises before any work.
     """
 

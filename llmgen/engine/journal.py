@@ -28,7 +28,7 @@ from pydantic import ValidationError
 
 from llmgen.artifacts import ImageRef, Record
 from llmgen.artifacts.files import cannot_write, make_folder
-from llmgen.artifacts.hashing import written_record
+from llmgen.artifacts.hashing import as_json, written_record
 from llmgen.errors import InputError, OutputError
 from llmgen.vision.images import ImageStore
 
@@ -36,6 +36,7 @@ logger = logging.getLogger(__name__)
 
 _FRONT, _MIDDLE, _BACK = b'{"sha256": "', b'", "line": ', b"}\n"
 _TEXT_AT = len(_FRONT) + 64 + len(_MIDDLE)
+_ENTRY: Final = b'{"key": "%s", "record": %s}'
 _BEGUN, _RECORDS, _ENDED = b'{"begun": ', b'{"records": [{"key": "', b'{"ended": '
 #: Beginnings of the entries of a batch. Inside a text a quote has a backslash, so no text looks like one; what a setting looks like is told
 #: when the batch is read.
@@ -126,9 +127,9 @@ class Journal:
         Raises:
             OutputError: If a setting differs.
         """
-        difference = _difference(begun, self._settings) if self._settings is not None else None
-        if difference is not None:
-            name, before, now = difference
+        found = difference(begun, self._settings) if self._settings is not None else None
+        if found is not None:
+            name, before, now = found
             raise _BegunOtherwise(
                 f"{self.path.parent.parent / self.path.stem} was begun with {name} {_short(before)}, not {_short(now)}; "
                 "go on as it was begun, make it anew with --force, or choose another output with -o"
@@ -146,7 +147,7 @@ class Journal:
         if entry is None:
             return None
         try:
-            record = Record.model_validate_json(json.dumps(entry))
+            record = Record.model_validate_json(as_json(entry))
             for ref in image_refs(record):
                 images.read(ref)
         except (ValidationError, InputError) as error:
@@ -165,8 +166,12 @@ class Journal:
         Raises:
             OutputError: If the journal cannot be written.
         """
-        records = [{"key": key, "record": written_record(record)} for key, record in finished]
-        self._add(records, round(seconds, 4), time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()), tokens)
+        self._add(
+            [(key, as_json(written_record(record))) for key, record in finished],
+            round(seconds, 4),
+            time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+            tokens,
+        )
 
     def seconds(self) -> float:
         """Time that all batches in the journal took together, in seconds."""
@@ -184,7 +189,7 @@ class Journal:
         if not self._sound_bytes:
             self._begin()
         before = self._sound_bytes
-        self._write({"ended": dict(words)})
+        self._write(_text({"ended": dict(words)}))
         self._sound_bytes = before
 
     def sync(self) -> None:
@@ -208,25 +213,27 @@ class Journal:
             self._closed = True
 
     def _add(
-        self, records: list[dict[str, Any]], seconds: float, finished_at: str, tokens: tuple[int, int] = (0, 0)
+        self, records: Sequence[tuple[str, bytes]], seconds: float, finished_at: str, tokens: tuple[int, int] = (0, 0)
     ) -> None:
         if not self._sound_bytes:
             self._begin()
         place = self._sound_bytes
         self._unsynced_batches += 1
         self._unsynced_seconds += seconds
-        paid = {"tokens": {"in": tokens[0], "out": tokens[1]}} if any(tokens) else {}
-        self._write({"records": records, "seconds": seconds, "finished_at": finished_at, **paid})
+        entries = b", ".join(_ENTRY % (key.encode(), text) for key, text in records)
+        paid = b', "tokens": {"in": %d, "out": %d}' % tokens if any(tokens) else b""
+        about = json.dumps({"seconds": seconds, "finished_at": finished_at}).encode()
+        self._write(b'{"records": [%s], %s%s}' % (entries, about[1:-1], paid))
         if self._unsynced_batches >= _MOST_UNSYNCED_BATCHES or self._unsynced_seconds >= _MOST_UNSYNCED_SECONDS:
             self.sync()
-        self._places.update((entry["key"], place) for entry in records)
+        self._places.update((key, place) for key, _ in records)
         self._seconds += seconds
 
     def _begin(self) -> None:
-        self._write({"begun": self._settings or {}})
+        self._write(_text({"begun": self._settings or {}}))
 
-    def _write(self, value: dict[str, Any]) -> None:
-        data = _sealed(json.dumps(value, ensure_ascii=False, allow_nan=False).encode())
+    def _write(self, text: bytes) -> None:
+        data = _sealed(text)
         if not self._sound_bytes:
             make_folder(self.path.parent)
         with self._writing:
@@ -287,11 +294,16 @@ class Journal:
             return
         self.compare(made)
         for batch in batches:
-            self._add(batch["records"], float(batch["seconds"]), str(batch["finished_at"]))
+            records = [(entry["key"], as_json(entry["record"])) for entry in batch["records"]]
+            self._add(records, float(batch["seconds"]), str(batch["finished_at"]))
 
 
 class _BegunOtherwise(OutputError):
     """The journal is that of a run with other settings."""
+
+
+def _text(value: Mapping[str, Any]) -> bytes:
+    return json.dumps(value, ensure_ascii=False, allow_nan=False).encode()
 
 
 def _sealed(text: bytes) -> bytes:
@@ -346,6 +358,17 @@ def last_words(path: Path) -> dict[str, Any] | None:
     return words if isinstance(words, dict) else None
 
 
+def begun_with(path: Path) -> dict[str, Any]:
+    """The settings that a journal was begun with; none if there is no journal, or it does not say."""
+    try:
+        with path.open("rb") as file:
+            text = _unsealed(file.readline())
+    except OSError:
+        return {}
+    value = _value(text) if text is not None and text.startswith(_BEGUN) else None
+    return {} if value is None else dict(value["begun"])
+
+
 def summed_up(path: Path) -> tuple[dict[str, Any], int, float]:
     """What a journal tells of the run that it is of: its settings, the records that were finished without an error, the seconds they took.
 
@@ -379,12 +402,12 @@ def made_by(record: Mapping[str, Any]) -> dict[str, Any] | None:
     return {name: last.get(name) for name in _KNOWN_BY_RECORDS} if isinstance(last, dict) else None
 
 
-def _difference(before: Mapping[str, Any], now: Mapping[str, Any]) -> tuple[str, Any, Any] | None:
+def difference(before: Mapping[str, Any], now: Mapping[str, Any]) -> tuple[str, Any, Any] | None:
     """The first setting that both know and that differs: its name and both values."""
     for name in before.keys() & now.keys() if before else ():
         one, other = before[name], now[name]
         if isinstance(one, Mapping) and isinstance(other, Mapping):
-            inner = _difference(one, other)
+            inner = difference(one, other)
             if inner is not None:
                 return inner
         elif one != other:

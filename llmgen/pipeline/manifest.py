@@ -3,7 +3,7 @@
 import contextlib
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,7 @@ from llmgen.pipeline.incoming import brought, read_source
 from llmgen.pipeline.naming import found_beside, named_from
 from llmgen.pipeline.options import DEFAULT_PRESET, RunOptions, choose
 from llmgen.pipeline.output import DRAWN
+from llmgen.pipeline.settling import settled
 from llmgen.pipeline.shards import Shard, part_of
 from llmgen.pipeline.sources import Source
 from llmgen.pipeline.steps import StageOutcome, Stages, Step, target_of
@@ -195,12 +196,16 @@ def _run_steps(
         progress.notice(line)
     for line in ready.left_out:
         progress.notice(line)
+    steps = [
+        replace(step, choice=settled(step.choice, iter(records), path=path, anew=run.force, say=progress.notice)[0])
+        for step, path in zip(ready.steps, targets, strict=True)
+    ]
     part, all_told = None, not ready.read.dropped and all(record.error is None for record in records)
     if run.shard is not None:
         part, records = part_of(run.shard, records, ready.read.dropped, ready.steps[0].choice)
     stages = Stages(
         folder,
-        ready.steps,
+        steps,
         records,
         prompts=folder / RESOLVED if all_told and part is None else None,
         part=part,

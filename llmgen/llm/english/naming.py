@@ -86,6 +86,12 @@ class Namer:
             )
         )
 
+    @staticmethod
+    def _is_where(phrase: NounPhrase, lead: str) -> bool:
+        """Whether a preposition makes a place of a name or a building: "Darth Vader in Kyoto", "a cow in a barn"."""
+        named = phrase.name and not phrase.article
+        return lead in ("in", "at", "inside") and (named or (phrase.head in lex.HALLS and phrase.count == 1))
+
     def _take(self, phrase: NounPhrase) -> int:
         role, self.role = self.role, "free"
         while (whole := self._whole(phrase)) is not None:
@@ -111,7 +117,7 @@ class Namer:
         ):
             self.scene.extras.append(", " + self._said(phrase.first, phrase.last))
             return phrase.last
-        named_place = phrase.name and not phrase.article and role in ("in", "at")
+        named_place = self._is_where(phrase, role)
         if (self._is_place(phrase, led=role not in ("free", "object")) or named_place) and role not in ("object",):
             if not (
                 role == "free"

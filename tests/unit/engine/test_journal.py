@@ -52,7 +52,7 @@ def test_a_change_by_hand_is_noticed_and_the_journal_cut_there(tmp_path, caplog)
     path = tmp_path / "j"
     written(path, "a", "b", "c")
     lines = path.read_bytes().splitlines(keepends=True)
-    lines[2] = lines[2].replace(b'"prompt": "x"', b'"prompt": "y"')
+    lines[2] = lines[2].replace(b'"prompt":"x"', b'"prompt":"y"')
     path.write_bytes(b"".join(lines))
     assert json.loads(lines[2])["line"]["records"][0]["record"]["prompt"] == "y"
     assert known(path, "a", "b", "c") == ["a"] and "line 3 is damaged" in caplog.text

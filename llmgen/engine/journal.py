@@ -13,41 +13,46 @@ others as long as they took no more than a second of work and are no more than 6
 Of a journal, the keys are in memory and where their batches lie; batches are read again one at a time.
 """
 
-import hashlib
 import json
 import logging
 import os
 import re
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, Literal
 
 from pydantic import ValidationError
 
-from llmgen.artifacts import ImageRef, Record
+from llmgen.artifacts import Record
 from llmgen.artifacts.files import cannot_write, make_folder
 from llmgen.artifacts.hashing import as_json, written_record
+from llmgen.artifacts.pictures import image_refs
+from llmgen.engine.journal_lines import (
+    BEGUN,
+    ENDED,
+    difference,
+    made_by,
+    old_batches,
+    sealed,
+    text_of,
+    unsealed,
+    value_of,
+)
 from llmgen.errors import InputError, OutputError
 from llmgen.vision.images import ImageStore
 
 logger = logging.getLogger(__name__)
 
-_FRONT, _MIDDLE, _BACK = b'{"sha256": "', b'", "line": ', b"}\n"
-_TEXT_AT = len(_FRONT) + 64 + len(_MIDDLE)
 _ENTRY: Final = b'{"key": "%s", "record": %s}'
-_BEGUN, _RECORDS, _ENDED = b'{"begun": ', b'{"records": [{"key": "', b'{"ended": '
+_RECORDS = b'{"records": [{"key": "'
 #: Beginnings of the entries of a batch. Inside a text a quote has a backslash, so no text looks like one; what a setting looks like is told
 #: when the batch is read.
 _KEY: Final = re.compile(rb'\{"key": "([^"\\]+)", "record": \{')
 _SECONDS: Final = re.compile(rb', "seconds": ([0-9.e+-]+), "finished_at": "[^"]*"(?:, "tokens": \{[^{}]*\})?\}$')
-_MOST_LAST_WORDS: Final = 2**16
-"""Bytes of the line that a run ends with."""
 _MOST_UNSYNCED_SECONDS: Final = 1.0
 _MOST_UNSYNCED_BATCHES: Final = 64
-#: What of a run's settings is also written into the provenance of its records.
-_KNOWN_BY_RECORDS = ("stage", "method", "preset", "seed", "device", "dtype", "config")
 
 
 def journal_path(output: Path) -> Path:
@@ -189,7 +194,7 @@ class Journal:
         if not self._sound_bytes:
             self._begin()
         before = self._sound_bytes
-        self._write(_text({"ended": dict(words)}))
+        self._write(text_of({"ended": dict(words)}))
         self._sound_bytes = before
 
     def sync(self) -> None:
@@ -230,10 +235,10 @@ class Journal:
         self._seconds += seconds
 
     def _begin(self) -> None:
-        self._write(_text({"begun": self._settings or {}}))
+        self._write(text_of({"begun": self._settings or {}}))
 
     def _write(self, text: bytes) -> None:
-        data = _sealed(text)
+        data = sealed(text)
         if not self._sound_bytes:
             make_folder(self.path.parent)
         with self._writing:
@@ -251,8 +256,8 @@ class Journal:
     def _read(self) -> None:
         with self.path.open("rb") as file:
             for number, line in enumerate(file, start=1):
-                text = _unsealed(line)
-                if text is not None and text.startswith(_ENDED):
+                text = unsealed(line)
+                if text is not None and text.startswith(ENDED):
                     return
                 if text is None or not self._take_in(text):
                     if line.endswith(b"\n"):
@@ -262,8 +267,8 @@ class Journal:
 
     def _take_in(self, text: bytes) -> bool:
         """Remember what a line says, and whether it says what a line of a journal can say; its records are not read yet."""
-        if text.startswith(_BEGUN):
-            value = _value(text)
+        if text.startswith(BEGUN):
+            value = value_of(text)
             if value is not None:
                 self.compare(value["begun"])
             return value is not None
@@ -279,15 +284,15 @@ class Journal:
         if self._last_read[0] != place:
             with self.path.open("rb") as file:
                 file.seek(place)
-                text = _unsealed(file.readline())
-            batch = None if text is None else _value(text)
+                text = unsealed(file.readline())
+            batch = None if text is None else value_of(text)
             records = {} if batch is None else {entry["key"]: entry["record"] for entry in batch.get("records", ())}
             self._last_read = (place, records)
         return self._last_read[1]
 
     def _take_over(self, old: Path) -> None:
         """Bring an old journal into the new form. One of another stage is left alone: it belongs to another output."""
-        batches = list(_old_batches(old))
+        batches = list(old_batches(old))
         made = next((m for m in map(made_by, (e["record"] for b in batches for e in b["records"])) if m), {})
         wanted = self._settings or made
         if not batches or any(made.get(name) != wanted.get(name) for name in ("stage", "method")):
@@ -302,131 +307,6 @@ class _BegunOtherwise(OutputError):
     """The journal is that of a run with other settings."""
 
 
-def _text(value: Mapping[str, Any]) -> bytes:
-    return json.dumps(value, ensure_ascii=False, allow_nan=False).encode()
-
-
-def _sealed(text: bytes) -> bytes:
-    return _FRONT + hashlib.sha256(text).hexdigest().encode() + _MIDDLE + text + _BACK
-
-
-def _unsealed(line: bytes) -> bytes | None:
-    """What a line says, or None if it is not as it was written."""
-    text = line[_TEXT_AT : -len(_BACK)]
-    return text if line == _sealed(text) else None
-
-
-def _value(text: bytes) -> dict[str, Any] | None:
-    """What a line says, if it says what a line of a journal can say."""
-    try:
-        value = json.loads(text)
-        if not isinstance(value, dict):
-            return None
-        if "records" in value:
-            value = {"seconds": 0.0, "finished_at": "", **value}
-            float(value["seconds"])
-            sound = all(isinstance(e["key"], str) and isinstance(e["record"], dict) for e in value["records"])
-        else:
-            sound = isinstance(value.get("begun"), dict)
-    except (ValueError, KeyError, TypeError, RecursionError):
-        return None
-    return value if sound else None
-
-
-def _old_batches(path: Path) -> Iterator[dict[str, Any]]:
-    """Batches of a journal without digests, up to the first line that is not whole."""
-    with path.open("rb") as file:
-        for line in file:
-            batch = _value(line)
-            if batch is None or "records" not in batch or not line.endswith(b"\n"):
-                return
-            yield batch
-
-
-def last_words(path: Path) -> dict[str, Any] | None:
-    """What a journal says at its end of a run that is over; None if it does not, or is not there."""
-    try:
-        with path.open("rb") as file:
-            file.seek(-min(_MOST_LAST_WORDS, path.stat().st_size), os.SEEK_END)
-            lines = file.read().splitlines(keepends=True)
-    except OSError:
-        return None
-    text = _unsealed(lines[-1]) if lines else None
-    if text is None or not text.startswith(_ENDED):
-        return None
-    words = json.loads(text)["ended"]
-    return words if isinstance(words, dict) else None
-
-
-def begun_with(path: Path) -> dict[str, Any]:
-    """The settings that a journal was begun with; none if there is no journal, or it does not say."""
-    try:
-        with path.open("rb") as file:
-            text = _unsealed(file.readline())
-    except OSError:
-        return {}
-    value = _value(text) if text is not None and text.startswith(_BEGUN) else None
-    return {} if value is None else dict(value["begun"])
-
-
-def summed_up(path: Path) -> tuple[dict[str, Any], int, float]:
-    """What a journal tells of the run that it is of: its settings, the records that were finished without an error, the seconds they took.
-
-    Nothing is thrown: of a journal that cannot be read nothing was finished.
-    """
-    begun: dict[str, Any] = {}
-    finished, seconds = 0, 0.0
-    try:
-        with path.open("rb") as file:
-            for line in file:
-                text = _unsealed(line)
-                value = None if text is None else _value(text)
-                if value is None:
-                    break
-                if "begun" in value:
-                    begun = value["begun"]
-                else:
-                    finished += sum(entry["record"].get("error") is None for entry in value["records"])
-                    seconds += float(value["seconds"])
-    except OSError:
-        pass
-    return begun, finished, seconds
-
-
-def made_by(record: Mapping[str, Any]) -> dict[str, Any] | None:
-    """The settings that a finished record tells of itself; None for one that failed."""
-    provenance = record.get("provenance")
-    if record.get("error") is not None or not isinstance(provenance, list) or not provenance:
-        return None
-    last = provenance[-1]
-    return {name: last.get(name) for name in _KNOWN_BY_RECORDS} if isinstance(last, dict) else None
-
-
-def difference(before: Mapping[str, Any], now: Mapping[str, Any]) -> tuple[str, Any, Any] | None:
-    """The first setting that both know and that differs: its name and both values."""
-    for name in before.keys() & now.keys() if before else ():
-        one, other = before[name], now[name]
-        if isinstance(one, Mapping) and isinstance(other, Mapping):
-            inner = difference(one, other)
-            if inner is not None:
-                return inner
-        elif one != other:
-            return name, one, other
-    return None
-
-
 def _short(value: Any) -> str:
     text = json.dumps(value, ensure_ascii=False)
     return text if len(text) <= 60 else text[:57] + "..."
-
-
-def image_refs(record: Record) -> list[ImageRef]:
-    """All pictures that a record names."""
-    refs = [record.image] if record.image is not None else []
-    for entry in record.history:
-        refs.append(entry.image)
-        if entry.region is not None:
-            refs.append(entry.region)
-        for outcome in entry.outcomes or ():
-            refs += [ref for ref in (outcome.before, outcome.after) if ref is not None]
-    return [*refs, *(sample.image for sample in record.samples)]

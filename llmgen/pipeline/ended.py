@@ -14,7 +14,8 @@ from typing import Any, Final
 
 from llmgen.artifacts import ImageRef
 from llmgen.engine.fingerprint import StageFingerprint
-from llmgen.engine.journal import Journal, journal_path, last_words
+from llmgen.engine.journal import Journal, journal_path
+from llmgen.engine.journal_lines import last_words
 from llmgen.engine.progress import Progress, Tally
 from llmgen.errors import InputError
 from llmgen.pipeline.options import Choice

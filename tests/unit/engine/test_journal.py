@@ -72,11 +72,11 @@ def test_a_change_by_hand_is_noticed_and_the_journal_cut_there(tmp_path, caplog)
     ],
 )
 def test_broken_and_nested_lines_are_cut_even_when_their_digest_is_right(tmp_path, line):
-    from llmgen.engine.journal import _sealed
+    from llmgen.engine.journal_lines import sealed
 
     path = tmp_path / "j"
     written(path, "a")
-    for end in (line + b"\n", _sealed(line)):
+    for end in (line + b"\n", sealed(line)):
         before = path.read_bytes()
         path.write_bytes(before + end)
         assert known(path, "a") == ["a"]

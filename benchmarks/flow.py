@@ -113,4 +113,6 @@ def program() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(program() if sys.argv[1:2] == ["run"] else main())
+    if sys.argv[1:2] == ["run"]:
+        sys.exit(program())
+    main()

@@ -19,32 +19,40 @@ import os
 import re
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, Literal
 
 from pydantic import ValidationError
 
-from llmgen.artifacts import ImageRef, Record
+from llmgen.artifacts import Record
 from llmgen.artifacts.files import cannot_write, make_folder
 from llmgen.artifacts.hashing import as_json, written_record
-from llmgen.engine.journal_lines import BEGUN, ENDED, RECORDS, sealed, text_of, unsealed, value_of
+from llmgen.artifacts.pictures import image_refs
+from llmgen.engine.journal_lines import (
+    BEGUN,
+    ENDED,
+    difference,
+    made_by,
+    old_batches,
+    sealed,
+    text_of,
+    unsealed,
+    value_of,
+)
 from llmgen.errors import InputError, OutputError
 from llmgen.vision.images import ImageStore
 
 logger = logging.getLogger(__name__)
 
 _ENTRY: Final = b'{"key": "%s", "record": %s}'
+_RECORDS = b'{"records": [{"key": "'
 #: Beginnings of the entries of a batch. Inside a text a quote has a backslash, so no text looks like one; what a setting looks like is told
 #: when the batch is read.
 _KEY: Final = re.compile(rb'\{"key": "([^"\\]+)", "record": \{')
 _SECONDS: Final = re.compile(rb', "seconds": ([0-9.e+-]+), "finished_at": "[^"]*"(?:, "tokens": \{[^{}]*\})?\}$')
-_MOST_LAST_WORDS: Final = 2**16
-"""Bytes of the line that a run ends with."""
 _MOST_UNSYNCED_SECONDS: Final = 1.0
 _MOST_UNSYNCED_BATCHES: Final = 64
-#: What of a run's settings is also written into the provenance of its records.
-_KNOWN_BY_RECORDS = ("stage", "method", "preset", "seed", "device", "dtype", "config")
 
 
 def journal_path(output: Path) -> Path:
@@ -265,7 +273,7 @@ class Journal:
                 self.compare(value["begun"])
             return value is not None
         took = _SECONDS.search(text, max(0, len(text) - 200))
-        if took is None or not text.startswith(RECORDS):
+        if took is None or not text.startswith(_RECORDS):
             return False
         self._places.update((key.decode(errors="replace"), self._sound_bytes) for key in _KEY.findall(text))
         self._seconds += float(took[1])
@@ -284,7 +292,7 @@ class Journal:
 
     def _take_over(self, old: Path) -> None:
         """Bring an old journal into the new form. One of another stage is left alone: it belongs to another output."""
-        batches = list(_old_batches(old))
+        batches = list(old_batches(old))
         made = next((m for m in map(made_by, (e["record"] for b in batches for e in b["records"])) if m), {})
         wanted = self._settings or made
         if not batches or any(made.get(name) != wanted.get(name) for name in ("stage", "method")):
@@ -299,100 +307,6 @@ class _BegunOtherwise(OutputError):
     """The journal is that of a run with other settings."""
 
 
-def _old_batches(path: Path) -> Iterator[dict[str, Any]]:
-    """Batches of a journal without digests, up to the first line that is not whole."""
-    with path.open("rb") as file:
-        for line in file:
-            batch = value_of(line)
-            if batch is None or "records" not in batch or not line.endswith(b"\n"):
-                return
-            yield batch
-
-
-def last_words(path: Path) -> dict[str, Any] | None:
-    """What a journal says at its end of a run that is over; None if it does not, or is not there."""
-    try:
-        with path.open("rb") as file:
-            file.seek(-min(_MOST_LAST_WORDS, path.stat().st_size), os.SEEK_END)
-            lines = file.read().splitlines(keepends=True)
-    except OSError:
-        return None
-    text = unsealed(lines[-1]) if lines else None
-    if text is None or not text.startswith(ENDED):
-        return None
-    words = json.loads(text)["ended"]
-    return words if isinstance(words, dict) else None
-
-
-def begun_with(path: Path) -> dict[str, Any]:
-    """The settings that a journal was begun with; none if there is no journal, or it does not say."""
-    try:
-        with path.open("rb") as file:
-            text = unsealed(file.readline())
-    except OSError:
-        return {}
-    value = value_of(text) if text is not None and text.startswith(BEGUN) else None
-    return {} if value is None else dict(value["begun"])
-
-
-def summed_up(path: Path) -> tuple[dict[str, Any], int, float]:
-    """What a journal tells of the run that it is of: its settings, the records that were finished without an error, the seconds they took.
-
-    Nothing is thrown: of a journal that cannot be read nothing was finished.
-    """
-    begun: dict[str, Any] = {}
-    finished, seconds = 0, 0.0
-    try:
-        with path.open("rb") as file:
-            for line in file:
-                text = unsealed(line)
-                value = None if text is None else value_of(text)
-                if value is None:
-                    break
-                if "begun" in value:
-                    begun = value["begun"]
-                else:
-                    finished += sum(entry["record"].get("error") is None for entry in value["records"])
-                    seconds += float(value["seconds"])
-    except OSError:
-        pass
-    return begun, finished, seconds
-
-
-def made_by(record: Mapping[str, Any]) -> dict[str, Any] | None:
-    """The settings that a finished record tells of itself; None for one that failed."""
-    provenance = record.get("provenance")
-    if record.get("error") is not None or not isinstance(provenance, list) or not provenance:
-        return None
-    last = provenance[-1]
-    return {name: last.get(name) for name in _KNOWN_BY_RECORDS} if isinstance(last, dict) else None
-
-
-def difference(before: Mapping[str, Any], now: Mapping[str, Any]) -> tuple[str, Any, Any] | None:
-    """The first setting that both know and that differs: its name and both values."""
-    for name in before.keys() & now.keys() if before else ():
-        one, other = before[name], now[name]
-        if isinstance(one, Mapping) and isinstance(other, Mapping):
-            inner = difference(one, other)
-            if inner is not None:
-                return inner
-        elif one != other:
-            return name, one, other
-    return None
-
-
 def _short(value: Any) -> str:
     text = json.dumps(value, ensure_ascii=False)
     return text if len(text) <= 60 else text[:57] + "..."
-
-
-def image_refs(record: Record) -> list[ImageRef]:
-    """All pictures that a record names."""
-    refs = [record.image] if record.image is not None else []
-    for entry in record.history:
-        refs.append(entry.image)
-        if entry.region is not None:
-            refs.append(entry.region)
-        for outcome in entry.outcomes or ():
-            refs += [ref for ref in (outcome.before, outcome.after) if ref is not None]
-    return [*refs, *(sample.image for sample in record.samples)]

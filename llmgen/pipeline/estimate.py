@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, Final, Literal
 
 from llmgen.engine.fingerprint import run_settings
-from llmgen.engine.journal import summed_up
+from llmgen.engine.journal_lines import summed_up
 from llmgen.pipeline.options import Choice
 from llmgen.pipeline.settling import settled
 

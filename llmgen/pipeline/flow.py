@@ -5,6 +5,7 @@ pictures, are those of stages that run one after the other. Where one stage cann
 as they can, and what they have finished is in their journals.
 """
 
+import contextlib
 import ctypes
 import queue
 import threading
@@ -115,17 +116,19 @@ class Flow(Generic[T]):
 
     def _work(self, work: Callable[[], T]) -> None:
         """One thread; what it came to is told in the thread that waits for it."""
-        try:
-            done = work()
-        except BaseException as error:
-            failed = error
+        # The end of the run may come when the work is over and nobody listens any more.
+        with contextlib.suppress(SystemExit):
+            try:
+                done = work()
+            except BaseException as error:
+                failed = error
 
-            def told() -> T:
-                raise failed
+                def told() -> T:
+                    raise failed
 
-            self._ends.put(told)
-        else:
-            self._ends.put(lambda: done)
+                self._ends.put(told)
+            else:
+                self._ends.put(lambda: done)
 
     def _stop(self, threads: Sequence[threading.Thread]) -> None:
         """End all stages, wherever they are."""

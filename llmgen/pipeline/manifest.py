@@ -25,7 +25,7 @@ from llmgen.pipeline.output import DRAWN
 from llmgen.pipeline.settling import settled
 from llmgen.pipeline.shards import Shard, part_of
 from llmgen.pipeline.sources import Source
-from llmgen.pipeline.steps import Chain, StageOutcome, Step, target_of
+from llmgen.pipeline.steps import StageOutcome, Stages, Step, target_of
 from llmgen.pipeline.vocabulary import warning_of
 from llmgen.pipeline.whole_chain import NEEDED_ROLES, missing_roles, name_of, whole_chain
 from llmgen.presets import load_preset
@@ -203,7 +203,7 @@ def _run_steps(
     part, all_told = None, not ready.read.dropped and all(record.error is None for record in records)
     if run.shard is not None:
         part, records = part_of(run.shard, records, ready.read.dropped, ready.steps[0].choice)
-    chain = Chain(
+    stages = Stages(
         folder,
         steps,
         records,
@@ -213,7 +213,7 @@ def _run_steps(
         # Workers take batches of one stage at a time.
         barrier=run.barrier or context.crew is not None,
     )
-    return tuple(chain.run(progress, stage_done)), time.perf_counter() - started
+    return tuple(stages.run(progress, stage_done)), time.perf_counter() - started
 
 
 def _resolve(run: ManifestRun) -> _Resolved:

@@ -7,7 +7,8 @@ from pathlib import Path
 
 from llmgen.artifacts import Record
 from llmgen.engine.fingerprint import run_settings
-from llmgen.engine.journal import begun_with, difference, journal_path
+from llmgen.engine.journal import journal_path
+from llmgen.engine.journal_lines import begun_with, difference
 from llmgen.pipeline.options import Choice
 
 

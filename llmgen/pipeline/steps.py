@@ -55,7 +55,7 @@ def target_of(folder: Path, step: Step, shard: Shard | None) -> Path:
 
 
 @dataclass
-class Chain:
+class Stages:
     """Runs the stages of a run on its records.
 
     Args:
@@ -77,6 +77,8 @@ class Chain:
     barrier: bool = False
     _done: dict[str, StageOutcome] = field(default_factory=dict, init=False)
     """By the names of the artifacts."""
+    _looked_at: set[tuple[bytes, bytes]] = field(default_factory=set, init=False)
+    """References to pictures that are as they were."""
 
     def run(self, progress: Progress, stage_done: Callable[[StageOutcome], None]) -> list[StageOutcome]:
         """Run all stages; those that an earlier run finished are only looked at.
@@ -114,7 +116,7 @@ class Chain:
         source = self._source(step)
         if source is None or self.force or step.branch.source not in (PROMPTS, *self._done):
             return None
-        tally = Ending(source, self._path(step), step.choice).found(progress)
+        tally = Ending(source, self._path(step), step.choice, self._looked_at).found(progress)
         return None if tally is None else self._outcome(step, tally)
 
     def _source(self, step: Step) -> Source | None:

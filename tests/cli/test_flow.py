@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 import tiny_stages
 
-from llmgen.engine.journal import journal_path, last_words
+from llmgen.engine.journal import journal_path
+from llmgen.engine.journal_lines import last_words
 from llmgen.errors import MissingRequirementError
 
 N = 12

@@ -21,13 +21,13 @@ from llmgen.llm.english.commands import (
     Keep,
     Location,
     Move,
-    Place,
     Remove,
     Replace,
     Resize,
     Shift,
     Swap,
 )
+from llmgen.llm.english.locations import ahead, read_location
 from llmgen.llm.english.phrases import describes
 from llmgen.llm.english.selections import ANYTHING, Selection, how_many, read_description, read_selection
 from llmgen.llm.english.tokens import tokenize
@@ -59,19 +59,6 @@ _DIRECTIONS: Final[dict[str, tuple[int, int]]] = {
     "downwards": (0, 1), "lower": (0, 1), "left": (-1, 0), "leftward": (-1, 0), "leftwards": (-1, 0),
     "right": (1, 0), "rightward": (1, 0), "rightwards": (1, 0),
 }  # fmt: skip
-_RELATIONS: Final[tuple[tuple[str, Place], ...]] = (
-    ("to the left of", "left_of"), ("on the left of", "left_of"), ("on the left side of", "left_of"),
-    ("to the left side of", "left_of"), ("left of", "left_of"), ("to the right of", "right_of"),
-    ("on the right of", "right_of"), ("on the right side of", "right_of"), ("to the right side of", "right_of"),
-    ("right of", "right_of"), ("on top of", "on"), ("on the top of", "on"), ("above", "above"), ("over", "above"), ("onto", "on"),
-    ("below", "below"), ("under", "below"), ("underneath", "below"), ("beneath", "below"), ("next to", "near"),
-    ("close to", "near"), ("beside", "near"), ("besides", "near"), ("near", "near"), ("by", "near"),
-    ("in front of", "near"), ("behind", "near"), ("alongside", "near"), ("between", "between"), ("on", "on"), ("in", "on"), ("into", "on"),
-    ("towards", "towards"), ("toward", "towards"), ("closer to", "towards"), ("nearer to", "towards"),
-    ("away from", "away_from"),
-)  # fmt: skip
-_SIDE_LEADS: Final = ("in the", "on the", "at the", "to the", "into the", "in", "at", "to")
-_SIDE_WORDS: Final[dict[str, str]] = {**lex.SIDES, "middle": "middle", "center": "middle", "centre": "middle"}
 _SHADES: Final = frozenset("color colour colored coloured".split())
 _CLOSINGS: Final = frozenset(
     "from in of on at the this that picture image photo photograph painting scene illustration drawing frame canvas please too also "
@@ -223,13 +210,10 @@ class _ClauseReader:
         picked = read_selection(self.tokens, index, self.last)
         if picked is None or self._word(picked[1]) != "to":
             return None
-        return picked if self._location(picked[1]) is not None else None
+        return picked if read_location(self.tokens, picked[1], self.last) is not None else None
 
     def _word(self, index: int) -> str:
         return self.tokens[index].lower if 0 <= index < len(self.tokens) else ""
-
-    def _ahead(self, index: int, words: str) -> bool:
-        return " ".join(t.lower for t in self.tokens[index : index + words.count(" ") + 1]) == words
 
     def _growth(self, *, larger: bool) -> float:
         factor = self.factor if self.factor is not None else 1 + (GROWTH - 1) * self.amount
@@ -274,12 +258,12 @@ class _ClauseReader:
         new = read_description(self.tokens, index)
         if new is None:
             return None
-        place = self._location(new[1])
+        place = read_location(self.tokens, new[1], self.last)
         return (Add(new[0]), self._skip_place(new[1])) if place is None else (Add(new[0], place[0]), place[1])
 
     def _move(self, what: Selection, index: int) -> tuple[Command, int] | None:
         another = {"one", "ones", "other", "others"} & {token.lower for token in self.tokens[index:]}
-        place = self._location(index, what if another else None)
+        place = read_location(self.tokens, index, what if another else self.last)
         if place is not None and not self._is_shift(place[0], index):
             return Move(what, place[0], self.amount), place[1]
         dx = dy = 0
@@ -302,43 +286,6 @@ class _ClauseReader:
         named = words & (lex.SIDE_TAILS | lex.FRAME_NOUNS | {"middle", "center", "centre", "top", "bottom"})
         return place.kind == "side" and self._word(index) == "to" and len(place.sides) == 1 and not named
 
-    def _location(self, index: int, last: Selection | None = None) -> tuple[Location, int] | None:
-        """Where something goes; `last` is what "the brown one" is one of, where that is no thing of an earlier command."""
-        last = last or self.last
-        for words, kind in _RELATIONS:
-            if not self._ahead(index, words):
-                continue
-            picked = read_selection(self.tokens, index + words.count(" ") + 1, last)
-            if picked is None or self._is_of_the_picture(picked[0], picked[1]):
-                continue
-            anchors, after = (picked[0],), picked[1]
-            if kind == "between" and self._word(after) == "and":
-                other = read_selection(self.tokens, after + 1, last)
-                if other is not None:
-                    anchors, after = (*anchors, other[0]), other[1]  # type: ignore[assignment]
-            return Location(kind, anchors), after
-        for lead in _SIDE_LEADS:
-            if not self._ahead(index, lead):
-                continue
-            after, sides = index + lead.count(" ") + 1, list[str]()
-            while self._word(after) in _SIDE_WORDS or self._word(after) == "-":
-                if self._word(after) != "-":
-                    sides.append(_SIDE_WORDS[self._word(after)])
-                after += 1
-            if not sides:
-                continue
-            while self._word(after) in lex.SIDE_TAILS | lex.FRAME_NOUNS | {"of", "the"}:
-                after += 1
-            return Location("side", sides=tuple(dict.fromkeys(sides))), after
-        return None
-
-    def _is_of_the_picture(self, what: Selection, after: int) -> bool:
-        """Whether a place is the picture's own: "the left", "the top left corner", and not that of a table."""
-        if what.noun in lex.FRAME_NOUNS or what.noun in _SIDE_WORDS:
-            return True
-        tail = what.noun in lex.SIDE_TAILS and what.noun != "hand" and what.which is not None
-        return tail and self._word(after) != "of"
-
     def _change(self, what: Selection, index: int) -> tuple[Command, int] | None:
         while self._word(index) in ("and", ","):
             other = read_selection(self.tokens, index + 1, self.last, changes=True)
@@ -351,7 +298,7 @@ class _ClauseReader:
         size = self._size(index)
         if size is not None:
             return Resize(what, size[0]), size[1]
-        if self._ahead(index, "made of") or self._ahead(index, "made from"):
+        if ahead(self.tokens, index, "made of") or ahead(self.tokens, index, "made from"):
             index += 2
         new = read_description(self.tokens, index)
         if new is not None:
@@ -362,7 +309,7 @@ class _ClauseReader:
             if described.article or described.plural:
                 return Replace(what, described), after
         adjectives, after = self._adjectives(index)
-        if self._ahead(after, "instead of") or self._ahead(after, "rather than"):
+        if ahead(self.tokens, after, "instead of") or ahead(self.tokens, after, "rather than"):
             after = self._adjectives(after + 2)[1]  # what it was
         return (Change(what, adjectives), after) if adjectives else None
 

@@ -63,6 +63,8 @@ class Namer:
         """Whether "it" was said where it may be the weather's."""
         self.owner: Groups = ()
         """Whose the subject of the clause is: "a man whose hat is red"."""
+        self.whose: int | None = None
+        """Whose side was spoken of in the sentence: "to its left"."""
         self.nobody = ""
         """What negates the verb that comes: "none of the pirates wears a hat"."""
 

@@ -94,6 +94,7 @@ class Reader(Relater):
         self.subject = self.clause = ()
         self.role, self.waiting, self.chain, self.sides, self.nobody = "free", None, None, "", ""
         self.listed = self.predicate = self.compared = False
+        self.whose = None
         return i + 1
 
     def _joint(self, i: int) -> int:

@@ -123,7 +123,10 @@ class Relater(Namer):
 
     def _beside_owner(self, kind: str, owner: str, i: int) -> int:
         """Whose side it is was named before: "a cat with a ball to its left", "a lamp and, to its right, a bench"."""
-        group = self._referent({"its": "it", "their": "they"}.get(owner, owner))
+        group = (
+            self.whose if self.whose is not None else self._referent({"its": "it", "their": "they"}.get(owner, owner))
+        )
+        self.whose = group  # "a bench to its left and a tree to its right": of the same
         if group is None:
             return i + 1
         after = i + 1 + (kind_at(self.words, i + 1) == "comma")

@@ -37,10 +37,9 @@ def fault(meant: dict[str, Any], scene: tuple[Detection, ...], plan: EditPlan) -
     after = {i.id: i for i in plan.target}
     fresh = [i for i in plan.target if i.id not in {d.id for d in scene}]
     gone = [d.id for d in scene if d.id not in after]
-    # What moves and changes is drawn anew, under another name.
-    for old in [
-        d for d in scene if d.id in gone and d.id in meant.get("moved", ()) and d.id in meant.get("phrase", {})
-    ]:
+    # What moves or grows and changes is drawn anew, under another name.
+    shifted = [name for kind in ("moved", "larger", "smaller") for name in meant.get(kind, ())]
+    for old in [d for d in scene if d.id in gone and d.id in shifted and d.id in meant.get("phrase", {})]:
         new = next((i for i in fresh if i.phrase == meant["phrase"][old.id]), None)
         if new is not None:
             gone.remove(old.id)

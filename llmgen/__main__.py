@@ -1,5 +1,6 @@
 """`python -m llmgen`, and the command `llmgen`: a server that holds the models does the work, or this process does."""
 
+import os
 import sys
 
 
@@ -9,6 +10,8 @@ def main() -> int:
     Returns:
         The exit code.
     """
+    # Pydantic would read the metadata of all that is installed for plugins, a tenth of a plan's time; llmgen's models want none.
+    os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
     from llmgen.serving import SERVED
 
     if sys.argv[1:2] and sys.argv[1] in SERVED:

@@ -25,14 +25,19 @@ class ArtifactModel(DocumentedModel):
     @model_validator(mode="after")
     def _only_whole_characters(self) -> Self:
         """Refuse here what would only be noticed when the file is written."""
-        for name, value in self.__dict__.items():
-            if isinstance(value, str):
-                whole = value.isascii() or not has_surrogate(value)
-            else:
-                whole = not isinstance(value, tuple) or not any(isinstance(v, str) and has_surrogate(v) for v in value)
-            if not whole:
-                raise ValueError(f"{name} holds half of a character (a lone surrogate)")
+        for value in self.__dict__.values():
+            kind = type(value)
+            if kind is str:
+                if not value.isascii() and has_surrogate(value):
+                    raise ValueError(f"{self._named(value)} holds half of a character (a lone surrogate)")
+            elif kind is tuple:
+                for part in value:
+                    if type(part) is str and has_surrogate(part):
+                        raise ValueError(f"{self._named(value)} holds half of a character (a lone surrogate)")
         return self
+
+    def _named(self, value: object) -> str:
+        return next(name for name, own in self.__dict__.items() if own is value)
 
 
 def _ordered(box: tuple[float, float, float, float]) -> tuple[float, float, float, float]:

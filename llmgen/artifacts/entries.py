@@ -1,6 +1,5 @@
 """Entries of a file to records, one after the other: each is checked as it comes, and what holds for all of them at the end."""
 
-import json
 from collections import Counter
 from collections.abc import Callable
 from typing import Any, Final, get_args
@@ -9,6 +8,7 @@ from pydantic import ValidationError
 
 from llmgen.artifacts.base import SCHEMA_VERSION
 from llmgen.artifacts.complaints import describe
+from llmgen.artifacts.hashing import as_json
 from llmgen.artifacts.manifest import PromptEntry
 from llmgen.artifacts.record import Kind, Record, RecordError
 from llmgen.errors import InputError
@@ -119,7 +119,7 @@ def _read_entry(entry: Any, position: int, kind: Kind | None, name: str) -> tupl
         values.setdefault("kind", kind or "prompts")
     fields = Record.model_fields if "kind" in entry or kind is not None else PromptEntry.model_fields
     try:
-        return Record.model_validate_json(json.dumps(values)), None
+        return Record.model_validate_json(as_json(values)), None
     except ValidationError as error:
         problem = f"{where}: {describe(error, fields)}"
     return _salvage(values, problem, kind), problem

@@ -4,6 +4,7 @@ import difflib
 import itertools
 import os
 import tempfile
+import threading
 from pathlib import Path
 
 from llmgen.errors import OutputError
@@ -12,6 +13,7 @@ from llmgen.printable import printable
 _PREFIX, _SUFFIX = ".llmgen-", ".tmp"
 _MOST_COMPARED = 2000
 """Files of a folder whose names are held against one that is not there."""
+_asking_umask = threading.Lock()
 
 
 def cannot_write(path: Path, error: OSError) -> OutputError:
@@ -146,8 +148,10 @@ def sweep(folder: Path, process: int | None = None) -> None:
 
 
 def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
+    # It can only be read by setting it, and it is the whole process's.
+    with _asking_umask:
+        mask = os.umask(0)
+        os.umask(mask)
     return mask
 
 

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any, Final, Generic, TypeVar
 
 from pydantic import BaseModel
+from pydantic_core import PydanticSerializationError, to_json
 
 from llmgen.artifacts.record import Record
 
@@ -21,6 +22,14 @@ def canonical_json(value: Any) -> str:
         ValueError: If a number is not finite.
     """
     return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+
+
+def as_json(value: Any) -> bytes:
+    """A JSON value as text for a program, in the order of its fields; the quickest way to write it."""
+    try:
+        return to_json(value)
+    except PydanticSerializationError:
+        return json.dumps(value).encode()  # half a character, or too deep: whoever reads it says so
 
 
 def digest(value: Any) -> str:

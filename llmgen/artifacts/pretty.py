@@ -2,15 +2,27 @@
 
 The text is that of the standard library but for the rows of numbers. It can also be that of a part of a larger value, so that an
 artifact is written record by record.
+
+pydantic's writer, which is not written in Python, makes most texts; those with a number that it writes in another way are made here.
 """
 
 import json
+import re
 from collections.abc import Callable
 from json.encoder import encode_basestring as _quoted
 from typing import Any, Final
 
+from pydantic_core import PydanticSerializationError, to_json
+
 _INDENT: Final = "  "
 _NUMBERS: Final = (float, int)
+#: Line breaks inside a text are escaped, so these are none of a text's.
+_ROW: Final = re.compile(r"\[\n *(-?[0-9][0-9.]*(?:,\n *-?[0-9][0-9.]*)*)\n *\]")
+_BREAK: Final = re.compile(r",\n *")
+_OTHERWISE: Final = tuple(
+    re.compile(before + r"-?(?:0\.0000|[0-9][0-9.]*e|NaN|Infinity)") for before in ('": ', r"\n *")
+)
+"""Very small and very large numbers, and those that are refused. (That a text may look like one costs a little time.)"""
 
 
 def pretty_json(value: Any) -> str:
@@ -34,9 +46,22 @@ def indented(value: Any, depth: int = 0) -> str:
         ValueError: If a number is not finite.
         TypeError: If it is no JSON value.
     """
+    text = _quickly(value) if isinstance(value, dict | list) else None
+    if text is not None:
+        text = _ROW.sub(lambda row: "[" + _BREAK.sub(", ", row[1]) + "]", text)
+        return text.replace("\n", "\n" + _INDENT * depth) if depth else text
     parts: list[str] = []
     _write(value, "\n" + _INDENT * depth, parts.append)
     return "".join(parts)
+
+
+def _quickly(value: dict[str, Any] | list[Any]) -> str | None:
+    """The text with every number on a line of its own; None if it holds a number that is written in another way here."""
+    try:
+        text = to_json(value, indent=len(_INDENT)).decode()
+    except PydanticSerializationError:
+        return None
+    return None if any(number.search(text) for number in _OTHERWISE) else text
 
 
 def _write(value: Any, line: str, add: Callable[[str], object]) -> None:

@@ -69,6 +69,8 @@ class ArtifactWriter:
         self._texts = RecordTexts(kind, lines=path.suffix == ".jsonl")
         self._file: BinaryIO | None = None
         self._total = hashlib.sha256()
+        self.size = 0
+        """Bytes that were written."""
 
     @property
     def sha256(self) -> str:
@@ -125,6 +127,7 @@ class ArtifactWriter:
         with self._written():
             self._open_file.write(data)
         self._total.update(data)
+        self.size += len(data)
 
     @property
     def _open_file(self) -> BinaryIO:

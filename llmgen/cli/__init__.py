@@ -1,5 +1,5 @@
 """The command line: words to calls, results to streams, errors to exit codes."""
 
-from llmgen.cli.main import app, main
+from llmgen.cli.main import main, whole_app
 
-__all__ = ["app", "main"]
+__all__ = ["main", "whole_app"]

@@ -4,7 +4,7 @@
 command. A flag on the command line wins, and so does what a manifest says.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
@@ -47,8 +47,11 @@ def read_config() -> tuple[Path | None, dict[str, Any]]:
         raise InputError(f"{path} is no TOML: {error}; mend it, or remove it") from error
 
 
-def default_map(app: typer.Typer) -> dict[str, dict[str, Any]]:
+def default_map(whole_app: Callable[[], typer.Typer]) -> dict[str, dict[str, Any]]:
     """The person's defaults by command and parameter, as the command line takes them.
+
+    Args:
+        whole_app: Makes the app with all commands; asked only where there is a file.
 
     Raises:
         InputError: If the file cannot be read or names a command or a flag that is not there.
@@ -56,7 +59,7 @@ def default_map(app: typer.Typer) -> dict[str, dict[str, Any]]:
     path, config = read_config()
     if path is None:
         return {}
-    group: Any = typer.main.get_command(app)
+    group: Any = typer.main.get_command(whole_app())
     flags = {name: dict(_flags(command)) for name, command in group.commands.items()}
     everywhere = {flag for name in (*STAGES, "run") for flag in flags[name]}
     found: dict[str, dict[str, Any]] = {}

@@ -1,6 +1,7 @@
 """Progress on stderr: bars for a person, plain lines for a log, nothing with -q."""
 
 import contextlib
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Final
@@ -22,18 +23,32 @@ _LINE_EVERY_S: Final = 30.0
 class StageProgress(Progress):
     """Shows how stages get on, and at once which records failed."""
 
-    def __init__(self) -> None:
-        self.began = False
-        self._bars: Bars | None = None
+    def __init__(self, board: "_Board | None" = None) -> None:
+        self._board = board or _Board()
+        self._board.shown.append(self)
+        self._began = False
         self._task: TaskID | None = None
         self._label = self._remark = ""
         self._total: int | None = None
         self._count = self._reused = self._failed = 0
         self._started = 0.0
 
+    def beside(self) -> "StageProgress":
+        """Who is told of a stage that works while others do: a bar below theirs."""
+        return StageProgress(self._board)
+
+    @property
+    def began(self) -> bool:
+        """Whether any stage has begun."""
+        return any(one._began for one in self._board.shown)
+
     @property
     def reached(self) -> str:
-        """How far the stage has come, in words."""
+        """How far the stages have come, in words; of those that work one after the other, the last."""
+        return ", ".join(one._own_words for one in self._board.shown if one._began)
+
+    @property
+    def _own_words(self) -> str:
         return f"{self._count} {'' if self._total is None else f'of {self._total} '}records of {self._label}"
 
     def start(self, stage: str, method: str, total: int | None) -> None:
@@ -41,23 +56,8 @@ class StageProgress(Progress):
         self._label, self._total, self._remark = f"{stage} {method}", total, ""
         self._count = self._reused = self._failed = 0
         self._started = time.perf_counter()
-        self.began = True
-        if out.watched:
-            from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
-            from rich.progress import Progress as Bars
-
-            columns = (
-                TextColumn("{task.description:<26}"),
-                BarColumn(),
-                MofNCompleteColumn(),
-                TimeElapsedColumn(),
-                TextColumn("left"),
-                TimeRemainingColumn(),
-                TextColumn("[dim]{task.fields[detail]}"),
-            )
-            self._bars = Bars(*columns, console=out.console)
-            self._task = self._bars.add_task(self._label, total=total, detail="")
-            self._bars.start()
+        self._began = True
+        self._task = self._board.begin(self._label, total)
 
     def done(self, records: "Sequence[Record]", reused: bool) -> None:
         """Records are finished."""
@@ -68,23 +68,18 @@ class StageProgress(Progress):
             if record.error is not None:
                 self._failed += 1
                 if not reused:
-                    self._say(f"{self._label}: record {record.id!r}: {record.error.message}")
-        if self._bars is not None and self._task is not None:
-            self._bars.update(self._task, completed=self._count)
+                    self._board.say(f"{self._label}: record {record.id!r}: {record.error.message}")
+        self._board.update(self._task, completed=self._count)
 
     def done_before(self, count: int) -> None:
         """Records were finished in an earlier run."""
         self._count += count
         self._reused += count
-        if self._bars is not None and self._task is not None:
-            self._bars.update(self._task, completed=self._count)
+        self._board.update(self._task, completed=self._count)
 
     def message(self, text: str) -> None:
         """One line about a long step inside a batch."""
-        if self._bars is not None and self._task is not None:
-            from rich.markup import escape
-
-            self._bars.update(self._task, detail=escape(printable(text)))
+        self._board.update(self._task, detail=text)
 
     def remark(self, text: str) -> None:
         """What is said beside the numbers when the stage is over."""
@@ -92,28 +87,25 @@ class StageProgress(Progress):
 
     def problem(self, text: str) -> None:
         """One line about a record that failed before a stage began."""
-        self._say(text)
+        self._board.say(text)
 
     def notice(self, text: str) -> None:
         """One line about the whole work, for people; not with -q."""
         if not out.quiet:
-            self._say(text)
+            self._board.say(text)
 
     def finish(self) -> None:
         """The stage is over, well or not."""
-        if self._bars is not None and self._task is not None:
-            from rich.markup import escape
-
-            self._bars.update(self._task, detail=escape(printable(self._remarks())))
-            self._bars.stop()
-            self._bars = None
-        else:
+        remarks = self._remarks()
+        if self._task is None:
             seconds = time.perf_counter() - self._started
-            remarks = self._remarks()
-            out.note(
+            self._board.note(
                 f"{self._label}: {self._count}/{self._count if self._total is None else self._total} records in {seconds:.1f} s"
                 + (f" ({remarks})" if remarks else "")
             )
+        else:
+            self._board.end(self._task, remarks)
+            self._task = None
 
     def _remarks(self) -> str:
         parts = []
@@ -125,11 +117,72 @@ class StageProgress(Progress):
             parts.append(self._remark)
         return ", ".join(parts)
 
-    def _say(self, text: str) -> None:
-        if self._bars is not None:
-            self._bars.console.print(printable(f"warning: {text}"), markup=False, soft_wrap=True)
-        else:
-            out.warn(text)
+
+class _Board:
+    """Where several stages show how they get on: bars while any is at work, or whole lines, from any thread."""
+
+    def __init__(self) -> None:
+        self.shown: list[StageProgress] = []
+        self._bars: Bars | None = None
+        self._at_work = 0
+        self._lock = threading.RLock()
+
+    def begin(self, label: str, total: int | None) -> "TaskID | None":
+        """A bar, where a person watches."""
+        if not out.watched:
+            return None
+        from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+        from rich.progress import Progress as Bars
+
+        with self._lock:
+            if self._bars is None:
+                columns = (
+                    TextColumn("{task.description:<26}"),
+                    BarColumn(),
+                    MofNCompleteColumn(),
+                    TimeElapsedColumn(),
+                    TextColumn("left"),
+                    TimeRemainingColumn(),
+                    TextColumn("[dim]{task.fields[detail]}"),
+                )
+                self._bars = Bars(*columns, console=out.console)
+            task = self._bars.add_task(label, total=total, detail="")
+            self._at_work += 1
+            self._bars.start()
+            return task
+
+    def update(self, task: "TaskID | None", *, completed: int | None = None, detail: str | None = None) -> None:
+        """Move a bar, or say what is done beside it."""
+        with self._lock:
+            if self._bars is not None and task is not None:
+                from rich.markup import escape
+
+                if detail is not None:
+                    self._bars.update(task, detail=escape(printable(detail)))
+                if completed is not None:
+                    self._bars.update(task, completed=completed)
+
+    def end(self, task: "TaskID", remarks: str) -> None:
+        """A bar moves no more; with the last one, all stay as they are."""
+        with self._lock:
+            self.update(task, detail=remarks)
+            self._at_work -= 1
+            if self._bars is not None and not self._at_work:
+                self._bars.stop()
+                self._bars = None
+
+    def say(self, text: str) -> None:
+        """A line about something that went wrong."""
+        with self._lock:
+            if self._bars is not None:
+                self._bars.console.print(printable(f"warning: {text}"), markup=False, soft_wrap=True)
+            else:
+                out.warn(text)
+
+    def note(self, text: str) -> None:
+        """A line for people."""
+        with self._lock:
+            out.note(text)
 
 
 @contextlib.contextmanager

@@ -101,6 +101,14 @@ def run(
     picture_format: PictureFormatOpt = "png",
     force: ForceOpt = False,
     dry_run: DryRunOpt = False,
+    barrier: Annotated[
+        bool,
+        typer.Option(
+            "--barrier",
+            help="Let each stage wait until the one before is over: fewer models in memory at first, as with workers.",
+            rich_help_panel=RUNNING,
+        ),
+    ] = False,
     no_serve: NoServeOpt = False,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print what came out to stdout as JSON: folder, artifacts, scores.")
@@ -144,6 +152,7 @@ def run(
         given=_by_stage(settings, samples),
         force=force,
         shard=parse_shard(shard),
+        barrier=barrier,
     )
     if dry_run:
         out.json(plan_manifest(request))
@@ -228,14 +237,13 @@ def _conclude(outcome: "RunOutcome") -> None:
     done = sum(record.error is None for record in records)
     pictures = _pictures(outcome)
     files = ", ".join(stage.path.name for stage in outcome.stages)
-    seconds = sum(stage.result.seconds for stage in outcome.stages)
-    out.note(f"made {done} of {len(records)} records with {len(pictures)} pictures in {seconds:.0f} s")
+    out.note(f"made {done} of {len(records)} records with {len(pictures)} pictures in {outcome.seconds:.0f} s")
     if outcome.tokens.answers:
         out.note(outcome.tokens.line())
     out.note(f"artifacts in {outcome.folder}: {files}")
     compared = outcome.compared
     for group in compared:
-        show_comparison([(one.branch.source, one.result.records) for one in group], group[0].method)
+        show_comparison([(one.branch.source, one.records) for one in group], group[0].method)
     if not compared or outcome.stages[-1] not in compared[-1]:
         show_scores(records)
     if outcome.report is None:
@@ -254,7 +262,7 @@ def _summary(outcome: "RunOutcome") -> dict[str, Any]:
 
     comparisons = []
     for group in outcome.compared:
-        parts = [(one.branch.source, one.result.records) for one in group]
+        parts = [(one.branch.source, one.records) for one in group]
         metrics = dict.fromkeys(metric for _, records in parts for metric in metrics_of(records, group[0].method))
         comparisons += [compare(parts, metric) for metric in metrics]
     return {
@@ -270,7 +278,7 @@ def _summary(outcome: "RunOutcome") -> dict[str, Any]:
             "answers": outcome.tokens.answers,
             "untold": outcome.tokens.untold,
         },
-        "seconds": round(sum(stage.result.seconds for stage in outcome.stages), 3),
+        "seconds": round(outcome.seconds, 3),
         "scores": [asdict(line) for line in score_lines(outcome.records)],
         "comparisons": comparisons,
     }
@@ -278,6 +286,8 @@ def _summary(outcome: "RunOutcome") -> dict[str, Any]:
 
 def _pictures(outcome: "RunOutcome") -> set[str]:
     """Paths of all pictures of a run, relative to its folder."""
-    made = [record for stage in outcome.stages for record in stage.result.records]
+    # Records only grow: whatever a stage drew, those that come last have it.
+    sources = {stage.branch.source for stage in outcome.stages}
+    made = [record for stage in outcome.stages if stage.branch.name not in sources for record in stage.records]
     found = {entry.image.path for record in made for entry in record.history}
     return found | {sample.image.path for record in made for sample in record.samples}

@@ -162,10 +162,10 @@ def _import_all(methods: dict[str, str]) -> None:
 
 def _flags_of_commands() -> dict[str, dict[str, tuple[str, bool]]]:
     """The flags of the commands that servers run, each with its parameter, and whether a value follows."""
-    from llmgen.cli.main import app
+    from llmgen.cli.main import whole_app
     from llmgen.serving import SERVED
 
-    group: Any = typer.main.get_command(app)
+    group: Any = typer.main.get_command(whole_app())
     return {
         name: {
             flag: (parameter.name, not parameter.is_flag)

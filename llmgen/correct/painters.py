@@ -73,6 +73,7 @@ def load_inpainter(context: "StageContext", name: Painter, config: ContextConfig
         guidance_scale=config.guidance_scale,
         scheduler=config.scheduler,
         text=context.models.text(role) if config.grounding_fraction > 0 else None,
+        encoder=context.models.text_for_pipeline(role),
         grounding_fraction=config.grounding_fraction,
         whole_cells=config.whole_cells,
         progress=context.progress,

@@ -11,6 +11,7 @@ from llmgen.diffusion.failures import check_finite
 from llmgen.diffusion.latents import decode_latents
 from llmgen.diffusion.progress import Steps, telling
 from llmgen.diffusion.schedulers import quiet_steps
+from llmgen.diffusion.text import TextEncoder, pipeline_texts
 from llmgen.errors import ModelError
 
 MOST_TOKENS: Final = 512
@@ -33,6 +34,7 @@ def draw_texts(
     seeds: Sequence[int],
     told: Steps,
     what: str,
+    encoder: TextEncoder | None = None,
 ) -> list[Image.Image]:
     """Draw pictures from texts.
 
@@ -46,6 +48,7 @@ def draw_texts(
         seeds: One for each picture.
         told: Told of each step.
         what: The work, for messages.
+        encoder: The pipeline's own, which remembers what it has encoded; of a pipeline with a U-Net.
 
     Raises:
         ModelError: If a number is not finite.
@@ -59,12 +62,10 @@ def draw_texts(
     shared["callback_on_step_end"] = telling(told)
     noise = [torch.Generator("cpu").manual_seed(seed) for seed in seeds]
     with torch.no_grad(), quiet_steps():
-        if has_unet(pipe):
-            # None, not an empty text: for SDXL these differ, and it was trained without one.
-            negatives = [negative] * len(prompts) if negative else None
-            latents = pipe(
-                list(prompts), negative_prompt=negatives, generator=noise, output_type="latent", **shared
-            ).images
+        if encoder is not None:
+            negatives = encoder.negatives([negative] * len(prompts), size) if guidance > 1 else None
+            texts = pipeline_texts(encoder.conditions(prompts, size), negatives)
+            latents = pipe(**texts, generator=noise, output_type="latent", **shared).images
             return decode_latents(pipe.vae, check_finite(latents, what))
         # One by one: texts of one call are padded to the longest, which changes the last bits of the others' pictures.
         return [

@@ -187,7 +187,9 @@ def _load_phrase_detector(parts: Parts) -> Any:
 def _load_sam(parts: Parts) -> Any:
     from llmgen.diffusion.segmentation import SamSegmenter, TransformersSamSegmenter, build_sam_from_config
 
-    if parts.local and not (Path(parts.source) / "preprocessor_config.json").is_file():
+    # Transformers writes the second since its version 5; a folder with neither is one of our own small models.
+    processors = ("preprocessor_config.json", "processor_config.json")
+    if parts.local and not any((Path(parts.source) / name).is_file() for name in processors):
         return SamSegmenter(build_sam_from_config(parts.source).to(parts.device))
     from transformers import SamModel, SamProcessor
 

@@ -2,7 +2,12 @@
 
 import inspect
 import json
+import logging
+import re
+import warnings
 from collections import OrderedDict
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
 import torch
@@ -18,6 +23,7 @@ from llmgen.diffusion.sources import Parts
 from llmgen.diffusion.text import TextEncoder
 from llmgen.diffusion.text_xl import XLTextEncoder
 from llmgen.errors import MissingRequirementError, PresetError
+from llmgen.printable import printable
 from llmgen.vision.protocols import (
     InstanceDetector,
     PhraseDetector,
@@ -32,6 +38,8 @@ if TYPE_CHECKING:
     from llmgen.diffusion.answering.latents import LatentReader
     from llmgen.diffusion.instances.loading import InstanceDiffusion
 
+logger = logging.getLogger(__name__)
+
 #: Families whose models can wait in main memory. Detectors and segmenters are small and are not called as a whole.
 OFFLOADED = (
     "stable-diffusion",
@@ -43,6 +51,11 @@ OFFLOADED = (
     "instruct-pix2pix",
     "lgd",
 )
+_MOST_SAID = 300
+"""Characters of what a library says."""
+
+_TAKE_ENCODED = ("stable-diffusion", "stable-diffusion-xl")
+"""Families whose pipelines, of whatever task, take texts as `TextEncoder` encodes them."""
 
 
 class PresetLike(Protocol):
@@ -62,6 +75,17 @@ def quiet_libraries() -> None:
     for library in (diffusers.utils.logging, transformers.utils.logging):
         library.set_verbosity_error()
         library.disable_progress_bar()
+
+
+@contextmanager
+def _in_a_line(role: str) -> Iterator[None]:
+    """Say in a line what diffusers says of an old configuration in twenty: it mends what it warns of, and prints all of it each time."""
+    with warnings.catch_warnings(record=True) as said:
+        warnings.simplefilter("always", FutureWarning)
+        yield
+    for warning in said:
+        text = re.sub(r"\{.*?\n\}", "", str(warning.message), flags=re.DOTALL)
+        logger.warning("role %s: %s", role, printable(text.partition(" Please ")[0], _MOST_SAID))
 
 
 class ModelPool:
@@ -91,7 +115,8 @@ class ModelPool:
             try:
                 made_of = Parts(spec, getattr(torch, self._dtype_of(spec)), "cpu" if offloaded else self.device)
                 quiet_libraries()  # After the files are found: what is missing is said before the libraries' seconds are spent.
-                made = FAMILIES[spec.family](made_of)
+                with _in_a_line(role):
+                    made = FAMILIES[spec.family](made_of)
             except (MissingRequirementError, PresetError) as error:
                 # Whoever loads knows the model alone; what to change in a preset is the role.
                 raise type(error)(f"role {role}: {error}") from error
@@ -249,6 +274,10 @@ class ModelPool:
                 made = TextEncoder(pipe.tokenizer, pipe.text_encoder)
             self._text[id(pipe)] = made
         return self._text[id(pipe)]
+
+    def text_for_pipeline(self, role: str) -> TextEncoder | None:
+        """The text encoder of a role, where its pipeline takes encoded texts; None for a pipeline that does it by its own models."""
+        return self.text(role) if self.preset.role(role).family in _TAKE_ENCODED else None
 
     def image_to_image(self, role: str = "refiner") -> Any:
         """An image-to-image pipeline made of the role's components, whatever its family."""

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from llmgen.diffusion.phrase_hits import hits_of
 from llmgen.diffusion.prompts import cut_phrases
+from llmgen.diffusion.squares import placed, squares_of
 from llmgen.vision.protocols import PhraseHit
 
 
@@ -23,11 +24,24 @@ class _Seen(NamedTuple):
     """`[patches, 4]`, centre and size as fractions of the padded square."""
 
 
+class _View(NamedTuple):
+    """What is looked at once."""
+
+    of: int
+    """Which of the pictures."""
+    image: Image.Image
+    """It, or a part of it."""
+    square: tuple[int, int, int, int]
+    """Where that lies in it, xyxy in pixels."""
+
+
 class Owlv2PhraseDetector:
     """Looks for phrases with an OWLv2 model; implements `llmgen.vision.protocols.PhraseDetector`.
 
     A phrase is encoded once per call however many pictures ask for it, and the pictures seen last are remembered, so that a second
     pass with other queries costs no second image tower.
+
+    A wide or tall picture that the model would shrink is looked at as a whole, and then square by square.
 
     Args:
         model: A `transformers.Owlv2ForObjectDetection`, already on its device.
@@ -61,13 +75,20 @@ class Owlv2PhraseDetector:
         phrases = list(dict.fromkeys(phrase for i in asked for phrase in queries[i]))
         vectors = self._encode_phrases(phrases)
         row = {phrase: number for number, phrase in enumerate(phrases)}
-        for start in range(0, len(asked), self.batch_size):
-            chunk = asked[start : start + self.batch_size]
-            seen = self._look([images[i] for i in chunk])
-            logits = self._compare(seen, [vectors[[row[p] for p in queries[i]]] for i in chunk])
-            for place, i in enumerate(chunk):
-                hits[i] = _read_hits(logits[place], seen[place].boxes, list(queries[i]), images[i].size, threshold)
-        return hits
+        views = [view for i in asked for view in self._views(i, images[i])]
+        for start in range(0, len(views), self.batch_size):
+            chunk = views[start : start + self.batch_size]
+            seen = self._look([view.image for view in chunk])
+            logits = self._compare(seen, [vectors[[row[p] for p in queries[view.of]]] for view in chunk])
+            for place, (i, image, square) in enumerate(chunk):
+                found = _read_hits(logits[place], seen[place].boxes, list(queries[i]), image.size, threshold)
+                hits[i] += placed(found, square, images[i].size)
+        return [sorted(found, key=lambda hit: -hit.score) for found in hits]
+
+    def _views(self, index: int, image: Image.Image) -> list[_View]:
+        squares = squares_of(image.size, int(self.model.config.vision_config.image_size))
+        whole = (0, 0, *image.size)
+        return [_View(index, image, whole), *(_View(index, image.crop(square), square) for square in squares)]
 
     def cut_phrases(self, phrases: Sequence[str]) -> list[str]:
         """See `llmgen.vision.protocols.PhraseReader.cut_phrases`; OWLv2 reads 16 tokens of a phrase."""

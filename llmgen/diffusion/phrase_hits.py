@@ -28,7 +28,7 @@ def hits_of(
         threshold: Least score.
 
     Returns:
-        Hits with boxes clipped to the picture; those without area are left out.
+        Hits with boxes clipped to the picture. Those whose middle lies in the padding beside it are left out: nothing is there to see.
     """
     hits = []
     for place in torch.argsort(scores, descending=True, stable=True).tolist():
@@ -37,6 +37,6 @@ def hits_of(
             break
         cx, cy, w, h = boxes[place]
         box = clip((cx - w / 2, cy - h / 2, cx + w / 2, cy + h / 2), *size)
-        if box[2] > box[0] and box[3] > box[1]:
+        if 0 <= cx <= size[0] and 0 <= cy <= size[1] and box[2] > box[0] and box[3] > box[1]:
             hits.append(PhraseHit(queries[int(labels[place])], box, score))
     return hits

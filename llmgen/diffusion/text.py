@@ -47,6 +47,22 @@ def as_condition(text: Tensor | TextCondition) -> TextCondition:
     return text if isinstance(text, TextCondition) else TextCondition(text)
 
 
+def pipeline_texts(prompts: TextCondition, negatives: TextCondition | None) -> dict[str, Any]:
+    """Texts as a pipeline of diffusers takes them that shall not encode them itself.
+
+    Args:
+        prompts: Of the pictures.
+        negatives: What they must not show; None without guidance.
+    """
+    given: dict[str, Any] = {}
+    for side, told in (("", prompts), ("negative_", negatives)):
+        if told is not None:
+            given[f"{side}prompt_embeds"] = told.hidden
+        if told is not None and "text_embeds" in told.added:
+            given[f"{side}pooled_prompt_embeds"] = told.added["text_embeds"]
+    return given
+
+
 class TextEncoder:
     """A CLIP tokenizer and text model with a memory.
 

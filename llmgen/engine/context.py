@@ -2,8 +2,10 @@
 
 import json
 import logging
+import threading
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol, TypeVar
 
 from llmgen.artifacts import Kind, ModelUse, Record, Stage
@@ -16,7 +18,8 @@ from llmgen.vision.images import ImageStore
 if TYPE_CHECKING:
     from llmgen.diffusion.loading import ModelPool
     from llmgen.engine.crew import Crew
-    from llmgen.llm.providers.ledger import Ledger
+    from llmgen.engine.turns import Turn
+    from llmgen.llm.providers.ledger import Ledger, Tokens
     from llmgen.llm.providers.provider import Answer, Provider
 
 logger = logging.getLogger(__name__)
@@ -32,10 +35,13 @@ class StageMethod(Protocol):
     batch raises an `LlmgenError`, the engine runs its records one by one and writes the error into the record that caused it.
 
     Where workers do the work there are several of it, each in a process of its own: what it keeps from one call to the next may save time,
-    and nothing else.
+    and nothing else. In a run, batches of other stages come between its own: what it changes in a shared model holds for one call.
 
     A method that only asks the planner, and asks the same whenever it is called, may have `ask_ahead(record)`: the engine calls it for
     records whose turn comes later, from threads, so that a server answers several at the same time.
+
+    A method that leaves a setting to the length of the run has a static `long_from(config)`, how many records make a run long (None where
+    nothing is left open), and a static `settled(context, config, is_long, say)`, the settings as they hold for the whole run.
 
     A method whose settings can be wrong in what they name has a static `check_settings(context, config)`, which raises before any work.
     """
@@ -99,6 +105,13 @@ class StageContext:
     """Called once the records of a batch are finished and in the journal: a method forgets what it kept for an interruption."""
     crew: "Crew | None" = field(default=None, repr=False)
     """Who works on the batches; this process itself by default."""
+    turn: "Turn | None" = field(default=None, repr=False)
+    """When the stage may compute with models, where others work at the same time; at any time by default."""
+    payer: str = ""
+    """For whom language models are asked, where others ask at the same time."""
+    _lender: "StageContext | None" = field(default=None, repr=False)
+    """Whose models and language models these are, where several contexts share them."""
+    _making: threading.RLock = field(default_factory=threading.RLock, repr=False)
     _ledger: "Ledger | None" = field(default=None, repr=False)
     _models: "ModelPool | None" = field(default=None, repr=False)
     _planner: "Provider | None" = field(default=None, repr=False)
@@ -110,9 +123,31 @@ class StageContext:
         if self.crew is not None:
             self.crew.close()
 
+    def beside(self, turn: "Turn", payer: str) -> "StageContext":
+        """The collaborators of one stage among several that work at the same time, each in a thread.
+
+        Models, language models and what those cost are shared. What is told of records and pictures is the stage's own, and so are
+        its other methods, which tell it.
+
+        Args:
+            turn: When it may compute with models.
+            payer: A name of its own.
+        """
+        images = ImageStore(self.images.root, str(self.images.folder), self.images.form)
+        own: dict[str, Any] = {"images": images, "when_saved": [], "crew": None, "turn": turn, "payer": payer}
+        return replace(self, **own, _lender=self, _making=threading.RLock(), _planner=None, _critic=None, _methods={})
+
+    def at_work(self) -> AbstractContextManager[object]:
+        """Around the work on a batch."""
+        return nullcontext() if self.turn is None else self.turn
+
     @property
     def models(self) -> "ModelPool":
         """Models by role, loaded on first use."""
+        if self.turn is not None:
+            self.turn.take()
+        if self._lender is not None:
+            return self._lender.models
         if self._models is None:
             from llmgen.engine.warm import models_of
 
@@ -122,33 +157,53 @@ class StageContext:
     @property
     def ledger(self) -> "Ledger":
         """What the language models cost so far."""
-        if self._ledger is None:
-            from llmgen.llm.providers.ledger import Ledger
+        if self._lender is not None:
+            return self._lender.ledger
+        with self._making:
+            if self._ledger is None:
+                from llmgen.llm.providers.ledger import Ledger
 
-            self._ledger = Ledger(self.budget_tokens)
-        return self._ledger
+                self._ledger = Ledger(self.budget_tokens)
+            return self._ledger
+
+    @property
+    def spent(self) -> "Tokens":
+        """What the language models cost this stage and those before it, or this stage alone where others ask at the same time."""
+        return self.ledger.spent_by(self.payer) if self.payer else self.ledger.spent
 
     @property
     def planner(self) -> "Provider":
         """Who plans: a language model, or rules."""
-        if self._planner is None:
-            from llmgen.llm.providers.provider import load_provider
-
-            self._planner = load_provider(
-                self.planner_name or self.preset.planner, at_once=self.concurrency, ledger=self.ledger
-            )
-        return self._planner
+        with self._making:
+            if self._planner is None:
+                name = self.planner_name or self.preset.planner
+                made = self._provider(name, "planner") if self._lender is None else self._lender.planner
+                self._planner = self._paying(made)
+            return self._planner
 
     @property
     def critic(self) -> "Provider":
         """Who compares what was drawn with what was asked for; the planner, unless somebody else is named."""
         if self.critic_name is None:
             return self.planner
-        if self._critic is None:
-            from llmgen.llm.providers.provider import load_provider
+        with self._making:
+            if self._critic is None:
+                made = self._provider(self.critic_name, "critic") if self._lender is None else self._lender.critic
+                self._critic = self._paying(made)
+            return self._critic
 
-            self._critic = load_provider(self.critic_name, role="critic", at_once=self.concurrency, ledger=self.ledger)
-        return self._critic
+    def _provider(self, name: str, role: str) -> "Provider":
+        from llmgen.llm.providers.provider import load_provider
+
+        return load_provider(name, role=role, at_once=self.concurrency, ledger=self.ledger)
+
+    def _paying(self, provider: "Provider") -> "Provider":
+        """A provider that has it written down for whom it is asked, where that is not plain."""
+        if not self.payer:
+            return provider
+        from llmgen.llm.providers.paying import Paying
+
+        return Paying(provider, self.ledger, self.payer)
 
     def heard(self, record_id: str, answer: "Answer[T]") -> "Answer[T]":
         """An answer about a record; what was mended in it or not understood is remarked on the record."""

@@ -114,7 +114,7 @@ class StageRun:
         """What each worker remarked last."""
         if progress is not None:
             context.progress, context.remark = progress.message, progress.remark
-        self._paid = context.ledger.spent
+        self._paid = context.spent
 
     @functools.cached_property
     def fingerprint(self) -> StageFingerprint:
@@ -252,12 +252,14 @@ class StageRun:
             number = self._released + len(self._held) - 1
             self._crew.give(Errand(number, self._order, Task(tuple(records), old), self._desk.events))
             return
-        self._ask_ahead(records)
         started = time.perf_counter()
-        result = self._worker.together(records) if old is None else self._worker.again(old, records)
-        paid, before = self.context.ledger.spent, self._paid
+        with self.context.at_work():
+            self._ask_ahead(records)
+            result = self._worker.together(records) if old is None else self._worker.again(old, records)
+        seconds = time.perf_counter() - started - (self.context.turn.waited if self.context.turn is not None else 0.0)
+        paid, before = self.context.spent, self._paid
         self._paid = paid
-        portion.done = Done(result, seconds=time.perf_counter() - started, tokens=paid - before)
+        portion.done = Done(result, seconds=seconds, tokens=paid - before)
 
     def _hear(self, told: Told) -> None:
         """Take in what a worker says."""

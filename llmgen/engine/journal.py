@@ -13,39 +13,46 @@ others as long as they took no more than a second of work and are no more than 6
 Of a journal, the keys are in memory and where their batches lie; batches are read again one at a time.
 """
 
-import hashlib
 import json
 import logging
 import os
 import re
+import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, Literal
 
 from pydantic import ValidationError
 
-from llmgen.artifacts import ImageRef, Record
+from llmgen.artifacts import Record
 from llmgen.artifacts.files import cannot_write, make_folder
-from llmgen.artifacts.hashing import written_record
+from llmgen.artifacts.hashing import as_json, written_record
+from llmgen.artifacts.pictures import image_refs
+from llmgen.engine.journal_lines import (
+    BEGUN,
+    ENDED,
+    difference,
+    made_by,
+    old_batches,
+    sealed,
+    text_of,
+    unsealed,
+    value_of,
+)
 from llmgen.errors import InputError, OutputError
 from llmgen.vision.images import ImageStore
 
 logger = logging.getLogger(__name__)
 
-_FRONT, _MIDDLE, _BACK = b'{"sha256": "', b'", "line": ', b"}\n"
-_TEXT_AT = len(_FRONT) + 64 + len(_MIDDLE)
-_BEGUN, _RECORDS, _ENDED = b'{"begun": ', b'{"records": [{"key": "', b'{"ended": '
+_ENTRY: Final = b'{"key": "%s", "record": %s}'
+_RECORDS = b'{"records": [{"key": "'
 #: Beginnings of the entries of a batch. Inside a text a quote has a backslash, so no text looks like one; what a setting looks like is told
 #: when the batch is read.
 _KEY: Final = re.compile(rb'\{"key": "([^"\\]+)", "record": \{')
 _SECONDS: Final = re.compile(rb', "seconds": ([0-9.e+-]+), "finished_at": "[^"]*"(?:, "tokens": \{[^{}]*\})?\}$')
-_MOST_LAST_WORDS: Final = 2**16
-"""Bytes of the line that a run ends with."""
 _MOST_UNSYNCED_SECONDS: Final = 1.0
 _MOST_UNSYNCED_BATCHES: Final = 64
-#: What of a run's settings is also written into the provenance of its records.
-_KNOWN_BY_RECORDS = ("stage", "method", "preset", "seed", "device", "dtype", "config")
 
 
 def journal_path(output: Path) -> Path:
@@ -93,6 +100,7 @@ class Journal:
         self._last_read: tuple[int, dict[str, Any]] = (-1, {})
         self._seconds = 0.0
         self._unsynced_batches, self._unsynced_seconds = 0, 0.0
+        self._writing, self._closed = threading.Lock(), False
         #: Length of the part that ends with a whole line; a torn end is cut off before the next append.
         self._sound_bytes = 0
         try:
@@ -124,9 +132,9 @@ class Journal:
         Raises:
             OutputError: If a setting differs.
         """
-        difference = _difference(begun, self._settings) if self._settings is not None else None
-        if difference is not None:
-            name, before, now = difference
+        found = difference(begun, self._settings) if self._settings is not None else None
+        if found is not None:
+            name, before, now = found
             raise _BegunOtherwise(
                 f"{self.path.parent.parent / self.path.stem} was begun with {name} {_short(before)}, not {_short(now)}; "
                 "go on as it was begun, make it anew with --force, or choose another output with -o"
@@ -144,7 +152,7 @@ class Journal:
         if entry is None:
             return None
         try:
-            record = Record.model_validate_json(json.dumps(entry))
+            record = Record.model_validate_json(as_json(entry))
             for ref in image_refs(record):
                 images.read(ref)
         except (ValidationError, InputError) as error:
@@ -163,8 +171,12 @@ class Journal:
         Raises:
             OutputError: If the journal cannot be written.
         """
-        records = [{"key": key, "record": written_record(record)} for key, record in finished]
-        self._add(records, round(seconds, 4), time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()), tokens)
+        self._add(
+            [(key, as_json(written_record(record))) for key, record in finished],
+            round(seconds, 4),
+            time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+            tokens,
+        )
 
     def seconds(self) -> float:
         """Time that all batches in the journal took together, in seconds."""
@@ -182,7 +194,7 @@ class Journal:
         if not self._sound_bytes:
             self._begin()
         before = self._sound_bytes
-        self._write({"ended": dict(words)})
+        self._write(text_of({"ended": dict(words)}))
         self._sound_bytes = before
 
     def sync(self) -> None:
@@ -200,42 +212,52 @@ class Journal:
             raise cannot_write(self.path, error) from error
         self._unsynced_batches, self._unsynced_seconds = 0, 0.0
 
+    def close(self) -> None:
+        """Take nothing more, also from a thread that has not heard yet that its run is over; what is being written is written."""
+        with self._writing:
+            self._closed = True
+
     def _add(
-        self, records: list[dict[str, Any]], seconds: float, finished_at: str, tokens: tuple[int, int] = (0, 0)
+        self, records: Sequence[tuple[str, bytes]], seconds: float, finished_at: str, tokens: tuple[int, int] = (0, 0)
     ) -> None:
         if not self._sound_bytes:
             self._begin()
         place = self._sound_bytes
         self._unsynced_batches += 1
         self._unsynced_seconds += seconds
-        paid = {"tokens": {"in": tokens[0], "out": tokens[1]}} if any(tokens) else {}
-        self._write({"records": records, "seconds": seconds, "finished_at": finished_at, **paid})
+        entries = b", ".join(_ENTRY % (key.encode(), text) for key, text in records)
+        paid = b', "tokens": {"in": %d, "out": %d}' % tokens if any(tokens) else b""
+        about = json.dumps({"seconds": seconds, "finished_at": finished_at}).encode()
+        self._write(b'{"records": [%s], %s%s}' % (entries, about[1:-1], paid))
         if self._unsynced_batches >= _MOST_UNSYNCED_BATCHES or self._unsynced_seconds >= _MOST_UNSYNCED_SECONDS:
             self.sync()
-        self._places.update((entry["key"], place) for entry in records)
+        self._places.update((key, place) for key, _ in records)
         self._seconds += seconds
 
     def _begin(self) -> None:
-        self._write({"begun": self._settings or {}})
+        self._write(text_of({"begun": self._settings or {}}))
 
-    def _write(self, value: dict[str, Any]) -> None:
-        data = _sealed(json.dumps(value, ensure_ascii=False, allow_nan=False).encode())
+    def _write(self, text: bytes) -> None:
+        data = sealed(text)
         if not self._sound_bytes:
             make_folder(self.path.parent)
-        try:
-            with self.path.open("r+b" if self.path.exists() else "wb") as file:
-                file.truncate(self._sound_bytes)
-                file.seek(self._sound_bytes)
-                file.write(data)
-        except OSError as error:
-            raise cannot_write(self.path, error) from error
-        self._sound_bytes += len(data)
+        with self._writing:
+            if self._closed:
+                raise RuntimeError(f"{self.path} is closed")
+            try:
+                with self.path.open("r+b" if self.path.exists() else "wb") as file:
+                    file.truncate(self._sound_bytes)
+                    file.seek(self._sound_bytes)
+                    file.write(data)
+            except OSError as error:
+                raise cannot_write(self.path, error) from error
+            self._sound_bytes += len(data)
 
     def _read(self) -> None:
         with self.path.open("rb") as file:
             for number, line in enumerate(file, start=1):
-                text = _unsealed(line)
-                if text is not None and text.startswith(_ENDED):
+                text = unsealed(line)
+                if text is not None and text.startswith(ENDED):
                     return
                 if text is None or not self._take_in(text):
                     if line.endswith(b"\n"):
@@ -245,8 +267,8 @@ class Journal:
 
     def _take_in(self, text: bytes) -> bool:
         """Remember what a line says, and whether it says what a line of a journal can say; its records are not read yet."""
-        if text.startswith(_BEGUN):
-            value = _value(text)
+        if text.startswith(BEGUN):
+            value = value_of(text)
             if value is not None:
                 self.compare(value["begun"])
             return value is not None
@@ -262,138 +284,29 @@ class Journal:
         if self._last_read[0] != place:
             with self.path.open("rb") as file:
                 file.seek(place)
-                text = _unsealed(file.readline())
-            batch = None if text is None else _value(text)
+                text = unsealed(file.readline())
+            batch = None if text is None else value_of(text)
             records = {} if batch is None else {entry["key"]: entry["record"] for entry in batch.get("records", ())}
             self._last_read = (place, records)
         return self._last_read[1]
 
     def _take_over(self, old: Path) -> None:
         """Bring an old journal into the new form. One of another stage is left alone: it belongs to another output."""
-        batches = list(_old_batches(old))
+        batches = list(old_batches(old))
         made = next((m for m in map(made_by, (e["record"] for b in batches for e in b["records"])) if m), {})
         wanted = self._settings or made
         if not batches or any(made.get(name) != wanted.get(name) for name in ("stage", "method")):
             return
         self.compare(made)
         for batch in batches:
-            self._add(batch["records"], float(batch["seconds"]), str(batch["finished_at"]))
+            records = [(entry["key"], as_json(entry["record"])) for entry in batch["records"]]
+            self._add(records, float(batch["seconds"]), str(batch["finished_at"]))
 
 
 class _BegunOtherwise(OutputError):
     """The journal is that of a run with other settings."""
 
 
-def _sealed(text: bytes) -> bytes:
-    return _FRONT + hashlib.sha256(text).hexdigest().encode() + _MIDDLE + text + _BACK
-
-
-def _unsealed(line: bytes) -> bytes | None:
-    """What a line says, or None if it is not as it was written."""
-    text = line[_TEXT_AT : -len(_BACK)]
-    return text if line == _sealed(text) else None
-
-
-def _value(text: bytes) -> dict[str, Any] | None:
-    """What a line says, if it says what a line of a journal can say."""
-    try:
-        value = json.loads(text)
-        if not isinstance(value, dict):
-            return None
-        if "records" in value:
-            value = {"seconds": 0.0, "finished_at": "", **value}
-            float(value["seconds"])
-            sound = all(isinstance(e["key"], str) and isinstance(e["record"], dict) for e in value["records"])
-        else:
-            sound = isinstance(value.get("begun"), dict)
-    except (ValueError, KeyError, TypeError, RecursionError):
-        return None
-    return value if sound else None
-
-
-def _old_batches(path: Path) -> Iterator[dict[str, Any]]:
-    """Batches of a journal without digests, up to the first line that is not whole."""
-    with path.open("rb") as file:
-        for line in file:
-            batch = _value(line)
-            if batch is None or "records" not in batch or not line.endswith(b"\n"):
-                return
-            yield batch
-
-
-def last_words(path: Path) -> dict[str, Any] | None:
-    """What a journal says at its end of a run that is over; None if it does not, or is not there."""
-    try:
-        with path.open("rb") as file:
-            file.seek(-min(_MOST_LAST_WORDS, path.stat().st_size), os.SEEK_END)
-            lines = file.read().splitlines(keepends=True)
-    except OSError:
-        return None
-    text = _unsealed(lines[-1]) if lines else None
-    if text is None or not text.startswith(_ENDED):
-        return None
-    words = json.loads(text)["ended"]
-    return words if isinstance(words, dict) else None
-
-
-def summed_up(path: Path) -> tuple[dict[str, Any], int, float]:
-    """What a journal tells of the run that it is of: its settings, the records that were finished without an error, the seconds they took.
-
-    Nothing is thrown: of a journal that cannot be read nothing was finished.
-    """
-    begun: dict[str, Any] = {}
-    finished, seconds = 0, 0.0
-    try:
-        with path.open("rb") as file:
-            for line in file:
-                text = _unsealed(line)
-                value = None if text is None else _value(text)
-                if value is None:
-                    break
-                if "begun" in value:
-                    begun = value["begun"]
-                else:
-                    finished += sum(entry["record"].get("error") is None for entry in value["records"])
-                    seconds += float(value["seconds"])
-    except OSError:
-        pass
-    return begun, finished, seconds
-
-
-def made_by(record: Mapping[str, Any]) -> dict[str, Any] | None:
-    """The settings that a finished record tells of itself; None for one that failed."""
-    provenance = record.get("provenance")
-    if record.get("error") is not None or not isinstance(provenance, list) or not provenance:
-        return None
-    last = provenance[-1]
-    return {name: last.get(name) for name in _KNOWN_BY_RECORDS} if isinstance(last, dict) else None
-
-
-def _difference(before: Mapping[str, Any], now: Mapping[str, Any]) -> tuple[str, Any, Any] | None:
-    """The first setting that both know and that differs: its name and both values."""
-    for name in before.keys() & now.keys() if before else ():
-        one, other = before[name], now[name]
-        if isinstance(one, Mapping) and isinstance(other, Mapping):
-            inner = _difference(one, other)
-            if inner is not None:
-                return inner
-        elif one != other:
-            return name, one, other
-    return None
-
-
 def _short(value: Any) -> str:
     text = json.dumps(value, ensure_ascii=False)
     return text if len(text) <= 60 else text[:57] + "..."
-
-
-def image_refs(record: Record) -> list[ImageRef]:
-    """All pictures that a record names."""
-    refs = [record.image] if record.image is not None else []
-    for entry in record.history:
-        refs.append(entry.image)
-        if entry.region is not None:
-            refs.append(entry.region)
-        for outcome in entry.outcomes or ():
-            refs += [ref for ref in (outcome.before, outcome.after) if ref is not None]
-    return [*refs, *(sample.image for sample in record.samples)]

@@ -13,6 +13,10 @@ _MOST_NAMED = 10
 class Progress:
     """Told how a stage gets on. This one keeps it to itself; the command line draws bars."""
 
+    def beside(self) -> "Progress":
+        """Who is told of a stage that works while others do, in a thread of its own; by default this one, which then hears of all."""
+        return self
+
     def start(self, stage: str, method: str, total: int | None) -> None:
         """A stage begins with `total` records; None where they come one by one and nobody knows how many."""
 

@@ -10,27 +10,30 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
-import numpy as np
 from pydantic import ValidationError
 
-from llmgen.artifacts import Instance, Layout, Mask, Record
+from llmgen.artifacts import Instance, Layout, Record
 from llmgen.artifacts.complaints import describe
 from llmgen.artifacts.foreign_boxes import holds_boxes
 from llmgen.artifacts.io import parse_json, read_bytes
-from llmgen.artifacts.run_lengths import read_runs
 from llmgen.errors import InputError
 from llmgen.formats.collected import Collected, four_numbers
+from llmgen.formats.instance_shapes import (
+    TOLERANCE_PX,
+    box_around,
+    box_of,
+    is_number,
+    mask_of,
+    points_of,
+    scribble_inside,
+)
 from llmgen.llm.replies.raw_objects import Form, RawBox
 from llmgen.llm.replies.units import are_corners, unit_of
 from llmgen.vision.boxes import BoxTuple, xywh_to_xyxy, xyxy_to_xywh
-from llmgen.vision.masks import encode_mask, mask_bounds
 
 BboxFormat = Literal["auto", "xywh", "xyxy"]
 
-_POINT_BOX_SHARE = 0.25
-"""Side of the box that stands for a lone point, as a share of the canvas' shorter side."""
 _MOST_SIDE_PX = 16384
-_TOLERANCE_PX = 0.5
 _THIN_PX = 1e-7
 """Side of an empty box, of which one demo has an example: less than is written back, enough for a box."""
 
@@ -39,8 +42,6 @@ _LEAST_CANVAS_PX = 200
 _ENTRY = frozenset(("caption", "width", "height", "annos"))
 _ANNO = frozenset(("bbox", "mask", "category_name", "caption", "point", "scribble"))
 """The fields of an input and of its instances."""
-
-Points = tuple[tuple[float, float], ...]
 
 
 def is_instancediffusion(value: Any) -> bool:
@@ -118,7 +119,7 @@ def write_instancediffusion(record: Record, bbox_format: Literal["xywh", "xyxy"]
     for instance in layout.instances:
         anno: dict[str, Any] = {}
         points = instance.scribble_xy or ((instance.point_xy,) if instance.point_xy else ())
-        stands_in = instance.mask is None and points and _box_around(points, layout.width, layout.height)
+        stands_in = instance.mask is None and points and box_around(points, layout.width, layout.height)
         if instance.box_xyxy != stands_in:
             box = xyxy_to_xywh(instance.box_xyxy) if bbox_format == "xywh" else instance.box_xyxy
             anno["bbox"] = [_plain(v) for v in box]
@@ -156,7 +157,7 @@ def _read_into(found: Collected, value: Any, name: str, bbox_format: BboxFormat)
 
 
 def _layout(entry: dict[str, Any], record_id: str, bbox_format: BboxFormat, found: Collected) -> Layout:
-    width, height, annos = entry.get("width"), entry.get("height"), entry.get("annos")
+    width, height, annos = _pixels(entry.get("width")), _pixels(entry.get("height")), entry.get("annos")
     for side, what in ((width, "width"), (height, "height")):
         if not isinstance(side, int) or isinstance(side, bool) or not 0 < side <= _MOST_SIDE_PX:
             raise InputError(f"{what} is no number of pixels from 1 to {_MOST_SIDE_PX}")
@@ -180,6 +181,11 @@ def _layout(entry: dict[str, Any], record_id: str, bbox_format: BboxFormat, foun
     return Layout(width=width, height=height, background_prompt="", instances=tuple(instances))
 
 
+def _pixels(value: Any) -> Any:
+    """A whole number that was written as 512.0, as one; anything else as it is."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
 def _check_fields(anno: dict[str, Any], what: str, found: Collected) -> None:
     """Count the fields that nothing is made of; refuse one that holds a box where `bbox` has none."""
     others = sorted(set(anno) - _ANNO)
@@ -192,30 +198,39 @@ def _check_fields(anno: dict[str, Any], what: str, found: Collected) -> None:
 def _in_pixels(
     annos: list[dict[str, Any]], width: int, height: int, form: Form, record_id: str, found: Collected
 ) -> list[dict[str, Any]]:
-    """The instances of an input with boxes, points and scribbles in pixels, from the unit that all of them are in."""
+    """The instances of an input with boxes, points and scribbles in pixels, from the unit that all of them are in.
+
+    Only several boxes tell hundredths from pixels: one thing in a corner has small numbers, too, and so have all points of a scribble
+    there. Fractions are never pixels.
+    """
     boxes = [RawBox(box, form) for anno in annos if (box := four_numbers(anno.get("bbox"))) and any(box)]
     points = [_flat(anno.get(key)) for anno in annos for key in ("point", "scribble")]
     places = [RawBox((x, y, 0.0, 0.0), "xywh") for flat in points for x, y in zip(flat[::2], flat[1::2], strict=False)]
     unit = unit_of(boxes or places, width, height) if boxes or places else None
     if unit is None or unit.whole is None or (unit.whole > 1 and min(width, height) < _LEAST_CANVAS_PX):
         return annos
-    if max((max(place.numbers) for place in places), default=0.0) > unit.whole * 1.05:
+    if unit.whole > 1 and (not boxes or (len(boxes) == 1 and _fits(xywh_to_xyxy(boxes[0].numbers), width, height))):
         return annos
+    scaled_keys = ["bbox", "point", "scribble"]
+    if max((max(place.numbers) for place in places), default=0.0) > unit.whole * 1.05:
+        if unit.whole > 1:
+            return annos
+        del scaled_keys[1:]  # fractions are no pixels, whatever the points are in
     found.decided(record_id, unit.line)
     across, down = unit.pixels(width, height)
 
     def scaled(value: Any) -> Any:
-        if isinstance(value, list) and all(map(_number, value)):
+        if isinstance(value, list) and all(map(is_number, value)):
             return [v * (down if k % 2 else across) for k, v in enumerate(value)]
         return [scaled(item) for item in value] if isinstance(value, list) else value
 
-    return [{k: scaled(v) if k in ("bbox", "point", "scribble") else v for k, v in anno.items()} for anno in annos]
+    return [{k: scaled(v) if k in scaled_keys else v for k, v in anno.items()} for anno in annos]
 
 
 def _flat(value: Any) -> list[float]:
     if isinstance(value, list):
         return [v for item in value for v in _flat(item)]
-    return [value] if _number(value) else []
+    return [value] if is_number(value) else []
 
 
 def _bbox(anno: dict[str, Any], what: str) -> BoxTuple | None:
@@ -248,9 +263,9 @@ def _fits(box: BoxTuple, width: int, height: int) -> bool:
     return (
         x0 <= x1
         and y0 <= y1
-        and min(x0, y0) >= -_TOLERANCE_PX
-        and x1 <= width + _TOLERANCE_PX
-        and y1 <= height + _TOLERANCE_PX
+        and min(x0, y0) >= -TOLERANCE_PX
+        and x1 <= width + TOLERANCE_PX
+        and y1 <= height + TOLERANCE_PX
     )
 
 
@@ -263,20 +278,22 @@ def _instance(
     mended: Callable[[str], None],
 ) -> Instance:
     width, height = size
-    phrase, noun = anno.get("caption"), anno.get("category_name", "")
+    phrase, noun = anno.get("caption"), anno.get("category_name") or ""
     if not isinstance(phrase, str) or not phrase.strip():
         raise InputError(f"{what}: caption is empty or no text")
     if not isinstance(noun, str):
         raise InputError(f"{what}: category_name is no text")
-    point = None if anno.get("point") is None else _points([anno["point"]], f"{what}: point")[0]
-    scribble = None if anno.get("scribble") is None else _points(anno["scribble"], f"{what}: scribble")
-    mask = _mask(anno.get("mask"), width, height, what)
+    point = None if anno.get("point") is None else points_of([anno["point"]], f"{what}: point")[0]
+    scribble = None if anno.get("scribble") in (None, []) else points_of(anno["scribble"], f"{what}: scribble")
+    if scribble is not None:
+        scribble = scribble_inside(scribble, size, what, mended)
+    mask = mask_of(anno.get("mask"), width, height, what, mended)
     if box is not None:
         box = _clipped(box, width, height, what, mended)
     elif mask is not None:
-        box = _box_of(mask, what)
+        box = box_of(mask, what)
     elif scribble or point:
-        box = _box_around(scribble or ((point,) if point else ()), width, height)
+        box = box_around(scribble or ((point,) if point else ()), width, height)
     if box is None:
         raise InputError(f"{what} has no bbox, point, scribble or mask that says where it is")
     stem = "-".join(noun.split()).lower() or "instance"
@@ -307,90 +324,6 @@ def _clipped(box: BoxTuple, width: int, height: int, what: str, mended: Callable
         raise InputError(f"{what}: bbox with corners [{shown}] lies outside the {width}x{height} canvas")
     mended(f"cut {what} at the border: its corners [{shown}] leave the {width}x{height} canvas")
     return inside
-
-
-def _points(value: Any, what: str) -> Points:
-    """`[[x, y], ...]`, or the same numbers in one flat list."""
-    if isinstance(value, list) and value and all(_number(v) for v in value):
-        value = [value[k : k + 2] for k in range(0, len(value), 2)]
-    if not isinstance(value, list) or not all(
-        isinstance(pair, list) and len(pair) == 2 and all(map(_number, pair)) for pair in value
-    ):
-        raise InputError(f"{what} is no list of x and y")
-    return tuple((float(x), float(y)) for x, y in value)
-
-
-def _number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < 1e9
-
-
-def _box_around(points: Points, width: int, height: int) -> BoxTuple:
-    """The box that stands for a scribble (tight, but not thinner than a pixel) or for a lone point."""
-    xs, ys = [x for x, _ in points], [y for _, y in points]
-    least = _POINT_BOX_SHARE * min(width, height) if len(points) == 1 else 1.0
-    across, down = (max(least - (max(v) - min(v)), 0.0) / 2 for v in (xs, ys))
-    x0, y0 = max(min(xs) - across, 0.0), max(min(ys) - down, 0.0)
-    return (x0, y0, min(max(xs) + across, float(width)), min(max(ys) + down, float(height)))
-
-
-def _mask(value: Any, width: int, height: int, what: str) -> Mask | None:
-    """COCO's run lengths, compressed or as numbers, or its polygons; None for the empty list of a missing mask."""
-    if value is None or value == [] or value == {}:
-        return None
-    if isinstance(value, list):
-        return _polygon_mask(value, width, height, what)
-    size, counts = (value.get("size"), value.get("counts")) if isinstance(value, dict) else (None, None)
-    if not isinstance(size, list) or len(size) != 2 or not all(isinstance(v, int) for v in size):
-        raise InputError(f"{what}: mask is no run-length encoding {{size: [height, width], counts}}")
-    if size != [height, width]:
-        raise InputError(
-            f"{what}: the mask is {size[1]}x{size[0]} pixels, the canvas {width}x{height}; they must be equal"
-        )
-    if isinstance(counts, str):
-        try:
-            return Mask(size=(height, width), counts=counts)
-        except ValidationError as error:
-            raise InputError(f"{what}: mask: {describe(error)}") from None
-    if not isinstance(counts, list) or not all(type(v) is int and v >= 0 for v in counts):
-        raise InputError(f"{what}: mask: counts are neither text nor numbers of pixels")
-    if sum(counts) != height * width:
-        raise InputError(f"{what}: mask: the counts add up to {sum(counts)} of {height * width} pixels")
-    return encode_mask(_filled(counts, height, width))
-
-
-def _polygon_mask(polygons: list[Any], width: int, height: int, what: str) -> Mask:
-    from pycocotools import mask as coco
-
-    for polygon in polygons:
-        points = _points(polygon, f"{what}: mask: a polygon")
-        if len(points) < 3:
-            raise InputError(f"{what}: mask: a polygon has {len(points)} points; it needs three or more")
-        for x, y in points:
-            if not (-_TOLERANCE_PX <= x <= width + _TOLERANCE_PX and -_TOLERANCE_PX <= y <= height + _TOLERANCE_PX):
-                raise InputError(
-                    f"{what}: mask: the polygon's point [{x:g}, {y:g}] lies outside the {width}x{height} canvas"
-                )
-    flat = [[v for point in _points(polygon, what) for v in point] for polygon in polygons]
-    merged = coco.merge(coco.frPyObjects(flat, height, width))
-    return Mask(size=(height, width), counts=merged["counts"].decode("ascii"))
-
-
-def _box_of(mask: Mask, what: str) -> BoxTuple:
-    height, width = mask.size
-    try:
-        runs = read_runs(mask.counts, height, width)
-    except ValueError as error:
-        raise InputError(f"{what}: mask: {error}") from None
-    bounds = mask_bounds(_filled(runs, height, width))
-    if bounds is None:
-        raise InputError(f"{what}: its mask is empty; leave it out or mark at least one pixel")
-    x0, y0, x1, y1 = bounds
-    return (float(x0), float(y0), float(x1), float(y1))
-
-
-def _filled(runs: Sequence[int], height: int, width: int) -> np.ndarray[Any, np.dtype[np.bool_]]:
-    columns = np.repeat(np.arange(len(runs)) % 2 == 1, runs)
-    return np.asarray(columns.reshape(width, height).T)
 
 
 def _plain(value: float) -> float | int:

@@ -22,7 +22,7 @@ from llmgen.diffusion.latents import latent_factor, sides_multiple
 from llmgen.diffusion.progress import Steps, telling
 from llmgen.diffusion.prompts import join_negatives
 from llmgen.diffusion.schedulers import quiet_steps, with_scheduler
-from llmgen.diffusion.text import TextEncoder
+from llmgen.diffusion.text import TextEncoder, pipeline_texts
 from llmgen.errors import ModelError
 from llmgen.paint.inpainter import Cost, Patch
 from llmgen.vision.boxes import to_unit
@@ -41,6 +41,7 @@ class DiffusersInpainter:
         guidance_scale: Classifier-free guidance; 1 switches it off.
         scheduler: A name of `llmgen.diffusion.schedulers`, or `own` for the pipeline's.
         text: Encodes the phrases of boxes; None for a model that takes none, or to paint from text alone.
+        encoder: The pipeline's own, which remembers what it has encoded; None for a pipeline that takes texts as they are.
         grounding_fraction: Share of the executed steps, from the first, during which boxes steer.
         whole_cells: Free every latent cell that the mask touches, instead of those whose first pixel lies in it; of a model that has no
             channels for a mask.
@@ -55,12 +56,14 @@ class DiffusersInpainter:
         guidance_scale: float,
         scheduler: str = OWN,
         text: TextEncoder | None = None,
+        encoder: TextEncoder | None = None,
         grounding_fraction: float = 1.0,
         whole_cells: bool = False,
         progress: Callable[[str], None] = lambda message: None,
     ) -> None:
         self.pipe, self.cost, self._progress = with_scheduler(pipe, scheduler), Cost(), progress
         self._steps, self._guidance = num_inference_steps, guidance_scale
+        self._encoder = encoder
         self._text, self._grounding_fraction, self._whole_cells = text, grounding_fraction, whole_cells
 
     @property
@@ -89,8 +92,7 @@ class DiffusersInpainter:
         mask = self._on_cells(patch.mask) if self._whole_cells and self._blends else patch.mask
         grounded = self._grounded(patch, told)
         given: dict[str, Any] = {
-            "prompt": patch.full_prompt if grounded else patch.prompt,
-            "negative_prompt": join_negatives(patch.negative, patch.prompt_before) if grounded else patch.negative,
+            **self._told(patch, grounded=bool(grounded)),
             "image": patch.image,
             "mask_image": Image.fromarray(mask.astype(np.uint8) * 255),
             "width": patch.image.width,
@@ -109,6 +111,16 @@ class DiffusersInpainter:
         if not np.isfinite(values).all():
             raise ModelError("inpainting: the model returned numbers that are not finite; use --dtype float32")
         return Image.fromarray((values * 255).round().astype(np.uint8))
+
+    def _told(self, patch: Patch, *, grounded: bool) -> dict[str, Any]:
+        """The texts; each is encoded once where the pipeline lets us."""
+        prompt = patch.full_prompt if grounded else patch.prompt
+        negative = join_negatives(patch.negative, patch.prompt_before) if grounded else patch.negative
+        if self._encoder is None:
+            return {"prompt": prompt, "negative_prompt": negative}
+        size = patch.image.size
+        against = self._encoder.conditions([negative], size) if self._guidance > 1 else None
+        return pipeline_texts(self._encoder.conditions([prompt], size), against)
 
     @property
     def _blends(self) -> bool:

@@ -5,9 +5,9 @@ from pathlib import Path
 from typing import Any
 
 from llmgen.artifacts.io import read_manifest
+from llmgen.artifacts.pictures import image_refs
 from llmgen.diffusion.checkpoints import is_single_file
 from llmgen.engine.config import build_config
-from llmgen.engine.journal import image_refs
 from llmgen.errors import InputError, LlmgenError, PresetError
 from llmgen.formats.foreign import read_any_value
 from llmgen.pipeline.manifest import ManifestRun, plan_manifest

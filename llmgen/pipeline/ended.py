@@ -14,7 +14,8 @@ from typing import Any, Final
 
 from llmgen.artifacts import ImageRef
 from llmgen.engine.fingerprint import StageFingerprint
-from llmgen.engine.journal import Journal, journal_path, last_words
+from llmgen.engine.journal import Journal, journal_path
+from llmgen.engine.journal_lines import last_words
 from llmgen.engine.progress import Progress, Tally
 from llmgen.errors import InputError
 from llmgen.pipeline.options import Choice
@@ -56,10 +57,14 @@ class Ending:
         source: The file that is read.
         output: The artifact.
         choice: How it is made.
+        looked_at: References to pictures that were found unchanged; more are added. Shared by the stages of a run, which name the same.
     """
 
-    def __init__(self, source: Source, output: Path, choice: Choice) -> None:
+    def __init__(
+        self, source: Source, output: Path, choice: Choice, looked_at: set[tuple[bytes, bytes]] | None = None
+    ) -> None:
         self._source, self._output, self._choice = source, output, choice
+        self._looked_at = set() if looked_at is None else looked_at
         self._stat = _stat(Path(source.path))
 
     @classmethod
@@ -105,16 +110,16 @@ class Ending:
         """Whether the artifact is the one that was written, and its pictures are there and unchanged."""
         images = self._choice.context.images
         in_place = Path(self._source.path).parent.resolve() == images.root.resolve()
-        total, seen = hashlib.sha256(), set[tuple[bytes, bytes, bytes]]()
+        total = hashlib.sha256()
         for part, text in _parts(self._output):
             total.update(part)
             for name, path, digest in _PICTURE.findall(text):
                 if not in_place:
                     return False  # the pictures of the input must be looked at, too
-                if name == b"path" and (name, path, digest) not in seen:
-                    seen.add((name, path, digest))
+                if name == b"path" and (path, digest) not in self._looked_at:
                     if not _is_there(images, path, digest):
                         return False
+                    self._looked_at.add((path, digest))
         return total.hexdigest() == sha256
 
 

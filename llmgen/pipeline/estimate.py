@@ -6,8 +6,9 @@ from pathlib import Path
 from typing import Any, Final, Literal
 
 from llmgen.engine.fingerprint import run_settings
-from llmgen.engine.journal import summed_up
+from llmgen.engine.journal_lines import summed_up
 from llmgen.pipeline.options import Choice
+from llmgen.pipeline.settling import settled
 
 Unknown = Literal["unknown"]
 UNKNOWN: Final[Unknown] = "unknown"
@@ -122,10 +123,12 @@ def _questions(choice: Choice, before: Sequence[str]) -> int | None:
 def _seconds(choice: Choice, records: int | Unknown, journals: Sequence[Path]) -> tuple[float | Unknown, str]:
     if records == UNKNOWN:
         return UNKNOWN, "the number of records is unknown"
-    wanted = _like(run_settings(choice.context, choice.method_class, choice.config))
+    # What is left to the length of the run is settled in its journal.
+    ways = (choice, settled(choice, iter(()))[0])
+    wanted = {_like(run_settings(way.context, way.method_class, way.config)) for way in ways}
     for path in journals:
         begun, made, seconds = summed_up(path)
-        if made and _like(begun) == wanted:
+        if made and _like(begun) in wanted:
             return round(seconds / made * records, 1), f"{made} records in {path}"
     return UNKNOWN, "no earlier run with these settings"
 

@@ -19,6 +19,7 @@ from llmgen.engine.local import run_stage
 from llmgen.engine.pictures import bring
 from llmgen.errors import InputError
 from llmgen.pipeline.options import DEFAULT_BATCH_SIZE, DEFAULT_PRESET, Choice, RunOptions, choose
+from llmgen.pipeline.settling import settled
 from llmgen.registry import unknown
 from llmgen.vision.images import ImageStore
 
@@ -178,10 +179,11 @@ class Chain:
     def stream(self, prompts: Prompt | Iterable[Prompt]) -> Iterator[Drawn]:
         """As a call, but each result as soon as its batch is through all stages."""
         records = self._records([prompts] if isinstance(prompts, str | Mapping | Record | Drawn) else list(prompts))
+        choices = [settled(choice, iter(records))[0] for choice in self._choices]
         step = self._context.batch_size
         for start in range(0, len(records), step):
             batch: Sequence[Record] = records[start : start + step]
-            for choice in self._choices:
+            for choice in choices:
                 done = run_stage(
                     batch,
                     method_class=choice.method_class,

@@ -1,36 +1,31 @@
 """A manifest, run: its stages in order, one artifact each, resumable at any moment."""
 
 import contextlib
+import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from llmgen.artifacts import Manifest, PromptEntry, Record
 from llmgen.artifacts.files import check_writable, sweep, write_atomic
-from llmgen.artifacts.io import (
-    ReadArtifact,
-    pretty_json,
-    read_manifest,
-    records_from_prompts,
-    same_json,
-    validate,
-    write_artifact,
-)
-from llmgen.artifacts.manifest import PROMPTS, Branch, branches
+from llmgen.artifacts.io import ReadArtifact, pretty_json, read_manifest, records_from_prompts, same_json, validate
+from llmgen.artifacts.manifest import branches
 from llmgen.engine.context import StageContext
-from llmgen.engine.local import Progress, StageResult, run_stage
 from llmgen.engine.lock import locked
+from llmgen.engine.progress import Progress
 from llmgen.errors import InputError, OutputError
 from llmgen.formats.foreign import read_any
 from llmgen.llm.providers.ledger import Tokens
 from llmgen.pipeline.estimate import estimate, journals_near, total
 from llmgen.pipeline.incoming import brought, read_source
 from llmgen.pipeline.naming import found_beside, named_from
-from llmgen.pipeline.options import DEFAULT_PRESET, Choice, RunOptions, choose
-from llmgen.pipeline.output import DRAWN, open_journal
-from llmgen.pipeline.shards import Part, Shard, part_of
+from llmgen.pipeline.options import DEFAULT_PRESET, RunOptions, choose
+from llmgen.pipeline.output import DRAWN
+from llmgen.pipeline.settling import settled
+from llmgen.pipeline.shards import Shard, part_of
 from llmgen.pipeline.sources import Source
+from llmgen.pipeline.steps import StageOutcome, Stages, Step, target_of
 from llmgen.pipeline.vocabulary import warning_of
 from llmgen.pipeline.whole_chain import NEEDED_ROLES, missing_roles, name_of, whole_chain
 from llmgen.presets import load_preset
@@ -70,17 +65,8 @@ class ManifestRun:
     """Make everything anew, also over the run of another manifest."""
     shard: Shard | None = None
     """The part of the records that is worked on; all by default."""
-
-
-@dataclass(frozen=True)
-class StageOutcome:
-    """One stage of a run that is over, on one artifact."""
-
-    stage: str
-    method: str
-    path: Path
-    result: StageResult
-    branch: Branch
+    barrier: bool = False
+    """Let each stage wait until the one before is over, instead of working on what that has finished."""
 
 
 @dataclass(frozen=True)
@@ -95,11 +81,13 @@ class RunOutcome:
     """What the language models cost."""
     dropped: tuple[str, ...]
     """Lines about prompts that could not even be named."""
+    seconds: float
+    """How long the stages took, all together, loading included."""
 
     @property
     def records(self) -> list[Record]:
         """The records as the last stage left them."""
-        return self.stages[-1].result.records
+        return self.stages[-1].records
 
     @property
     def compared(self) -> list[list[StageOutcome]]:
@@ -111,17 +99,11 @@ class RunOutcome:
 
 
 @dataclass(frozen=True)
-class _Step:
-    choice: Choice
-    branch: Branch
-
-
-@dataclass(frozen=True)
 class _Resolved:
     manifest: Manifest
     folder: Path
     read: ReadArtifact
-    steps: tuple[_Step, ...]
+    steps: tuple[Step, ...]
     context: StageContext
     left_out: tuple[str, ...]
     """Lines about stages of the whole chain that the preset has no models for."""
@@ -167,9 +149,12 @@ def run_manifest(
     Started again on its own folder, finished or not, it takes up where it was: finished records are read from the journals, and the
     artifacts become what an uninterrupted run would have written, byte for byte.
 
+    Where this process does the work itself, all stages work at the same time, each on the records that the one before has finished; only
+    one of them at a time computes with models. With workers, and with a barrier, they work one after the other.
+
     Args:
         run: What to run.
-        progress: Told about each finished batch.
+        progress: Told about each finished batch; of stages that work at the same time, what its `beside` gives.
         stage_done: Called after each stage, when its artifact is written.
 
     Raises:
@@ -187,55 +172,48 @@ def run_manifest(
             contextlib.closing(ready.context),
             locked(folder / ".llmgen" / f"lock.{run.shard}", f"shard {run.shard} of {folder}"),
         ):
-            outcomes = _run_steps(ready, run, progress or Progress(), stage_done)
+            outcomes, seconds = _run_steps(ready, run, progress or Progress(), stage_done)
             dropped = ready.read.dropped if run.shard.index == 1 else ()
-            return RunOutcome(folder, tuple(outcomes), None, ready.context.ledger.spent, dropped)
+            return RunOutcome(folder, outcomes, None, ready.context.ledger.spent, dropped, seconds)
     with contextlib.closing(ready.context), locked(folder / ".llmgen" / "lock", str(folder)):
         sweep(folder)
         sweep(folder / ready.context.images.folder)
-        outcomes = _run_steps(ready, run, progress or Progress(), stage_done)
+        outcomes, seconds = _run_steps(ready, run, progress or Progress(), stage_done)
         from llmgen.report import write_report
 
         report, tokens = write_report(folder), ready.context.ledger.spent
-        return RunOutcome(folder, tuple(outcomes), report, tokens, ready.read.dropped)
+        return RunOutcome(folder, outcomes, report, tokens, ready.read.dropped, seconds)
 
 
 def _run_steps(
     ready: _Resolved, run: ManifestRun, progress: Progress, stage_done: Callable[[StageOutcome], None]
-) -> list[StageOutcome]:
-    folder, context = ready.folder, ready.context
+) -> tuple[tuple[StageOutcome, ...], float]:
+    folder, context, started = ready.folder, ready.context, time.perf_counter()
     records = brought(ready.read, context.images, "read", progress.problem)
-    targets = [_target(folder, step, run.shard) for step in ready.steps]
+    targets = [target_of(folder, step, run.shard) for step in ready.steps]
     _claim(folder, named_from(_with_prompts(ready.manifest, records), folder), targets, run)
     if (line := warning_of(records, context.preset)) is not None:
         progress.notice(line)
     for line in ready.left_out:
         progress.notice(line)
-    outcomes: list[StageOutcome] = []
-    part: Part | None = None
+    steps = [
+        replace(step, choice=settled(step.choice, iter(records), path=path, anew=run.force, say=progress.notice)[0])
+        for step, path in zip(ready.steps, targets, strict=True)
+    ]
+    part, all_told = None, not ready.read.dropped and all(record.error is None for record in records)
     if run.shard is not None:
         part, records = part_of(run.shard, records, ready.read.dropped, ready.steps[0].choice)
-    made = {PROMPTS: records}
-    for step, path in zip(ready.steps, targets, strict=True):
-        choice = step.choice
-        journal = open_journal(path, choice, goes_on=True, anew=run.force)
-        result = run_stage(
-            made[step.branch.source],
-            method_class=choice.method_class,
-            config=choice.config,
-            given=choice.given,
-            context=context,
-            journal=journal,
-            progress=progress,
-            name=str(path),
-        )
-        write_artifact(path, result.makes, result.records)
-        if part is not None:
-            part.write_note(folder / step.branch.file, choice)
-        outcomes.append(StageOutcome(step.branch.entry.stage, choice.method, path, result, step.branch))
-        stage_done(outcomes[-1])
-        made[step.branch.name] = result.records
-    return outcomes
+    stages = Stages(
+        folder,
+        steps,
+        records,
+        prompts=folder / RESOLVED if all_told and part is None else None,
+        part=part,
+        force=run.force,
+        # Workers take batches of one stage at a time.
+        barrier=run.barrier or context.crew is not None,
+    )
+    return tuple(stages.run(progress, stage_done)), time.perf_counter() - started
 
 
 def _resolve(run: ManifestRun) -> _Resolved:
@@ -303,15 +281,15 @@ def _manifest_of(run: ManifestRun) -> tuple[Manifest, ReadArtifact]:
     return manifest, records_from_prompts(manifest.prompts, str(run.path), run.path.parent)
 
 
-def _steps(manifest: Manifest, context: StageContext, overrides: Mapping[str, Mapping[str, Any]]) -> tuple[_Step, ...]:
+def _steps(manifest: Manifest, context: StageContext, overrides: Mapping[str, Mapping[str, Any]]) -> tuple[Step, ...]:
     stray = set(overrides) - {entry.stage for entry in manifest.stages}
     if stray:
         raise InputError(f"--set names the stage {sorted(stray)[0]!r}, which the manifest does not run")
-    steps: list[_Step] = []
+    steps: list[Step] = []
     for branch in branches(manifest.stages):
         entry = branch.entry
         given = {**entry.config, **overrides.get(entry.stage, {})}
-        steps.append(_Step(choose(context, entry.stage, entry.method, given), branch))
+        steps.append(Step(choose(context, entry.stage, entry.method, given), branch))
     return tuple(steps)
 
 
@@ -333,12 +311,6 @@ def _entries(records: Sequence[Record]) -> tuple[PromptEntry, ...]:
         )
         for record in records
     )
-
-
-def _target(folder: Path, step: _Step, shard: Shard | None) -> Path:
-    """Where the artifact of a stage goes."""
-    path = folder / step.branch.file
-    return path if shard is None else shard.path(path)
 
 
 def _claim(folder: Path, manifest: Manifest, targets: Sequence[Path], run: ManifestRun) -> None:

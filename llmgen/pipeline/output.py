@@ -11,7 +11,8 @@ from llmgen.artifacts.hashing import plain_record
 from llmgen.artifacts.io import read_records, write_artifact
 from llmgen.artifacts.writing import ArtifactWriter
 from llmgen.engine.fingerprint import run_settings
-from llmgen.engine.journal import Journal, journal_path, lock_path, made_by, old_journal_path
+from llmgen.engine.journal import Journal, journal_path, lock_path, old_journal_path
+from llmgen.engine.journal_lines import made_by
 from llmgen.engine.lock import locked
 from llmgen.errors import InputError, OutputError
 from llmgen.pipeline.options import Choice

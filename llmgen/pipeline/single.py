@@ -4,7 +4,7 @@ import contextlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from llmgen.artifacts import Kind, Record
 from llmgen.engine.local import stream_stage
@@ -16,9 +16,12 @@ from llmgen.pipeline.ended import Ending
 from llmgen.pipeline.incoming import open_incoming, read_source
 from llmgen.pipeline.options import Choice, RunOptions, choose
 from llmgen.pipeline.output import DRAWN, Output
-from llmgen.pipeline.shards import Shard, part_of
+from llmgen.pipeline.settling import settled
 from llmgen.pipeline.sources import Source
 from llmgen.pipeline.vocabulary import VocabularyWatch, warning_of
+
+if TYPE_CHECKING:
+    from llmgen.pipeline.shards import Shard
 
 
 @dataclass(frozen=True)
@@ -42,7 +45,7 @@ class SingleStage:
     """Folder of the pictures that SLD's tasks name."""
     reuse: str | None = None
     """Artifact whose records lend their noise."""
-    shard: Shard | None = None
+    shard: "Shard | None" = None
     """The part of the records that is worked on; all by default."""
 
     @property
@@ -123,19 +126,29 @@ def run_single(
         reuse=request.reuse,
     )
     makes, shard = choice.method_class.makes, request.shard
-    with (
-        contextlib.closing(choice.context),
-        incoming_of as incoming,
-        output.opened(choice) as journal,
-        output.writer(makes) as writer,
-    ):
-        records, total, part = incoming.records, incoming.total, None
+    with contextlib.ExitStack() as opened:
+        opened.enter_context(contextlib.closing(choice.context))
+        incoming = opened.enter_context(incoming_of)
+        choice, records = settled(
+            choice,
+            incoming.records,
+            path=request.target,
+            anew=request.force,
+            # The first records of a pipe go on before the last ones come.
+            may_wait=bool(source.prompts) or source.path != "-",
+            say=progress.notice,
+        )
+        journal = opened.enter_context(output.opened(choice))
+        writer = opened.enter_context(output.writer(makes))
+        total, part = incoming.total, None
         if total is not None or shard is not None:
             # What a shard's part is shows when all records are known.
             at_hand = list(records)
             if request.stage != "evaluate" and (line := warning_of(at_hand, choice.context.preset)) is not None:
                 progress.notice(line)
             if shard is not None:
+                from llmgen.pipeline.shards import part_of  # Here, because hardly any run is a part.
+
                 part, at_hand = part_of(shard, at_hand, incoming.dropped, choice)
             records, total = iter(at_hand), len(at_hand)
         elif request.stage != "evaluate":

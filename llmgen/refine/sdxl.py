@@ -28,6 +28,7 @@ from llmgen.diffusion.latents import sides_multiple
 from llmgen.diffusion.progress import Steps, telling
 from llmgen.diffusion.prompts import cut_texts, longest_tokenizer
 from llmgen.diffusion.schedulers import quiet_steps, with_scheduler
+from llmgen.diffusion.text import pipeline_texts
 from llmgen.engine.seeds import derive_seed
 from llmgen.engine.stage import Profile, StageConfig
 from llmgen.errors import InputError, ModelError
@@ -110,6 +111,7 @@ class ImageToImageRefine:
     def __init__(self, context: "StageContext", config: ImageToImageRefineConfig) -> None:
         self._context, self._config = context, config
         self._pipe = with_scheduler(context.models.image_to_image("refiner"), config.scheduler)
+        self._encoder = context.models.text_for_pipeline("refiner")
 
     @property
     def models(self) -> tuple[ModelUse, ...]:
@@ -185,12 +187,11 @@ class ImageToImageRefine:
         steps = Steps(self._context.progress, f"refine sdxl: {len(records)} pictures", total)
         with quiet_steps():
             values = self._pipe(
-                prompt=prompts,
+                **self._texts(prompts, negatives, images[0].size),
                 image=list(images),
                 strength=config.strength,
                 num_inference_steps=config.num_inference_steps,
                 guidance_scale=config.guidance_scale,
-                negative_prompt=negatives,
                 generator=[torch.Generator("cpu").manual_seed(derive_seed(r.seed or 0, "refine")) for r in records],
                 output_type="np",
                 callback_on_step_end=telling(steps),
@@ -199,6 +200,14 @@ class ImageToImageRefine:
         if not np.isfinite(values).all():
             raise ModelError("refine sdxl: the model returned numbers that are not finite; use --dtype float32")
         return [Image.fromarray(v) for v in (values * 255).round().astype("uint8")]
+
+    def _texts(self, prompts: list[str], negatives: list[str], size: tuple[int, int]) -> dict[str, Any]:
+        """What the pipeline is told; each text is encoded once where it lets us."""
+        if self._encoder is None:
+            return {"prompt": prompts, "negative_prompt": negatives}
+        guided = self._config.guidance_scale > 1
+        told = self._encoder.conditions(negatives, size) if guided else None
+        return pipeline_texts(self._encoder.conditions(prompts, size), told)
 
     def _grown(self, record: Record, image: Image.Image, drawn: Image.Image, region: BoolMask) -> Record:
         # The fade lies inside the region: what correction left alone stays the very same here, too.

@@ -9,8 +9,8 @@ from llmgen.artifacts import ImageRef, Kind, Manifest
 from llmgen.artifacts.files import near_names
 from llmgen.artifacts.io import ReadArtifact, read_manifest, read_records
 from llmgen.artifacts.manifest import branches
+from llmgen.artifacts.pictures import image_refs
 from llmgen.artifacts.record import MAKES
-from llmgen.engine.journal import image_refs
 from llmgen.errors import InputError
 from llmgen.vision.images import ImageStore
 

@@ -23,6 +23,9 @@ from llmgen.serving.workplace import at_place_of
 INTERRUPTED: Final = 130
 TERMINATED: Final = 143
 _SIGNALS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+_LULL_S: Final = 1.0
+"""Without a command, after which rubbish is collected: beside loaded models that takes as long as planning a layout, and the next command
+of a pipe would wait for it."""
 
 
 @dataclass(eq=False)
@@ -81,6 +84,8 @@ class Server:
         self._done = 0
         self._ends = False
         self._is_at_work = self._is_alone = False
+        self._is_littered = False
+        """Whether commands may have left rubbish."""
         self._deaf_to: set[int] = set()
         """Signals that whoever started it wants ignored: `nohup`, a shell's `&`."""
 
@@ -152,8 +157,12 @@ class Server:
             if rest <= 0:
                 return
             try:
-                command = self._waiting.get(timeout=min(rest, threading.TIMEOUT_MAX))
+                lull = _LULL_S if self._is_littered else threading.TIMEOUT_MAX
+                command = self._waiting.get(timeout=min(rest, lull))
             except queue.Empty:
+                if self._is_littered:
+                    gc.collect()
+                    self._is_littered = False
                 continue
             if command is not None:
                 self._do(command)
@@ -180,7 +189,7 @@ class Server:
         with contextlib.suppress(OSError):
             wire.send(command.connection, {"code": code})
             command.connection.shutdown(socket.SHUT_WR)
-        gc.collect()
+        self._is_littered = True
 
     def _called(self, command: _Command) -> int:
         try:

@@ -4,6 +4,8 @@ Pixels are touched by `llmgen.vision.decoding` alone, imported when there are an
 """
 
 import hashlib
+import os
+import stat
 from collections.abc import Callable, Mapping
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Literal
@@ -35,6 +37,8 @@ class ImageStore:
     def __init__(self, root: Path, folder: str = "images", form: PictureFormat = "png") -> None:
         self.root = Path(root)
         self.form = form
+        self._resolved = ("", "")
+        """A working directory, and the root that is meant from there: it is asked about for every picture."""
         #: What a new picture of a record, by its id, says of itself, given its size.
         self.describe: Callable[[str, tuple[int, int]], Mapping[str, str] | None] | None = None
         self.folder = PurePosixPath(folder)
@@ -69,16 +73,24 @@ class ImageStore:
             InputError: If it is outside the root (a symbolic link, say), missing, or cannot be reached.
         """
         try:
-            path = (self.root / relative).resolve()
-            inside, there = path.is_relative_to(self.root.resolve()), path.is_file()
-        except (OSError, RuntimeError, ValueError) as error:  # a name too long, a loop of links, a closed folder, a NUL
+            root = self._resolved_root
+            path = os.path.realpath(os.path.join(root, relative))
+            inside, there = path.startswith(os.path.join(root, "")), _is_file(path)
+        except (OSError, ValueError) as error:  # a name too long, a loop of links, a closed folder, a NUL
             reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
             raise InputError(f"image {_short(relative)} cannot be reached: {_short(reason)[1:-1]}") from error
         if not inside:
             raise InputError(f"image {relative!r} leads out of {self.root}; copy the picture into that folder")
         if not there:
             raise InputError(f"image {_short(relative)} is missing in {self.root}; restore it or make it again")
-        return path
+        return Path(path)
+
+    @property
+    def _resolved_root(self) -> str:
+        here = os.getcwd()
+        if self._resolved[0] != here:
+            self._resolved = (here, os.path.realpath(self.root))
+        return self._resolved[1]
 
     def read(self, ref: ImageRef) -> bytes:
         """The bytes of a picture, undecoded but of the right digest.
@@ -174,6 +186,13 @@ class ImageStore:
         if path.is_symlink() or not _holds(path, data):
             write_atomic(path, data)
         return ImageRef(path=relative.as_posix(), sha256=sha256, width=size[0], height=size[1])
+
+
+def _is_file(path: str) -> bool:
+    try:
+        return stat.S_ISREG(os.stat(path).st_mode)
+    except (FileNotFoundError, NotADirectoryError):
+        return False
 
 
 def _holds(path: Path, data: bytes) -> bool:

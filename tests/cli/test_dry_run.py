@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from llmgen.engine.journal import summed_up
+from llmgen.engine.journal_lines import summed_up
 
 UNKNOWN = "unknown"
 STAGES = [{"stage": stage, "method": "tiny"} for stage in ("layout", "generate", "detect", "correct")]

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from llmgen.engine.journal import Journal, journal_path, last_words
+from llmgen.engine.journal import Journal, journal_path
+from llmgen.engine.journal_lines import last_words
 
 JOURNAL = journal_path(Path("o.json"))
 

@@ -8,7 +8,8 @@ import pytest
 import typer
 from rich.text import Text
 
-from llmgen.cli import app, main
+from llmgen.cli import main, whole_app
+from llmgen.cli.commands import COMMANDS
 
 STAGE_FLAGS = (
     "--output -o --format --images --preset --planner --seed --device --dtype --offload --batch-size --concurrency --budget-tokens "
@@ -80,7 +81,7 @@ FLAGS = {
     "run": (
         "manifest --prompts --prompt --samples -n --output -o --preset --planner --critic --seed --device --dtype --offload "
         "--batch-size --concurrency --budget-tokens --engine --workers --shard --set --resume --force --json --metadata --no-metadata "
-        "--picture-format --dry-run --no-serve --quiet -q --verbose -v"
+        "--picture-format --dry-run --barrier --no-serve --quiet -q --verbose -v"
     ).split(),
     "serve": "--preset --device --idle --detach --status --stop --json --quiet -q".split(),
     "merge": ["sources", "--output", "-o", "--force", "--quiet", "-q"],
@@ -101,7 +102,7 @@ FLAGS = {
 
 
 def commands():
-    group = typer.main.get_command(app)
+    group = typer.main.get_command(whole_app())
     return {name: command for name, command in group.commands.items() if name != "train"}
 
 
@@ -135,7 +136,6 @@ def test_every_command_and_flag_has_help(name, capsys):
 
 def test_no_word_of_a_help_is_taken_for_markup():
     """Rich shows `[12]` as it is, and takes `[a/folder]` for a style, of which nothing is left."""
-    from llmgen.cli.train import app as train
 
     def walk(command, name):
         yield name, command.help
@@ -144,9 +144,8 @@ def test_no_word_of_a_help_is_taken_for_markup():
         for inner, below in getattr(command, "commands", {}).items():
             yield from walk(below, f"{name} {inner}")
 
-    for group in (app, train):
-        for name, text in walk(typer.main.get_command(group), "llmgen"):
-            assert Text.from_markup(text or "").plain == (text or ""), name
+    for name, text in walk(typer.main.get_command(whole_app()), "llmgen"):
+        assert Text.from_markup(text or "").plain == (text or ""), name
 
 
 def test_no_arguments_is_help(capsys):
@@ -210,10 +209,26 @@ def test_public_names_resolve():
 
 
 def test_a_command_that_is_called_is_built_alone():
-    """The flags of all the others would be a tenth of its time; what is not a command alone needs the whole app."""
+    """The others would be half of its time; what calls none needs their names only."""
     from llmgen.cli.main import _app_for
 
-    assert [info.callback.__name__ for info in _app_for(["layout", "p.json"]).registered_commands] == ["layout"]
+    assert [info.name for info in _app_for(["layout", "p.json"]).registered_commands] == ["layout"]
     assert [info.name for info in _app_for(["import", "lmd"]).registered_commands] == ["import"]
-    for whole in ([], ["--help"], ["models", "fetch"], ["train", "toybox"], ["layuot"]):
-        assert _app_for(whole) is app
+    assert [group.name for group in _app_for(["train", "toybox"]).registered_groups] == ["train"]
+    for none in ([], ["--help"], ["layuot"]):
+        assert [info.name for info in _app_for(none).registered_commands] == list(COMMANDS)
+
+
+def test_the_list_of_commands_says_what_they_say_themselves():
+    group = typer.main.get_command(whole_app())
+    assert {name: command.help.split("\n\n")[0] for name, command in group.commands.items()} == {
+        name: listed.summary for name, listed in COMMANDS.items()
+    }
+
+
+def test_a_shell_that_asks_what_comes_next_gets_flags(monkeypatch):
+    from llmgen.cli.main import _app_for
+
+    monkeypatch.setenv("_LLMGEN_COMPLETE", "complete_bash")
+    assert len(_app_for([]).registered_commands) > 10
+    assert _app_for([]).registered_groups

@@ -157,14 +157,14 @@ def test_corners_among_sizes_are_seen_and_kept_in_mind(llmgen, workplace):
 def test_points_outside_and_masks_without_size_cost_their_scene_only(llmgen, workplace):
     Path("scenes").mkdir()
     write("scenes/good.json", scene([1, 1, 20, 20]))
-    write("scenes/point.json", scene([1, 1, 20, 20], scribble=[3, 4, -5, 4]))
+    write("scenes/point.json", scene([1, 1, 20, 20], scribble=[-3, 4, -5, 4]))
     write("scenes/mask.json", scene([1, 1, 20, 20], mask={"counts": "04"}))
     done = llmgen("import", "instancediffusion", "scenes", "-o", "all.json")
     errors = {
         r["id"]: r.get("error", {}).get("message", "") for r in json.loads(Path("all.json").read_text())["records"]
     }
     assert done.code == 6 and errors["good"] == ""
-    assert "lies outside" in errors["point"] and "no run-length encoding" in errors["mask"]
+    assert "lies outside" in errors["point"] and "the run lengths leave" in errors["mask"]
 
 
 def test_points_and_scribbles_place_what_has_no_box(llmgen, workplace):

@@ -16,9 +16,9 @@ from pydantic import ValidationError
 from llmgen.artifacts import Record
 from llmgen.artifacts.files import write_atomic
 from llmgen.artifacts.hashing import plain_record
+from llmgen.artifacts.pictures import image_refs
 from llmgen.correct.context.settings import ContextConfig
 from llmgen.engine.fingerprint import StageFingerprint
-from llmgen.engine.journal import image_refs
 from llmgen.errors import InputError
 
 if TYPE_CHECKING:

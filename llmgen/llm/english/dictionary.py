@@ -15,6 +15,8 @@ from typing import Final, Literal
 Form = Literal["base", "s", "ing", "past"]
 
 _TABLE: Final = Path("resources", "lemma_lu.csv.gz")
+_LEAST_PART: Final = 4
+"""Letters of each noun in a word that two of them make."""
 _REPAIRS: Final[dict[str, str]] = {
     # What the table lacks or has as rare uses only; part of speech and lemma, as there.
     "teddy": "noun,teddy", "emoji": "noun,emoji", "ox": "noun,ox", "oxen": "noun,ox", "t-shirt": "noun,t-shirt",
@@ -71,6 +73,8 @@ def look_up(word: str) -> Entry:
         first, _, last = word.rpartition("-")
         part = look_up(last)
         return Entry(tuple(f"{first}-{noun}" for noun in part.nouns), part.verb, part.adjective, False, part.known)
+    if not lines:
+        return _of_two_nouns(word)
     nouns: tuple[str, ...] = ()
     verb, adjective, adverb = "", False, False
     for kind, lemmas in lines:
@@ -81,6 +85,22 @@ def look_up(word: str) -> Entry:
         adjective = adjective or kind == "adj"
         adverb = adverb or kind == "adv"
     return Entry(nouns, verb, adjective, adverb, known=bool(lines))
+
+
+def _of_two_nouns(word: str) -> Entry:
+    """A word that the table lacks and that two of its nouns make: "storefront"; two nouns, and no others, must make it."""
+    found = [
+        word[:at] + noun
+        for at in range(_LEAST_PART, len(word) - _LEAST_PART + 1)
+        for noun in _nouns_of(word[at:])
+        if word[:at] in _nouns_of(word[:at])
+    ]
+    return Entry(tuple(found), known=True) if len(found) == 1 else Entry()
+
+
+def _nouns_of(word: str) -> tuple[str, ...]:
+    """The singulars of a noun in small letters."""
+    return tuple(noun for kind, lemmas in _lines(word, proper=False) if kind == "noun" for noun in lemmas.split("/"))
 
 
 def is_common(word: str) -> bool:

@@ -201,6 +201,10 @@ class Expressions(Sentence):
         first_tail = i
         while sides and self.at(i) in lex.SIDE_TAILS:
             i += 1
+        if led and self.at(start + 1) in lex.OWNERS and sides in (["left"], ["right"]):
+            if self.lower[i - 1] == "hand":
+                return self._word("filler", start, i)  # a hand is somebody's, and no place
+            return self._word("rel", start, i, f"sides {sides[0]}")  # of what was spoken of, not of the picture
         if not sides or "middle" in sides and (len(sides) > 1 or not led):
             return None
         if self.at(i) == "of":

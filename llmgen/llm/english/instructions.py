@@ -21,15 +21,15 @@ from llmgen.llm.english.commands import (
     Keep,
     Location,
     Move,
-    Place,
     Remove,
     Replace,
     Resize,
     Shift,
     Swap,
 )
+from llmgen.llm.english.locations import ahead, read_location
 from llmgen.llm.english.phrases import describes
-from llmgen.llm.english.selections import Selection, how_many, read_description, read_selection
+from llmgen.llm.english.selections import ANYTHING, Selection, how_many, read_description, read_selection
 from llmgen.llm.english.tokens import tokenize
 from llmgen.llm.english.wishes import as_command
 
@@ -51,24 +51,14 @@ _EXCHANGE_OF = re.compile(
 )
 _LARGER: Final = frozenset("larger bigger greater taller wider longer huger large big".split())
 _SMALLER: Final = frozenset("smaller shorter narrower thinner tinier littler small little tiny".split())
+_LONG: Final = frozenset("tall high wide long broad".split())
+"""Sizes where a factor is said: "twice as tall"."""
+_INSTEAD: Final = ("with", "by", "for")
 _DIRECTIONS: Final[dict[str, tuple[int, int]]] = {
     "up": (0, -1), "upward": (0, -1), "upwards": (0, -1), "higher": (0, -1), "down": (0, 1), "downward": (0, 1),
     "downwards": (0, 1), "lower": (0, 1), "left": (-1, 0), "leftward": (-1, 0), "leftwards": (-1, 0),
     "right": (1, 0), "rightward": (1, 0), "rightwards": (1, 0),
 }  # fmt: skip
-_RELATIONS: Final[tuple[tuple[str, Place], ...]] = (
-    ("to the left of", "left_of"), ("on the left of", "left_of"), ("on the left side of", "left_of"),
-    ("to the left side of", "left_of"), ("left of", "left_of"), ("to the right of", "right_of"),
-    ("on the right of", "right_of"), ("on the right side of", "right_of"), ("to the right side of", "right_of"),
-    ("right of", "right_of"), ("on top of", "on"), ("on the top of", "on"), ("above", "above"), ("over", "above"), ("onto", "on"),
-    ("below", "below"), ("under", "below"), ("underneath", "below"), ("beneath", "below"), ("next to", "near"),
-    ("close to", "near"), ("beside", "near"), ("besides", "near"), ("near", "near"), ("by", "near"),
-    ("in front of", "near"), ("behind", "near"), ("alongside", "near"), ("between", "between"), ("on", "on"), ("in", "on"), ("into", "on"),
-    ("towards", "towards"), ("toward", "towards"), ("closer to", "towards"), ("nearer to", "towards"),
-    ("away from", "away_from"),
-)  # fmt: skip
-_SIDE_LEADS: Final = ("in the", "on the", "at the", "to the", "into the", "in", "at", "to")
-_SIDE_WORDS: Final[dict[str, str]] = {**lex.SIDES, "middle": "middle", "center": "middle", "centre": "middle"}
 _SHADES: Final = frozenset("color colour colored coloured".split())
 _CLOSINGS: Final = frozenset(
     "from in of on at the this that picture image photo photograph painting scene illustration drawing frame canvas please too also "
@@ -184,8 +174,15 @@ class _ClauseReader:
         )
         if self.verb in ("move", "put"):
             picked = self._sided(index) or picked
+        if self.verb == "replace" and (picked is None or self._word(picked[1]) not in _INSTEAD):
+            # "replace the clock by a mirror": no clock that lies by a mirror.
+            picked = read_selection(self.tokens, index, self.last, on_side=False) or picked
+        if self.verb == "keep" and self._word(index) in ("only", "just"):
+            return self._keep_only(index + 1)
         if picked is None and self.verb == "keep":
             return Keep(None), len(self.tokens)
+        if picked is None and self.verb == "change" and index and self.last is not None:
+            return self._change(self.last, index)  # "make the ball smaller and red"
         if picked is None:
             return self._add(index) if self.verb == "put" else None
         start = index
@@ -213,13 +210,10 @@ class _ClauseReader:
         picked = read_selection(self.tokens, index, self.last)
         if picked is None or self._word(picked[1]) != "to":
             return None
-        return picked if self._location(picked[1]) is not None else None
+        return picked if read_location(self.tokens, picked[1], self.last) is not None else None
 
     def _word(self, index: int) -> str:
         return self.tokens[index].lower if 0 <= index < len(self.tokens) else ""
-
-    def _ahead(self, index: int, words: str) -> bool:
-        return " ".join(t.lower for t in self.tokens[index : index + words.count(" ") + 1]) == words
 
     def _growth(self, *, larger: bool) -> float:
         factor = self.factor if self.factor is not None else 1 + (GROWTH - 1) * self.amount
@@ -236,15 +230,26 @@ class _ClauseReader:
             index += 1
         return index
 
+    def _keep_only(self, index: int) -> tuple[Command, int] | None:
+        """What is left when all else goes: "keep only the two apples and the kettle"."""
+        kept: list[Selection] = []
+        while (read := read_selection(self.tokens, index, self.last)) is not None:
+            kept.append(read[0])
+            index = read[1] + (self._word(read[1]) in ("and", ","))
+        everything_else = Selection(ANYTHING, every=True, besides=tuple(kept))
+        return (Remove(everything_else), self._end_of_keep(index)) if kept else None
+
     def _swap(self, first: Selection, index: int) -> tuple[Command, int] | None:
         if self._word(index) not in ("and", "with", "for", ","):
             # "swap the two balls"
             return (Swap(first, first), index) if first.count == 2 else None
         picked = read_selection(self.tokens, index + 1, self.last)
+        if self._word(index) in ("with", "for") and picked is not None and not picked[0].definite:
+            return self._replace(first, index)  # "swap the cup for a mug": there is no mug yet
         return None if picked is None else (Swap(first, picked[0]), self._skip_place(picked[1]))
 
     def _replace(self, what: Selection, index: int) -> tuple[Command, int] | None:
-        if self._word(index) not in ("with", "by", "for"):
+        if self._word(index) not in _INSTEAD:
             return None
         new = read_description(self.tokens, index + 1)
         return None if new is None else (Replace(what, new[0]), self._skip_place(new[1]))
@@ -253,11 +258,12 @@ class _ClauseReader:
         new = read_description(self.tokens, index)
         if new is None:
             return None
-        place = self._location(new[1])
+        place = read_location(self.tokens, new[1], self.last)
         return (Add(new[0]), self._skip_place(new[1])) if place is None else (Add(new[0], place[0]), place[1])
 
     def _move(self, what: Selection, index: int) -> tuple[Command, int] | None:
-        place = self._location(index)
+        another = {"one", "ones", "other", "others"} & {token.lower for token in self.tokens[index:]}
+        place = read_location(self.tokens, index, what if another else self.last)
         if place is not None and not self._is_shift(place[0], index):
             return Move(what, place[0], self.amount), place[1]
         dx = dy = 0
@@ -280,41 +286,6 @@ class _ClauseReader:
         named = words & (lex.SIDE_TAILS | lex.FRAME_NOUNS | {"middle", "center", "centre", "top", "bottom"})
         return place.kind == "side" and self._word(index) == "to" and len(place.sides) == 1 and not named
 
-    def _location(self, index: int) -> tuple[Location, int] | None:
-        for words, kind in _RELATIONS:
-            if not self._ahead(index, words):
-                continue
-            picked = read_selection(self.tokens, index + words.count(" ") + 1, self.last)
-            if picked is None or self._is_of_the_picture(picked[0], picked[1]):
-                continue
-            anchors, after = (picked[0],), picked[1]
-            if kind == "between" and self._word(after) == "and":
-                other = read_selection(self.tokens, after + 1, self.last)
-                if other is not None:
-                    anchors, after = (*anchors, other[0]), other[1]  # type: ignore[assignment]
-            return Location(kind, anchors), after
-        for lead in _SIDE_LEADS:
-            if not self._ahead(index, lead):
-                continue
-            after, sides = index + lead.count(" ") + 1, list[str]()
-            while self._word(after) in _SIDE_WORDS or self._word(after) == "-":
-                if self._word(after) != "-":
-                    sides.append(_SIDE_WORDS[self._word(after)])
-                after += 1
-            if not sides:
-                continue
-            while self._word(after) in lex.SIDE_TAILS | lex.FRAME_NOUNS | {"of", "the"}:
-                after += 1
-            return Location("side", sides=tuple(dict.fromkeys(sides))), after
-        return None
-
-    def _is_of_the_picture(self, what: Selection, after: int) -> bool:
-        """Whether a place is the picture's own: "the left", "the top left corner", and not that of a table."""
-        if what.noun in lex.FRAME_NOUNS or what.noun in _SIDE_WORDS:
-            return True
-        tail = what.noun in lex.SIDE_TAILS and what.noun != "hand" and what.which is not None
-        return tail and self._word(after) != "of"
-
     def _change(self, what: Selection, index: int) -> tuple[Command, int] | None:
         while self._word(index) in ("and", ","):
             other = read_selection(self.tokens, index + 1, self.last, changes=True)
@@ -327,7 +298,7 @@ class _ClauseReader:
         size = self._size(index)
         if size is not None:
             return Resize(what, size[0]), size[1]
-        if self._ahead(index, "made of") or self._ahead(index, "made from"):
+        if ahead(self.tokens, index, "made of") or ahead(self.tokens, index, "made from"):
             index += 2
         new = read_description(self.tokens, index)
         if new is not None:
@@ -338,6 +309,8 @@ class _ClauseReader:
             if described.article or described.plural:
                 return Replace(what, described), after
         adjectives, after = self._adjectives(index)
+        if ahead(self.tokens, after, "instead of") or ahead(self.tokens, after, "rather than"):
+            after = self._adjectives(after + 2)[1]  # what it was
         return (Change(what, adjectives), after) if adjectives else None
 
     def _adjectives(self, index: int) -> tuple[tuple[str, ...], int]:
@@ -368,8 +341,8 @@ class _ClauseReader:
         while self._word(index) in ("as", "be", "look", "the", "its", "their"):
             index += 1
         word = self._word(index)
-        if self.factor is not None and (word in _LARGER | _SMALLER | {"size", ""}):
-            while self._word(index) in _LARGER | _SMALLER | {"size", "as", "the", "original"}:
+        if self.factor is not None and (word in _LARGER | _SMALLER | _LONG | {"size", ""}):
+            while self._word(index) in _LARGER | _SMALLER | _LONG | {"size", "as", "the", "original"}:
                 index += 1
             return (1 / self.factor if word in _SMALLER and self.factor > 1 else self.factor), index
         if (

@@ -54,6 +54,7 @@ FURNITURE: Final = _words(
 ARTICLES: Final = _words(
     "a an the some another this that these those my your his her its their our each every other any"
 )
+OWNERS: Final = _words("its his her their")
 POINTING: Final = _words("the this that these those his her its their my your our")
 HEDGES: Final = _words("exactly just only precisely about around roughly also single approximately nearly almost even")
 DEGREES: Final = _words("very really quite so too rather extremely fairly slightly")
@@ -185,6 +186,12 @@ PLACES: Final = _words(
     "daylight twilight skyline"
 )
 """Nouns that name where a picture plays; in a place phrase they are background, not objects."""
+HALLS: Final = _words(
+    "greenhouse barn stable shed attic basement cellar corridor hallway lobby courtyard plaza orchard vineyard zoo aquarium gym hospital "
+    "factory warehouse laboratory theater theatre cinema gallery supermarket mall bakery diner cafeteria workshop bookstore subway tunnel "
+    "church cathedral temple palace"
+)
+"""Places where they are said with "in" or "at", and things where they are not: "a kite over a barn"."""
 SCENE_FORMS: Final[dict[str, str]] = {
     "night": "a night scene", "midnight": "a night scene", "snow": "a snowy scene", "rain": "a rainy scene",
     "fog": "a foggy scene", "mist": "a misty scene", "day": "a daytime scene", "daytime": "a daytime scene",
@@ -215,6 +222,18 @@ STYLE_SURE: Final = _words(
     "cinematic isometric raytracing"
 )
 """Words that nobody says of a thing in the picture."""
+MEDIA: Final = _words(
+    "oil oils acrylic acrylics ink pen pencil pencils charcoal pastel pastels gouache tempera chalk crayon crayons watercolor watercolour "
+    "watercolors watercolours graphite"
+)
+"""What pictures are made with"""
+GROUNDS: Final = _words("canvas paper wood panel linen parchment vellum cardboard board silk")
+"""and on: "oil on canvas" after a comma."""
+LIGHTS: Final = _words(
+    "light lighting shadow shadows tone tones mood atmosphere ambience ambiance glow contrast color colors colour "
+    "colours saturation palette"
+)
+"""What the picture as a whole has, where nothing counts it or points at it: ", warm light"."""
 STYLE_ADJECTIVES: Final = _words(
     "detailed photorealistic hyperrealistic realistic cinematic minimalist masterpiece 8k 4k hd"
 )
@@ -264,6 +283,18 @@ ANIMALS: Final = _words(
     "shark whale dolphin octopus squid crab spider bee butterfly ant beetle snail kangaroo koala raccoon walrus seal "
     "heron gull seagull sparrow teddy mascot"
 )
+SORTS: Final[dict[str, frozenset[str]]] = {
+    "person": PEOPLE,
+    "animal": ANIMALS,
+    "fruit": _words(
+        "apple banana orange pear lemon lime plum peach cherry grape kiwi mango melon watermelon pineapple strawberry raspberry "
+        "blueberry blackberry apricot fig coconut papaya grapefruit tangerine pomegranate"
+    ),
+    "vehicle": _words(
+        "car bus truck van lorry bicycle bike motorcycle scooter train tram taxi boat ship airplane plane helicopter tractor suv jeep"
+    ),
+}
+"""What an instruction may call many things at once: "remove all the fruit"."""
 CLOTHES: Final = _words(
     "suit dress coat jacket shirt t-shirt sweater uniform hat cap skirt jeans trousers pants robe costume gown kimono "
     "apron hoodie vest tuxedo pullover jumper blouse cardigan swimsuit bikini raincoat pyjamas tie scarf armor armour helmet"

@@ -63,6 +63,8 @@ class Namer:
         """Whether "it" was said where it may be the weather's."""
         self.owner: Groups = ()
         """Whose the subject of the clause is: "a man whose hat is red"."""
+        self.whose: int | None = None
+        """Whose side was spoken of in the sentence: "to its left"."""
         self.nobody = ""
         """What negates the verb that comes: "none of the pirates wears a hat"."""
 
@@ -85,6 +87,12 @@ class Namer:
                 and self.role != "free"
             )
         )
+
+    @staticmethod
+    def _is_where(phrase: NounPhrase, lead: str) -> bool:
+        """Whether a preposition makes a place of a name or a building: "Darth Vader in Kyoto", "a cow in a barn"."""
+        named = phrase.name and not phrase.article
+        return lead in ("in", "at", "inside") and (named or (phrase.head in lex.HALLS and phrase.count == 1))
 
     def _take(self, phrase: NounPhrase) -> int:
         role, self.role = self.role, "free"
@@ -111,7 +119,7 @@ class Namer:
         ):
             self.scene.extras.append(", " + self._said(phrase.first, phrase.last))
             return phrase.last
-        named_place = phrase.name and not phrase.article and role in ("in", "at")
+        named_place = self._is_where(phrase, role)
         if (self._is_place(phrase, led=role not in ("free", "object")) or named_place) and role not in ("object",):
             if not (
                 role == "free"

@@ -94,6 +94,7 @@ class Reader(Relater):
         self.subject = self.clause = ()
         self.role, self.waiting, self.chain, self.sides, self.nobody = "free", None, None, "", ""
         self.listed = self.predicate = self.compared = False
+        self.whose = None
         return i + 1
 
     def _joint(self, i: int) -> int:
@@ -121,8 +122,12 @@ class Reader(Relater):
             last += 1
         some = self.words[i:last]
         named = any(w.kind in ("det", "num") for w in some)
+        if not some or named:
+            return None
         said = {part for w in some for part in w.lower.split()}
-        if not some or named or not (said & lex.STYLE_SURE or some[0].lower == "by"):
+        made = said <= lex.MEDIA | lex.GROUNDS | {"on", "and", "mixed", "wash"} and said & lex.MEDIA
+        lit = some[-1].lower in lex.LIGHTS and len(some) > 1 and all(w.kind in ("adj", "noun", "adv") for w in some)
+        if not (said & lex.STYLE_SURE or some[0].lower == "by" or made or lit):
             return None
         self.scene.extras.append(", " + self._said(i, last))
         return last

@@ -45,6 +45,8 @@ class Relater(Namer):
         kind = self.words[i].value
         if self.words[i].lower == "in" and "style" in (lower_at(self.words, k) for k in range(i + 1, i + 5)):
             return self._manner(i)
+        if (owner := next(iter(set(self.words[i].lower.split()) & lex.OWNERS), "")) and kind.startswith("sides "):
+            return self._beside_owner(kind, owner, i)
         verb = self.words[i - 1] if i and self.words[i - 1].kind == "verb" else None
         if verb is not None and self.words[i].lower == "by" and self._agent(verb, i):
             return i + 1
@@ -70,15 +72,14 @@ class Relater(Namer):
                 return i + 1
             else:
                 return max(other, i + 1)
-        # "Darth Vader in Kyoto": what somebody is in and what has a name and no article is a place.
-        named_place = phrase.name and not phrase.article and self.words[i].lower in ("in", "at")
-        if self._is_place(phrase, led=True) or named_place:
+        if self._is_place(phrase, led=True) or self._is_where(phrase, self.words[i].lower):
             self.role = self.words[i].lower
             return self._take(phrase)
         if phrase.head in lex.CLOTHES and kind == "in" and self.subject and self._being(self.subject[-1]):
             kind = "wearing"
         subject = self.clause if kind == "on" and self.listed and self._adjoins(i) else self.subject
-        if kind in _WHERE_IT_HAPPENS and kind_at(self.words, i - 1) == "noun":
+        own = phrase.head in lex.PARTS and phrase.definite  # "carries a board under his arm": he is not under it
+        if kind in _WHERE_IT_HAPPENS and kind_at(self.words, i - 1) == "noun" and not own:
             subject = (*self.doer, *subject)
         fronts = self._fronts(i, phrase.last)
         if kind_at(self.words, i - 1) == "and" and self.related and not fronts:
@@ -119,6 +120,23 @@ class Relater(Namer):
         else:
             self.scene.relate(kind, tuple(g for g in self.subject if g != group), group)
         return after
+
+    def _beside_owner(self, kind: str, owner: str, i: int) -> int:
+        """Whose side it is was named before: "a cat with a ball to its left", "a lamp and, to its right, a bench"."""
+        group = (
+            self.whose if self.whose is not None else self._referent({"its": "it", "their": "they"}.get(owner, owner))
+        )
+        self.whose = group  # "a bench to its left and a tree to its right": of the same
+        if group is None:
+            return i + 1
+        after = i + 1 + (kind_at(self.words, i + 1) == "comma")
+        if self._fresh(i) and kind_at(self.words, after) in ("det", "num", "be", "there", "adj", "noun", "verb"):
+            self.fronted.append((kind, self.subject[-1] if self.subject else group))
+            self.subject = self.clause = ()
+            self.role, self.waiting, self.chain = "free", None, None
+            return after
+        self.scene.relate(kind, tuple(g for g in self.subject if g != group), group)
+        return i + 1
 
     def _agent(self, verb: Word, i: int) -> bool:
         """Whether "by" names who does it: "held by a clown"."""

@@ -142,11 +142,18 @@ class Scene:
                     self.relations.append(replace(old, subject=new))
                 elif old.object == group:
                     self.relations.append(replace(old, object=new))
-        sides = {share.side: g for share, g in zip(shares, groups, strict=True) if share.side}
-        for low, high, kind in (("left", "right", "left_of"), ("top", "bottom", "above")):
-            if low in sides and high in sides:
-                self.relate(kind, (sides[low],), sides[high])
+        self._tell_apart({share.side: g for share, g in zip(shares, groups, strict=True) if share.side}, groups)
         return tuple(groups)
+
+    def _tell_apart(self, sides: dict[str, int], groups: list[int]) -> None:
+        """Where the parts of a group lie, which a side tells apart: "two cups, the left one red"."""
+        for low, high, kind in (("left", "right", "left_of"), ("top", "bottom", "above")):
+            firsts = (sides[low],) if low in sides else tuple(g for g in groups if g not in sides.values())
+            lasts = (sides[high],) if high in sides else tuple(g for g in groups if g not in sides.values())
+            for last in lasts if low in sides or high in sides else ():
+                self.relate(kind, firsts, last)
+        if "middle" in sides:
+            self.remark("which one of several is not read: 'the middle one'")
 
     def forbid(self, nouns: tuple[str, ...]) -> None:
         """Things that must not be there."""

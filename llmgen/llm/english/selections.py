@@ -286,7 +286,7 @@ def _read_noun(
     if (
         changes
         and first
-        and len(words) == last
+        and (len(words) == last or words[last].lower.startswith(("instead", "rather")))
         and (state in lex.COLORS or state in lex.MATERIALS or look_up(state).adjective)
     ):
         # "paint the ball gold": the last word is what it becomes.
@@ -336,7 +336,10 @@ def _where_after(tokens: Sequence[Token], index: int, found: Selection) -> tuple
         for said, where in _WHERE:
             if not _ahead(tokens, index, relative + said):
                 continue
-            read = read_selection(tokens, index + (relative + said).count(" ") + 1, None, on_side=False)
+            first = index + (relative + said).count(" ") + 1
+            # "next to the white one" is another of these; "next to it" is none of them.
+            named = None if _at(tokens, first) in _PRONOUNS and not _nominal(tokens, first + 1) else found
+            read = read_selection(tokens, first, named, on_side=False)
             if read is not None and read[0].noun.rpartition(" ")[2] not in lex.FRAME_NOUNS | {
                 "background",
                 "foreground",

@@ -4,7 +4,7 @@ from functools import lru_cache
 from string import ascii_lowercase
 from typing import Final
 
-from llmgen.llm.english.dictionary import look_up
+from llmgen.llm.english.dictionary import is_common, look_up
 from llmgen.llm.english.words import singularize
 
 _LEAST: Final = 5
@@ -35,7 +35,7 @@ def misspelt_noun(word: str) -> str:
     doubled = [word[:k] + word[k + 1 :] for k in range(1, len(word)) if word[k] == word[k - 1]]
     missing = [word[:k] + letter + word[k:] for k in range(1, len(word)) for letter in ascii_lowercase]
     for tried in (transposed(word), doubled, missing if len(word) > _LEAST else []):
-        found = {one for one in tried if look_up(one).noun}
+        found = {one for one in tried if is_common(one) and look_up(one).noun}
         if found:
             return found.pop() if len(found) == 1 else ""
     return ""

@@ -10,6 +10,9 @@ _BE: Final = r"(?:was|were|is|are|be|became|become|becomes|turned|looked|would b
 _GONE: Final = (
     r"(?:gone|removed|deleted|missing|absent|away|not there|not (?:in|on) the (?:picture|image|photo|scene)|erased)"
 )
+_IN_IT: Final = r"(?:in|on|part of) (?:it|the (?:picture|image|photo|scene))"
+_NOT: Final = r"(?:(?:should|must|need|can|could|ought)(?: not|n['’]t) (?:to )?|does(?: not|n['’]t) belong |do(?: not|n['’]t) belong )"
+_MUST: Final = r"(?:should|must|has to|have to|had to|needs? to|can|ought to)"
 _LEAD: Final = (
     r"^\s*(?:please[, ]+)?(?:what if|how about(?: if)?|what about(?: if)?|imagine(?: if| that)?|suppose(?: that)?|i wish|"
     r"i(?:'d| would) (?:like|want|prefer|love)(?: it if| to see| that)?|i want(?: that)?|i need|can (?:you|we)|could (?:you|we)|"
@@ -33,6 +36,9 @@ _FORMS: Final[tuple[tuple[str, str], ...]] = (
     (r"^(?:we|you|i) (?:put|placed|place) (.+)$", r"put \1"),
     (r"^(?:we|you|i) (?:painted|paint) (.+)$", r"paint \1"),
     (rf"^{_THOSE}{_BE} {_GONE}$", r"remove \1"),
+    (rf"^{_THOSE}{_GONE}$", r"remove \1"),
+    (rf"^{_THOSE}{_NOT}(?:be )?(?:there|here|visible|shown|{_IN_IT})$", r"remove \1"),
+    (rf"^{_THOSE}{_MUST} (?:go|go away|disappear|vanish|leave)$", r"remove \1"),
     (rf"^{_THOSE}{_BE} (moved|shifted|pushed) (.+)$", r"move \1 \3"),
     (rf"^{_THOSE}{_BE} (?={_PLACED}\b)(.+)$", r"move \1 \2"),
     (rf"^{_THOSE}{_BE} (.+)$", r"make \1 \2"),
@@ -45,6 +51,7 @@ def as_command(text: str) -> str:
     Args:
         text: An instruction.
     """
+    text = re.sub(r"^\s*(?:please[, ]+)?(?:only|just) (keep|leave) ", r"\1 only ", text, flags=re.IGNORECASE)
     wish = re.sub(_LEAD, "", text.strip(), count=1, flags=re.IGNORECASE)
     body = wish.rstrip(" ?!.")
     asked = wish != text.strip()

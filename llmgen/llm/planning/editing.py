@@ -234,7 +234,7 @@ def _add(board: Board, what: Described, to: Location | None) -> None:
             box = alike[0].box
             wish = Demand(box[2] - box[0], box[3] - box[1])
         anchors = _anchors(board, to, None) if to is not None else []
-        found = _located(board, replace(wish, group=0), to, anchors, others, (1.0, 0.9, 0.8, 0.7, 0.6, 0.5))
+        found = _located(board, replace(wish, group=0), to, anchors, others, (1.0, 0.9, 0.8, 0.7, 0.6, 0.5, 0.4, 0.3))
         if found is None:
             raise InputError(
                 f"cannot place {with_article(' '.join((*what.attributes, what.noun)))!r}: no room in "
@@ -276,7 +276,7 @@ def _located(
     if to is not None and to.kind == "between" and len(anchors) > 1:
         # As large as fits there: a larger one would be put elsewhere.
         ends = [a.box for a in anchors[:2]]
-        for scale in (*scales, 0.4, 0.3):
+        for scale in (*scales, 0.25, 0.2):
             assert wish is not None
             middle = _at(
                 (0, 0, demand.width * scale, demand.height * scale), (center(wish, 0), center(wish, 1)), canvas

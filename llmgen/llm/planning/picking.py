@@ -32,6 +32,7 @@ def _find(board: Board, what: Selection) -> list[Thing]:
     fit = _fitting(what, named)
     if not fit:
         if what.every and what.count is None:
+            board.remark(f"nothing in the picture matches {what.phrase!r}")
             return []
         found = ", ".join(t.seen.id if t.seen else t.phrase for t in board.there()[:8]) or "nothing"
         raise InputError(f"nothing in the picture matches {what.phrase!r}; found {found}")
@@ -112,6 +113,8 @@ def _in_half(side: str, fit: list[Thing], canvas: Canvas) -> list[Thing]:
 
 def _same_noun(said: str, seen: str) -> bool:
     said, seen = singularize(said.lower()), singularize(seen.lower())
+    if seen.rpartition(" ")[2] in lex.SORTS.get(said, ()):
+        return True
     # "the tree" may mean a palm tree, and "the palm tree" what a detector calls a tree.
     return said == seen or seen.endswith(f" {said}") or said.endswith(f" {seen}")
 

@@ -1,6 +1,9 @@
 """What the language models of a run were paid: tokens in and out, as their servers tell them, and a budget that ends the asking."""
 
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -10,6 +13,8 @@ _NAMES: Final = (("prompt_tokens", "input_tokens"), ("completion_tokens", "outpu
 """Of both counts: as chat completions call them, and as other servers do."""
 _MOST_TOKENS: Final = 10**9
 """Of one answer; a larger number is none."""
+_payer: ContextVar[str] = ContextVar("_payer", default="")
+"""For whom this thread asks."""
 
 
 @dataclass(frozen=True)
@@ -58,6 +63,7 @@ class Ledger:
         """
         self._budget = budget
         self._spent = Tokens()
+        self._spent_by: dict[str, Tokens] = {}
         self._lock = threading.Lock()
 
     @property
@@ -65,6 +71,20 @@ class Ledger:
         """What was spent so far."""
         with self._lock:
             return self._spent
+
+    @contextmanager
+    def paid_by(self, payer: str) -> Iterator[None]:
+        """What this thread asks from here on is for somebody."""
+        token = _payer.set(payer)
+        try:
+            yield
+        finally:
+            _payer.reset(token)
+
+    def spent_by(self, payer: str) -> Tokens:
+        """What was spent so far for somebody."""
+        with self._lock:
+            return self._spent_by.get(payer, Tokens())
 
     def learn(self, spent: Tokens) -> None:
         """Take over what was spent so far by all workers of a run, as its driver knows it."""
@@ -96,11 +116,10 @@ class Ledger:
         """
         given, got = (_count(usage, names) for names in _NAMES)
         untold = given is None or got is None
+        cost, payer = Tokens(given or 0, got or 0, 1, int(untold)), _payer.get()
         with self._lock:
-            before = self._spent
-            self._spent = Tokens(
-                before.given + (given or 0), before.got + (got or 0), before.answers + 1, before.untold + untold
-            )
+            self._spent += cost
+            self._spent_by[payer] = self._spent_by.get(payer, Tokens()) + cost
         if untold and self._budget is not None:
             raise MissingRequirementError(
                 f"server {server} does not tell the tokens of its answers (`usage`), so a budget cannot be kept; "

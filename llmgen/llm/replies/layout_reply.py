@@ -92,6 +92,8 @@ def read_layout_reply(text: str, *, width: int, height: int, remark: Remark | No
             say(f"dropped {thing.name[:60]!r}, which had {'no noun' if box else 'an empty box'}")
             continue
         objects.append(PlannedObject(noun=noun, attributes=clean_attributes(attributes), box=box))
+    if not raw.things:
+        say("the reply plans no objects")
     if raw.things and not objects:
         raise unusable(f"no box is inside the {width}x{height} canvas", text)
     return LayoutPlan(reasoning=raw.reasoning, objects=objects, background=raw.background, negative=list(raw.negative))

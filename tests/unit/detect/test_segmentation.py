@@ -7,6 +7,7 @@ from PIL import Image
 from transformers import SamConfig as HubSamConfig
 from transformers import SamImageProcessor, SamModel, SamProcessor
 
+from llmgen.diffusion.loading import ModelPool
 from llmgen.diffusion.segmentation import (
     SamSegmenter,
     TransformersSamSegmenter,
@@ -14,6 +15,7 @@ from llmgen.diffusion.segmentation import (
     save_sam,
 )
 from llmgen.errors import InputError, MissingRequirementError
+from llmgen.presets import Preset, RoleSpec
 from llmgen.vision.masks import best_masks
 
 from .tiny import TINY_SAM, tiny_sam
@@ -54,7 +56,7 @@ def test_folder_round_trip_is_strict(tmp_path: Path) -> None:
         build_sam_from_config(tmp_path)
 
 
-def test_hub_class_answers_alike() -> None:
+def test_hub_class_answers_alike(tmp_path: Path) -> None:
     torch.manual_seed(0)
     width = {"hidden_size": 32, "mlp_dim": 32}
     model = SamModel(
@@ -79,3 +81,12 @@ def test_hub_class_answers_alike() -> None:
     assert masks.shape == (2, 3, 50, 80) and masks.dtype == bool
     assert trust.shape == (2, 3)
     assert TransformersSamSegmenter(model, processor).segment(IMAGE, [])[0].shape == (0, 3, 50, 80)
+    # Transformers from its version 5 on keeps the processor in `processor_config.json` alone.
+    model.save_pretrained(tmp_path / "sam")
+    processor.save_pretrained(tmp_path / "sam")
+    assert not (tmp_path / "sam/preprocessor_config.json").exists()
+    files = ("config.json", "model.safetensors", "processor_config.json")
+    role = RoleSpec(source=str(tmp_path / "sam"), family="sam", files=files)
+    preset = Preset(name="own", width=64, height=64, roles={"segmenter": role})
+    read = ModelPool(preset, device="cpu", dtype="float32").segmenter("segmenter")
+    assert np.array_equal(read.segment(IMAGE, BOXES)[0], masks)

@@ -30,6 +30,23 @@ def test_equal_roles_share_one_model_in_float32_on_the_cpu(tmp_path: Path) -> No
     assert models.text("text_to_image") is models.text("layout_to_image")
 
 
+def test_an_outdated_configuration_is_said_in_a_line(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """Diffusers prints all of it, as a warning of twenty lines, and mends it."""
+    preset = tiny_preset(tmp_path)
+    path = tmp_path / "sd/scheduler/scheduler_config.json"
+    old = {
+        "_class_name": "PNDMScheduler",
+        "beta_schedule": "scaled_linear",
+        "skip_prk_steps": True,
+        "trained_betas": None,
+    }
+    path.write_text(json.dumps(old))
+    pipe = pool(preset).stable_diffusion("text_to_image")
+    assert pipe.scheduler.config.steps_offset == 1
+    (line,) = caplog.messages
+    assert "`steps_offset` should be set to 1" in line and "\n" not in line and "beta_schedule" not in line
+
+
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
     preset = tiny_preset(tmp_path)
     (tmp_path / "sd/unet/diffusion_pytorch_model.safetensors").unlink()

@@ -52,7 +52,7 @@ def test_a_change_by_hand_is_noticed_and_the_journal_cut_there(tmp_path, caplog)
     path = tmp_path / "j"
     written(path, "a", "b", "c")
     lines = path.read_bytes().splitlines(keepends=True)
-    lines[2] = lines[2].replace(b'"prompt": "x"', b'"prompt": "y"')
+    lines[2] = lines[2].replace(b'"prompt":"x"', b'"prompt":"y"')
     path.write_bytes(b"".join(lines))
     assert json.loads(lines[2])["line"]["records"][0]["record"]["prompt"] == "y"
     assert known(path, "a", "b", "c") == ["a"] and "line 3 is damaged" in caplog.text
@@ -72,11 +72,11 @@ def test_a_change_by_hand_is_noticed_and_the_journal_cut_there(tmp_path, caplog)
     ],
 )
 def test_broken_and_nested_lines_are_cut_even_when_their_digest_is_right(tmp_path, line):
-    from llmgen.engine.journal import _sealed
+    from llmgen.engine.journal_lines import sealed
 
     path = tmp_path / "j"
     written(path, "a")
-    for end in (line + b"\n", _sealed(line)):
+    for end in (line + b"\n", sealed(line)):
         before = path.read_bytes()
         path.write_bytes(before + end)
         assert known(path, "a") == ["a"]
@@ -195,3 +195,12 @@ def test_a_setting_that_looks_like_an_entry_of_a_batch_is_none(tmp_path):
     journal = Journal(tmp_path / "j", SETTINGS)
     journal.append([("key of a", finished("a").grown(provenance=(made,)))], 0.1)
     assert known(tmp_path / "j", "a", "z", settings=None) == ["a"]
+
+
+def test_a_closed_journal_takes_nothing_more(tmp_path):
+    journal = written(tmp_path / "j", "a")
+    before = (tmp_path / "j").read_bytes()
+    journal.close()
+    with pytest.raises(RuntimeError, match="closed"):
+        journal.append([("key of b", finished("b"))], 0.1)
+    assert (tmp_path / "j").read_bytes() == before and known(tmp_path / "j", "a", "b") == ["a"]

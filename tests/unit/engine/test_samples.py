@@ -3,8 +3,9 @@ from tiny_stages import TinyConfig, TinyCorrect, TinyDetect, TinyEvaluate, TinyG
 
 from llmgen.artifacts import ImageRef, Record, Sample, Score
 from llmgen.artifacts.hashing import record_digest
+from llmgen.artifacts.pictures import image_refs
 from llmgen.engine.context import StageContext
-from llmgen.engine.journal import Journal, image_refs
+from llmgen.engine.journal import Journal
 from llmgen.engine.local import run_stage
 from llmgen.engine.pictures import bring
 from llmgen.engine.seeds import derive_seed

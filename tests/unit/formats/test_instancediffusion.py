@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from llmgen.artifacts import Record
+from llmgen.artifacts import Layout, Record
 from llmgen.errors import InputError
 from llmgen.formats.instancediffusion import (
     is_instancediffusion,
@@ -129,10 +129,9 @@ BAD = {
     "no place": ({"bbox": [0, 0, 0, 0]}, "annos[1] has no bbox, point, scribble or mask"),
     "point outside": ({"point": [3, 50]}, "point [3, 50] lies outside the 64x48 picture"),
     "point of one number": ({"point": [3]}, "annos[1]: point is no list of x and y"),
-    "scribble without points": ({"scribble": []}, "its scribble has no points"),
     "scribble of one point": ({"scribble": [[3, 4]]}, "its scribble has one point"),
     "scribble of an odd number": ({"scribble": [3, 4, 5]}, "annos[1]: scribble is no list of x and y"),
-    "scribble outside": ({"scribble": [3, 4, -5, 4]}, "scribble point [-5, 4] lies outside"),
+    "scribble outside": ({"scribble": [-3, 4, -5, 4]}, "annos[1]: scribble lies outside"),
     "mask of another size": ({"mask": {**RLE, "size": [64, 48]}}, "the mask is 48x64 pixels, the canvas 64x48"),
     "mask that does not decode": ({"mask": {**RLE, "counts": "é!"}}, "mask: the run lengths cannot be decoded"),
     "mask cut short": ({"mask": {**RLE, "counts": RLE["counts"][:4]}}, "mask: the run lengths"),
@@ -219,3 +218,70 @@ def test_fields_that_nothing_is_made_of_are_said_and_boxes_under_another_name_re
     assert "its box is in 'box'" in found.invalid[0]
     found.artifact("layouts", tmp_path)
     assert "x.json: not used: 'licence', 'colour'" in caplog.text
+
+
+PEAR = {"category_name": "pear", "caption": "a pear"}
+
+
+def read_pears(*annos: dict[str, Any], side: Any = 512) -> tuple[Layout, list[str]]:
+    found = read_instancediffusion(
+        {"caption": "pears", "width": side, "height": side, "annos": [PEAR | anno for anno in annos]}, "p.json"
+    )
+    (record,) = found.records
+    assert record.layout is not None, record.error
+    return record.layout, found.warnings
+
+
+@pytest.mark.parametrize(
+    "anno",
+    [
+        {"scribble": [20, 30, 40, 50, 95, 90]},
+        {"scribble": [[20, 30], [40, 50], [95, 90]]},
+        {"bbox": [20, 30, 75, 60], "scribble": [20, 30, 95, 90]},
+        {"bbox": [20, 30, 75, 60]},
+    ],
+)
+def test_one_small_thing_in_a_corner_is_in_pixels(anno: dict[str, Any]) -> None:
+    layout, warnings = read_pears(anno)
+    assert layout.instances[0].box_xyxy == (20, 30, 95, 90) and not warnings
+
+
+def test_points_in_a_corner_are_in_pixels_however_many_have_one() -> None:
+    layout, _ = read_pears({"point": [60, 70]}, {"point": [90, 20]}, {"scribble": [10, 10, 95, 95]})
+    assert [one.point_xy for one in layout.instances] == [(60, 70), (90, 20), None]
+
+
+def test_boxes_in_fractions_are_read_beside_points_in_pixels() -> None:
+    layout, warnings = read_pears({"bbox": [0.25, 0.25, 0.5, 0.5], "point": [200, 300]})
+    assert layout.instances[0].box_xyxy == (128, 128, 384, 384) and layout.instances[0].point_xy == (200, 300)
+    assert warnings == ["p: boxes were in units of the picture"]
+
+
+def test_a_scribble_that_leaves_the_canvas_ends_at_its_border() -> None:
+    found = read_instancediffusion(
+        {"caption": "pears", "width": 64, "height": 64, "annos": [PEAR | {"scribble": [[-4, 20], [30, 70], [60, 40]]}]},
+        "p.json",
+    )
+    (record,) = found.records
+    assert record.layout is not None and record.layout.instances[0].scribble_xy == ((0, 20), (30, 64), (60, 40))
+    assert "2 of 3 points of its scribble leave" in found.notes[0]
+
+
+def test_run_lengths_without_size_are_those_of_the_canvas_if_they_fill_it() -> None:
+    layout, _ = read_pears({"bbox": [1, 1, 4, 4], "mask": {"counts": [10, 4, 50]}}, side=8)
+    assert layout.instances[0].mask is not None and layout.instances[0].mask.size == (8, 8)
+    short = {
+        "caption": "p",
+        "width": 8,
+        "height": 8,
+        "annos": [PEAR | {"bbox": [1, 1, 4, 4], "mask": {"counts": [10, 4, 40]}}],
+    }
+    (record,) = read_instancediffusion(short, "p.json").records
+    assert record.error is not None and "add up to 54 of 64" in record.error.message
+
+
+def test_empty_fields_are_no_fields() -> None:
+    layout, _ = read_pears(
+        {"bbox": [1, 1, 4, 4], "category_name": None, "scribble": [], "point": None, "mask": None}, side=64.0
+    )
+    assert (layout.width, layout.instances[0].noun, layout.instances[0].scribble_xy) == (64, None, None)

@@ -46,6 +46,34 @@ SHELF = (
 )  # fmt: skip
 
 
+def test_what_everything_is_called_and_nothing_is_gets_a_line() -> None:
+    said: list[str] = []
+    plan, _ = EditQuestion("remove all the fruit", SHELF, seed=0, **SIZE).by_rules(said.append)
+    assert not plan.edits and said == ["nothing in the picture matches 'fruit'"]
+
+
+@pytest.mark.parametrize(
+    ("said", "wanted"),
+    [
+        ("swap the house for a tower", "Replace house"),
+        ("exchange the house with the ball", "Swap house"),
+        ("replace the house by a red tower", "Replace house"),
+        ("make the tree twice as tall", "Resize tree"),
+        ("make the ball smaller and green", "Resize ball, Change ball"),
+        ("move the red ball to the left of the blue one", "Move ball left_of blue ball"),
+    ],
+)
+def test_commands(said: str, wanted: str) -> None:
+    read = []
+    for command in read_instruction(said).commands:
+        what = getattr(command, "what", None) or command.first  # type: ignore[union-attr]
+        place = getattr(command, "to", None)
+        read.append(
+            f"{type(command).__name__} {what.noun}" + (f" {place.kind} {place.anchors[0].phrase}" if place else "")
+        )
+    assert ", ".join(read) == wanted
+
+
 @pytest.mark.parametrize(
     ("said", "changes"),
     [
@@ -57,6 +85,12 @@ SHELF = (
             "make the middle lamp blue and the other lamps white",
             ["a blue lamp #2", "a white lamp #1", "a white lamp #3"],
         ),
+        ("keep only the cat", ["delete lamp #1", "delete lamp #2", "delete lamp #3", "delete red vase #1"]),
+        ("only keep the vase and the cat", ["delete lamp #1", "delete lamp #2", "delete lamp #3"]),
+        ("the vase should not be there", ["delete red vase #1"]),
+        ("I want the cat gone", ["delete black cat #1"]),
+        ("remove all the animals", ["delete black cat #1"]),
+        ("make the vase blue instead of red", ["a blue vase #1"]),
         ("remove the biggest lamp and make the others green", ["a green lamp #1", "a green lamp #3", "delete lamp #2"]),
         ("paint the lamp that is on the right green", ["a green lamp #3"]),
         ("add two more vases", ["add a vase", "add a vase"]),

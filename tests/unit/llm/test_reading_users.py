@@ -66,6 +66,25 @@ ROWS = [
     ("a castle, octane render, trending on artstation", "castle"),
     ("a fox, by greg rutkowski, golden hour, 8k", "fox"),
     ("a cactus in the desert, low poly", "cactus"),
+    ("an old sailor, oil on canvas", "old sailor"),
+    ("a fox, ink and watercolor on paper", "fox"),
+    ("a sofa and a lamp, soft warm light, muted colors", "sofa; lamp"),
+    ("a lamp, a red light", "lamp; red light"),
+    # Whose side it is was named before.
+    ("a street lamp and, to its right, a bus stop", "street lamp; bus stop; 1 right_of 0"),
+    ("a cat with a ball to its left", "cat; ball; 1 left_of 0"),
+    ("a tower, with a bench to its left and a tree to its right", "tower; bench; tree; 1 left_of 0; 2 right_of 0"),
+    ("a man holding a cup in his right hand", "man; cup; 0 holding 1"),
+    ("a house with a tree on the left", "house; tree; 1 on_left"),
+    ("two cups, the left one is red", "red cup; cup; 0 left_of 1"),
+    ("three cups, the middle one is green", "green cup; 2 cup; ?"),
+    ("a man carrying a surfboard under his arm", "man; surfboard; arm; 0 holding 1; 1 below 2"),
+    # Words that the dictionary lacks.
+    ("two storefronts and a birdfeeder", "2 storefront; birdfeeder"),
+    ("a shiba inu on a rug", "shiba inu; rug; 0 on 1"),
+    # Buildings are places where something is in them.
+    ("a robot in a greenhouse", "robot"),
+    ("a kite over a greenhouse", "kite; greenhouse; 0 above 1"),
     # What somebody wears and does.
     ("a happy boy in red is kicking a striped ball", "happy red boy; striped ball"),
     ("a boy in striped red kicks a cup", "striped red boy; cup"),

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from llmgen.engine.journal import Journal, summed_up
+from llmgen.engine.journal import Journal
+from llmgen.engine.journal_lines import summed_up
 from llmgen.pipeline.estimate import UNKNOWN, estimate, journals_near, total
 from llmgen.pipeline.options import Choice, RunOptions, choose
 from llmgen.vision.images import ImageStore

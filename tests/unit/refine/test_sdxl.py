@@ -143,19 +143,19 @@ def test_the_layouts_negative_prompt_is_left_out_where_the_original_had_none(
     context = tiny_context(tmp_path)
     layout = Layout(width=64, height=64, background_prompt="a meadow", negative_prompt="cats")
     record = edited(context).model_copy(update={"layout": layout})
-    seen = []
-    pipe = context.models.image_to_image("refiner")
-    call = type(pipe).__call__
+    seen: list[str] = []
+    encoder = context.models.text("refiner")
+    encode = encoder.conditions
 
-    def watched(self: object, *args: object, **kwargs: object) -> object:
-        seen.append(kwargs["negative_prompt"])
-        return call(self, *args, **kwargs)
+    def watched(texts: list[str], size: tuple[int, int]) -> object:
+        seen.extend(texts)
+        return encode(texts, size)
 
-    monkeypatch.setattr(type(pipe), "__call__", watched)
+    monkeypatch.setattr(encoder, "conditions", watched)
     refine(context)([record])
     refine(context, layout_negative=False)([record])
     refine(context, negative_prompt="dogs")([record])
-    assert seen == [["cats"], [""], ["cats, dogs"]]
+    assert [text for text in seen if text != record.prompt] == ["cats", "", "cats, dogs"]
 
 
 def test_sdxls_own_pipeline_knows_the_aesthetic_score_and_stays_loaded(

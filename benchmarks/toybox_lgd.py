@@ -4,6 +4,7 @@
     python benchmarks/toybox_lgd.py --count 4 --split templates       # a quick look: four of each category
     python benchmarks/toybox_lgd.py --tuned FOLDER                    # also question-guided by an editor tuned on the questions
     python benchmarks/toybox_lgd.py --set num_inference_steps=30      # of all arms alike
+    python benchmarks/toybox_lgd.py --resume                          # arms whose artifacts are there are not drawn again
 
 All arms get the same pictures and questions, the same seeds, steps, guidance and size; no arm sees the right answer. The judge, which no
 arm uses, looks at each picture: is it the state of the world after the question, exactly, and is what the question does not touch as it
@@ -25,7 +26,7 @@ import torch
 from toybox_frozen import share
 
 from llmgen.artifacts import HistoryEntry, Record
-from llmgen.artifacts.io import write_artifact
+from llmgen.artifacts.io import read_records, write_artifact
 from llmgen.engine.context import StageContext
 from llmgen.engine.local import run_stage
 from llmgen.evaluate.summary import mcnemar
@@ -162,7 +163,8 @@ def main() -> None:
     parser.add_argument("--split", choices=("scenes", "templates", "both"), default="both", help="what is held out")
     parser.add_argument("--samples", type=int, default=1)
     parser.add_argument("--tuned", metavar="FOLDER", help="an editor that was fine-tuned on the questions")
-    parser.add_argument("--arms", default="", help="comma-separated names; all by default")
+    parser.add_argument("--arms", nargs="+", metavar="NAME", help="some of them; all by default")
+    parser.add_argument("--resume", action="store_true", help="take arms from the folder; code and weights as then")
     parser.add_argument("--set", action="append", default=[], metavar="NAME=JSON", help="a setting of all arms")
     parser.add_argument("--preset", default="toybox")
     parser.add_argument("--seed", type=int, default=0, help="of the run; the questions are fixed")
@@ -175,7 +177,7 @@ def main() -> None:
     for item in args.set:
         name, _, value = item.partition("=")
         shared[name] = json.loads(value)
-    chosen = [arm for arm in arms(args.tuned) if not args.arms or arm.name in args.arms.split(",")]
+    chosen = [arm for arm in arms(args.tuned) if not args.arms or arm.name in args.arms]
     splits: tuple[HeldOut, ...] = ("scenes", "templates") if args.split == "both" else (args.split,)
     store, preset = ImageStore(args.output), load_preset(args.preset)
     for split in splits:
@@ -184,6 +186,13 @@ def main() -> None:
         records = questions(folder, pairs, store)
         scored: dict[str, Sequence[Record]] = {}
         for arm in (Arm(COPY, "", {}), *chosen):
+            name = arm.name.replace(", ", "-").replace(" ", "-")
+            path = args.output / f"{split}-{name}.json"
+            if args.resume and path.exists():
+                kept = read_records(path).records
+                if [record.instruction for record in kept] == [pair.question for pair in pairs]:
+                    scored[arm.name] = kept
+                    continue
             context = StageContext(
                 with_editor(preset, arm.edit), store, args.device, "float32", seed=args.seed, batch_size=args.batch_size
             )
@@ -202,8 +211,7 @@ def main() -> None:
             config = context.settings_of(kind, given)
             done = run_stage(made, method_class=kind, config=config, given=given, context=context)
             scored[arm.name] = done.records
-            name = arm.name.replace(", ", "-").replace(" ", "-")
-            write_artifact(args.output / f"{split}-{name}.json", done.makes, done.records)
+            write_artifact(path, done.makes, done.records)
         print(
             f"\nheld-out {split}: {len(pairs)} questions, {sum(pair.needs_picture for pair in pairs)} need the picture"
         )

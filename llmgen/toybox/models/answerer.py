@@ -3,6 +3,7 @@
 The vision transformer is that of the toybox's CLIP and stays frozen, as BLIP-2 does it with a CLIP of its own size.
 """
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
@@ -21,6 +22,7 @@ from transformers import (
 )
 
 from llmgen.diffusion.answering.latents import MEAN, STD
+from llmgen.toybox.world.questions.asking import wordings
 from llmgen.toybox.world.scenes import SIZE
 from llmgen.toybox.world.vocabulary import words
 
@@ -30,20 +32,23 @@ PAD, END, UNKNOWN, IMAGE = "<pad>", "</s>", "<unk>", "<image>"
 
 _OF_QUESTIONS: Final = (
     "air all always anything as away back balloon bang barks becomes behind best birds birthday blows bounces brings build "
-    "burst change cheers child clothes cloudless clouds colour comes cream crying describe dirt down drink drive dry "
-    "everybody everything fall falls far feel feels fine flakes for fresh friend from front further gets gives go goes good "
+    "burst change cheers child clothes cloudless clouds colour comes cream crying dirt down drink drive dry "
+    "everybody everything falls far feel feels fine flakes for fresh friend from front further gets gives go goes good "
     "grass ground half hands hat he heavy her here him his home hours how ice if into joins jumps late lemon lets light "
     "like live longer look looks loud love means melts middle moves needs nests new off opposite or others out outside "
-    "paints pair people places plum points present pumpkin puts rabbit ripe round runs sea she shopping sings somebody "
+    "paints pair people places plum points present pumpkin puts rabbit ripe round runs sea she shopping somebody "
     "something spring strong suddenly sun swims taken takes that their thin this tomato turns twelve twin twinkles umbrella "
     "unlike up vanishes very wanted weather were wet what when white will wind winter wishes wonderful work year"
 )
-"""Words of questions that no caption has."""
+"""Words of the usual questions that no caption has."""
+_WORD: Final = re.compile(r"[a-z]+")
+_GAP: Final = re.compile(r"{\w+}")
 
 
 def question_words() -> tuple[str, ...]:
-    """Every word that is one token, sorted, each once; any other is spelled by letters."""
-    return tuple(sorted({*words(), *_OF_QUESTIONS.split()}))
+    """Every word that is one token, sorted, each once: those that trainings say and ask. Any other is spelled by letters."""
+    asked = " ".join(wording for ways in wordings().values() for wording in ways)
+    return tuple(sorted({*words(), *_OF_QUESTIONS.split(), *_WORD.findall(_GAP.sub(" ", asked).lower())}))
 
 
 def build_answer_tokenizer() -> PreTrainedTokenizerFast:

@@ -17,7 +17,7 @@ from PIL import Image
 from torch import Tensor
 from transformers import Blip2ForConditionalGeneration, PreTrainedTokenizerFast
 
-from llmgen.diffusion.answering.latents import LatentReader, question_pixels, tokenize
+from llmgen.diffusion.answering.latents import LatentReader, question_pixels
 from llmgen.diffusion.answering.wording import QUESTION_TOKENS, clean_question
 from llmgen.toybox import WEIGHTS
 from llmgen.toybox.models.answerer import build_answer_tokenizer, build_answerer, take_tower
@@ -52,6 +52,9 @@ class Blip2Recipe(Recipe):
         pool: Questions kept for reuse with the vision states of their pictures.
         fresh: New questions a step once the pool is full.
         filled: Questions that the pool holds before the first step.
+        wider_share: Share of the questions in wider wordings: see `llmgen.toybox.world.questions`.
+        spelled_share: Share of a question's words that are spelled by letters, as words are that the tokenizer does not know: who
+            has met spelled words reads past those that say nothing (as BPE-dropout does, Provilkov et al. 2020).
     """
 
     folder: ClassVar[str] = "answerer"
@@ -71,6 +74,8 @@ class Blip2Recipe(Recipe):
     pool: int = 4000
     fresh: int = 5
     filled: int = 320
+    wider_share: float = 0.7
+    spelled_share: float = 0.06
 
     def lesson(self, run: TrainingRun) -> "Blip2Lesson":
         """See `Recipe.lesson`; without a start the vision transformer is that of the CLIP of `run.weights`."""
@@ -185,7 +190,7 @@ class Blip2Lesson(Lesson[list[tuple[str, str, Tensor]]]):
         return batch
 
     def _add(self, count: int) -> None:
-        pairs = [sample_pair(self._rng) for _ in range(count)]
+        pairs = [sample_pair(self._rng, wider_share=self._recipe.wider_share) for _ in range(count)]
         for start in range(0, count, 32):
             chunk = pairs[start : start + 32]
             with self._run.autocast():
@@ -197,13 +202,28 @@ class Blip2Lesson(Lesson[list[tuple[str, str, Tensor]]]):
                 else:
                     self._pool[self._rng.randrange(self._recipe.pool)] = asked
 
+    def _tokens(self, questions: Sequence[str]) -> tuple[Tensor, Tensor]:
+        # As `tokenize`, and some words by their letters.
+        end, unknown = self._tokenizer.eos_token_id, self._tokenizer.unk_token_id
+        rows = []
+        for question in questions:
+            words = [
+                [word[0], *(f"##{letter}" for letter in word[1:])]
+                if self._rng.random() < self._recipe.spelled_share
+                else self._tokenizer.tokenize(word)
+                for word in question.split()
+            ]
+            ids = self._tokenizer.convert_tokens_to_ids([piece for word in words for piece in word])
+            rows.append([*(unknown if i is None else i for i in ids[: QUESTION_TOKENS - 1]), end])
+        padded = self._tokenizer.pad(
+            {"input_ids": rows}, padding="max_length", max_length=QUESTION_TOKENS, return_tensors="pt"
+        )
+        return padded.input_ids, padded.attention_mask
+
     def losses(self, batch: list[tuple[str, str, Tensor]]) -> dict[str, Tensor]:
         """See `Lesson.losses`; besides the loss, the share of answers that are right to the last word while they are told."""
         device, model = self._run.device, self._model
-        ids, mask = (
-            value.to(device)
-            for value in tokenize(self._tokenizer, [question for question, _, _ in batch], QUESTION_TOKENS)
-        )
+        ids, mask = (value.to(device) for value in self._tokens([question for question, _, _ in batch]))
         # What is padding for all is left out: it changes nothing for the others.
         longest = int(mask.sum(dim=1).max())
         ids, mask = ids[:, :longest], mask[:, :longest]

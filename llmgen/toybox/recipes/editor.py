@@ -64,6 +64,7 @@ class EditorRecipe(Recipe):
         pool: Pairs kept for reuse with their latents.
         fresh: New pairs a step.
         filled: Pairs that the pool holds before the first step.
+        wider_share: Share of the pairs that are asked about in wider wordings: see `llmgen.toybox.world.questions`.
         sentence_drop: Share of the samples of LGD that lose the answer's sentence alone; see `generate/lgd_training`.
         look_s: Least seconds between contact sheets, which come with checkpoints.
         looks: Questions that a contact sheet answers.
@@ -91,6 +92,7 @@ class EditorRecipe(Recipe):
     pool: int = 8000
     fresh: int = 4
     filled: int = 400
+    wider_share: float = 0.6
     sentence_drop: float = 0.5
     look_s: float = 600.0
     looks: int = 25
@@ -219,7 +221,8 @@ class EditorLesson(Lesson[int]):
     def _add(self, count: int) -> None:
         vae = self._models.vae
         for start in range(0, count, 32):
-            pairs = [sample_pair(self._rng) for _ in range(min(32, count - start))]
+            few = min(32, count - start)
+            pairs = [sample_pair(self._rng, wider_share=self._recipe.wider_share) for _ in range(few)]
             before = [render_image(pair.before) for pair in pairs]
             images = to_tensor([*before, *(render_image(pair.after) for pair in pairs)]).to(vae.device)
             with self._run.autocast():

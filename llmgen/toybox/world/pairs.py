@@ -12,7 +12,7 @@ from typing import Final, Literal
 
 from llmgen.toybox.world.held_out import held_out as held_out_lists
 from llmgen.toybox.world.held_out import is_held_out
-from llmgen.toybox.world.questions import TEMPLATES, Template
+from llmgen.toybox.world.questions import TEMPLATES, WIDER_TEMPLATES, Template
 from llmgen.toybox.world.scenes import PlacementError, Scene, sample_scene
 
 Category = Literal["scenery", "appears", "goes", "moves", "mood"]
@@ -69,8 +69,18 @@ def templates(category: Category, held_out: bool, needs_picture: bool) -> tuple[
     )
 
 
+@cache
+def wider_templates(category: Category, needs_picture: bool) -> tuple[Template, ...]:
+    """The templates of trainings for a kind: see `templates`."""
+    return tuple(t for t in WIDER_TEMPLATES if t.category == category and t.needs_picture == needs_picture)
+
+
 def sample_pair(
-    rng: random.Random, category: Category | None = None, held_out: bool = False, held_out_scene: bool = False
+    rng: random.Random,
+    category: Category | None = None,
+    held_out: bool = False,
+    held_out_scene: bool = False,
+    wider_share: float = 0.0,
 ) -> Pair:
     """Draw a pair.
 
@@ -79,14 +89,17 @@ def sample_pair(
         category: What kind of change; None draws one.
         held_out: Whether to ask in words that no training has seen; otherwise only in others.
         held_out_scene: Whether one of the pictures shows what no training has seen; otherwise neither does.
+        wider_share: Share of the questions that are asked in the wider wordings of the trainings.
 
     Returns:
         The pair.
     """
     chosen = rng.choice(CATEGORIES) if category is None else category
     needs_picture = rng.random() < PICTURE_SHARE
+    wide = wider_share > 0 and rng.random() < wider_share
+    asked = wider_templates(chosen, needs_picture) if wide else templates(chosen, held_out, needs_picture)
     while True:
-        template = rng.choice(templates(chosen, held_out, needs_picture))
+        template = rng.choice(asked)
         # Some questions fit one scene in hundreds, and hardly any that is held out: another one is asked then.
         for _ in range(_TRIES):
             try:

@@ -12,6 +12,15 @@ TEMPLATES: Final[tuple[Template, ...]] = (
     *moves.TEMPLATES,
     *mood.TEMPLATES,
 )
-"""All of them."""
+"""All that are asked: figures are on these, and some of them no training sees."""
 
-__all__ = ["TEMPLATES", "Template"]
+WIDER_TEMPLATES: Final[tuple[Template, ...]] = (
+    *scenery.WIDER,
+    *appears.WIDER,
+    *goes.WIDER,
+    *moves.WIDER,
+    *mood.WIDER,
+)
+"""The same changes and a few more in many other words, for trainings alone."""
+
+__all__ = ["TEMPLATES", "WIDER_TEMPLATES", "Template"]

@@ -9,8 +9,10 @@ from llmgen.toybox.world.questions.asking import (
     Change,
     Maker,
     Template,
+    about,
     absent_things,
     free,
+    in_other_words,
     outermost,
     pick,
     unique,
@@ -32,28 +34,34 @@ def _comes(question: str) -> Maker:
     return make
 
 
-def _hands(rng: random.Random, scene: Scene) -> Change | None:
-    # Told backwards: the empty hands are those of a scene in which they are full.
-    who = pick(rng, [i for i in unique(scene, CHARACTERS, alone=False) if scene.objects[i].verb == "holding"])
-    if who is None or (target := scene.objects[who].target) is None:
-        return None
-    noun, thing = scene.objects[who].noun, scene.objects[target]
-    if thing.noun not in THINGS or thing.pattern != "plain" or thing.states:
-        return None
-    riddle, hint = RIDDLES[thing.noun], HINTS[thing.color]
-    question = f"What if somebody puts something {riddle}, in the colour of {hint}, into the hands of the {noun}?"
-    answer = f"the {noun} is holding {object_phrase(thing.noun, thing.color)} now"
-    return Change(question, answer, without(scene, target), scene)
+def _hands(question: str) -> Maker:
+    def make(rng: random.Random, scene: Scene) -> Change | None:
+        # Told backwards: the empty hands are those of a scene in which they are full.
+        who = pick(rng, [i for i in unique(scene, CHARACTERS, alone=False) if scene.objects[i].verb == "holding"])
+        if who is None or (target := scene.objects[who].target) is None:
+            return None
+        noun, thing = scene.objects[who].noun, scene.objects[target]
+        if thing.noun not in THINGS or thing.pattern != "plain" or thing.states:
+            return None
+        riddle, hint = RIDDLES[thing.noun], HINTS[thing.color]
+        asked = about(noun, question, riddle=riddle, hint=hint)
+        answer = f"the {noun} is holding {object_phrase(thing.noun, thing.color)} now"
+        return Change(asked, answer, without(scene, target), scene)
+
+    return make
 
 
-def _same_color(rng: random.Random, scene: Scene) -> Change | None:
-    like = pick(rng, unique(scene, THINGS, alone=False))
-    if like is None or len(scene.objects) >= MAX_OBJECTS:
-        return None
-    noun, model = rng.choice(absent_things(scene)), scene.objects[like]
-    after = place_beside(scene, Wanted(noun, model.color), rng)
-    question = f"What if somebody brings something {RIDDLES[noun]}, in the very colour of the {model.noun}?"
-    return Change(question, f"there is {object_phrase(noun, model.color)} now", scene, after)
+def _same_color(question: str) -> Maker:
+    def make(rng: random.Random, scene: Scene) -> Change | None:
+        like = pick(rng, unique(scene, THINGS, alone=False))
+        if like is None or len(scene.objects) >= MAX_OBJECTS:
+            return None
+        noun, model = rng.choice(absent_things(scene)), scene.objects[like]
+        after = place_beside(scene, Wanted(noun, model.color), rng)
+        asked = about(model.noun, question, riddle=RIDDLES[noun])
+        return Change(asked, f"there is {object_phrase(noun, model.color)} now", scene, after)
+
+    return make
 
 
 def _one_more(rng: random.Random, scene: Scene, index: int, count: int, question: str) -> Change:
@@ -63,20 +71,26 @@ def _one_more(rng: random.Random, scene: Scene, index: int, count: int, question
     return Change(question, f"there are {phrase} now", scene, after)
 
 
-def _twin(rng: random.Random, scene: Scene) -> Change | None:
-    index = outermost(scene, 1)
-    if index is None or index not in unique(scene, THINGS) or len(scene.objects) >= MAX_OBJECTS:
-        return None
-    return _one_more(rng, scene, index, 2, "What if the thing on the far left gets a twin?")
+def _twin(question: str, side: int) -> Maker:
+    def make(rng: random.Random, scene: Scene) -> Change | None:
+        index = outermost(scene, side)
+        if index is None or index not in unique(scene, THINGS) or len(scene.objects) >= MAX_OBJECTS:
+            return None
+        return _one_more(rng, scene, index, 2, question)
+
+    return make
 
 
-def _each_one(rng: random.Random, scene: Scene) -> Change | None:
-    looks = [(o.noun, o.color, o.pattern, o.states) for o in scene.objects]
-    nouns = [o.noun for o in scene.objects]
-    equal = [i for i in free(scene) if nouns[i] in THINGS and looks.count(looks[i]) == nouns.count(nouns[i]) == 2]
-    if len(nouns) != 3 or len(equal) != 2:
-        return None
-    return _one_more(rng, scene, equal[0], 3, "What if one more joins the pair that looks the same?")
+def _each_one(question: str) -> Maker:
+    def make(rng: random.Random, scene: Scene) -> Change | None:
+        looks = [(o.noun, o.color, o.pattern, o.states) for o in scene.objects]
+        nouns = [o.noun for o in scene.objects]
+        equal = [i for i in free(scene) if nouns[i] in THINGS and looks.count(looks[i]) == nouns.count(nouns[i]) == 2]
+        if len(nouns) != 3 or len(equal) != 2:
+            return None
+        return _one_more(rng, scene, equal[0], 3, question)
+
+    return make
 
 
 TEMPLATES: Final = (
@@ -91,8 +105,25 @@ TEMPLATES: Final = (
         False,
         _comes("Somebody comes back from shopping with something {riddle}, in the colour of {hint}. What is new?"),
     ),
-    Template("appears/hands", False, _hands),
-    Template("appears/same_color", True, _same_color),
-    Template("appears/twin", True, _twin),
-    Template("appears/each_one", True, _each_one),
+    Template(
+        "appears/hands",
+        False,
+        _hands("What if somebody puts something {riddle}, in the colour of {hint}, into the hands of the {noun}?"),
+    ),
+    Template(
+        "appears/same_color",
+        True,
+        _same_color("What if somebody brings something {riddle}, in the very colour of the {noun}?"),
+    ),
+    Template("appears/twin", True, _twin("What if the thing on the far left gets a twin?", 1)),
+    Template("appears/each_one", True, _each_one("What if one more joins the pair that looks the same?")),
+)
+
+WIDER: Final = (
+    in_other_words("appears/appears", False, _comes),
+    in_other_words("appears/hands", False, _hands),
+    in_other_words("appears/same_colour", True, _same_color),
+    in_other_words("appears/twin_left", True, lambda question: _twin(question, 1)),
+    in_other_words("appears/twin_right", True, lambda question: _twin(question, -1)),
+    in_other_words("appears/third", True, _each_one),
 )

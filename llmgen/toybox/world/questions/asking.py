@@ -3,9 +3,12 @@
 A template looks at a scene and either makes a question of it that has exactly one answer, or passes.
 """
 
+import json
 import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
 from typing import Final
 
 from llmgen.toybox.world.scenes import Scene, SceneObject, without
@@ -84,6 +87,32 @@ class Template:
         return self.name.split("/")[0]
 
 
+def in_other_words(name: str, needs_picture: bool, maker: Callable[[str], Maker]) -> Template:
+    """A template of many wordings, those of `wordings.json` under the name after the slash.
+
+    Trainings learn English from them. Their author was told what can change and had read no template, so that those which
+    are held out stay as new to a model as anybody's question.
+
+    Args:
+        name: Category and name.
+        needs_picture: As in `Template`.
+        maker: The change, asked for in a wording with its gaps.
+    """
+
+    def make(rng: random.Random, scene: Scene) -> Change | None:
+        return maker(rng.choice(wordings()[name.split("/")[1]]))(rng, scene)
+
+    return Template(name, needs_picture, make)
+
+
+@cache
+def wordings() -> dict[str, list[str]]:
+    """Kind of change to ways to ask for it, with gaps for names, pronouns, riddles and hints."""
+    text = files("llmgen.toybox.world.questions").joinpath("wordings.json").read_text(encoding="utf-8")
+    found: dict[str, list[str]] = json.loads(text)
+    return found
+
+
 def free(scene: Scene) -> list[int]:
     """Objects that may change alone: a thing whose actor went would hang in the air.
 
@@ -143,6 +172,12 @@ def name_of(item: SceneObject) -> str:
 def absent_things(scene: Scene) -> list[str]:
     """The classes of things that a scene does not show."""
     return [noun for noun in THINGS if all(noun != item.noun for item in scene.objects)]
+
+
+def about(noun: str, question: str, **words: str) -> str:
+    """A question about somebody: gaps for the noun, its pronouns and other words are filled."""
+    he, his, him = PRONOUNS.get(noun, PRONOUNS["dog"])
+    return question.format(noun=noun, he=he, his=his, him=him, **words)
 
 
 def gone(scene: Scene, index: int, question: str) -> Change:

@@ -1,17 +1,26 @@
 """A mood changes, and with it the face and, of who only stands, the arms."""
 
 import random
+from functools import partial
 from typing import Final
 
-from llmgen.toybox.world.questions.asking import CLEAR_PX, PRONOUNS, Change, Maker, Template, pick, unique
+from llmgen.toybox.world.questions.asking import (
+    CLEAR_PX,
+    Change,
+    Maker,
+    Template,
+    about,
+    in_other_words,
+    pick,
+    unique,
+)
 from llmgen.toybox.world.scenes import Scene, change
 from llmgen.toybox.world.vocabulary import CHARACTERS
 
 
 def _feels(scene: Scene, index: int, mood: str, question: str) -> Change:
     noun = scene.objects[index].noun
-    he, his, him = PRONOUNS[noun]
-    asked = question.format(noun=noun, he=he, his=his, him=him)
+    asked = about(noun, question)
     return Change(asked, f"the {noun} is {mood} now", scene, change(scene, index, mood=mood))
 
 
@@ -23,33 +32,41 @@ def _becomes(mood: str, question: str) -> Maker:
     return make
 
 
-def _opposite(rng: random.Random, scene: Scene) -> Change | None:
-    turns = {"happy": "sad", "sad": "happy"}
-    index = pick(rng, [i for i in unique(scene, CHARACTERS, alone=False) if scene.objects[i].mood in turns])
-    if index is None:
-        return None
-    return _feels(
-        scene, index, turns[scene.objects[index].mood], "What if the {noun} suddenly feels the very opposite?"
-    )
+def _opposite(question: str) -> Maker:
+    def make(rng: random.Random, scene: Scene) -> Change | None:
+        turns = {"happy": "sad", "sad": "happy"}
+        index = pick(rng, [i for i in unique(scene, CHARACTERS, alone=False) if scene.objects[i].mood in turns])
+        if index is None:
+            return None
+        return _feels(scene, index, turns[scene.objects[index].mood], question)
+
+    return make
 
 
-def _present_left(rng: random.Random, scene: Scene) -> Change | None:
-    # Two characters, and only the picture says who stands where.
-    people = [i for i, item in enumerate(scene.objects) if item.noun in CHARACTERS]
-    people.sort(key=lambda i: scene.objects[i].center[0])
-    if len(people) != 2 or len(unique(scene, CHARACTERS, alone=False)) != 2:
-        return None
-    first, second = (scene.objects[i] for i in people)
-    if second.center[0] - first.center[0] < CLEAR_PX or first.mood == "happy":
-        return None
-    return _feels(scene, people[0], "happy", "What if a wonderful present comes for the one further to the left?")
+def _present(question: str, side: int) -> Maker:
+    def make(rng: random.Random, scene: Scene) -> Change | None:
+        # Two characters, and only the picture says who stands where.
+        people = [i for i, item in enumerate(scene.objects) if item.noun in CHARACTERS]
+        people.sort(key=lambda i: scene.objects[i].center[0])
+        if len(people) != 2 or len(unique(scene, CHARACTERS, alone=False)) != 2:
+            return None
+        first, second = (scene.objects[i] for i in people)
+        chosen = people[0 if side > 0 else 1]
+        if second.center[0] - first.center[0] < CLEAR_PX or scene.objects[chosen].mood == "happy":
+            return None
+        return _feels(scene, chosen, "happy", question)
+
+    return make
 
 
-def _cheers_up(rng: random.Random, scene: Scene) -> Change | None:
-    crying = [i for i, item in enumerate(scene.objects) if item.mood == "sad"]
-    if len(crying) != 1 or crying[0] not in unique(scene, CHARACTERS, alone=False):
-        return None
-    return _feels(scene, crying[0], "happy", "What if a good friend cheers up the one who is crying?")
+def _alone(question: str, before: str, after: str) -> Maker:
+    def make(rng: random.Random, scene: Scene) -> Change | None:
+        shown = [i for i, item in enumerate(scene.objects) if item.mood == before]
+        if len(shown) != 1 or shown[0] not in unique(scene, CHARACTERS, alone=False):
+            return None
+        return _feels(scene, shown[0], after, question)
+
+    return make
 
 
 TEMPLATES: Final = (
@@ -77,7 +94,22 @@ TEMPLATES: Final = (
         False,
         _becomes("surprised", "A rabbit jumps out of a hat in front of the {noun}. How will {he} look?"),
     ),
-    Template("mood/opposite", True, _opposite),
-    Template("mood/present_left", True, _present_left),
-    Template("mood/cheers_up", True, _cheers_up),
+    Template("mood/opposite", True, _opposite("What if the {noun} suddenly feels the very opposite?")),
+    Template(
+        "mood/present_left",
+        True,
+        _present("What if a wonderful present comes for the one further to the left?", 1),
+    ),
+    Template("mood/cheers_up", True, _alone("What if a good friend cheers up the one who is crying?", "sad", "happy")),
+)
+
+WIDER: Final = (
+    in_other_words("mood/happy", False, partial(_becomes, "happy")),
+    in_other_words("mood/sad", False, partial(_becomes, "sad")),
+    in_other_words("mood/surprised", False, partial(_becomes, "surprised")),
+    in_other_words("mood/flips", True, _opposite),
+    in_other_words("mood/left_happy", True, lambda question: _present(question, 1)),
+    in_other_words("mood/right_happy", True, lambda question: _present(question, -1)),
+    in_other_words("mood/crying_happy", True, lambda question: _alone(question, "sad", "happy")),
+    in_other_words("mood/smiling_sad", True, lambda question: _alone(question, "happy", "sad")),
 )

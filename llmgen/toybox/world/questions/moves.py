@@ -10,7 +10,9 @@ from llmgen.toybox.world.questions.asking import (
     Change,
     Maker,
     Template,
+    about,
     free,
+    in_other_words,
     outermost,
     pick,
     unique,
@@ -51,45 +53,50 @@ def _vertical(question: str, down: bool) -> Maker:
         if not _is_apart(after, index):
             return None
         where = "bottom" if down else "top"
-        return Change(question.format(noun=item.noun), f"the {item.noun} is at the {where} now", scene, after)
+        return Change(about(item.noun, question), f"the {item.noun} is at the {where} now", scene, after)
 
     return make
 
 
-def _wind(rng: random.Random, scene: Scene) -> Change | None:
-    index = pick(rng, unique(scene, THINGS))
-    if index is None:
-        return None
-    item = scene.objects[index]
-    x0, y0, x1, _ = item.box_xyxy
-    if abs(item.center[0] - _MIDDLE) < CLEAR_PX:
-        return None
-    after = _put(scene, index, SIZE - x1, y0)
-    if not _is_apart(after, index):
-        return None
-    side = "right" if item.center[0] < _MIDDLE else "left"
-    question = f"A strong wind blows the {item.noun} over to the other side. What will it look like?"
-    return Change(question, f"the {item.noun} is on the {side} now", scene, after)
+def _wind(question: str) -> Maker:
+    def make(rng: random.Random, scene: Scene) -> Change | None:
+        index = pick(rng, unique(scene, THINGS))
+        if index is None:
+            return None
+        item = scene.objects[index]
+        x0, y0, x1, _ = item.box_xyxy
+        if abs(item.center[0] - _MIDDLE) < CLEAR_PX:
+            return None
+        after = _put(scene, index, SIZE - x1, y0)
+        if not _is_apart(after, index):
+            return None
+        side = "right" if item.center[0] < _MIDDLE else "left"
+        return Change(about(item.noun, question), f"the {item.noun} is on the {side} now", scene, after)
+
+    return make
 
 
-def _swap(rng: random.Random, scene: Scene) -> Change | None:
-    things = unique(scene, THINGS)
-    if len(things) < 2:
-        return None
-    first, second = rng.sample(things, 2)
-    one, other = scene.objects[first], scene.objects[second]
-    if abs(one.center[0] - other.center[0]) < max(2 * CLEAR_PX, abs(one.center[1] - other.center[1])):
-        return None
-    after = scene
-    for index, item, model in ((first, one, other), (second, other, one)):
-        x0, y0, x1, y1 = item.box_xyxy
-        after = _put(after, index, round(model.center[0] - (x1 - x0) / 2), round(model.center[1] - (y1 - y0) / 2))
-    if not (_is_apart(after, first) and _is_apart(after, second)):
-        return None
-    left, right = (other, one) if one.center[0] < other.center[0] else (one, other)
-    question = f"What if the {one.noun} and the {other.noun} change places?"
-    answer = f"the {left.noun} is on the left and the {right.noun} on the right now"
-    return Change(question, answer, scene, after)
+def _swap(question: str) -> Maker:
+    def make(rng: random.Random, scene: Scene) -> Change | None:
+        things = unique(scene, THINGS)
+        if len(things) < 2:
+            return None
+        first, second = rng.sample(things, 2)
+        one, other = scene.objects[first], scene.objects[second]
+        if abs(one.center[0] - other.center[0]) < max(2 * CLEAR_PX, abs(one.center[1] - other.center[1])):
+            return None
+        after = scene
+        for index, item, model in ((first, one, other), (second, other, one)):
+            x0, y0, x1, y1 = item.box_xyxy
+            after = _put(after, index, round(model.center[0] - (x1 - x0) / 2), round(model.center[1] - (y1 - y0) / 2))
+        if not (_is_apart(after, first) and _is_apart(after, second)):
+            return None
+        left, right = (other, one) if one.center[0] < other.center[0] else (one, other)
+        asked = about(one.noun, question, other=other.noun)
+        answer = f"the {left.noun} is on the left and the {right.noun} on the right now"
+        return Change(asked, answer, scene, after)
+
+    return make
 
 
 def _painted(scene: Scene, index: int, color: str, question: str) -> Change:
@@ -103,53 +110,84 @@ def _other_color(rng: random.Random, color: str) -> str:
     return rng.choice([name for name in COLORS if name != color])
 
 
-def _paint(rng: random.Random, scene: Scene) -> Change | None:
-    index = pick(rng, unique(scene, THINGS, alone=False))
-    if index is None:
-        return None
-    item = scene.objects[index]
-    color = _other_color(rng, item.color)
-    return _painted(scene, index, color, f"What if somebody paints the {item.noun} in the colour of {HINTS[color]}?")
+def _paint(question: str) -> Maker:
+    def make(rng: random.Random, scene: Scene) -> Change | None:
+        index = pick(rng, unique(scene, THINGS, alone=False))
+        if index is None:
+            return None
+        item = scene.objects[index]
+        color = _other_color(rng, item.color)
+        return _painted(scene, index, color, about(item.noun, question, hint=HINTS[color]))
+
+    return make
 
 
-def _clothes(rng: random.Random, scene: Scene) -> Change | None:
-    index = pick(rng, unique(scene, CHARACTERS, alone=False))
-    if index is None:
-        return None
-    item = scene.objects[index]
-    color = _other_color(rng, item.color)
-    question = f"The {item.noun} puts on clothes in the colour of {HINTS[color]}. What will it look like?"
-    return _painted(scene, index, color, question)
+def _clothes(question: str) -> Maker:
+    def make(rng: random.Random, scene: Scene) -> Change | None:
+        index = pick(rng, unique(scene, CHARACTERS, alone=False))
+        if index is None:
+            return None
+        item = scene.objects[index]
+        color = _other_color(rng, item.color)
+        return _painted(scene, index, color, about(item.noun, question, hint=HINTS[color]))
+
+    return make
 
 
-def _paint_right(rng: random.Random, scene: Scene) -> Change | None:
-    index = outermost(scene, -1)
-    if index is None or index not in unique(scene, THINGS):
-        return None
-    color = _other_color(rng, scene.objects[index].color)
-    question = f"What if somebody paints the thing on the far right in the colour of {HINTS[color]}?"
-    return _painted(scene, index, color, question)
+def _paint_outer(question: str, side: int) -> Maker:
+    def make(rng: random.Random, scene: Scene) -> Change | None:
+        index = outermost(scene, side)
+        if index is None or index not in unique(scene, THINGS):
+            return None
+        color = _other_color(rng, scene.objects[index].color)
+        return _painted(scene, index, color, question.format(hint=HINTS[color]))
+
+    return make
 
 
-def _chameleon(rng: random.Random, scene: Scene) -> Change | None:
-    things = unique(scene, THINGS, alone=False)
-    if len(things) < 2:
-        return None
-    index, model = rng.sample(things, 2)
-    item, like = scene.objects[index], scene.objects[model]
-    if item.color == like.color or index not in free(scene):
-        return None
-    question = f"What if the {item.noun} takes on the colour of the {like.noun}?"
-    return _painted(scene, index, like.color, question)
+def _chameleon(question: str) -> Maker:
+    def make(rng: random.Random, scene: Scene) -> Change | None:
+        things = unique(scene, THINGS, alone=False)
+        if len(things) < 2:
+            return None
+        index, model = rng.sample(things, 2)
+        item, like = scene.objects[index], scene.objects[model]
+        if item.color == like.color or index not in free(scene):
+            return None
+        return _painted(scene, index, like.color, about(item.noun, question, like=like.noun))
+
+    return make
 
 
 TEMPLATES: Final = (
     Template("moves/sinks", False, _vertical("What if the {noun} falls down to the ground?", down=True)),
     Template("moves/balloon", False, _vertical("What if the {noun} becomes as light as a balloon?", down=False)),
-    Template("moves/paint", False, _paint),
-    Template("moves/clothes", False, _clothes),
-    Template("moves/wind", True, _wind),
-    Template("moves/swap", True, _swap),
-    Template("moves/paint_right", True, _paint_right),
-    Template("moves/chameleon", True, _chameleon),
+    Template("moves/paint", False, _paint("What if somebody paints the {noun} in the colour of {hint}?")),
+    Template(
+        "moves/clothes",
+        False,
+        _clothes("The {noun} puts on clothes in the colour of {hint}. What will it look like?"),
+    ),
+    Template(
+        "moves/wind", True, _wind("A strong wind blows the {noun} over to the other side. What will it look like?")
+    ),
+    Template("moves/swap", True, _swap("What if the {noun} and the {other} change places?")),
+    Template(
+        "moves/paint_right",
+        True,
+        _paint_outer("What if somebody paints the thing on the far right in the colour of {hint}?", -1),
+    ),
+    Template("moves/chameleon", True, _chameleon("What if the {noun} takes on the colour of the {like}?")),
+)
+
+WIDER: Final = (
+    in_other_words("moves/falls", False, lambda question: _vertical(question, down=True)),
+    in_other_words("moves/rises", False, lambda question: _vertical(question, down=False)),
+    in_other_words("moves/painted", False, _paint),
+    in_other_words("moves/clothes", False, _clothes),
+    in_other_words("moves/side", True, _wind),
+    in_other_words("moves/swap", True, _swap),
+    in_other_words("moves/paint_right", True, lambda question: _paint_outer(question, -1)),
+    in_other_words("moves/paint_left", True, lambda question: _paint_outer(question, 1)),
+    in_other_words("moves/like_other", True, _chameleon),
 )

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import Final
 
-from llmgen.toybox.world.questions.asking import Change, Maker, Template
+from llmgen.toybox.world.questions.asking import Change, Maker, Template, in_other_words
 from llmgen.toybox.world.scenes import Scene
 from llmgen.toybox.world.vocabulary import BACKGROUND_PHRASES
 
@@ -57,4 +57,16 @@ TEMPLATES: Final = (
         _turns("What if the weather turns from fine to wet, or from wet to fine?", ("meadow", "rain")),
     ),
     Template("scenery/half_year", True, _turns("What will it look like half a year from now?", ("meadow", "snow"))),
+)
+
+WIDER: Final = (
+    in_other_words("scenery/to_night", False, lambda question: _turns(question, (*_DRY, "snow", "rain"), "night")),
+    in_other_words("scenery/to_snow", False, lambda question: _turns(question, (*_DRY, "rain"), "snow")),
+    in_other_words("scenery/to_rain", False, lambda question: _turns(question, _DRY, "rain")),
+    in_other_words("scenery/to_beach", False, lambda question: _turns(question, ("meadow", "snow"), "beach")),
+    in_other_words("scenery/snow_to_meadow", False, lambda question: _turns(question, ("snow",), "meadow")),
+    in_other_words("scenery/rain_to_meadow", False, lambda question: _turns(question, ("rain",), "meadow")),
+    in_other_words("scenery/day_night", True, lambda question: _turns(question, ("meadow", "night"))),
+    in_other_words("scenery/fine_wet", True, lambda question: _turns(question, ("meadow", "rain"))),
+    in_other_words("scenery/summer_winter", True, lambda question: _turns(question, ("meadow", "snow"))),
 )

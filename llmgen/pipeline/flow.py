@@ -141,4 +141,5 @@ class Flow(Generic[T]):
                 ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread.ident), ctypes.py_object(SystemExit))
         end = time.monotonic() + _PATIENCE_S
         for thread in threads:
-            thread.join(max(0.0, end - time.monotonic()))
+            if thread.is_alive():  # The end may come before all have begun.
+                thread.join(max(0.0, end - time.monotonic()))

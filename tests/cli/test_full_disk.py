@@ -31,7 +31,7 @@ def work():
     return Path("log").read_text().count("generate") if Path("log").exists() else 0
 
 
-@pytest.mark.parametrize(("most", "full"), [(1000, "images/"), (30_000, ".llmgen/o.jsonl.journal")])
+@pytest.mark.parametrize(("most", "full"), [(1000, "images/"), (20_000, ".llmgen/o.jsonl.journal")])
 def test_workers_and_a_full_disk(llmgen, workplace, monkeypatch, most, full):
     """A picture of a worker, or the journal of the driver."""
     Path("p.json").write_text(json.dumps([f"thing {n}" for n in range(N)]))

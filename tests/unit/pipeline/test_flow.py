@@ -88,3 +88,22 @@ def test_a_fault_of_whoever_listens_ends_all():
     with pytest.raises(OSError, match="no place"):
         work.run(listen)
     assert not [thread for thread in threading.enumerate() if thread.name.startswith("llmgen-stage")]
+
+
+def test_an_end_before_all_have_begun(monkeypatch):
+    """Ctrl-C comes when the first stage works and the second is not there yet."""
+    work, begun = Flow[None](), []
+    stream = work.stream()
+    work.add(lambda: begun.append("first"))
+    work.add(lambda: [begun.append(record.id) for record in stream].clear())
+    start = threading.Thread.start
+
+    def interrupted(thread):
+        if thread.name == "llmgen-stage-1":
+            raise KeyboardInterrupt
+        start(thread)
+
+    monkeypatch.setattr(threading.Thread, "start", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        work.run(lambda done: None)
+    assert set(begun) <= {"first"}

@@ -13,6 +13,7 @@ _GONE: Final = (
 _IN_IT: Final = r"(?:in|on|part of) (?:it|the (?:picture|image|photo|scene))"
 _NOT: Final = r"(?:(?:should|must|need|can|could|ought)(?: not|n['’]t) (?:to )?|does(?: not|n['’]t) belong |do(?: not|n['’]t) belong )"
 _MUST: Final = r"(?:should|must|has to|have to|had to|needs? to|can|ought to)"
+_OUT: Final = r"^\s*(?:please[, ]+)?(?:take|cut|edit|leave) ((?:(?! and | then |,).)+?) out(?: of (?:it|the (?:picture|image|photo|scene)))?[.! ]*$"
 _LEAD: Final = (
     r"^\s*(?:please[, ]+)?(?:what if|how about(?: if)?|what about(?: if)?|imagine(?: if| that)?|suppose(?: that)?|i wish|"
     r"i(?:'d| would) (?:like|want|prefer|love)(?: it if| to see| that)?|i want(?: that)?|i need|can (?:you|we)|could (?:you|we)|"
@@ -39,6 +40,7 @@ _FORMS: Final[tuple[tuple[str, str], ...]] = (
     (rf"^{_THOSE}{_GONE}$", r"remove \1"),
     (rf"^{_THOSE}{_NOT}(?:be )?(?:there|here|visible|shown|{_IN_IT})$", r"remove \1"),
     (rf"^{_THOSE}{_MUST} (?:go|go away|disappear|vanish|leave)$", r"remove \1"),
+    (rf"^{_THOSE}(?:trade|switch|change|swap|exchange) (?:places|positions)$", r"swap \1"),
     (rf"^{_THOSE}{_BE} (moved|shifted|pushed) (.+)$", r"move \1 \3"),
     (rf"^{_THOSE}{_BE} (?={_PLACED}\b)(.+)$", r"move \1 \2"),
     (rf"^{_THOSE}{_BE} (.+)$", r"make \1 \2"),
@@ -52,6 +54,7 @@ def as_command(text: str) -> str:
         text: An instruction.
     """
     text = re.sub(r"^\s*(?:please[, ]+)?(?:only|just) (keep|leave) ", r"\1 only ", text, flags=re.IGNORECASE)
+    text = re.sub(_OUT, r"remove \1", text, flags=re.IGNORECASE)
     wish = re.sub(_LEAD, "", text.strip(), count=1, flags=re.IGNORECASE)
     body = wish.rstrip(" ?!.")
     asked = wish != text.strip()

@@ -55,6 +55,9 @@ def test_what_everything_is_called_and_nothing_is_gets_a_line() -> None:
 @pytest.mark.parametrize(
     ("said", "wanted"),
     [
+        ("take the ball out of the picture", "Remove ball"),
+        ("Please cut the house out.", "Remove house"),
+        ("have the house and the ball trade places", "Swap house"),
         ("swap the house for a tower", "Replace house"),
         ("exchange the house with the ball", "Swap house"),
         ("replace the house by a red tower", "Replace house"),

@@ -1,12 +1,16 @@
 """What every test gets: no network, no caches of the user, one thread."""
 
+import logging
 import os
 import signal
 import socket
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from hypothesis import settings
+
+from llmgen.cli.output import out
 
 # No test is judged by its time: on a busy machine a first call takes seconds.
 settings.register_profile("llmgen", deadline=None)
@@ -23,6 +27,17 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 LOCAL = ("127.0.0.1", "::1", "localhost")
+
+
+@pytest.fixture(autouse=True)
+def _heard() -> Iterator[None]:
+    """How much is said is the whole process's: a command with -q in one test must not hush the next."""
+    yield
+    out.quiet = out.verbose = False
+    logger = logging.getLogger("llmgen")
+    logger.handlers.clear()
+    logger.setLevel(logging.NOTSET)
+    logger.propagate = True
 
 
 @pytest.fixture(autouse=True)

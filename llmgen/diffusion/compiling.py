@@ -22,9 +22,9 @@ from llmgen.printable import printable
 
 Compile = Literal["auto", "always", "never"]
 
-LONG_RUN: Final = 20_000
-"""Steps of all pictures together from which on compiling pays: on one core of a CPU the toybox's models take 70 s to compile and then
-save 12 ms a step and picture, so that they have paid after 6,000; Stable Diffusion on a GPU after as many."""
+LONG_RUN: Final = 40_000
+"""Steps of all pictures together from which on compiling pays: on one core of a CPU the toybox's models take about 70 s to compile and
+then save 3.5 ms a step and picture (`benchmarks/generate.py`), so that they have paid after 20,000. Not measured on a GPU."""
 COMPILED: Final = ("stable-diffusion", "stable-diffusion-xl")
 """Families whose denoiser is called with shapes that stay the same for a whole run."""
 _MOST_DECODED: Final = 8

@@ -13,7 +13,10 @@ _GONE: Final = (
 _IN_IT: Final = r"(?:in|on|part of) (?:it|the (?:picture|image|photo|scene))"
 _NOT: Final = r"(?:(?:should|must|need|can|could|ought)(?: not|n['’]t) (?:to )?|does(?: not|n['’]t) belong |do(?: not|n['’]t) belong )"
 _MUST: Final = r"(?:should|must|has to|have to|had to|needs? to|can|ought to)"
-_OUT: Final = r"^\s*(?:please[, ]+)?(?:take|cut|edit|leave) ((?:(?! and | then |,).)+?) out(?: of (?:it|the (?:picture|image|photo|scene)))?[.! ]*$"
+_OUT: Final = (
+    r"^\s*(?:please[, ]+)?(?:take|cut|edit|leave) ((?:(?! and | then |,).)+?) out"
+    r"(?: of (?:it|the (?:picture|image|photo|scene)))?[.! ]*$"
+)
 _LEAD: Final = (
     r"^\s*(?:please[, ]+)?(?:what if|how about(?: if)?|what about(?: if)?|imagine(?: if| that)?|suppose(?: that)?|i wish|"
     r"i(?:'d| would) (?:like|want|prefer|love)(?: it if| to see| that)?|i want(?: that)?|i need|can (?:you|we)|could (?:you|we)|"

@@ -7,6 +7,7 @@ from typing import Any, Final, TypeVar
 
 from llmgen.errors import LlmgenError
 from llmgen.llm.providers.provider import Answer, Provider
+from llmgen.llm.providers.relay import Relay
 from llmgen.llm.questions.question import Question
 
 T = TypeVar("T")
@@ -14,7 +15,7 @@ _MOST: Final = 4096
 """Answers in mind; a batch is far smaller, and a run may be endless."""
 
 
-class Remembering:
+class Remembering(Relay):
     """Gives an equal question the same answer, or fails it for the same reason.
 
     A batch in which one record fails is run again, record by record. What failed once is not asked for once more: it would cost
@@ -27,24 +28,9 @@ class Remembering:
         Args:
             other: Who is asked what was not asked before.
         """
-        self._other = other
+        super().__init__(lambda: other)
         self._known: OrderedDict[str, Future[Answer[Any]]] = OrderedDict()
         self._lock = threading.Lock()
-
-    @property
-    def provider(self) -> str:
-        """That of the other provider."""
-        return self._other.provider
-
-    @property
-    def model(self) -> str | None:
-        """That of the other provider."""
-        return self._other.model
-
-    @property
-    def at_once(self) -> int:
-        """That of the other provider."""
-        return self._other.at_once
 
     def ask(self, question: Question[T]) -> Answer[T]:
         """See `Provider.ask`."""
@@ -63,7 +49,7 @@ class Remembering:
 
     def _asked(self, question: Question[Any], answer: "Future[Answer[Any]]") -> "Future[Answer[Any]]":
         try:
-            answer.set_result(self._other.ask(question))
+            answer.set_result(self._other().ask(question))
         except LlmgenError as error:
             answer.set_exception(error)
         except BaseException as error:

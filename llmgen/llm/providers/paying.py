@@ -4,12 +4,13 @@ from typing import TypeVar
 
 from llmgen.llm.providers.ledger import Ledger
 from llmgen.llm.providers.provider import Answer, Provider
+from llmgen.llm.providers.relay import Relay
 from llmgen.llm.questions.question import Question
 
 T = TypeVar("T")
 
 
-class Paying:
+class Paying(Relay):
     """Asks another provider, and has the ledger write down for whom.
 
     Args:
@@ -19,24 +20,10 @@ class Paying:
     """
 
     def __init__(self, other: Provider, ledger: Ledger, payer: str) -> None:
-        self._other, self._ledger, self._payer = other, ledger, payer
-
-    @property
-    def provider(self) -> str:
-        """That of the other provider."""
-        return self._other.provider
-
-    @property
-    def model(self) -> str | None:
-        """That of the other provider."""
-        return self._other.model
-
-    @property
-    def at_once(self) -> int:
-        """That of the other provider."""
-        return self._other.at_once
+        super().__init__(lambda: other)
+        self._ledger, self._payer = ledger, payer
 
     def ask(self, question: Question[T]) -> Answer[T]:
         """See `Provider.ask`."""
         with self._ledger.paid_by(self._payer):
-            return self._other.ask(question)
+            return self._other().ask(question)

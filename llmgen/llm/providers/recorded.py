@@ -5,6 +5,7 @@ from typing import TypeVar
 
 from llmgen.artifacts import Record, Reply
 from llmgen.llm.providers.provider import Answer, Provider
+from llmgen.llm.providers.relay import Relay
 from llmgen.llm.questions.parse import ParseQuestion
 from llmgen.llm.questions.question import Question
 
@@ -24,7 +25,7 @@ def replies_in_wait(record: Record) -> tuple[Reply, ...]:
     )
 
 
-class Recorded:
+class Recorded(Relay):
     """Gives a record's own replies where there are any, and asks another provider else.
 
     A suggestion of what should be where answers as often as it is asked for: it says what the picture should come to, and
@@ -38,22 +39,8 @@ class Recorded:
             replies: Those of one record.
             other: Gives the provider that is asked for what they do not answer.
         """
-        self._replies, self._other = replies, other
-
-    @property
-    def provider(self) -> str:
-        """That of the other provider."""
-        return self._other().provider
-
-    @property
-    def model(self) -> str | None:
-        """That of the other provider."""
-        return self._other().model
-
-    @property
-    def at_once(self) -> int:
-        """That of the other provider."""
-        return self._other().at_once
+        super().__init__(other)
+        self._replies = replies
 
     def ask(self, question: Question[T]) -> Answer[T]:
         """See `Provider.ask`."""

@@ -9,7 +9,7 @@ import random
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, ClassVar, Final
+from typing import Any, ClassVar, Final, NamedTuple
 
 import numpy as np
 import torch
@@ -147,7 +147,19 @@ def project_states(model: Blip2ForConditionalGeneration, states: Tensor) -> Tens
     return model.language_projection(found)
 
 
-class Blip2Lesson(Lesson[list[tuple[str, str, Tensor]]]):
+class Asked(NamedTuple):
+    """A question of a step."""
+
+    tokens: list[int]
+    """At most `QUESTION_TOKENS`, the end token included; some words by their letters."""
+    answer: str
+    is_description: bool
+    """Whether it is `DESCRIBE`."""
+    states: Tensor
+    """float16 [257, D], the vision transformer's, before its last normalisation."""
+
+
+class Blip2Lesson(Lesson[list[Asked]]):
     """The answerer in training."""
 
     def __init__(self, recipe: Blip2Recipe, run: TrainingRun) -> None:
@@ -177,7 +189,7 @@ class Blip2Lesson(Lesson[list[tuple[str, str, Tensor]]]):
         self._pool: list[AskedPicture] = []
         self._rng = random.Random()
 
-    def draw(self, step: int) -> list[tuple[str, str, Tensor]]:
+    def draw(self, step: int) -> list[Asked]:
         """Questions, answers and vision states from the pool, to which new ones are added."""
         recipe = self._recipe
         self._rng.seed(self._run.key(step))
@@ -185,8 +197,8 @@ class Blip2Lesson(Lesson[list[tuple[str, str, Tensor]]]):
         batch = []
         for asked in self._rng.choices(self._pool, k=recipe.batch):
             described = self._rng.random() < recipe.described_share
-            said = (DESCRIBE, asked.description) if described else (asked.question, asked.answer)
-            batch.append((*said, asked.states))
+            question, answer = (DESCRIBE, asked.description) if described else (asked.question, asked.answer)
+            batch.append(Asked(self._spelled(question), answer, described, asked.states))
         return batch
 
     def _add(self, count: int) -> None:
@@ -202,39 +214,29 @@ class Blip2Lesson(Lesson[list[tuple[str, str, Tensor]]]):
                 else:
                     self._pool[self._rng.randrange(self._recipe.pool)] = asked
 
-    def _tokens(self, questions: Sequence[str]) -> tuple[Tensor, Tensor]:
-        # As `tokenize`, and some words by their letters.
-        end, unknown = self._tokenizer.eos_token_id, self._tokenizer.unk_token_id
-        rows = []
-        for question in questions:
-            words = [
-                [word[0], *(f"##{letter}" for letter in word[1:])]
-                if self._rng.random() < self._recipe.spelled_share
-                else self._tokenizer.tokenize(word)
-                for word in question.split()
-            ]
-            ids = self._tokenizer.convert_tokens_to_ids([piece for word in words for piece in word])
-            rows.append([*(unknown if i is None else i for i in ids[: QUESTION_TOKENS - 1]), end])
-        padded = self._tokenizer.pad(
-            {"input_ids": rows}, padding="max_length", max_length=QUESTION_TOKENS, return_tensors="pt"
-        )
-        return padded.input_ids, padded.attention_mask
+    def _spelled(self, question: str) -> list[int]:
+        tokenizer = self._tokenizer
+        words = [
+            [word[0], *(f"##{letter}" for letter in word[1:])]
+            if self._rng.random() < self._recipe.spelled_share
+            else tokenizer.tokenize(word)
+            for word in question.split()
+        ]
+        pieces = [piece for word in words for piece in word][: QUESTION_TOKENS - 1]
+        return tokenizer.convert_tokens_to_ids([*pieces, tokenizer.eos_token])
 
-    def losses(self, batch: list[tuple[str, str, Tensor]]) -> dict[str, Tensor]:
+    def losses(self, batch: list[Asked]) -> dict[str, Tensor]:
         """See `Lesson.losses`; besides the loss, the share of answers that are right to the last word while they are told."""
         device, model = self._run.device, self._model
-        ids, mask = (value.to(device) for value in self._tokens([question for question, _, _ in batch]))
-        # What is padding for all is left out: it changes nothing for the others.
-        longest = int(mask.sum(dim=1).max())
-        ids, mask = ids[:, :longest], mask[:, :longest]
-        told = self._tokenizer([answer for _, answer, _ in batch], padding=True, return_tensors="pt").to(device)
+        asked = self._tokenizer.pad({"input_ids": [item.tokens for item in batch]}, return_tensors="pt").to(device)
+        told = self._tokenizer([item.answer for item in batch], padding=True, return_tensors="pt").to(device)
         labels = told.input_ids.masked_fill(told.attention_mask == 0, -100)
-        states = torch.stack([states for _, _, states in batch]).float().to(device)
+        states = torch.stack([item.states for item in batch]).float().to(device)
         with self._run.autocast():
             projected = project_states(model, states)
-            made = answer_loss(model, projected, ids, mask, labels)
+            made = answer_loss(model, projected, asked.input_ids, asked.attention_mask, labels)
         right = ((made.logits.argmax(-1) == labels) | (labels == -100)).all(dim=1).float().detach()
-        described = torch.tensor([question == DESCRIBE for question, _, _ in batch], device=device)
+        described = torch.tensor([item.is_description for item in batch], device=device)
         measures = {"loss": made.loss.float()}
         measures |= {"right": right[~described].mean()} if bool((~described).any()) else {}
         return measures | ({"described": right[described].mean()} if bool(described.any()) else {})

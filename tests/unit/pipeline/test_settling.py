@@ -5,13 +5,14 @@ from pathlib import Path
 import pytest
 
 from llmgen.artifacts import Record
+from llmgen.diffusion.compiling import LONG_RUN
 from llmgen.engine.fingerprint import run_settings
 from llmgen.engine.journal import Journal, journal_path
 from llmgen.pipeline.options import Choice, RunOptions, choose
 from llmgen.pipeline.settling import settled
 from llmgen.vision.images import ImageStore
 
-LONG = 1000
+LONG = LONG_RUN // 20
 """Pictures of twenty steps."""
 
 
@@ -31,12 +32,12 @@ def begin(choice: Choice, path: Path, compile_: str) -> None:
     Journal(journal_path(path), run_settings(choice.context, choice.method_class, config), anew=True)
 
 
-def test_a_run_is_long_from_twenty_thousand_steps_on(choice: Choice) -> None:
+def test_a_run_is_long_from_so_many_steps_on(choice: Choice) -> None:
     for count, expected in ((LONG - 1, "never"), (LONG, "always"), (LONG + 9, "always")):
         found, handed_on = settled(choice, iter(records(count)))
         assert found.config.compile == expected and len(list(handed_on)) == count
     fewer = choose(choice.context, "generate", "sd", {"samples": 4, "num_inference_steps": 50})
-    assert settled(fewer, iter(records(100)))[0].config.compile == "always"
+    assert settled(fewer, iter(records(LONG_RUN // 200)))[0].config.compile == "always"
 
 
 def test_a_pipe_is_not_waited_for(choice: Choice) -> None:

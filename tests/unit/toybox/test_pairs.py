@@ -4,12 +4,13 @@ from dataclasses import replace
 from functools import cache
 
 import pytest
+from asked_changes import changes_of
 
 from llmgen.toybox.world.held_out import held_out
 from llmgen.toybox.world.pairs import CATEGORIES, sample_pair, templates
 from llmgen.toybox.world.questions import TEMPLATES, Template
 from llmgen.toybox.world.questions.asking import HINTS, RIDDLES, Change
-from llmgen.toybox.world.scenes import GAP, PlacementError, Scene, render_image, sample_scene
+from llmgen.toybox.world.scenes import GAP, Scene, render_image
 from llmgen.toybox.world.vocabulary import (
     BACKGROUND_PHRASES,
     COLORS,
@@ -27,20 +28,7 @@ SIDES = ("left", "right", "top", "bottom")
 
 @cache
 def _changes() -> dict[str, list[Change]]:
-    # Every template on one pool of scenes, so that rare ones do not cost thousands of scenes each.
-    rng = random.Random(11)
-    found: dict[str, list[Change]] = {template.name: [] for template in TEMPLATES}
-    for _ in range(2500):
-        scene = sample_scene(rng)
-        for template in TEMPLATES:
-            if len(found[template.name]) < MOST:
-                try:
-                    change = template.make(rng, scene)
-                except PlacementError:
-                    continue
-                if change is not None:
-                    found[template.name].append(change)
-    return found
+    return changes_of(TEMPLATES, scenes=2500, most=MOST, seed=11)
 
 
 by_template = pytest.mark.parametrize("template", TEMPLATES, ids=lambda template: template.name)

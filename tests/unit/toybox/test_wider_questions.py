@@ -6,13 +6,13 @@ import re
 from functools import cache
 
 import pytest
+from asked_changes import changes_of
 
 from llmgen.toybox.models.answerer import build_answer_tokenizer
 from llmgen.toybox.world.held_out import held_out, is_held_out
 from llmgen.toybox.world.pairs import CATEGORIES, sample_pair, wider_templates
 from llmgen.toybox.world.questions import TEMPLATES, WIDER_TEMPLATES, Template
 from llmgen.toybox.world.questions.asking import Change, wordings
-from llmgen.toybox.world.scenes import PlacementError, sample_scene
 
 
 def _words(text: str) -> list[str]:
@@ -21,19 +21,7 @@ def _words(text: str) -> list[str]:
 
 @cache
 def _changes() -> dict[str, list[Change]]:
-    rng = random.Random(3)
-    found: dict[str, list[Change]] = {template.name: [] for template in (*WIDER_TEMPLATES, *TEMPLATES)}
-    for _ in range(2000):
-        scene = sample_scene(rng)
-        for template in (*WIDER_TEMPLATES, *TEMPLATES):
-            if len(found[template.name]) < 12:
-                try:
-                    change = template.make(rng, scene)
-                except PlacementError:
-                    continue
-                if change is not None:
-                    found[template.name].append(change)
-    return found
+    return changes_of((*WIDER_TEMPLATES, *TEMPLATES), scenes=2000, most=12, seed=3)
 
 
 def test_every_list_of_wordings_belongs_to_a_template() -> None:

@@ -1,6 +1,7 @@
 """Something moves, or changes its colour."""
 
 import random
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Final
 
@@ -110,21 +111,9 @@ def _other_color(rng: random.Random, color: str) -> str:
     return rng.choice([name for name in COLORS if name != color])
 
 
-def _paint(question: str) -> Maker:
+def _paint(question: str, nouns: Sequence[str]) -> Maker:
     def make(rng: random.Random, scene: Scene) -> Change | None:
-        index = pick(rng, unique(scene, THINGS, alone=False))
-        if index is None:
-            return None
-        item = scene.objects[index]
-        color = _other_color(rng, item.color)
-        return _painted(scene, index, color, about(item.noun, question, hint=HINTS[color]))
-
-    return make
-
-
-def _clothes(question: str) -> Maker:
-    def make(rng: random.Random, scene: Scene) -> Change | None:
-        index = pick(rng, unique(scene, CHARACTERS, alone=False))
+        index = pick(rng, unique(scene, nouns, alone=False))
         if index is None:
             return None
         item = scene.objects[index]
@@ -162,11 +151,11 @@ def _chameleon(question: str) -> Maker:
 TEMPLATES: Final = (
     Template("moves/sinks", False, _vertical("What if the {noun} falls down to the ground?", down=True)),
     Template("moves/balloon", False, _vertical("What if the {noun} becomes as light as a balloon?", down=False)),
-    Template("moves/paint", False, _paint("What if somebody paints the {noun} in the colour of {hint}?")),
+    Template("moves/paint", False, _paint("What if somebody paints the {noun} in the colour of {hint}?", THINGS)),
     Template(
         "moves/clothes",
         False,
-        _clothes("The {noun} puts on clothes in the colour of {hint}. What will it look like?"),
+        _paint("The {noun} puts on clothes in the colour of {hint}. What will it look like?", CHARACTERS),
     ),
     Template(
         "moves/wind", True, _wind("A strong wind blows the {noun} over to the other side. What will it look like?")
@@ -183,8 +172,8 @@ TEMPLATES: Final = (
 WIDER: Final = (
     in_other_words("moves/falls", False, lambda question: _vertical(question, down=True)),
     in_other_words("moves/rises", False, lambda question: _vertical(question, down=False)),
-    in_other_words("moves/painted", False, _paint),
-    in_other_words("moves/clothes", False, _clothes),
+    in_other_words("moves/painted", False, lambda question: _paint(question, THINGS)),
+    in_other_words("moves/clothes", False, lambda question: _paint(question, CHARACTERS)),
     in_other_words("moves/side", True, _wind),
     in_other_words("moves/swap", True, _swap),
     in_other_words("moves/paint_right", True, lambda question: _paint_outer(question, -1)),

@@ -226,7 +226,8 @@ class StageRun:
             return None
         lack = self._lack(record)
         self._lacking += 1
-        self._first_lack = self._first_lack or InputError(f"{self._input}: {lack}")
+        named = f"{self._input}: record {record.id!r} (of kind {record.kind!r})"
+        self._first_lack = self._first_lack or InputError(f"{named} {lack}")
         error = RecordError(stage=self.stage, type=InputError.__name__, message=lack)
         self._lack_here.add(record.id)
         return record.grown(kind=self.makes, error=error)
@@ -347,9 +348,8 @@ class StageRun:
     def _lack(self, record: Record) -> str:
         section = self._missing(record)[0]
         maker = MAKERS.get(section)
-        return (
-            f"record {record.id!r} (of kind {record.kind!r}) has no section {section!r}, which {self.stage} {self.name} needs"
-            + (f"; make it first with `{maker}`" if maker else "")
+        return f"has no section {section!r}, which {self.stage} {self.name} needs; " + (
+            f"make it first with `{maker}`" if maker else f"give the record its `{section}`"
         )
 
 

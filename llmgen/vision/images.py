@@ -81,8 +81,11 @@ class ImageStore:
             raise InputError(f"image {_short(relative)} cannot be reached: {_short(reason)[1:-1]}") from error
         if not inside:
             raise InputError(f"image {relative!r} leads out of {self.root}; copy the picture into that folder")
+        if not there and os.path.isdir(path):
+            raise InputError(f"image {_short(relative)} is a folder; name one picture")
         if not there:
-            raise InputError(f"image {_short(relative)} is missing in {self.root}; restore it or make it again")
+            where = "the working directory" if self.root == Path() else self.root
+            raise InputError(f"image {_short(relative)} is missing in {where}; restore it or make it again")
         return Path(path)
 
     @property

@@ -38,7 +38,9 @@ def near_names(path: Path) -> str:
         return ""
     near = difflib.get_close_matches(path.name, sorted(names), n=2, cutoff=0.6)
     return (
-        f" (did you mean {' or '.join(repr(printable(str(path.parent / name), 200)) for name in near)}?)" if near else ""
+        f" (did you mean {' or '.join(repr(printable(str(path.parent / name), 200)) for name in near)}?)"
+        if near
+        else ""
     )
 
 

@@ -14,9 +14,10 @@
 set -euo pipefail
 place=$(mktemp -d)
 trap 'rm -rf "$place"' EXIT
-python3 -m pip install -qq --no-compile --no-deps --target "$place" pycocotools==2.0.11 faster-coco-eval==1.8.0 numpy==2.4.6
+python3 -m venv "$place"
+"$place/bin/pip" install -qq --no-compile --no-deps pycocotools==2.0.11 faster-coco-eval==1.8.0 numpy==2.4.6
 
-PYTHONPATH=$place python3 - <<'PYTHON'
+"$place/bin/python" - <<'PYTHON'
 import contextlib
 import io
 

@@ -15,9 +15,10 @@
 set -euo pipefail
 place=$(mktemp -d)
 trap 'rm -rf "$place"' EXIT
-python3 -m pip install -qq --no-compile --target "$place" outlines-core==0.2.14 jsonschema==4.26.0
+python3 -m venv "$place"
+"$place/bin/pip" install -qq --no-compile outlines-core==0.2.14 jsonschema==4.26.0
 
-PYTHONPATH=$place python3 - <<'PYTHON'
+"$place/bin/python" - <<'PYTHON'
 import json
 import re
 

@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
 # pycocotools: a mask whose foreground holds two values becomes the run lengths of another shape.
 #
-# Seen with pycocotools 2.0.11 and faster-coco-eval 1.8.0, which keeps to it (numpy 2.4.6, Python 3.11).
+# Seen with pycocotools 2.0.11 and faster-coco-eval 1.8.0, which does the same (numpy 2.4.6, Python 3.11).
 #
-# `encode` wants a uint8 array, and one of 0 and 255 gives the right runs, so it looks as if everything but 0 were foreground. But it closes a
+# `encode` is for binary masks, and one of 0 and 255 gives the right runs, so it looks as if everything but 0 were foreground. But it closes a
 # run wherever the value differs from the pixel before, and counts every second run as foreground. Where a mask was saved by a drawing program
 # or resized, its rim is grey: the step from 0 to 128 opens the object, the step from 128 to 255 closes it again, and the object is a hollow or
 # turns inside out. A map of instance numbers (1 beside 2) comes out in the same way. Nothing is said, and area, box and IoU follow from it.
@@ -16,9 +16,10 @@
 set -euo pipefail
 place=$(mktemp -d)
 trap 'rm -rf "$place"' EXIT
-python3 -m pip install -qq --no-compile --no-deps --target "$place" pycocotools==2.0.11 faster-coco-eval==1.8.0 numpy==2.4.6
+python3 -m venv "$place"
+"$place/bin/pip" install -qq --no-compile --no-deps pycocotools==2.0.11 faster-coco-eval==1.8.0 numpy==2.4.6
 
-PYTHONPATH=$place python3 - <<'PYTHON'
+"$place/bin/python" - <<'PYTHON'
 import numpy as np
 from faster_coco_eval import mask as faster
 from pycocotools import mask

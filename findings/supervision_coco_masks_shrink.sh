@@ -15,11 +15,11 @@
 set -euo pipefail
 place=$(mktemp -d)
 trap 'rm -rf "$place"' EXIT
-python3 -m pip install -qq --no-compile --target "$place" \
-  supervision==0.31.2 opencv-python-headless==5.0.0.93 pycocotools==2.0.11 numpy==2.4.6
+python3 -m venv "$place"
+"$place/bin/pip" install -qq --no-compile supervision==0.31.2 opencv-python-headless==5.0.0.93 pycocotools==2.0.11 numpy==2.4.6
 
 cd "$place"
-PYTHONPATH=$place python3 -W ignore - <<'PYTHON'
+"$place/bin/python" -W ignore - <<'PYTHON'
 import json
 
 import cv2

@@ -17,9 +17,10 @@
 set -euo pipefail
 place=$(mktemp -d)
 trap 'rm -rf "$place"' EXIT
-python3 -m pip install -qq --no-compile --no-deps --target "$place" tokenizers==0.23.3
+python3 -m venv "$place"
+"$place/bin/pip" install -qq --no-compile --no-deps tokenizers==0.23.3
 
-PYTHONPATH=$place python3 - <<'PYTHON'
+"$place/bin/python" - <<'PYTHON'
 from tokenizers import AddedToken, Tokenizer, models, pre_tokenizers
 
 WORDS = ("a", "two", "girl", "girls", "asks")

@@ -101,6 +101,7 @@ def test_every_recipe_can_be_asked_for_by_name() -> None:
     assert shipped(LineRecipe()) is None
 
 
+@pytest.mark.slow
 def test_all_models_train_one_from_the_other(tmp_path: Path) -> None:
     tiny = {
         "vae": VaeRecipe(batch=2, measured=2),

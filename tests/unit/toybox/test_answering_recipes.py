@@ -40,7 +40,7 @@ def weights(tmp_path_factory):
     for name in ("text_to_image", "judge", "clip"):
         (places / name).symlink_to(WEIGHTS / name)
     run = TrainingRun(folder / "blip2", steps=2, seed=0, weights=places)
-    recipe = Blip2Recipe(batch=4, filled=6, fresh=1)
+    recipe = Blip2Recipe(batch=4, filled=6, fresh=1, measured=5)
     run.train(recipe)
     recipe.ship(folder / "blip2", places)
     return places

@@ -115,7 +115,7 @@ def test_all_models_train_one_from_the_other(tmp_path: Path) -> None:
         "pose": PoseRecipe(scenes_per_batch=6, crops=2),
         "diffusion": DiffusionRecipe(batch=2, pool=8, looks=1, look_steps=2, measured=2),
         "instances": InstanceRecipe(scenes=DiffusionRecipe(batch=2, pool=8), looks=1, look_steps=2),
-        "blip2": Blip2Recipe(batch=4, filled=6, fresh=1),
+        "blip2": Blip2Recipe(batch=4, filled=6, fresh=1, measured=5),
         "editor": EditorRecipe(batch=2, pool=4, fresh=1, filled=2, looks=1, look_steps=2),
         "lgd": LgdRecipe(batch=2, pool=4, fresh=1, filled=2, looks=1, look_steps=2),
     }

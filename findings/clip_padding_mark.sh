@@ -19,7 +19,7 @@ trap 'rm -rf "$place"' EXIT
 python3 -m venv "$place"
 "$place/bin/pip" install -qq --no-compile transformers==5.24.0 tokenizers==0.23.3
 
-HF_HUB_OFFLINE=1 "$place/bin/python" -W ignore - <<'PYTHON'
+HF_HUB_OFFLINE=1 TRANSFORMERS_VERBOSITY=error "$place/bin/python" -W ignore - <<'PYTHON'
 from tokenizers.pre_tokenizers import ByteLevel
 from transformers import CLIPTokenizer
 

@@ -14,6 +14,8 @@ from llmgen.artifacts.record import Record
 
 T = TypeVar("T")
 
+_CANONICAL: Final = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+
 
 def canonical_json(value: Any) -> str:
     """One text for one value: sorted keys, no spaces, UTF-8, no NaN.
@@ -21,7 +23,7 @@ def canonical_json(value: Any) -> str:
     Raises:
         ValueError: If a number is not finite.
     """
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+    return _CANONICAL.encode(value)
 
 
 def as_json(value: Any) -> bytes:

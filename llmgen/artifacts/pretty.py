@@ -19,10 +19,9 @@ _NUMBERS: Final = (float, int)
 #: Line breaks inside a text are escaped, so these are none of a text's.
 _ROW: Final = re.compile(r"\[\n *(-?[0-9][0-9.]*(?:,\n *-?[0-9][0-9.]*)*)\n *\]")
 _BREAK: Final = re.compile(r",\n *")
-_OTHERWISE: Final = tuple(
-    re.compile(before + r"-?(?:0\.0000|[0-9][0-9.]*e|NaN|Infinity)") for before in ('": ', r"\n *")
-)
-"""Very small and very large numbers, and those that are refused. (That a text may look like one costs a little time.)"""
+#: Very small and very large numbers, and those that are refused. (That a text may look like one costs a little time.)
+_EXPONENT: Final = re.compile(r"e[-+]?[0-9]+[,\n]")
+_SMALL, _REFUSED, _REFUSED_TOO = "0.0000", "NaN", "Infinity"
 
 
 def pretty_json(value: Any) -> str:
@@ -61,7 +60,8 @@ def _quickly(value: dict[str, Any] | list[Any]) -> str | None:
         text = to_json(value, indent=len(_INDENT)).decode()
     except PydanticSerializationError:
         return None
-    return None if any(number.search(text) for number in _OTHERWISE) else text
+    otherwise = _SMALL in text or _REFUSED in text or _REFUSED_TOO in text or _EXPONENT.search(text)
+    return None if otherwise else text
 
 
 def _write(value: Any, line: str, add: Callable[[str], object]) -> None:

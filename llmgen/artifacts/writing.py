@@ -100,14 +100,15 @@ class ArtifactWriter:
         Raises:
             OutputError: If they cannot be written, or one would be more than a reader takes.
         """
-        for record in records:
-            data = self._texts.record(record).encode()
-            if len(data) > MAX_ENTRY_BYTES:
-                raise OutputError(
-                    f"{self._named}: record {record.id!r} would be {len(data) // 2**20} MiB, and no stage reads more than "
-                    f"{MAX_ENTRY_BYTES // 2**20}; make fewer pictures of it, or without masks"
-                )
-            self._write(data)
+        with self._written():
+            for record in records:
+                data = self._texts.record(record).encode()
+                if len(data) > MAX_ENTRY_BYTES:
+                    raise OutputError(
+                        f"{self._named}: record {record.id!r} would be {len(data) // 2**20} MiB, and no stage reads more than "
+                        f"{MAX_ENTRY_BYTES // 2**20}; make fewer pictures of it, or without masks"
+                    )
+                self._write(data)
 
     def finish(self) -> None:
         """Bring it to the disk and to its place.
@@ -115,8 +116,8 @@ class ArtifactWriter:
         Raises:
             OutputError: If it cannot be written; the old file, if any, is untouched.
         """
-        self._write(self._texts.end().encode())
         with self._written():
+            self._write(self._texts.end().encode())
             self._open_file.flush()
             os.fsync(self._open_file.fileno())
             self._open_file.close()
@@ -124,8 +125,7 @@ class ArtifactWriter:
         self._file = None
 
     def _write(self, data: bytes) -> None:
-        with self._written():
-            self._open_file.write(data)
+        self._open_file.write(data)
         self._total.update(data)
         self.size += len(data)
 

@@ -102,7 +102,9 @@ def decode(data: bytes, name: str) -> Image.Image:
             frames = int(getattr(image, "n_frames", 1))
             if frames > 1:
                 logger.warning("image %r holds %d pictures; only the first is used", name, frames)
-            return _upright(_eight_bits(image), _orientation(image))
+            pixels = _eight_bits(image)
+            # What says nothing of itself (all of it is known once the pixels are read) does not say how the camera was held either.
+            return _upright(pixels, _orientation(image)) if image.info else pixels
     except Image.DecompressionBombError as error:
         raise InputError(f"image {name!r} would decompress to too many pixels; make it smaller") from error
     except UnidentifiedImageError as error:

@@ -88,4 +88,4 @@ class _Recent(Generic[T]):
 
 
 _written: Final = _Recent(plain_record)
-_digests: Final = _Recent(lambda record: digest(plain_record(record)))
+_digests: Final = _Recent(lambda record: digest(written_record(record)))

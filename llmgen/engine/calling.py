@@ -93,6 +93,8 @@ class MethodCaller:
             row: Its place among the records of the call.
             record: The record, finished or failed.
         """
+        if not self._remarks:
+            return record
         texts = {remark.text: remark for remark in record.remarks if remark.stage == self._class.stage}
         new: list[Remark] = []
         for view in self._views:
@@ -158,8 +160,8 @@ class MethodCaller:
                 raise RuntimeError(f"{self._class.stage} {self._class.name} returned other records than it was given")
             grown |= dict(zip(places, made, strict=True))
             self._models += [model for model in method.models if model not in self._models]
-            for record in part:
-                for text in self._left_schedulers():
+            for text in self._left_schedulers():
+                for record in part:
                     self._remark_on(record.id, text)
         return [grown[place] for place in range(len(self._views))]
 

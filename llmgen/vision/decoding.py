@@ -8,7 +8,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
-import numpy as np
 from PIL import Image, UnidentifiedImageError
 from PIL.PngImagePlugin import PngInfo
 
@@ -151,6 +150,8 @@ def measure(path: Path) -> tuple[int, int]:
 def _eight_bits(image: Image.Image) -> Image.Image:
     """RGB; Pillow would cut grey of sixteen bits off at 255."""
     if image.mode.startswith("I"):
+        import numpy as np  # Here, because hardly any picture is so deep.
+
         grey = np.clip(np.asarray(image).astype(np.int64), 0, 65535)
         return Image.fromarray(((grey * 255 + 32767) // 65535).astype(np.uint8)).convert("RGB")
     return image.convert("RGB")

@@ -105,7 +105,9 @@ class ImageStore:
         try:
             with open(path, "rb", buffering=0) as file:
                 if os.fstat(file.fileno()).st_size > MAX_FILE_BYTES:
-                    raise InputError(f"image {ref.path!r} is larger than {MAX_FILE_BYTES // 2**20} MiB; make it smaller")
+                    raise InputError(
+                        f"image {ref.path!r} is larger than {MAX_FILE_BYTES // 2**20} MiB; make it smaller"
+                    )
                 data = file.read()
         except OSError as error:
             raise InputError(f"image {ref.path!r} cannot be read: {error.strerror or error}") from error

@@ -26,7 +26,6 @@ from llmgen.engine.samples import (
 from llmgen.engine.stage import StageConfig
 from llmgen.errors import LlmgenError
 
-
 _NOTHING: Final = hashlib.sha256().hexdigest()
 """Digest of nothing, in the place of one that is still to come."""
 

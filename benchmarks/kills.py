@@ -91,7 +91,7 @@ class Place:
     def start(self, *more: str) -> "subprocess.Popen[bytes]":
         """Start the command, or go on with it."""
         command = ["generate", "p.jsonl", "--preset", "tiny.json", "--device", "cpu", "--seed", "5", "-o", "o.jsonl"]
-        command += ["--batch-size", str(BATCH), "--set", f"seconds={self.seconds}", *more]
+        command += ["--batch-size", str(BATCH), "--set", f"seconds={self.seconds}", "--resume", *more]
         return self.process(*command)
 
     def process(self, *arguments: str) -> "subprocess.Popen[bytes]":

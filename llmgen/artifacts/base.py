@@ -24,7 +24,9 @@ class ArtifactModel(DocumentedModel):
     whenever the object is put into another one: for each detection, with its mask, whenever its record grows.)
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False, defer_build=True)
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, strict=True, allow_inf_nan=False, ser_json_inf_nan="constants", defer_build=True
+    )
 
     def model_post_init(self, context: Any, /) -> None:
         """Refuse half a character here, which would only be noticed when the file is written."""

@@ -10,9 +10,9 @@ from typing import BinaryIO, Final
 
 from llmgen.artifacts.base import SCHEMA_VERSION
 from llmgen.artifacts.files import cannot_write, leads_to, make_folder, put_in_place
-from llmgen.artifacts.hashing import written_record
+from llmgen.artifacts.hashing import plain_record, record_json
 from llmgen.artifacts.io import record_line
-from llmgen.artifacts.pretty import indented
+from llmgen.artifacts.pretty import INDENT, arranged, indented
 from llmgen.artifacts.record import Kind, Record
 from llmgen.artifacts.streams import MAX_ENTRY_BYTES
 from llmgen.errors import OutputError
@@ -38,7 +38,8 @@ class RecordTexts:
             return record_line(record)
         self._count += 1
         front = ",\n    " if self._count > 1 else self._head() + "\n    "
-        return front + indented(written_record(record), 2)
+        text = arranged(record_json(record, INDENT), 2)
+        return front + (indented(plain_record(record), 2) if text is None else text)
 
     def end(self) -> str:
         """What stands behind the last record."""

@@ -195,7 +195,7 @@ class ImageStore:
 
 
 def _below(root: str, relative: str) -> str:
-    """Where a path leads from a folder that is resolved already: most lead through no link, so that only their own parts are looked at."""
+    """Where a path leads from a folder that is resolved already. Hardly any leads through a link: then only its own parts are looked at."""
     path = root
     for part in relative.split("/"):
         path = os.path.join(path, part)

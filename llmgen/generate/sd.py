@@ -7,9 +7,9 @@ the decoder.
 Source: Rombach et al. 2022, High-resolution image synthesis with latent diffusion models; Podell et al. 2023, SDXL.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from math import ceil
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from pydantic import Field
 
@@ -22,6 +22,7 @@ from llmgen.diffusion.latents import sides_multiple
 from llmgen.diffusion.progress import Steps
 from llmgen.diffusion.schedulers import with_scheduler
 from llmgen.engine.samples import SampledConfig
+from llmgen.engine.stage import Profile
 from llmgen.errors import InputError, MissingRequirementError
 from llmgen.generate.canvas import group_by_canvas, remark_on_limits, with_first_picture
 
@@ -38,6 +39,8 @@ class TextGenerateConfig(SampledConfig):
     """Classifier-free guidance; 1 switches it off, for Z-Image 0, as its pipeline counts."""
     negative_prompt: str = ""
     """What no picture should show, for example `blurry`."""
+    profile: Literal["llmgen", "ddim"] = "llmgen"
+    """`ddim` draws by DDIM in 20 steps, or as many as are given, whatever the preset says: as the layout methods step."""
     scheduler: SchedulerName = OWN
     """What it steps by, for example `dpm++-2m-karras`; `own` is the preset's, else the model's."""
     width: int | None = Field(default=None, ge=16, le=4096)
@@ -47,6 +50,10 @@ class TextGenerateConfig(SampledConfig):
     compile: Compile = "auto"
     """Draw by a compiled U-Net and decoder: 1.1 to 1.2 times as fast after a minute or two, equal within one grey level. `auto`
     where a compiler is found and the run is long enough to pay for it: 40,000 steps of all pictures together."""
+
+    profiles: ClassVar[Mapping[str, Profile]] = {
+        "ddim": Profile({"scheduler": "ddim", "num_inference_steps": 20}, free=("num_inference_steps",))
+    }
 
 
 class TextGenerate:

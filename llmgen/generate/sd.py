@@ -7,8 +7,8 @@ the decoder.
 Source: Rombach et al. 2022, High-resolution image synthesis with latent diffusion models; Podell et al. 2023, SDXL.
 """
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, ClassVar
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 from pydantic import Field
 
@@ -21,6 +21,7 @@ from llmgen.diffusion.progress import Steps
 from llmgen.diffusion.schedulers import with_scheduler
 from llmgen.engine.long_runs import CompileConfig, CompiledMethod
 from llmgen.engine.samples import SampledConfig
+from llmgen.engine.stage import Profile
 from llmgen.generate.canvas import group_by_canvas, remark_on_limits, with_first_picture
 
 if TYPE_CHECKING:
@@ -36,12 +37,18 @@ class TextGenerateConfig(SampledConfig, CompileConfig):
     """Classifier-free guidance; 1 switches it off, for Z-Image 0, as its pipeline counts."""
     negative_prompt: str = ""
     """What no picture should show, for example `blurry`."""
+    profile: Literal["llmgen", "ddim"] = "llmgen"
+    """`ddim` draws by DDIM in 20 steps, or as many as are given, whatever the preset says: as the layout methods step."""
     scheduler: SchedulerName = OWN
     """What it steps by, for example `dpm++-2m-karras`; `own` is the preset's, else the model's."""
     width: int | None = Field(default=None, ge=16, le=4096)
     """Width in pixels; the layout's, else the preset's."""
     height: int | None = Field(default=None, ge=16, le=4096)
     """Height in pixels; the layout's, else the preset's."""
+
+    profiles: ClassVar[Mapping[str, Profile]] = {
+        "ddim": Profile({"scheduler": "ddim", "num_inference_steps": 20}, free=("num_inference_steps",))
+    }
 
 
 class TextGenerate(CompiledMethod):

@@ -18,9 +18,9 @@ LONG = LONG_RUN // 20
 
 @pytest.fixture
 def choice(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Choice:
-    """To draw by the toybox's twenty steps, on a machine that compiles."""
+    """To draw in twenty steps, on a machine that compiles."""
     monkeypatch.setattr("llmgen.diffusion.compiling.trouble", lambda device: None)
-    return choose(RunOptions().context(ImageStore(tmp_path)), "generate", "sd", {})
+    return choose(RunOptions().context(ImageStore(tmp_path)), "generate", "sd", {"num_inference_steps": 20})
 
 
 def records(count: int) -> list[Record]:

@@ -43,7 +43,7 @@ class Drawers:
     """
 
     def __init__(self, args: argparse.Namespace, pool: ModelPool) -> None:
-        preset = pool.preset
+        preset = load_preset(args.preset)
         self.pipe, self.encoder = pool.text_to_image(), pool.text("text_to_image")
         self.size, self.steps, self.guidance = (preset.width, preset.height), args.steps, args.guidance
         self.fast = compiled(self.pipe, size=self.size, told=lambda text: None)
@@ -123,9 +123,9 @@ def main() -> None:
     drawn_by = f"in batches of {args.batch_size}, {args.preset} on {args.device}"
     print(f"{args.pictures} pictures of {args.steps} steps {drawn_by}, median of {args.rounds}")
     print(f"{'':18s} {'s':>7s} {'times diffusers':>16s} {'grey levels apart':>18s}")
-    for name, took in seconds.items():
-        ratio = statistics.median(seconds["diffusers"]) / statistics.median(took)
-        print(f"{name:18s} {statistics.median(took):7.2f} {ratio:16.2f} {apart[name]:18d}")
+    for name, rounds in seconds.items():
+        ratio = statistics.median(seconds["diffusers"]) / statistics.median(rounds)
+        print(f"{name:18s} {statistics.median(rounds):7.2f} {ratio:16.2f} {apart[name]:18d}")
 
 
 def difference(ones: list[Image.Image], others: list[Image.Image]) -> int:

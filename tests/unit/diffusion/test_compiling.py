@@ -1,5 +1,6 @@
 """Compiled models: one shape but for the rows, the same pictures, and a word where nothing compiles."""
 
+import logging
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,8 @@ from llmgen.diffusion import compiling
 from llmgen.diffusion.attention import Remembering, guidance_layers
 from llmgen.diffusion.compiling import CompiledDecoder, CompiledUNet, compiled, trouble
 from llmgen.diffusion.grounding import GroundedPhrase, make_grounding
+from llmgen.diffusion.instances.fusers import attach_grounding
+from llmgen.diffusion.instances.scaleu import ScaleU, backbone_widths
 from llmgen.diffusion.latents import make_noise
 from llmgen.diffusion.loading import ModelPool
 from llmgen.diffusion.sampling import GuidedUNet
@@ -82,8 +85,9 @@ def test_so_is_a_decoder() -> None:
 
 
 @pytest.fixture
-def graphs(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[int]]:
+def graphs(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> Iterator[list[int]]:
     """A compiler that takes graphs as torch cuts them, whole ones only, and runs them as they are; their sizes."""
+    caplog.set_level(logging.CRITICAL, "torch.__trace")  # every step of it would be kept
     taken: list[int] = []
     compile_ = torch.compile
 
@@ -142,16 +146,19 @@ def test_batches_of_any_size_and_all_steps_share_what_is_compiled(graphs: list[i
 
 @pytest.mark.slow
 @torch.no_grad()
-def test_so_do_runs_of_instances_and_decoders(graphs: list[int], tmp_path: Path) -> None:
-    made = tiny_instance_context(tmp_path).models.instance_diffusion()
-    fast = compiled(made.pipe, size=(SIZE, SIZE), told=lambda line: None)
+def test_so_do_runs_of_instances_and_decoders(graphs: list[int]) -> None:
+    pipe = tiny_pipeline()
+    pipe.unet = one_level()
+    attach_grounding(pipe.unet)
+    ScaleU(backbone_widths(pipe.unet)).attach(pipe.unet)
+    fast = compiled(pipe, size=(SIZE, SIZE), told=lambda line: None)
     for count in (2, 5, 3):
         noise, hidden, tokens = torch.randn(count, 4, 16, 16), torch.randn(count, 24, 32), torch.randn(count, 24, 32)
         for time in (901, 601):
             given = {"cross_attention_kwargs": {"gligen": {"objs": tokens}}, "return_dict": False}
-            quick, plain = (unet(noise, time, hidden, **given)[0] for unet in (fast.unet, made.pipe.unet))
+            quick, plain = (unet(noise, time, hidden, **given)[0] for unet in (fast.unet, pipe.unet))
             assert torch.allclose(plain, quick, atol=1e-5)
-        pictures = [vae.decode(noise, return_dict=False)[0] for vae in (fast.vae, made.pipe.vae)]
+        pictures = [vae.decode(noise, return_dict=False)[0] for vae in (fast.vae, pipe.vae)]
         assert torch.allclose(*pictures, atol=1e-5)
     assert len(graphs) == 2  # the U-Net, and the decoder
 

@@ -124,7 +124,7 @@ def measure(name: str, args: argparse.Namespace, context: StageContext) -> None:
         print(f"{name:18s} {way:10s} {took:7.2f} s, {beside}; {most} grey levels apart, {share:.2%} more than one")
     steps, gained = args.pictures * args.steps, taken["llmgen"] - taken["compiled"]
     spent = first["compiled"] - taken["compiled"]
-    paid = f"paid after {spent / gained * steps:,.0f} steps of all pictures" if gained > 0 else "never paid"
+    paid = f"paid after {max(0, spent) / gained * steps:,.0f} steps of all pictures" if gained > 0 else "never paid"
     saved = f"{gained / steps * 1000:.1f} ms saved a step and picture"
     print(f"{name:18s} compiling {spent:7.1f} s, {saved}: {paid}", flush=True)
 

@@ -21,7 +21,7 @@ from llmgen.diffusion.attention import Remembering, guidance_layers
 from llmgen.diffusion.compiling import CompiledDecoder, CompiledUNet, compiled, trouble
 from llmgen.diffusion.grounding import GroundedPhrase, make_grounding
 from llmgen.diffusion.instances.fusers import attach_grounding
-from llmgen.diffusion.instances.scaleu import ScaleU, backbone_widths
+from llmgen.diffusion.instances.scaleu import ScaleU
 from llmgen.diffusion.latents import make_noise
 from llmgen.diffusion.loading import ModelPool
 from llmgen.diffusion.sampling import GuidedUNet
@@ -150,7 +150,7 @@ def test_so_do_runs_of_instances_and_decoders(graphs: list[int]) -> None:
     pipe = tiny_pipeline()
     pipe.unet = one_level()
     attach_grounding(pipe.unet)
-    ScaleU(backbone_widths(pipe.unet)).attach(pipe.unet)
+    ScaleU((8, 8)).attach(pipe.unet)
     fast = compiled(pipe, size=(SIZE, SIZE), told=lambda line: None)
     for count in (2, 5, 3):
         noise, hidden, tokens = torch.randn(count, 4, 16, 16), torch.randn(count, 24, 32), torch.randn(count, 24, 32)

@@ -26,6 +26,9 @@ def describe(error: ValidationError, fields: Iterable[str] = ()) -> str:
         name = printable(str(first["loc"][-1]), _NAME)
         near = difflib.get_close_matches(name, list(fields), n=1, cutoff=0.6) if len(first["loc"]) == 1 else []
         reason = f"unknown field {name!r}" + (f"; did you mean {near[0]!r}?" if near else "")
+    elif first["type"] == "json_invalid":
+        # All that pydantic is given was JSON before, to Python.
+        reason = "holds half of a character (a lone surrogate), or is nested too deeply; write it anew"
     else:
         reason = first["msg"].removeprefix("Value error, ")
         value = first.get("input")

@@ -45,7 +45,7 @@ class Output:
         for handler in list(logger.handlers):
             logger.removeHandler(handler)
         handler = logging.StreamHandler(sys.stderr)
-        handler.setFormatter(_PrintableFormatter("%(name)s: %(message)s"))
+        handler.setFormatter(_PrintableFormatter("%(name)s: %(message)s" if verbose else "warning: %(message)s"))
         logger.addHandler(handler)
         logger.setLevel(logging.DEBUG if verbose else logging.ERROR if quiet else logging.WARNING)
 

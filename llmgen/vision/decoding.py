@@ -107,7 +107,7 @@ def decode(data: bytes, name: str) -> Image.Image:
     except Image.DecompressionBombError as error:
         raise InputError(f"image {name!r} would decompress to too many pixels; make it smaller") from error
     except UnidentifiedImageError as error:
-        raise InputError(f"image {name!r} is not a picture (PNG, JPEG or WebP)") from error
+        raise InputError(f"image {name!r} is not a picture (PNG, JPEG or WebP); convert or replace it") from error
     except (OSError, SyntaxError, ValueError, EOFError, struct.error, IndexError) as error:
         raise InputError(f"image {name!r} is broken: {_short(str(error))[1:-1]}; replace it") from error
 

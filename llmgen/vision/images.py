@@ -82,10 +82,13 @@ class ImageStore:
         except (OSError, ValueError) as error:  # a name too long, a loop of links, a closed folder, a NUL
             reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
             raise InputError(f"image {_short(relative)} cannot be reached: {_short(reason)[1:-1]}") from error
+        where = "the working directory" if self.root == Path() else self.root
         if not inside:
-            raise InputError(f"image {relative!r} leads out of {self.root}; copy the picture into that folder")
+            raise InputError(f"image {relative!r} leads out of {where}; copy the picture into that folder")
+        if not there and os.path.isdir(path):
+            raise InputError(f"image {_short(relative)} is a folder; name one picture")
         if not there:
-            raise InputError(f"image {_short(relative)} is missing in {self.root}; restore it or make it again")
+            raise InputError(f"image {_short(relative)} is missing in {where}; restore it or make it again")
         return path
 
     @property

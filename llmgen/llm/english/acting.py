@@ -30,7 +30,7 @@ def read_interaction(prompt: str, remark: Callable[[str], None]) -> Interaction:
         remark: Told of all that is taken otherwise than it is said, a line each.
 
     Raises:
-        InputError: If there is no subject, no verb or no object.
+        InputError: If there is no subject, no verb or no object, or the prompt says by whom something is done.
     """
     words = tag(tokenize_prompt(prompt)[:_MOST_WORDS])
     at = _verb_at(words)
@@ -44,7 +44,15 @@ def read_interaction(prompt: str, remark: Callable[[str], None]) -> Interaction:
         remark(f"it has no 'is'; {verb.lower!r} is taken for what is done")
     subject = _subject(words, being if being is not None else at)
     if subject is None:
-        raise InputError(f"{short(prompt)!r} does not say who is {verb.lower}")
+        raise InputError(
+            f"{short(prompt)!r} does not say who is {verb.lower}: name the figure, as in 'a boy is feeding a bird'"
+        )
+    if being is not None and not verb.lower.endswith("ing") and at + 1 < len(words) and words[at + 1].lower == "by":
+        raise InputError(
+            f"{short(prompt)!r} says by whom something is {verb.lower}: say who does it first, as in 'a boy is feeding a bird'"
+        )
+    if verb.kind != "verb":
+        remark(f"{verb.lower!r} is no verb that is known; it is taken for what is done, near its object")
     thing = _object(words, at + 1, prompt)
     if thing is None:
         raise InputError(
@@ -57,13 +65,15 @@ def read_interaction(prompt: str, remark: Callable[[str], None]) -> Interaction:
     noun_first = _noun_first(words, thing)
     noun = _span(prompt, words[noun_first].start, words[thing.last - 1].end)
     named = [wanted.noun for wanted in read_prompt(prompt).objects]
-    if named.count(thing.noun) > 1 or thing.count > 1:
+    if thing.plural or thing.count > 1:
+        remark(f"its object {noun.text!r} is plural; all of it is placed as one box")
+    elif named.count(thing.noun) > 1:
         remark(f"it names {thing.noun!r} more than once; only what the verb speaks of is placed, as one box")
     return Interaction(
         intransitive_prompt=intransitive(prompt, verb.end, words[thing.last - 1].end),
         subject=acting,
         verb=_span(prompt, verb.start, verb.end),
-        verb_base=verb.value or verb.lower,
+        verb_base=verb.value if verb.kind == "verb" and verb.value else verb.lower,
         object=_span(prompt, words[thing.first].start, words[thing.last - 1].end),
         object_noun=noun,
     )
@@ -105,8 +115,9 @@ def split_at_is(prompt: str) -> tuple[Interaction, tuple[int, int, int]]:
 
 def _verb_at(words: Sequence[Word]) -> int | None:
     verbs = [index for index, word in enumerate(words) if word.kind == "verb" and index > 0]
-    said = [index for index in verbs if _being_before(words, index) is not None and words[index].lower.endswith("ing")]
-    return next(iter(said or verbs), None)
+    doing = [i for i, word in enumerate(words) if word.lower.endswith("ing") and _being_before(words, i) is not None]
+    said = [index for index in doing if words[index].kind == "verb"]
+    return next(iter(said or doing or verbs), None)
 
 
 def _being_before(words: Sequence[Word], at: int) -> int | None:

@@ -3,9 +3,10 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from llmgen.llm.english.selections import Described, Selection
+from llmgen.llm.english.descriptions import Described
+from llmgen.llm.english.selections import Selection
 
-Place = Literal["left_of", "right_of", "above", "on", "below", "near", "between", "towards", "away_from", "side"]
+Place = Literal["left_of", "right_of", "above", "on", "below", "near", "between", "towards", "away_from", "side", "at"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -13,7 +14,7 @@ class Location:
     """Where something should go.
 
     Attributes:
-        kind: Relation to the anchors, or `side` of the picture.
+        kind: Relation to the anchors, or `side` of the picture; `at` is where the anchor is, or was.
         anchors: The objects it speaks of; two for `between`.
         sides: For `side`: one or two of left, right, top, bottom, middle.
     """
@@ -32,10 +33,11 @@ class Remove:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """Give objects attributes, in place."""
+    """Give objects attributes, in place; `detail` is what they have or do besides, in its own words."""
 
     what: Selection
     attributes: tuple[str, ...]
+    detail: str = ""
 
 
 @dataclass(frozen=True, slots=True)

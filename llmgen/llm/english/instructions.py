@@ -27,9 +27,10 @@ from llmgen.llm.english.commands import (
     Shift,
     Swap,
 )
+from llmgen.llm.english.descriptions import read_description
 from llmgen.llm.english.locations import ahead, read_location
 from llmgen.llm.english.phrases import describes
-from llmgen.llm.english.selections import ANYTHING, Selection, how_many, read_description, read_selection
+from llmgen.llm.english.selections import ANYTHING, Selection, how_many, read_selection
 from llmgen.llm.english.tokens import tokenize
 from llmgen.llm.english.wishes import as_command
 
@@ -59,7 +60,9 @@ _DIRECTIONS: Final[dict[str, tuple[int, int]]] = {
     "downwards": (0, 1), "lower": (0, 1), "left": (-1, 0), "leftward": (-1, 0), "leftwards": (-1, 0),
     "right": (1, 0), "rightward": (1, 0), "rightwards": (1, 0),
 }  # fmt: skip
+_IN_PLACE: Final = ("instead of", "in place of", "in the place of", "rather than", "in lieu of")
 _SHADES: Final = frozenset("color colour colored coloured".split())
+_LOOKS: Final = frozenset("look finish surface texture tint shade pattern tone hue".split())
 _CLOSINGS: Final = frozenset(
     "from in of on at the this that picture image photo photograph painting scene illustration drawing frame canvas please too also "
     "altogether completely entirely totally fully away now there as well unchanged untouched alone same way they are is it its "
@@ -101,7 +104,20 @@ def read_instruction(text: str) -> Instruction:
             )
         commands += found
         last = _spoken_of(found[-1]) or last
-    return Instruction(tuple(commands), background)
+    return Instruction(tuple(_exchanged(commands)), background)
+
+
+def _exchanged(commands: list[Command]) -> list[Command]:
+    """Commands in which two things that go each to where the other is are swapped."""
+    done: list[Command] = []
+    for command in commands:
+        before = done[-1] if done else None
+        if isinstance(command, Move) and isinstance(before, Move) and command.to.kind == before.to.kind == "at":
+            if command.to.anchors == (before.what,) and before.to.anchors == (command.what,):
+                done[-1] = Swap(before.what, command.what)
+                continue
+        done.append(command)
+    return done
 
 
 def _spoken_of(command: Command) -> Selection | None:
@@ -194,6 +210,8 @@ class _ClauseReader:
                 return Keep(what), self._end_of_keep(index)
             case "swap":
                 return self._swap(what, index)
+            case "give":
+                return self._give(what, index)
             case "replace":
                 return self._replace(what, index)
             case "enlarge" | "shrink":
@@ -242,7 +260,7 @@ class _ClauseReader:
     def _swap(self, first: Selection, index: int) -> tuple[Command, int] | None:
         if self._word(index) not in ("and", "with", "for", ","):
             # "swap the two balls"
-            return (Swap(first, first), index) if first.count == 2 else None
+            return (Swap(first, first), index) if first.count == 2 or (first.every and first.count is None) else None
         picked = read_selection(self.tokens, index + 1, self.last)
         if self._word(index) in ("with", "for") and picked is not None and not picked[0].definite:
             return self._replace(first, index)  # "swap the cup for a mug": there is no mug yet
@@ -252,14 +270,36 @@ class _ClauseReader:
         if self._word(index) not in _INSTEAD:
             return None
         new = read_description(self.tokens, index + 1)
+        if new is not None and new[0].noun in ("one", "ones"):
+            new = replace(new[0], noun=what.noun), new[1]  # "with a stone one"
         return None if new is None else (Replace(what, new[0]), self._skip_place(new[1]))
+
+    def _give(self, what: Selection, index: int) -> tuple[Command, int] | None:
+        """ "give the towel red stripes" says how it looks, "give the cat a hat" what comes to it."""
+        new = read_description(self.tokens, index)
+        if new is None:
+            return None
+        described, after = new
+        looks = described.noun in _LOOKS or described.noun in _SHADES
+        if looks:
+            return (Change(what, described.attributes), after) if described.attributes else None
+        if described.plural and not described.article or described.noun in lex.ATTACHED:
+            said = " ".join(token.lower for token in self.tokens[index:after])
+            return Change(what, (), f"with {said}"), after
+        worn = described.noun.rpartition(" ")[2] in lex.CLOTHES
+        return Add(described, Location("on" if worn else "near", (what,))), after
 
     def _add(self, index: int) -> tuple[Command, int] | None:
         new = read_description(self.tokens, index)
         if new is None:
             return None
-        place = read_location(self.tokens, new[1], self.last)
-        return (Add(new[0]), self._skip_place(new[1])) if place is None else (Add(new[0], place[0]), place[1])
+        described, index = new
+        instead = next((words for words in _IN_PLACE if ahead(self.tokens, index, words)), "")
+        old = read_selection(self.tokens, index + instead.count(" ") + 1, self.last) if instead else None
+        if old is not None:
+            return Replace(old[0], described), self._skip_place(old[1])
+        place = read_location(self.tokens, index, self.last)
+        return (Add(described), self._skip_place(index)) if place is None else (Add(described, place[0]), place[1])
 
     def _move(self, what: Selection, index: int) -> tuple[Command, int] | None:
         another = {"one", "ones", "other", "others"} & {token.lower for token in self.tokens[index:]}
@@ -298,14 +338,15 @@ class _ClauseReader:
         size = self._size(index)
         if size is not None:
             return Resize(what, size[0]), size[1]
-        if ahead(self.tokens, index, "made of") or ahead(self.tokens, index, "made from"):
-            index += 2
+        made = next((words for words in ("made out of", "made of", "made from") if ahead(self.tokens, index, words)), "")
+        index += made.count(" ") + 1 if made else 0
         new = read_description(self.tokens, index)
         if new is not None:
             described, after = new
             same = described.noun in (what.noun, "one", "version", "kind") or described.noun in _SHADES
             if same:
-                return (Change(what, described.attributes), after) if described.attributes else None
+                some = described.attributes or described.detail
+                return (Change(what, described.attributes, described.detail), after) if some else None
             if described.article or described.plural:
                 return Replace(what, described), after
         adjectives, after = self._adjectives(index)
@@ -318,7 +359,7 @@ class _ClauseReader:
         found: list[str] = []
         while index < len(self.tokens):
             word, after = self._word(index), self._word(index + 1)
-            joint = word in ("and", ",") and found and describes(after)
+            joint = word in ("and", ",") and found and describes(after) and after not in CLOSED
             if not (joint and self._alone(index + 1)):
                 if word in ("very", "really", "more", "in"):
                     pass

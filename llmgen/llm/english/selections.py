@@ -9,7 +9,7 @@ from llmgen.llm.english.dictionary import look_up
 from llmgen.llm.english.phrases import read_noun_phrase
 from llmgen.llm.english.tagging import tag
 from llmgen.llm.english.tokens import Token
-from llmgen.llm.english.words import is_plural, singularize
+from llmgen.llm.english.words import is_plural
 
 Which = Literal["left", "right", "top", "bottom", "middle", "largest", "smallest"]
 Where = Literal["left_of", "right_of", "above", "below", "near", "far"]
@@ -49,11 +49,12 @@ _WHERE: Final[tuple[tuple[str, Where], ...]] = (
     ("below", "below"), ("under", "below"), ("underneath", "below"), ("beneath", "below"), ("next to", "near"),
     ("close to", "near"), ("beside", "near"), ("near", "near"), ("by", "near"), ("behind", "near"), ("in front of", "near"),
     ("closest to", "near"), ("nearest to", "near"), ("nearest", "near"), ("nearer to", "near"), ("closer to", "near"),
-    ("farthest from", "far"), ("furthest from", "far"), ("in", "near"), ("inside", "near"),
+    ("farthest from", "far"), ("furthest from", "far"), ("in", "near"), ("inside", "near"), ("from", "near"), ("off", "near"),
 )  # fmt: skip
 _ALONE: Final = frozenset(_WHICH) - frozenset("left right top bottom upper lower middle center centre central".split())
 """Words that name one of several without a noun: "all lamps except the rightmost"."""
-_MORE: Final = frozenset("more extra additional further".split())
+_AFTER_STATE: Final = frozenset("and but then instead rather please too also".split())
+"""Words that may follow what a thing should become."""
 _OF_SOME: Final = frozenset("one any either some most half many several few part".split())
 """Words before "of the" that leave open which are meant."""
 _VAGUE: Final = frozenset("some most half many several few more".split())
@@ -95,25 +96,6 @@ class Selection:
     def phrase(self) -> str:
         """What was said, without article, for messages."""
         return " ".join(w for w in (self.which, *self.attributes, self.noun) if w)
-
-
-@dataclass(frozen=True, slots=True)
-class Described:
-    """New objects.
-
-    Attributes:
-        noun: Singular, lower case; may be a word such as "one".
-        attributes: What is asked of them.
-        count: How many.
-        article: Whether an article or a number stood before it.
-        plural: Whether the noun was a plural.
-    """
-
-    noun: str
-    attributes: tuple[str, ...] = ()
-    count: int = 1
-    article: bool = False
-    plural: bool = False
 
 
 def read_selection(
@@ -249,50 +231,36 @@ def _except(tokens: Sequence[Token], index: int) -> int:
     return 0
 
 
-def read_description(tokens: Sequence[Token], start: int) -> tuple[Described, int] | None:
-    """Read new objects: "a yellow star", "two round apples", "green" gives None.
-
-    Args:
-        tokens: A clause.
-        start: Where it begins.
-    """
-    some = tokens[start : start + 24]
-    # "two more cups" are two cups.
-    more = next((k for k, token in enumerate(some[:3]) if token.lower in _MORE), None)
-    words = tag([token for k, token in enumerate(some) if k != more or not _nominal(some, k + 1)])
-    phrase = read_noun_phrase(words, 0)
-    if phrase is None or not phrase.noun:
-        return None
-    end = _token_after(tokens, start, words[phrase.last - 1].end)
-    bare_color = not phrase.article and phrase.noun in lex.COLORS and not phrase.plural
-    if bare_color and not phrase.attributes:
-        return None
-    return Described(phrase.noun, phrase.attributes, phrase.count, bool(phrase.article), phrase.plural), end
-
-
 def _read_noun(
     tokens: Sequence[Token], start: int, *, changes: bool = False
 ) -> tuple[str, tuple[str, ...], bool, int] | None:
     """Noun in the singular, attributes, whether it was a plural, index after it."""
     if start >= len(tokens):
         return None
+    state = _state_begins(tokens, start) if changes else 0
+    if state and (named := _read_noun(tokens[:state], start)) is not None and named[3] == state:
+        return named
     words = tag([Token("the", "the", -4, -1), *tokens[start : start + 24]])
     phrase = read_noun_phrase(words, 0)
     if phrase is None or not phrase.noun or phrase.last < 2:
         return None
-    last = phrase.last
-    name, attributes = phrase.noun, phrase.attributes
-    first, _, state = name.rpartition(" ")
-    if (
-        changes
-        and first
-        and (len(words) == last or words[last].lower.startswith(("instead", "rather")))
-        and (state in lex.COLORS or state in lex.MATERIALS or look_up(state).adjective)
-    ):
-        # "paint the ball gold": the last word is what it becomes.
-        name, last = singularize(first), last - 1
+    last, name, attributes = phrase.last, phrase.noun, phrase.attributes
     end = _token_after(tokens, start, words[last - 1].end)
     return name, attributes, is_plural(words[last - 1].lower), end
+
+
+def _state_begins(tokens: Sequence[Token], start: int) -> int:
+    """Where what the thing should become begins behind its bare name: "navy blue" of "the ball navy blue"; 0 where nothing does."""
+    end = next(
+        (k for k in range(start, len(tokens)) if not tokens[k].is_word or tokens[k].lower in _AFTER_STATE), len(tokens)
+    )
+    first, word = end - 1, _at(tokens, end - 1)
+    ends = end == len(tokens) or tokens[end].lower in ("instead", "rather")
+    if word not in lex.COLORS and not (ends and (word in lex.MATERIALS or look_up(word).adjective)):
+        return 0
+    if _at(tokens, first - 1) in lex.SHADES and first - 1 > start:
+        first -= 1
+    return first if first > start else 0
 
 
 def _token_after(tokens: Sequence[Token], start: int, end: int) -> int:

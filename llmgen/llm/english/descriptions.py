@@ -25,6 +25,7 @@ _HAVING: Final = tuple(
 )  # fmt: skip
 """What joins a thing to what it has on it, in it or about it."""
 _MADE: Final = ("made out of", "made of", "made from")
+_POSTURES: Final = frozenset("sit stand lie hang rest".split())
 _ORDINAL: Final = lex.ORDINALS | {"other"}
 """What says of a new thing only that there are others: "a third dog"."""
 
@@ -73,8 +74,8 @@ def read_description(tokens: Sequence[Token], start: int) -> tuple[Described, in
     if not phrase.article and phrase.noun in lex.COLORS and not phrase.plural and not phrase.attributes:
         return None
     noun, attributes = phrase.noun, phrase.attributes
-    if _at(tokens, index - 1) == "one" and noun in lex.MATERIALS:
-        noun, attributes = "one", (*attributes, noun)  # "a stone one"
+    if _at(tokens, index) == "one" and noun in lex.MATERIALS:
+        noun, attributes, index = "one", (*attributes, noun), index + 1  # "a stone one"
     if phrase.article:
         attributes = tuple(a for a in attributes if a not in _ORDINAL)
     attributes, detail, index = _said_of_it(tokens, index, attributes)
@@ -164,6 +165,8 @@ def _done(tokens: Sequence[Token], index: int) -> _Said | None:
     if not word.endswith("ing") or not look_up(word).verb or word in lex.ING_NOUNS:
         return None
     found, last = _phrase(tokens, index + 1), index + 1
+    if look_up(word).verb in _POSTURES and found is None and last < len(tokens):
+        return (), "", last  # "a dog sitting on the bench": the place says it
     if found is not None and found[0].noun and not found[0].definite and not look_up(_at(tokens, last)).adverb:
         last = found[1]
     return (), _text(tokens, index, last), last

@@ -28,10 +28,11 @@ from llmgen.llm.english.commands import (
     Swap,
 )
 from llmgen.llm.english.descriptions import read_description
+from llmgen.llm.english.ellipses import with_nouns
 from llmgen.llm.english.locations import ahead, read_location
 from llmgen.llm.english.phrases import describes
 from llmgen.llm.english.selections import ANYTHING, Selection, how_many, read_selection
-from llmgen.llm.english.tokens import tokenize
+from llmgen.llm.english.tokens import Token, tokenize
 from llmgen.llm.english.wishes import as_command
 
 DEFAULT_BACKGROUND: Final = "A realistic image"
@@ -60,7 +61,9 @@ _DIRECTIONS: Final[dict[str, tuple[int, int]]] = {
     "downwards": (0, 1), "lower": (0, 1), "left": (-1, 0), "leftward": (-1, 0), "leftwards": (-1, 0),
     "right": (1, 0), "rightward": (1, 0), "rightwards": (1, 0),
 }  # fmt: skip
-_IN_PLACE: Final = ("instead of", "in place of", "in the place of", "rather than", "in lieu of")
+_IN_PLACE: Final = ("instead of", "rather than")
+_BETWEEN: Final = frozenset(", and as well then . too also please so that instead now either".split())
+"""Words between two commands of a clause, or after the last."""
 _SHADES: Final = frozenset("color colour colored coloured".split())
 _LOOKS: Final = frozenset("look finish surface texture tint shade pattern tone hue".split())
 _CLOSINGS: Final = frozenset(
@@ -135,7 +138,7 @@ class _ClauseReader:
 
     def __init__(self, clause: Clause, last: Selection | None) -> None:
         self.verb, self.last = clause.verb, last
-        self.tokens, self.measures = take_measures(clause.tokens)
+        self.tokens, self.measures = take_measures(with_nouns(clause.tokens))
         self.amount, self.pixels = 1.0, False
         self.factor: float | None = None
         self.also: list[Selection] = []
@@ -159,7 +162,7 @@ class _ClauseReader:
             found.append(command)
             self.last = _spoken_of(command) or self.last
             end = index
-            while self._word(index) in (",", "and", "as", "well", "then", ".", "too", "also", "please", "so", "that"):
+            while self._word(index) in _BETWEEN:
                 index += 1
             if index >= len(self.tokens):
                 return found
@@ -261,7 +264,7 @@ class _ClauseReader:
         if self._word(index) not in ("and", "with", "for", ","):
             # "swap the two balls"
             return (Swap(first, first), index) if first.count == 2 or (first.every and first.count is None) else None
-        picked = read_selection(self.tokens, index + 1, self.last)
+        picked = read_selection(self.tokens, index + 1, first)
         if self._word(index) in ("with", "for") and picked is not None and not picked[0].definite:
             return self._replace(first, index)  # "swap the cup for a mug": there is no mug yet
         return None if picked is None else (Swap(first, picked[0]), self._skip_place(picked[1]))
@@ -275,19 +278,31 @@ class _ClauseReader:
         return None if new is None else (Replace(what, new[0]), self._skip_place(new[1]))
 
     def _give(self, what: Selection, index: int) -> tuple[Command, int] | None:
-        """ "give the towel red stripes" says how it looks, "give the cat a hat" what comes to it."""
+        """How something looks ("give the towel red stripes"), or what comes to it ("give the cat a hat")."""
+        bare = self._word(index) not in lex.ARTICLES and how_many(self._word(index)) is None
+        if bare and index < len(self.tokens):
+            some = Token("some", "some", self.tokens[index].start, self.tokens[index].start)
+            self.tokens.insert(index, some)  # "give the bowl blue dots": no verb
         new = read_description(self.tokens, index)
         if new is None:
-            return None
+            return None if index < len(self.tokens) else self._give_bare()
         described, after = new
         looks = described.noun in _LOOKS or described.noun in _SHADES
         if looks:
             return (Change(what, described.attributes), after) if described.attributes else None
-        if described.plural and not described.article or described.noun in lex.ATTACHED:
-            said = " ".join(token.lower for token in self.tokens[index:after])
+        if bare or described.noun in lex.ATTACHED:
+            said = " ".join(token.lower for token in self.tokens[index + bare : after])
             return Change(what, (), f"with {said}"), after
         worn = described.noun.rpartition(" ")[2] in lex.CLOTHES
         return Add(described, Location("on" if worn else "near", (what,))), after
+
+    def _give_bare(self) -> tuple[Command, int] | None:
+        """Where no article parts what is given from who gets it: "give the bowl blue dots"."""
+        for cut in range(2, len(self.tokens)):
+            picked = read_selection(self.tokens[:cut], 0, self.last)
+            if picked is not None and picked[1] == cut:
+                return self._give(picked[0], cut)
+        return None
 
     def _add(self, index: int) -> tuple[Command, int] | None:
         new = read_description(self.tokens, index)
@@ -363,7 +378,7 @@ class _ClauseReader:
             if not (joint and self._alone(index + 1)):
                 if word in ("very", "really", "more", "in"):
                     pass
-                elif describes(word) or (not found and self.tokens[index].is_word):
+                elif self.tokens[index].is_word and (describes(word) or not found):
                     if word in ("and", "or", "but") or word in CLOSED - lex.ARTICLES:
                         break
                     if word not in lex.ARTICLES and word not in _SHADES:

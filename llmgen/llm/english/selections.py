@@ -9,7 +9,7 @@ from llmgen.llm.english.dictionary import look_up
 from llmgen.llm.english.phrases import read_noun_phrase
 from llmgen.llm.english.tagging import tag
 from llmgen.llm.english.tokens import Token
-from llmgen.llm.english.words import is_plural
+from llmgen.llm.english.words import is_plural, singularize
 
 Which = Literal["left", "right", "top", "bottom", "middle", "largest", "smallest"]
 Where = Literal["left_of", "right_of", "above", "below", "near", "far"]
@@ -27,21 +27,15 @@ _WHICH: Final[dict[str, Which]] = {
 _ORDINALS: Final[dict[str, int]] = {
     "first": 1, "second": 2, "third": 3, "fourth": 4, "fifth": 5, "sixth": 6, "last": -1, "1st": 1, "2nd": 2, "3rd": 3, "4th": 4,
 }  # fmt: skip
+TELLING: Final = frozenset(_WHICH) | frozenset(_ORDINALS)
+"""Words that tell one of several from the others by place, size or order."""
 _PRONOUNS: Final = frozenset("it them this that these those they".split())
 _EVERY: Final = frozenset("all every each any".split())
 _DEFINITE: Final = frozenset("the this that these those my your his her its their other only".split())
 _EXCEPT: Final = (
-    "except for",
-    "except",
-    "but",
-    "other than",
-    "apart from",
-    "besides",
-    "excluding",
-    "save for",
-    "aside from",
-    "but not",
-)
+    "except for", "other than", "apart from", "save for", "aside from", "but not", "except", "besides", "excluding", "but", "not",
+)  # fmt: skip
+"""Longer ones first."""
 _WHERE: Final[tuple[tuple[str, Where], ...]] = (
     ("to the left of", "left_of"), ("on the left of", "left_of"), ("on the left side of", "left_of"), ("left of", "left_of"),
     ("to the right of", "right_of"), ("on the right of", "right_of"), ("on the right side of", "right_of"),
@@ -78,6 +72,7 @@ class Selection:
         where: How they lie to `anchor`.
         anchor: What they lie by.
         other: Whether it is what is left beside `besides`: "the other lamp".
+        written: The noun as it was written, where that is no word but almost the one taken for it.
     """
 
     noun: str
@@ -91,6 +86,7 @@ class Selection:
     where: Where | None = None
     anchor: "Selection | None" = None
     other: bool = False
+    written: str = ""
 
     @property
     def phrase(self) -> str:
@@ -164,7 +160,7 @@ def read_selection(
         read = ("one", (), False, index + 1)
     else:
         read = _read_noun(tokens, index, changes=changes)
-    if read is None or (other and last is None):
+    if read is None or (other and last is None and not _except(tokens, read[3])):
         return None
     name, attributes, plural, index = read
     if name in ("one", "ones"):
@@ -174,7 +170,9 @@ def read_selection(
     # "keep all bananas", "remove shadows": a bare plural speaks of what is there.
     definite = definite or plural or which is not None
     many = (every or plural or (count or 1) > 1) and order is None
+    written = _at(tokens, index - 1) if name not in ("", ANYTHING) and not look_up(_at(tokens, index - 1)).known else ""
     found = Selection(name, attributes, which, many, count if count != 1 else None, definite, order, (), where)
+    found = replace(found, written=singularize(written))
     if other and last is not None:
         if last.noun != name:
             return None  # "remove the dog and the other cat": other than which?
@@ -210,6 +208,7 @@ def _with_exceptions(tokens: Sequence[Token], found: Selection, index: int) -> t
     if not after:
         return found, index
     besides: list[Selection] = []
+    opened = _at(tokens, index) == ","
     while after:
         read = read_selection(tokens, after, found)
         if read is None:
@@ -218,6 +217,7 @@ def _with_exceptions(tokens: Sequence[Token], found: Selection, index: int) -> t
         index = read[1]
         joint = _at(tokens, index) in ("and", "or", ",")
         after = index + 1 if joint and _at(tokens, index + 1) in ("the", "for") else 0
+    index += opened and _at(tokens, index) == ","  # "the other dog, not the brown one, black"
     return replace(found, besides=(*found.besides, *besides), every=True), index
 
 

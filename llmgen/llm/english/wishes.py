@@ -73,8 +73,20 @@ _BEGINS: Final = re.compile(
     r"(?:have|let|get|no|without|instead|i|we) |make (?:there|it) be |there |the |all |both |it |they |[\w -]+(?:->|=>|→)", re.IGNORECASE
 )
 """How a wish begins that nobody led in by "what if" and the like."""
-_ENDS: Final = re.compile(r"(\s*[.;!?]+\s+(?:(?:and|but|then|so)\s+)?|,\s+(?:and|but|then|so)\s+(?:then\s+)?|\s+and\s+(?=no\s))")
+_ENDS: Final = re.compile(
+    r"(\s*[.;!?]+\s+(?:(?:and|but|then|so)\s+)?|,\s+(?:and|but|then|so)\s+(?:then\s+)?|\s+and\s+(?=no\s)|"
+    r",\s+(?=(?:(?:just|please|so|instead)\s+)?(?:make|move|put|replace|turn|remove|delete|add|paint|change|swap|shift|give|get|take)\b))"
+)
 _IT: Final = re.compile(r"\b(?:it|them)\b", re.IGNORECASE)
+_REST: Final = r"(?=$|[,.;!?]| and (?!the )| then )"
+_SPOT: Final = r"(?:place|position|spot|location)"
+_SAID_SIMPLY: Final[tuple[tuple[str, str], ...]] = (
+    (r"\b(?:in|at) (?:the )?(?:place|stead) of\b|\bin lieu of\b", "instead of"),
+    (r"\b(?:in|into|to|at|on) (?:its|their|his|her) (?:place|stead|spot)\b", "where it was"),
+    (rf"\b(?:in|into|to|at|on) (?:the )?{_SPOT} of ((?:the|my|that|this) .+?){_REST}", r"where \1 is"),
+    (rf"\b(?:in|into|to|at|on) ((?:the|my|that|this) [^,.;]+?)['’]s {_SPOT}\b", r"where \1 is"),
+)
+"""Other words for a place that something has or had."""
 _BOTH: Final = re.compile(r"\bboth (?=(?:the|my|his|her|their|its) (?:[\w-]+ ){1,4}and\b)", re.IGNORECASE)
 _JUST: Final = re.compile(
     r"\b(?:directly|just|immediately|exactly|precisely|straight|(?<!the )(?<!to )(?<!top )(?<!bottom )(?<!upper )(?<!lower )(?<!far )right)"
@@ -91,6 +103,8 @@ def as_command(text: str) -> str:
     """
     text = re.sub(r"^\s*(?:please[, ]+)?(?:only|just) (keep|leave) ", r"\1 only ", text, flags=re.IGNORECASE)
     text = _JUST.sub("", _BOTH.sub("", re.sub(_OUT, r"remove \1", text, flags=re.IGNORECASE)))
+    for pattern, simple in _SAID_SIMPLY:
+        text = re.sub(pattern, simple, text, flags=re.IGNORECASE)
     parts = _ENDS.split(text)
     said: list[str] = []
     for number in range(0, len(parts), 2):
@@ -101,11 +115,11 @@ def as_command(text: str) -> str:
             parts[number + 1], parts[number + 2] = "", _IT.sub(unwanted[1], parts[number + 2], count=1)
             said += ["", ""]
             continue
-        said += [_one(wish, first=number == 0), *parts[number + 1 : number + 2]]
+        said += [_one(wish), *parts[number + 1 : number + 2]]
     return "".join(said)
 
 
-def _one(text: str, *, first: bool) -> str:
+def _one(text: str) -> str:
     """One wish, or several that "and" joins and that are wishes each."""
     for joint in re.finditer(r" and ", text):
         parts = text[: joint.start()], text[joint.end() :]
@@ -118,7 +132,7 @@ def _one(text: str, *, first: bool) -> str:
     body = re.sub(_LEAD, "", text.strip(), count=1, flags=re.IGNORECASE)
     if body == text.strip():
         indefinite = re.match(r"(?:(?:an?|another) (?!bit\b|little\b|lot\b)|(?:some|one) more )", body, re.IGNORECASE)
-        return f"add {body}" if indefinite and not first else text
+        return f"add {body}" if indefinite else text
     if re.match(rf"{_SOME}\b|\w+s\b", body.rstrip(" ?!."), re.IGNORECASE) and not re.match(
         r"\s*(?:please[, ]+)?(?:let|would|make|ensure|be sure|see)", text, re.IGNORECASE
     ):
@@ -128,8 +142,9 @@ def _one(text: str, *, first: bool) -> str:
 
 def _converted(text: str) -> str:
     """A wish in one of the known forms as a command, "" for any other text."""
+    text = re.sub(r"^\s*please[, ]+", "", text, flags=re.IGNORECASE)
     wish = re.sub(_LEAD, "", text.strip(), count=1, flags=re.IGNORECASE)
-    body = re.sub(r"(?:,? please|,? thanks|,? thank you)?[ ?!.]*$", "", wish, flags=re.IGNORECASE)
+    body = re.sub(r"(?:,? (?:please|thanks|thank you|either|as well|too|now|at all))*[ ?!.]*$", "", wish, flags=re.IGNORECASE)
     if wish == text.strip() and not _BEGINS.match(body):
         return ""
     for pattern, command in _FORMS:

@@ -33,6 +33,7 @@ from llmgen.llm.replies.bounds import Remark, log_remark
 
 STEP: Final = 0.2
 """How far "move it up" goes, in units of the picture's side."""
+_OF_MATERIALS: Final = frozenset("wooden woolen woollen metallic earthen".split())
 _SIZES: Final = frozenset("small little tiny large big huge giant".split())
 
 
@@ -101,6 +102,8 @@ def changed_attributes(old: Sequence[str], new: Sequence[str]) -> tuple[str, ...
 
     def kind(attribute: str) -> str:
         colored = attribute in lex.COLORS or attribute in lex.SHADES
+        if not colored and attribute in lex.MATERIALS | _OF_MATERIALS:
+            return "material"
         return "color" if colored else "size" if attribute in _SIZES else attribute
 
     taken = {kind(a) for a in new}
@@ -203,7 +206,9 @@ def _moved(board: Board, thing: Thing, to: Location, amount: float) -> BoxXyxy:
     width, height = thing.box[2] - thing.box[0], thing.box[3] - thing.box[1]
     if to.kind in ("towards", "away_from"):
         return _approached(board, thing, anchors[0], amount if to.kind == "towards" else -amount)
-    found = located(board, Demand(width, height, 0), to, anchors, board.others(thing), (1.0, 0.9, 0.8))
+    others = board.others(thing)
+    found = located(board, Demand(width, height, 0), to, anchors, others, (1.0,))
+    found = found or located(board, Demand(width, height, 0), to, anchors, others, (0.9, 0.8))
     if found is None:
         raise InputError(
             f"cannot move {thing.phrase!r} there: no room in {board.canvas.width}x{board.canvas.height} pixels"

@@ -36,21 +36,22 @@ def place_of(board: Board, what: Selection) -> Thing:
 
 def is_there(board: Board, what: Selection) -> bool:
     """Whether something of its noun is in the picture."""
-    return bool(_named(board, what.noun))
+    return bool(_named(board, what))
 
 
-def _named(board: Board, noun: str) -> list[Thing]:
+def _named(board: Board, what: Selection) -> list[Thing]:
     """The objects of a noun; of the one that it must be meant for, where it is no word and there is none."""
-    found = [t for t in board.there() if noun == ANYTHING or _same_noun(noun, t.noun)]
-    meant = "" if found else misspelt(noun, {t.noun.lower() for t in board.there()})
+    found = [t for t in board.there() if what.noun == ANYTHING or _same_noun(what.noun, t.noun)]
+    written = what.written or what.noun
+    meant = "" if found else misspelt(written, {t.noun.lower() for t in board.there()})
     if not meant:
         return found
-    board.remark(f"{noun!r} is read as {meant!r}")
+    board.remark(f"{written!r} is read as {meant!r}")
     return [t for t in board.there() if t.noun.lower() == meant]
 
 
 def _find(board: Board, what: Selection) -> list[Thing]:
-    named = _named(board, what.noun)
+    named = _named(board, what)
     fit = _fitting(what, named)
     if not fit:
         if what.every and what.count is None:
@@ -114,7 +115,7 @@ def _fitting(what: Selection, named: list[Thing]) -> list[Thing]:
 def _by_anchor(board: Board, what: Selection, fit: list[Thing]) -> list[Thing]:
     """Those that lie as said to something else, nearest first; what lies far, farthest first."""
     assert what.anchor is not None
-    if len(fit) == 1 and not _named(board, what.anchor.noun):
+    if len(fit) == 1 and not _named(board, what.anchor):
         board.remark(f"nothing in the picture matches {what.anchor.phrase!r}; there is one {what.phrase!r} only")
         return fit
     anchors = [t for t in pick(board, what.anchor) if len(fit) > 1 or t not in fit]

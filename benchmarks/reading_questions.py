@@ -37,9 +37,7 @@ def seen(instances: list[dict[str, Any]]) -> SeenPicture:
         return next((word for word in words if word in some), None)
 
     things = [
-        SeenThing(
-            i["noun"], tuple(i["box_xyxy"]), one(i["phrase"].split(), COLORS), one(i["phrase"].split(), MOODS)
-        )
+        SeenThing(i["noun"], tuple(i["box_xyxy"]), one(i["phrase"].split(), COLORS), one(i["phrase"].split(), MOODS))
         for i in instances
     ]
     return SeenPicture(SIDE, SIDE, tuple(things), "meadow")

@@ -6,10 +6,10 @@ from typing import Final
 from llmgen.artifacts.interaction import Interaction, WordSpan
 from llmgen.errors import InputError
 from llmgen.llm.english import lexicon as lex
-from llmgen.llm.english.places import POSTURES
 from llmgen.llm.english.dictionary import look_up
 from llmgen.llm.english.grammar import read_prompt
 from llmgen.llm.english.phrases import NounPhrase, read_noun_phrase
+from llmgen.llm.english.places import POSTURES
 from llmgen.llm.english.tagged import Word
 from llmgen.llm.english.tagging import tag
 from llmgen.llm.english.tokens import short, tokenize_prompt
@@ -140,12 +140,16 @@ def _refuse_what_is_not_done(words: Sequence[Word], at: int, prompt: str) -> Non
     after = [word.lower for word in words[at + 1 : at + 2]]
     done = "be" in before and not verb.lower.endswith("ing") and verb.value not in POSTURES
     if done and (after == ["by"] or words[at - 1].lower == "being"):
-        raise InputError(f"{short(prompt)!r} says what is done to somebody: begin with who acts, as in 'a boy is feeding a bird'")
+        raise InputError(
+            f"{short(prompt)!r} says what is done to somebody: begin with who acts, as in 'a boy is feeding a bird'"
+        )
     if "neg" in before:
         raise InputError(f"{short(prompt)!r} says what is not done; say what is, as in 'a boy is feeding a bird'")
     going = verb.value == "go" and after == ["to"] and words[at + 2 : at + 3] and words[at + 2].kind == "verb"
     if going or words[at - 1].lower == "to":
-        raise InputError(f"{short(prompt)!r} says what will be done; say it as if it were, as in 'a boy is feeding a bird'")
+        raise InputError(
+            f"{short(prompt)!r} says what will be done; say it as if it were, as in 'a boy is feeding a bird'"
+        )
 
 
 def _end_of(words: Sequence[Word], thing: NounPhrase) -> int:

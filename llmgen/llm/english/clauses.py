@@ -9,17 +9,21 @@ from llmgen.llm.english.tokens import Token
 
 _VERBS: Final[dict[str, str]] = {
     **dict.fromkeys(
-        "remove delete erase eliminate drop clear hide lose ditch discard omit exclude scrap trash dump banish wipe".split(), "remove"
+        "remove delete erase eliminate drop clear hide lose ditch discard omit exclude scrap trash dump banish wipe".split(),
+        "remove",
     ),
     **dict.fromkeys("add insert draw include create introduce generate plant".split(), "add"),
-    **dict.fromkeys("move shift push slide bring drag relocate raise lift lower pull carry send nudge transfer".split(), "move"),
+    **dict.fromkeys(
+        "move shift push slide bring drag relocate raise lift lower pull carry send nudge transfer".split(), "move"
+    ),
     **dict.fromkeys("put place position set lay stick hang mount install stand park pop rest".split(), "put"),
     **dict.fromkeys("swap exchange switch interchange trade".split(), "swap"),
     **dict.fromkeys("replace substitute".split(), "replace"),
     **dict.fromkeys("enlarge increase grow expand magnify upscale".split(), "enlarge"),
     **dict.fromkeys("shrink reduce decrease downsize".split(), "shrink"),
     **dict.fromkeys(
-        "make turn change transform convert paint color colour recolor recolour dye tint let modify morph".split(), "change"
+        "make turn change transform convert paint color colour recolor recolour dye tint let modify morph".split(),
+        "change",
     ),
     "give": "give",
     **dict.fromkeys("keep leave preserve maintain maintaining keeping leaving retain".split(), "keep"),
@@ -30,7 +34,9 @@ _PHRASES: Final[dict[tuple[str, ...], str]] = {
     ("bring", "in"): "add", ("throw", "in"): "add", ("put", "in"): "add", ("give", "me"): "add", ("show", "me"): "add",
     ("give", "us"): "add", ("draw", "in"): "add", ("paint", "in"): "add",
 }  # fmt: skip
-_SEPARABLE: Final = frozenset("take throw cut edit crop wipe clear pull rub blot chuck move carry send drive strip".split())
+_SEPARABLE: Final = frozenset(
+    "take throw cut edit crop wipe clear pull rub blot chuck move carry send drive strip".split()
+)
 _PARTICLES: Final = frozenset("away out".split())
 """What makes a removal of a verb, next to it or behind what it is said of: "take the lamp away"."""
 _LEADS: Final = frozenset(

@@ -119,3 +119,26 @@ class Instruction:
 
     commands: tuple[Command, ...]
     background: str | None = None
+
+
+def exchanged(commands: list[Command]) -> list[Command]:
+    """Commands in which two things that go each to where the other is are swapped."""
+    done: list[Command] = []
+    for command in commands:
+        before = done[-1] if done else None
+        if isinstance(command, Move) and isinstance(before, Move) and command.to.kind == before.to.kind == "at":
+            if command.to.anchors == (before.what,) and before.to.anchors == (command.what,):
+                done[-1] = Swap(before.what, command.what)
+                continue
+        done.append(command)
+    return done
+
+
+def spoken_of(command: Command) -> Selection | None:
+    """What "it" means after a command."""
+    if isinstance(command, Swap):
+        return None
+    if isinstance(command, Add | Replace):
+        new = command.what if isinstance(command, Add) else command.by
+        return Selection(new.noun, new.attributes, every=new.count > 1)
+    return command.what

@@ -26,6 +26,8 @@ from llmgen.llm.english.commands import (
     Resize,
     Shift,
     Swap,
+    exchanged,
+    spoken_of,
 )
 from llmgen.llm.english.descriptions import read_description
 from llmgen.llm.english.ellipses import with_nouns
@@ -106,31 +108,8 @@ def read_instruction(text: str) -> Instruction:
                 f"cannot read all of {clause.text[:80]!r} in the instruction {text[:80]!r}; say it more simply"
             )
         commands += found
-        last = _spoken_of(found[-1]) or last
-    return Instruction(tuple(_exchanged(commands)), background)
-
-
-def _exchanged(commands: list[Command]) -> list[Command]:
-    """Commands in which two things that go each to where the other is are swapped."""
-    done: list[Command] = []
-    for command in commands:
-        before = done[-1] if done else None
-        if isinstance(command, Move) and isinstance(before, Move) and command.to.kind == before.to.kind == "at":
-            if command.to.anchors == (before.what,) and before.to.anchors == (command.what,):
-                done[-1] = Swap(before.what, command.what)
-                continue
-        done.append(command)
-    return done
-
-
-def _spoken_of(command: Command) -> Selection | None:
-    """What "it" means after a command."""
-    if isinstance(command, Swap):
-        return None
-    if isinstance(command, Add | Replace):
-        new = command.what if isinstance(command, Add) else command.by
-        return Selection(new.noun, new.attributes, every=new.count > 1)
-    return command.what
+        last = spoken_of(found[-1]) or last
+    return Instruction(tuple(exchanged(commands)), background)
 
 
 class _ClauseReader:
@@ -160,7 +139,7 @@ class _ClauseReader:
                 found += [replace(command, what=one) for one in self.also]
             self.also = []
             found.append(command)
-            self.last = _spoken_of(command) or self.last
+            self.last = spoken_of(command) or self.last
             end = index
             while self._word(index) in _BETWEEN:
                 index += 1
@@ -353,7 +332,9 @@ class _ClauseReader:
         size = self._size(index)
         if size is not None:
             return Resize(what, size[0]), size[1]
-        made = next((words for words in ("made out of", "made of", "made from") if ahead(self.tokens, index, words)), "")
+        made = next(
+            (words for words in ("made out of", "made of", "made from") if ahead(self.tokens, index, words)), ""
+        )
         index += made.count(" ") + 1 if made else 0
         new = read_description(self.tokens, index)
         if new is not None:

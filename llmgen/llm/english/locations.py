@@ -79,9 +79,23 @@ def _spot_of(tokens: Sequence[Token], index: int, last: Selection | None) -> tup
         if words == "where":
             while _at(tokens, after) in ("currently", "now", "just"):
                 after += 1
-            if _at(tokens, after) not in ("is", "was", "are", "were", "stands", "stood", "sits", "sat", "used", "hangs", "lies"):
+            if _at(tokens, after) not in (
+                "is",
+                "was",
+                "are",
+                "were",
+                "stands",
+                "stood",
+                "sits",
+                "sat",
+                "used",
+                "hangs",
+                "lies",
+            ):
                 return None
-            after += 1 + 2 * ahead(tokens, after, "used to be") + (_at(tokens, after + 1) in ("now", "before", "currently"))
+            after += (
+                1 + 2 * ahead(tokens, after, "used to be") + (_at(tokens, after + 1) in ("now", "before", "currently"))
+            )
         return Location("at", (what,)), after
     return None
 

@@ -6,9 +6,7 @@ from typing import Final
 _SOME: Final = r"(?:a|an|the|some|several|many|more|another|one|two|three|four|five|\d+|any|no|all|both|every|his|her|its|their|my|your)"
 _THOSE: Final = r"(?:have |let |get )?((?:the|all|every|both|each|this|that|these|those|its|his|her|their|my|it|they)\b.*?) (?:to )?"
 _PLACED: Final = r"(?:on|in|at|to|under|above|below|next|near|behind|beside|between|over|where|further|closer|up|down)"
-_MODAL: Final = (
-    r"(?:should|would|could|must|shall|might|can|has to|have to|had to|needs? to|ought to|(?:is|are) (?:supposed |meant )?to)"
-)
+_MODAL: Final = r"(?:should|would|could|must|shall|might|can|has to|have to|had to|needs? to|ought to|(?:is|are) (?:supposed |meant )?to)"
 _BE: Final = (
     rf"(?:was|were|is|are|be|became|become|becomes|turned|looked|had been|{_MODAL} (?:now |rather |instead )?"
     r"(?:be|become|look|turn|get|appear))"
@@ -70,7 +68,8 @@ _FORMS: Final[tuple[tuple[str, str], ...]] = (
     (rf"^{_THOSE}{_BE} (.+)$", r"make \1 \2"),
 )  # fmt: skip
 _BEGINS: Final = re.compile(
-    r"(?:have|let|get|no|without|instead|i|we) |make (?:there|it) be |there |the |all |both |it |they |[\w -]+(?:->|=>|→)", re.IGNORECASE
+    r"(?:have|let|get|no|without|instead|i|we) |make (?:there|it) be |there |the |all |both |it |they |[\w -]+(?:->|=>|→)",
+    re.IGNORECASE,
 )
 """How a wish begins that nobody led in by "what if" and the like."""
 _ENDS: Final = re.compile(
@@ -144,7 +143,9 @@ def _converted(text: str) -> str:
     """A wish in one of the known forms as a command, "" for any other text."""
     text = re.sub(r"^\s*please[, ]+", "", text, flags=re.IGNORECASE)
     wish = re.sub(_LEAD, "", text.strip(), count=1, flags=re.IGNORECASE)
-    body = re.sub(r"(?:,? (?:please|thanks|thank you|either|as well|too|now|at all))*[ ?!.]*$", "", wish, flags=re.IGNORECASE)
+    body = re.sub(
+        r"(?:,? (?:please|thanks|thank you|either|as well|too|now|at all))*[ ?!.]*$", "", wish, flags=re.IGNORECASE
+    )
     if wish == text.strip() and not _BEGINS.match(body):
         return ""
     for pattern, command in _FORMS:

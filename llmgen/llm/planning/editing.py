@@ -135,7 +135,10 @@ def _replace(board: Board, old: Sequence[Thing], by: Described) -> None:
     if not old:
         return
     if by.count == 1 or len(old) >= by.count:
-        new = [Thing(by.noun, by.attributes, t.box, detail=by.detail) for t in old[: max(by.count, 1 if by.count > 1 else len(old))]]
+        new = [
+            Thing(by.noun, by.attributes, t.box, detail=by.detail)
+            for t in old[: max(by.count, 1 if by.count > 1 else len(old))]
+        ]
     else:
         # Several in the place of one: side by side in its box, along its longer side.
         x0, y0, x1, y1 = old[0].box

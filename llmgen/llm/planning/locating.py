@@ -104,7 +104,11 @@ def located(
                 return found[0]
         return None
     found = place(fixed, [replace(demand, prefer_xyxy=wish)], rules, canvas, board.rng, scales=scales)
-    if to is not None and to.kind == "on" and not (found and anchors[0].box[0] < center(found[0], 0) < anchors[0].box[2]):
+    if (
+        to is not None
+        and to.kind == "on"
+        and not (found and anchors[0].box[0] < center(found[0], 0) < anchors[0].box[2])
+    ):
         perched = _perched(demand, anchors[0], others, canvas)
         if perched is not None:
             return perched
@@ -117,7 +121,9 @@ def _squeezed(
 ) -> BoxXyxy | None:  # fmt: skip
     """The free place nearest to where it should be, without the distances that one would like to keep: for crowded pictures."""
     clear = CLEAR * canvas.unit / 2
-    aim = [center(wish, axis) if wish is not None else side / 2 for axis, side in enumerate((canvas.width, canvas.height))]
+    aim = [
+        center(wish, axis) if wish is not None else side / 2 for axis, side in enumerate((canvas.width, canvas.height))
+    ]
 
     def obeys(box: BoxXyxy) -> bool:
         for rule in rules.orderings:

@@ -14,7 +14,7 @@ _VERBS: Final[dict[str, str]] = {
     ),
     **dict.fromkeys("add insert draw include create introduce generate plant".split(), "add"),
     **dict.fromkeys(
-        "move shift push slide bring drag relocate raise lift lower pull carry send nudge transfer".split(), "move"
+        "move shift push slide bring drag relocate raise lift lower pull carry send nudge transfer get".split(), "move"
     ),
     **dict.fromkeys("put place position set lay stick hang mount install stand park pop rest".split(), "put"),
     **dict.fromkeys("swap exchange switch interchange trade".split(), "swap"),
@@ -133,6 +133,8 @@ def _is_removal(tokens: list[Token], index: int) -> bool:
     """Whether "away" or "out" follows in the clause: "take the two cups away", but not "move it away from the cup"."""
     for k in range(index, len(tokens)):
         word, after = tokens[k].lower, tokens[k + 1].lower if k + 1 < len(tokens) else ""
+        if word == "off" and tokens[index - 1].lower in ("take", "wipe", "clear", "cut", "rub", "strip"):
+            return True
         if word in _PARTICLES:
             return after != "from" or _frame_follows(tokens, k + 2)
         if word in (",", ";", ".", "then", "but") or (word == "and" and after in _VERBS):

@@ -33,11 +33,19 @@ class Remove:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """Give objects attributes, in place; `detail` is what they have or do besides, in its own words."""
+    """Give objects attributes, in place.
+
+    Attributes:
+        what: Which.
+        attributes: What they become.
+        detail: What they have or do besides, in its own words.
+        like: Whose colour they take on.
+    """
 
     what: Selection
     attributes: tuple[str, ...]
     detail: str = ""
+    like: Selection | None = None
 
 
 @dataclass(frozen=True, slots=True)

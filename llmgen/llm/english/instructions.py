@@ -63,6 +63,7 @@ _DIRECTIONS: Final[dict[str, tuple[int, int]]] = {
     "downwards": (0, 1), "lower": (0, 1), "left": (-1, 0), "leftward": (-1, 0), "leftwards": (-1, 0),
     "right": (1, 0), "rightward": (1, 0), "rightwards": (1, 0),
 }  # fmt: skip
+_ALIKE: Final = ("the same colour as", "the same color as", "in the same colour as", "in the same color as", "match")
 _IN_PLACE: Final = ("instead of", "rather than")
 _BETWEEN: Final = frozenset(", and as well then . too also please so that instead now either".split())
 """Words between two commands of a clause, or after the last."""
@@ -329,6 +330,10 @@ class _ClauseReader:
             what, index = other
         while self._word(index) in ("into", "to", "be", "look", "become", "appear", "as"):
             index += 1
+        alike = next((words for words in _ALIKE if ahead(self.tokens, index, words)), "")
+        if alike:
+            model = read_selection(self.tokens, index + alike.count(" ") + 1, what)
+            return None if model is None else (Change(what, (), like=model[0]), model[1])
         size = self._size(index)
         if size is not None:
             return Resize(what, size[0]), size[1]
@@ -343,7 +348,7 @@ class _ClauseReader:
             if same:
                 some = described.attributes or described.detail
                 return (Change(what, described.attributes, described.detail), after) if some else None
-            if described.article or described.plural:
+            if (described.article or described.plural) and self._word(index) not in lex.POINTING:
                 return Replace(what, described), after
         adjectives, after = self._adjectives(index)
         if ahead(self.tokens, after, "instead of") or ahead(self.tokens, after, "rather than"):

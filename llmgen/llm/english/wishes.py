@@ -3,8 +3,13 @@
 import re
 from typing import Final
 
+from llmgen.llm.english.lexicon import COLORS
+
 _SOME: Final = r"(?:a|an|the|some|several|many|more|another|one|two|three|four|five|\d+|any|no|all|both|every|his|her|its|their|my|your)"
-_THOSE: Final = r"(?:have |let |get )?((?:the|all|every|both|each|this|that|these|those|its|his|her|their|my|it|they)\b.*?) (?:to )?"
+_THOSE: Final = (
+    r"(?:have |let |get )?((?:the|all|every|everything|everyone|everybody|both|each|"
+    r"this|that|these|those|its|his|her|their|my|it|they)\b.*?) (?:to )?"
+)
 _PLACED: Final = r"(?:on|in|at|to|under|above|below|next|near|behind|beside|between|over|where|further|closer|up|down)"
 _MODAL: Final = r"(?:should|would|could|must|shall|might|can|has to|have to|had to|needs? to|ought to|(?:is|are) (?:supposed |meant )?to)"
 _BE: Final = (
@@ -32,8 +37,15 @@ _UNWANTED: Final = (
 )
 _THERE_IS: Final = (
     rf"(?:there (?:{_MODAL} be|is|are|was|were)|(?:i|we|you) (?:{_MODAL} have|want|need|have|had)|"
-    r"i['’]d like|put|add|place|draw|show|have|insert|use|make it)"
+    r"i(?:['’]d| would) (?:like|prefer|love)(?: to see| to have)?|put|add|place|draw|show|have|insert|use|make it)"
 )
+_STANDS: Final = r"(?:sit|stand|lie|rest|hang|perch|lean|float|hover|be)"
+_COLORS: Final = "|".join(sorted(COLORS))
+_REASON: Final = (
+    r"^(?:(?:i think|i feel) )?((?:the|this|that|these|those|my|his|her)\b.+?) "
+    r"(?:(?:looks?|seems?|feels?|appears?)|(?:is|are) (?:too|so|way too|not))\b(?! (?:like|as)\b).*$"
+)
+"""Why something should be done, before that is said: "the plant looks sad, replace it"."""
 _FORMS: Final[tuple[tuple[str, str], ...]] = (
     (rf"^(?:there|it) (?:{_BE[3:-1]}|had|has) no (?:more )?(.+)$", r"remove all \1"),
     (r"^(?:we|you|it|i|they|the (?:picture|image|photo|scene)) (?:had|has|have) no (?:more )?(.+)$", r"remove all \1"),
@@ -46,6 +58,11 @@ _FORMS: Final[tuple[tuple[str, str], ...]] = (
     (r"^(?:have|let|make|get) (?:there|it) (?:to )?be (.+)$", r"add \1"),
     (rf"^there (?:was|were|is|are|be|{_MODAL} be) (?:also )?(.+)$", r"add \1"),
     (r"^(?:we|you|i|they|it) (?:had|have|has|got) (?:also )?(.+)$", r"add \1"),
+    (rf"^(?:have|let|make|get) ((?:a|an|some|another|one|two|three|four|five|\d+)\b.+?) {_STANDS} (?={_PLACED}\b)", r"add \1 "),
+    (rf"^(?:have|let|make|get) ((?:the|both|all|his|her|its|my)\b.+?) {_STANDS} (?={_PLACED}\b)", r"move \1 "),
+    (rf"^(?:neither|none) of ((?:the|these|those|my|his|her)\b.+?) {_MODAL} (?:be|stay|remain)\b(?: there| here| left| {_IN_IT})?$",
+     r"remove all \1"),
+    (rf"^((?:the|both|all|every)\b(?:(?!\b{_BE} ).)+?) in ({_COLORS})$", r"make \1 \2"),
     (r"^(?:have|get|see) ((?:a|an|some|another|one|two|three|four|five|\d+)\b.+)$", r"add \1"),
     (r"^(?:we|you|i) (?:removed|remove) (.+)$", r"remove \1"),
     (r"^(?:we|you|i) (?:added|add) (.+)$", r"add \1"),
@@ -68,7 +85,8 @@ _FORMS: Final[tuple[tuple[str, str], ...]] = (
     (rf"^{_THOSE}{_BE} (.+)$", r"make \1 \2"),
 )  # fmt: skip
 _BEGINS: Final = re.compile(
-    r"(?:have|let|get|no|without|instead|i|we) |make (?:there|it) be |there |the |all |both |it |they |[\w -]+(?:->|=>|→)",
+    r"(?:have|let|get|no|without|instead|i|we) |make (?:there|it) be |there |the |all |both |every|neither |none |it |they |"
+    r"[\w -]+(?:->|=>|→)",
     re.IGNORECASE,
 )
 """How a wish begins that nobody led in by "what if" and the like."""
@@ -108,9 +126,9 @@ def as_command(text: str) -> str:
     said: list[str] = []
     for number in range(0, len(parts), 2):
         wish, follows = parts[number], "".join(parts[number + 1 : number + 3])
-        unwanted = re.match(_UNWANTED, wish.strip(), re.IGNORECASE)
+        unwanted = re.match(_UNWANTED, wish.strip(), re.IGNORECASE) or re.match(_REASON, wish.strip(), re.IGNORECASE)
         if unwanted and _IT.search(follows):
-            # "I don't want the tree there; move it to the left": that it should go is not meant.
+            # "I don't want the tree there; move it to the left": that it should go is not meant, nor that it should look sad.
             parts[number + 1], parts[number + 2] = "", _IT.sub(unwanted[1], parts[number + 2], count=1)
             said += ["", ""]
             continue

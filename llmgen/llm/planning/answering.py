@@ -89,15 +89,17 @@ _THINGS: Final = (*_BEINGS, *dict.fromkeys(noun for _, noun in RIDDLES))
 _GOES: Final = (
     r"tak(?:es?|en|ing) (?:\w+ ){0,5}away|vanish|no longer anything|go(?:es|ne)? away|runs? (?:off|away)|has run off|"
     r"(?<!not )lets? go|has to go home|"
-    r"disappear|drives? off|thr(?:own|ows?) away|carrie[sd] off|\bstol|\bsteals|fl(?:ies|ew) away|blown away|walks? (?:off|away)|"
+    r"disappear|drives? off|thr(?:own|ows?) away|carrie[sd] off|fl(?:ies|ew) away|blown away|walks? (?:off|away)|"
     r"(?:is|are|was|were) gone|(?:goes|went) home|lumberjack|woodcutter|what is left"
 )
 _COMES: Final = (
     r"\bbrings?\b|wishes for|shopping|puts? something|gets a twin\b|one more joins|\bappear(?:s|ed)\b|turns? up|comes? along|sets? down|"
     r"\bplants? something|\bparks?\b|\b(?:is )?built\b|\bbuilds? (?:something|a)|rolls? in|joine?[ds]|arrives? here|moves in"
 )
-_TRAVELS: Final = r"(?:walks|drives|runs|rolls|slides|hops|swims|flies|moves|goes|drifts|"
+_TRAVELS: Final = (
+    r"(?:walks|drives|runs|rolls|slides|hops|swims|flies|moves|goes|drifts|"
     r"crawls|crosses|wanders|floats|travels|hurries|steps)(?: over| across| all the way)*"
+)
 _CARRIES: Final = r"(?:blows|kicks|pushes|carries|moves|throws|pulls|drags|rolls|takes)"
 _OVER: Final = r"(?: over| across| all the way)* to the (?:other|opposite|far) side"
 

@@ -65,7 +65,8 @@ def plan_edits(
             case Remove(what):
                 for thing in pick(board, what):
                     thing.gone = True
-            case Change(what, attributes, detail):
+            case Change(what, attributes, detail, like):
+                attributes = attributes if like is None else _colors_of(pick(board, like)[0])
                 for thing in pick(board, what):
                     thing.attributes = changed_attributes(thing.attributes, attributes)
                     thing.detail = detail or thing.detail
@@ -111,6 +112,13 @@ def changed_attributes(old: Sequence[str], new: Sequence[str]) -> tuple[str, ...
     sizes = [a for a in new if kind(a) == "size"]
     # "small red ball": sizes stand before colours, as people say it and as detectors were trained.
     return tuple(dict.fromkeys((*sizes, *kept, *(a for a in new if a not in sizes))))
+
+
+def _colors_of(model: Thing) -> tuple[str, ...]:
+    colors = tuple(a for a in model.attributes if a in lex.COLORS or a in lex.SHADES)
+    if not colors:
+        raise InputError(f"the colour of {model.phrase!r} is not known; say which colour is meant")
+    return colors
 
 
 def _swap(board: Board, first: Selection, second: Selection) -> None:

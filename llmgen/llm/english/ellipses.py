@@ -31,6 +31,8 @@ def with_nouns(tokens: Sequence[Token]) -> tuple[Token, ...]:
         noun = _noun_of(tokens, joint + 1)
         if noun is not None:
             done += tokens[index + 1 : last]
+            end = done[-1].end
+            noun = Token(noun.text, noun.lower, end - 1, end)  # where it is left out
             return (*done, noun, *with_nouns(tokens[last:]))
     return tuple(done)
 

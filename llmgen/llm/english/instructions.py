@@ -267,7 +267,7 @@ class _ClauseReader:
         if new is None:
             return None if index < len(self.tokens) else self._give_bare()
         described, after = new
-        looks = described.noun in _LOOKS or described.noun in _SHADES
+        looks = described.noun in _LOOKS | _SHADES or described.detail == "of paint"
         if looks:
             return (Change(what, described.attributes), after) if described.attributes else None
         if bare or described.noun in lex.ATTACHED:
@@ -338,7 +338,8 @@ class _ClauseReader:
         if size is not None:
             return Resize(what, size[0]), size[1]
         made = next(
-            (words for words in ("made out of", "made of", "made from") if ahead(self.tokens, index, words)), ""
+            (words for words in ("made out of", "made of", "made from", "out of") if ahead(self.tokens, index, words)),
+            "",
         )
         index += made.count(" ") + 1 if made else 0
         new = read_description(self.tokens, index)
@@ -350,6 +351,8 @@ class _ClauseReader:
                 return (Change(what, described.attributes, described.detail), after) if some else None
             if (described.article or described.plural) and self._word(index) not in lex.POINTING:
                 return Replace(what, described), after
+        if self._word(index) in lex.POINTING:
+            return None  # "make the ball the kite"
         adjectives, after = self._adjectives(index)
         if ahead(self.tokens, after, "instead of") or ahead(self.tokens, after, "rather than"):
             after = self._adjectives(after + 2)[1]  # what it was

@@ -47,6 +47,8 @@ _WHERE: Final[tuple[tuple[str, Where], ...]] = (
 )  # fmt: skip
 _ALONE: Final = frozenset(_WHICH) - frozenset("left right top bottom upper lower middle center centre central".split())
 """Words that name one of several without a noun: "all lamps except the rightmost"."""
+_COMPARED: Final = frozenset("closer nearer further farther higher lower".split())
+"""How far things go, behind their nouns."""
 _AFTER_STATE: Final = frozenset("and but then instead rather please too also".split())
 """Words that may follow what a thing should become."""
 _OF_SOME: Final = frozenset("one any either some most half many several few part".split())
@@ -237,6 +239,8 @@ def _read_noun(
     """Noun in the singular, attributes, whether it was a plural, index after it."""
     if start >= len(tokens):
         return None
+    # "the kite closer to the tree": no noun that is called so.
+    tokens = tokens[: next((k for k in range(start + 1, len(tokens)) if tokens[k].lower in _COMPARED), len(tokens))]
     state = _state_begins(tokens, start) if changes else 0
     if state and (named := _read_noun(tokens[:state], start)) is not None and named[3] == state:
         return named

@@ -79,13 +79,14 @@ _FORMS: Final[tuple[tuple[str, str], ...]] = (
     (rf"^{_THOSE}{_MODAL} (?:go|go away|get out|disappear|vanish|leave)$", r"remove \1"),
     (rf"^{_THOSE}(?:{_MODAL} )?(?:trade|switch|change|swap|exchange) (?:places|positions)$", r"swap \1"),
     (rf"^{_THOSE}{_MODAL} (?:stay|remain)\b(?: there| here| as .+| where .+| the same| unchanged| untouched)?$", r"keep \1"),
+    (rf"^{_THOSE}(?:{_MODAL} )?match(?:es|ed)? (?=the |my |his |her )", r"make \1 match "),
     (rf"^{_THOSE}{_BE} (moved|shifted|pushed|put|placed) (.+)$", r"move \1 \3"),
     (rf"^{_THOSE}{_MODAL} (?:hang|stand|sit|lie|go|move|come|rest|float|fly|be) (?={_PLACED}\b)(.+)$", r"move \1 \2"),
     (rf"^{_THOSE}{_BE} (?={_PLACED}\b)(.+)$", r"move \1 \2"),
     (rf"^{_THOSE}{_BE} (.+)$", r"make \1 \2"),
 )  # fmt: skip
 _BEGINS: Final = re.compile(
-    r"(?:have|let|get|no|without|instead|i|we) |make (?:there|it) be |there |the |all |both |every|neither |none |it |they |"
+    r"(?:have|let|get|no|without|instead|i|we) |make (?:(?:there|it) be|an?) |there |the |all |both |every|neither |none |it |they |"
     r"[\w -]+(?:->|=>|→)",
     re.IGNORECASE,
 )
@@ -98,6 +99,11 @@ _IT: Final = re.compile(r"\b(?:it|them)\b", re.IGNORECASE)
 _REST: Final = r"(?=$|[,.;!?]| and (?!the )| then )"
 _SPOT: Final = r"(?:place|position|spot|location)"
 _SAID_SIMPLY: Final[tuple[tuple[str, str], ...]] = (
+    (
+        r"\b((?:make|paint|turn|dye|colou?r|give) (?:the|all|both|my|his|her|it) ?[^,.;]*? )"
+        r"(?:in |to |into )?the (?:same )?colou?r of (?=(?:the|my|his|her)\b)",
+        r"\1the same colour as ",
+    ),
     (r"\b(?:in|at) (?:the )?(?:place|stead) of\b|\bin lieu of\b", "instead of"),
     (r"\b(?:in|into|to|at|on) (?:its|their|his|her) (?:place|stead|spot)\b", "where it was"),
     (rf"\b(?:in|into|to|at|on) (?:the )?{_SPOT} of ((?:the|my|that|this) .+?){_REST}", r"where \1 is"),

@@ -242,6 +242,13 @@ def _approached(board: Board, thing: Thing, anchor: Thing, amount: float) -> Box
     return moved
 
 
+def _fitting_on(wish: Demand, anchor: Thing, *, worn: bool) -> Demand:
+    """What lies on something is no larger than that; what is worn is half as large."""
+    side = max(anchor.box[2] - anchor.box[0], anchor.box[3] - anchor.box[1]) * (0.5 if worn else 1.0)
+    factor = min(1.0, side / max(wish.width, wish.height))
+    return Demand(wish.width * factor, wish.height * factor, 0)
+
+
 def _add(board: Board, what: Described, to: Location | None) -> None:
     if to is not None and to.kind == "at":
         left = place_of(board, to.anchors[0])
@@ -259,6 +266,8 @@ def _add(board: Board, what: Described, to: Location | None) -> None:
         if alike:
             box = alike[0].box
             wish = Demand(box[2] - box[0], box[3] - box[1])
+        if to is not None and to.kind == "on" and anchors:
+            wish = _fitting_on(wish, anchors[0], worn=what.noun.rpartition(" ")[2] in lex.CLOTHES)
         found = located(board, replace(wish, group=0), to, anchors, others, (1.0, 0.9, 0.8, 0.7, 0.6, 0.5, 0.4, 0.3))
         if found is None:
             raise InputError(

@@ -23,6 +23,8 @@ _SIDES_OF_PLACES: Final[dict[str, str]] = {
     **dict.fromkeys("floor ground grass lawn road street pavement sidewalk sand".split(), "bottom"),
 }
 """Where in the picture a place lies that no detector finds."""
+FAR: Final = 0.3
+"""What is farther from where it should be is not near it, in units of the picture's shorter side."""
 _STEPS: Final = 48
 """Places to try along each side of the picture, where nothing fits otherwise."""
 
@@ -104,15 +106,25 @@ def located(
                 return found[0]
         return None
     found = place(fixed, [replace(demand, prefer_xyxy=wish)], rules, canvas, board.rng, scales=scales)
-    if (
-        to is not None
-        and to.kind == "on"
-        and not (found and anchors[0].box[0] < center(found[0], 0) < anchors[0].box[2])
-    ):
+    if to is not None and to.kind == "on" and not (found and _lies_on(found[0], anchors[0].box, canvas)):
         perched = _perched(demand, anchors[0], others, canvas)
         if perched is not None:
             return perched
-    return found[0] if found else _squeezed(demand, rules, [a.box for a in anchors], others, canvas, scales, wish)
+    aside = (
+        wish is not None
+        and to is not None
+        and to.kind == "near"
+        and found
+        and _apart(found[0], wish) > FAR * canvas.unit
+    )
+    if found and not aside:
+        return found[0]
+    squeezed = _squeezed(demand, rules, [a.box for a in anchors], others, canvas, scales, wish)
+    return squeezed or (found[0] if found else None)
+
+
+def _apart(box: BoxXyxy, other: BoxXyxy) -> float:
+    return max(abs(center(box, axis) - center(other, axis)) for axis in (0, 1))
 
 
 def _squeezed(
@@ -161,12 +173,21 @@ def _lies_between(box: BoxXyxy, ends: Sequence[BoxXyxy]) -> bool:
     return low < center(box, axis) < high and reaches
 
 
+def _lies_on(box: BoxXyxy, anchor: BoxXyxy, canvas: Canvas) -> bool:
+    """Whether a box above another is close to it, and over it."""
+    return anchor[0] < center(box, 0) < anchor[2] and anchor[1] - box[3] <= 2 * GAP * canvas.unit
+
+
 def _perched(demand: Demand, anchor: Thing, others: Sequence[Thing], canvas: Canvas) -> BoxXyxy | None:
     """A place on a thing that overlaps it, where there is no room above: a hat on a head."""
     width, height = min(demand.width, canvas.width), min(demand.height, canvas.height)
-    x, top = center(anchor.box, 0), anchor.box[1]
-    box = at_spot((0, 0, width, height), (x, top + 0.25 * min(height, anchor.box[3] - top) - height / 2), canvas)
-    return box if crowd(box, [t for t in others if t is not anchor]) < 0.2 else None
+    top, y = anchor.box[1], 0.25 * min(height, anchor.box[3] - anchor.box[1]) - height / 2
+    for share in (0.5, 0.25, 0.75, 0.1, 0.9):
+        x = anchor.box[0] + share * (anchor.box[2] - anchor.box[0])
+        box = at_spot((0, 0, width, height), (x, top + y), canvas)
+        if crowd(box, [t for t in others if t is not anchor]) < 0.2:
+            return box
+    return None
 
 
 def _wish(demand: Demand, to: Location, anchors: Sequence[BoxXyxy], canvas: Canvas) -> BoxXyxy:

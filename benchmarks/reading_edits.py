@@ -34,6 +34,8 @@ def detections(instances: list[dict[str, Any]]) -> tuple[Detection, ...]:
 
 def fault(meant: dict[str, Any], scene: tuple[Detection, ...], plan: EditPlan) -> str:
     """What came of an instruction otherwise than meant, "" where nothing did."""
+    if meant.get("refused"):
+        return f"carried out: {[i.phrase for i in plan.target]}"
     after = {i.id: i for i in plan.target}
     fresh = [i for i in plan.target if i.id not in {d.id for d in scene}]
     gone = [d.id for d in scene if d.id not in after]
@@ -90,7 +92,9 @@ def main() -> None:
         scene, said = scenes[line["scene"]], ""
         try:
             plan, _ = EditQuestion(line["instruction"], scene, SIDE, SIDE, 0).by_rules()
-            said = fault(line["meant"], scene, plan)
+            meant = line["meant"] if isinstance(line["meant"], list) else [line["meant"]]
+            faults = [fault(reading, scene, plan) for reading in meant]
+            said = "" if "" in faults else faults[0]
             fate = "wrong" if said else "as meant"
         except InputError as error:
             fate, said = ("beyond, said" if line["beyond"] else "refused"), str(error)

@@ -118,10 +118,10 @@ def _read_entry(entry: Any, position: int, kind: Kind | None, name: str) -> tupl
         for version in range(values.get("schema_version", SCHEMA_VERSION), SCHEMA_VERSION):
             values = MIGRATIONS[version](values)
         values.setdefault("kind", kind or "prompts")
-    fields = Record.model_fields if "kind" in entry or kind is not None else PromptEntry.model_fields
     try:
         return Record.model_validate_json(as_json(values)), None
     except ValidationError as error:
+        fields = Record.model_fields if "kind" in entry or kind is not None else PromptEntry.model_fields
         problem = f"{where}: {describe(error, fields)}"
     return _salvage(values, problem, kind), problem
 

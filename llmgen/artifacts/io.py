@@ -26,7 +26,7 @@ from llmgen.artifacts.foreign_prompts import (
     say,
     table_delimiter,
 )
-from llmgen.artifacts.hashing import canonical_json, written_record
+from llmgen.artifacts.hashing import canonical_json, plain_record
 from llmgen.artifacts.manifest import Manifest, PromptEntry
 from llmgen.artifacts.parsing import json_kind, loads, not_json, short
 from llmgen.artifacts.pretty import pretty_json as pretty_json
@@ -172,13 +172,13 @@ def write_artifact(path: Path, kind: Kind, records: Iterable[Record]) -> None:
 def artifact_text(kind: Kind, records: Iterable[Record]) -> str:
     """Records as one JSON document."""
     return pretty_json(
-        {"kind": kind, "schema_version": SCHEMA_VERSION, "records": [written_record(record) for record in records]}
+        {"kind": kind, "schema_version": SCHEMA_VERSION, "records": [plain_record(record) for record in records]}
     )
 
 
 def record_line(record: Record) -> str:
     """A record as one line of JSON Lines, newline included."""
-    return json.dumps(written_record(record), ensure_ascii=False, allow_nan=False, separators=(", ", ": ")) + "\n"
+    return json.dumps(plain_record(record), ensure_ascii=False, allow_nan=False, separators=(", ", ": ")) + "\n"
 
 
 def read_bytes(source: str | Path) -> tuple[str, Path, bytes]:

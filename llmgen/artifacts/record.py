@@ -1,8 +1,8 @@
 """One picture's entry. It only grows: a stage takes a record and returns a new one."""
 
-from typing import Any, Final, Literal, Self
+from typing import Any, Final, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field
 
 from llmgen.artifacts.base import SCHEMA_VERSION, ArtifactModel, Sha256, check_inside, has_surrogate
 from llmgen.artifacts.detection import Detection
@@ -232,8 +232,9 @@ class Record(ArtifactModel):
     error: RecordError | None = None
     """Why this record could not be finished; null when all is well."""
 
-    @model_validator(mode="after")
-    def _check(self) -> Self:
+    def model_post_init(self, context: Any, /) -> None:
+        """Refuse a record without what its kind says, and sections that contradict each other."""
+        super().model_post_init(context)
         if self.error is None:
             for section in REQUIRED_SECTIONS[self.kind]:
                 if getattr(self, section) is None:
@@ -252,7 +253,6 @@ class Record(ArtifactModel):
                 check_inside(detection.box_xyxy, self.image.width, self.image.height, what)
                 if detection.mask is not None:
                     detection.mask.check_size(self.image.width, self.image.height, what)
-        return self
 
     @property
     def chosen(self) -> Sample | None:
@@ -291,5 +291,4 @@ class Record(ArtifactModel):
 
     def grown(self, **sections: Any) -> "Record":
         """A new, validated record with sections added or replaced (`model_copy` would not validate)."""
-        values = {name: getattr(self, name) for name in type(self).model_fields}
-        return Record(**{**values, **sections})
+        return Record(**{**self.__dict__, **sections})

@@ -5,16 +5,18 @@ from typing import Final
 
 from llmgen.artifacts.interaction import Interaction, WordSpan
 from llmgen.errors import InputError
+from llmgen.llm.english import lexicon as lex
 from llmgen.llm.english.dictionary import look_up
 from llmgen.llm.english.grammar import read_prompt
 from llmgen.llm.english.phrases import NounPhrase, read_noun_phrase
+from llmgen.llm.english.places import POSTURES
 from llmgen.llm.english.tagged import Word
 from llmgen.llm.english.tagging import tag
 from llmgen.llm.english.tokens import short, tokenize_prompt
 
 _MOST_WORDS: Final = 400
 _BOUNDARIES: Final = ("comma", "stop", "break", "colon", "and", "but", "there")
-_BETWEEN: Final = ("rel", "prep", "adv", "filler", "side")
+_BETWEEN: Final = ("rel", "prep", "with", "adv", "filler", "side")
 """What may stand between a verb and its object: "sitting right on a chair"."""
 _PLURAL: Final = ("are", "were")
 
@@ -39,6 +41,7 @@ def read_interaction(prompt: str, remark: Callable[[str], None]) -> Interaction:
             f"{short(prompt)!r} has no verb: say what somebody does with something, as in 'a boy is feeding a bird'"
         )
     verb = words[at]
+    _refuse_what_is_not_done(words, at, prompt)
     being = _being_before(words, at)
     if being is None:
         remark(f"it has no 'is'; {verb.lower!r} is taken for what is done")
@@ -47,18 +50,16 @@ def read_interaction(prompt: str, remark: Callable[[str], None]) -> Interaction:
         raise InputError(
             f"{short(prompt)!r} does not say who is {verb.lower}: name the figure, as in 'a boy is feeding a bird'"
         )
-    if being is not None and not verb.lower.endswith("ing") and at + 1 < len(words) and words[at + 1].lower == "by":
-        raise InputError(
-            f"{short(prompt)!r} says by whom something is {verb.lower}: say who does it first, as in 'a boy is feeding a bird'"
-        )
     if verb.kind != "verb":
         remark(f"{verb.lower!r} is no verb that is known; it is taken for what is done, near its object")
     thing = _object(words, at + 1, prompt)
+    last = _end_of(words, thing) if thing is not None else 0
     if thing is None:
         raise InputError(
             f"{short(prompt)!r} has no object: ReCorD places what the subject acts on, as in 'a boy is feeding a bird'"
         )
-    end = words[(being if being is not None else at) - 1].end
+    before = (being if being is not None else at) - 1
+    end = words[before - (words[before].kind == "who")].end  # "a boy who is throwing"
     acting = _span(prompt, words[subject.first].start, end)
     if subject.plural or subject.count > 1 or (being is not None and words[being].lower in _PLURAL):
         remark(f"its subject {acting.text!r} is plural; the pose of one figure is kept and looked at")
@@ -69,12 +70,18 @@ def read_interaction(prompt: str, remark: Callable[[str], None]) -> Interaction:
         remark(f"its object {noun.text!r} is plural; all of it is placed as one box")
     elif named.count(thing.noun) > 1:
         remark(f"it names {thing.noun!r} more than once; only what the verb speaks of is placed, as one box")
+    left = last
+    another = read_noun_phrase(words, last + 1) if last < len(words) and words[last].kind == "and" else None
+    if another is not None and another.article and not (another.last < len(words) and words[another.last].kind == "be"):
+        said = prompt[words[another.first].start : words[another.last - 1].end]
+        remark(f"it names {said!r} besides; only {thing.phrase!r} is placed")
+        left = another.last
     return Interaction(
-        intransitive_prompt=intransitive(prompt, verb.end, words[thing.last - 1].end),
+        intransitive_prompt=intransitive(prompt, verb.end, words[left - 1].end),
         subject=acting,
         verb=_span(prompt, verb.start, verb.end),
         verb_base=verb.value if verb.kind == "verb" and verb.value else verb.lower,
-        object=_span(prompt, words[thing.first].start, words[thing.last - 1].end),
+        object=_span(prompt, words[thing.first].start, words[last - 1].end),
         object_noun=noun,
     )
 
@@ -123,9 +130,42 @@ def _verb_at(words: Sequence[Word]) -> int | None:
 def _being_before(words: Sequence[Word], at: int) -> int | None:
     """Where the "is" of a verb stands."""
     index = at - 1
-    while index >= 0 and words[index].kind in ("adv", "filler"):
+    while index >= 0 and words[index].kind in ("adv", "filler", "and", "comma"):
         index -= 1
+    if index + 1 < at and words[index + 1].kind in ("and", "comma"):
+        return None  # "a boy is tall and kicks": "and" joins adverbs only
     return index if index >= 0 and words[index].kind == "be" else None
+
+
+def _refuse_what_is_not_done(words: Sequence[Word], at: int, prompt: str) -> None:
+    """Say what no pose shows: a passive, whose subject does nothing, what is denied, and what is yet to come.
+
+    Raises:
+        InputError: If it is one of them.
+    """
+    verb, before = words[at], [word.kind for word in words[max(at - 2, 0) : at]]
+    after = [word.lower for word in words[at + 1 : at + 2]]
+    done = "be" in before and not verb.lower.endswith("ing") and verb.value not in POSTURES
+    if done and (after == ["by"] or words[at - 1].lower == "being"):
+        raise InputError(
+            f"{short(prompt)!r} says what is done to somebody: begin with who acts, as in 'a boy is feeding a bird'"
+        )
+    if "neg" in before:
+        raise InputError(f"{short(prompt)!r} says what is not done; say what is, as in 'a boy is feeding a bird'")
+    going = verb.value == "go" and after == ["to"] and words[at + 2 : at + 3] and words[at + 2].kind == "verb"
+    if going or words[at - 1].lower == "to":
+        raise InputError(
+            f"{short(prompt)!r} says what will be done; say it as if it were, as in 'a boy is feeding a bird'"
+        )
+
+
+def _end_of(words: Sequence[Word], thing: NounPhrase) -> int:
+    """Index after the object and what it is of: "a tray of drinks"."""
+    if thing.last < len(words) and words[thing.last].lower == "of":
+        content = read_noun_phrase(words, thing.last + 1)
+        if content is not None and content.noun:
+            return content.last
+    return thing.last
 
 
 def _subject(words: Sequence[Word], end: int) -> NounPhrase | None:
@@ -136,8 +176,9 @@ def _subject(words: Sequence[Word], end: int) -> NounPhrase | None:
         begin -= 1
     for index in range(begin, end):
         found = read_noun_phrase(words[:end], index)
-        if found is not None and found.noun:
-            return found
+        of = found is not None and found.last < end and words[found.last].lower == "of"
+        if found is not None and found.noun and not (of and found.head in lex.IMAGE_HEADS):
+            return found  # and not the photo of "a photo of a surfer riding a wave"
     return None
 
 
@@ -152,6 +193,8 @@ def _object(words: Sequence[Word], begin: int, prompt: str) -> NounPhrase | None
     if found.noun not in {wanted.noun for wanted in read_prompt(prompt).objects}:
         return None
     bare = found.last - found.first == 1 and not found.plural
+    if bare and words[index - 1].lower in ("in", "at"):
+        return None  # "sleeping in class"
     return None if bare and look_up(words[found.first].lower).adverb else found
 
 

@@ -3,26 +3,42 @@
 from dataclasses import dataclass
 from typing import Final
 
+from llmgen.llm.english.lexicon import FRAME_NOUNS
+from llmgen.llm.english.spelling import misspelt
 from llmgen.llm.english.tokens import Token
 
 _VERBS: Final[dict[str, str]] = {
-    **dict.fromkeys("remove delete erase eliminate drop clear hide".split(), "remove"),
-    **dict.fromkeys("add insert draw include create".split(), "add"),
-    **dict.fromkeys("move shift push slide bring drag relocate raise lift lower".split(), "move"),
-    **dict.fromkeys("put place position".split(), "put"),
-    **dict.fromkeys("swap exchange switch interchange".split(), "swap"),
-    **dict.fromkeys("replace substitute".split(), "replace"),
-    **dict.fromkeys("enlarge increase grow expand".split(), "enlarge"),
-    **dict.fromkeys("shrink reduce decrease".split(), "shrink"),
     **dict.fromkeys(
-        "make turn change transform convert paint color colour recolor recolour dye let give modify".split(), "change"
+        "remove delete erase eliminate drop clear hide lose ditch discard omit exclude scrap trash dump banish wipe".split(),
+        "remove",
     ),
+    **dict.fromkeys("add insert draw include create introduce generate plant".split(), "add"),
+    **dict.fromkeys(
+        "move shift push slide bring drag relocate raise lift lower pull carry send nudge transfer get".split(), "move"
+    ),
+    **dict.fromkeys("put place position set lay stick hang mount install stand park pop rest".split(), "put"),
+    **dict.fromkeys("swap exchange switch interchange trade".split(), "swap"),
+    **dict.fromkeys("replace substitute".split(), "replace"),
+    **dict.fromkeys("enlarge increase grow expand magnify upscale".split(), "enlarge"),
+    **dict.fromkeys("shrink reduce decrease downsize".split(), "shrink"),
+    **dict.fromkeys(
+        "make turn change transform convert paint color colour recolor recolour dye tint let modify morph".split(),
+        "change",
+    ),
+    "give": "give",
     **dict.fromkeys("keep leave preserve maintain maintaining keeping leaving retain".split(), "keep"),
 }
 _PHRASES: Final[dict[tuple[str, ...], str]] = {
-    ("get", "rid", "of"): "remove", ("take", "away"): "remove", ("take", "out"): "remove", ("scale", "up"): "enlarge",
-    ("scale", "down"): "shrink", ("don't", "change"): "keep", ("do", "not", "change"): "keep",
+    ("get", "rid", "of"): "remove", ("do", "away", "with"): "remove", ("dispose", "of"): "remove", ("scale", "up"): "enlarge",
+    ("blow", "up"): "enlarge", ("scale", "down"): "shrink", ("don't", "change"): "keep", ("do", "not", "change"): "keep",
+    ("bring", "in"): "add", ("throw", "in"): "add", ("put", "in"): "add", ("give", "me"): "add", ("show", "me"): "add",
+    ("give", "us"): "add", ("draw", "in"): "add", ("paint", "in"): "add",
 }  # fmt: skip
+_SEPARABLE: Final = frozenset(
+    "take throw cut edit crop wipe clear pull rub blot chuck move carry send drive strip".split()
+)
+_PARTICLES: Final = frozenset("away out".split())
+"""What makes a removal of a verb, next to it or behind what it is said of: "take the lamp away"."""
 _LEADS: Final = frozenset(
     "please now also then and can could would you just i want to need first next finally afterwards".split()
 )
@@ -37,7 +53,7 @@ class Clause:
     """One clause.
 
     Attributes:
-        verb: What is to be done, as one of a few words: remove, add, move, put, swap, replace, enlarge, shrink, change, keep.
+        verb: What is to be done, as one of a few words: remove, add, move, put, swap, replace, enlarge, shrink, change, give, keep.
         tokens: What follows the verb.
         text: The clause as it was written, for messages.
     """
@@ -89,6 +105,7 @@ def split_clauses(tokens: list[Token]) -> list[Clause]:
         direction = _LIFTS.get(tokens[first].lower)
         if direction is not None:
             kept.append(Token(direction, direction, 0, 0))
+        kept = _without_particle(verb, kept)
         clauses.append(Clause(verb, tuple(kept), " ".join(t.text for t in tokens[first:end])))
     # "do not remove the ball", and nothing else, asks for nothing.
     return [] if all(clause.text.lower().startswith(_NEGATIONS) for clause in clauses) else clauses
@@ -106,4 +123,30 @@ def _verb(tokens: list[Token], index: int) -> tuple[str | None, int]:
     for words, verb in _PHRASES.items():
         if tuple(t.lower for t in tokens[index : index + len(words)]) == words:
             return verb, len(words)
-    return _VERBS.get(tokens[index].lower), 1
+    word = tokens[index].lower
+    if word in _SEPARABLE and _is_removal(tokens, index + 1):
+        return "remove", 1
+    return _VERBS.get(word) or _VERBS.get(misspelt(word, _VERBS)), 1
+
+
+def _is_removal(tokens: list[Token], index: int) -> bool:
+    """Whether "away" or "out" follows in the clause: "take the two cups away", but not "move it away from the cup"."""
+    for k in range(index, len(tokens)):
+        word, after = tokens[k].lower, tokens[k + 1].lower if k + 1 < len(tokens) else ""
+        if word == "off" and tokens[index - 1].lower in ("take", "wipe", "clear", "cut", "rub", "strip"):
+            return True
+        if word in _PARTICLES:
+            return after != "from" or _frame_follows(tokens, k + 2)
+        if word in (",", ";", ".", "then", "but") or (word == "and" and after in _VERBS):
+            return False
+    return False
+
+
+def _frame_follows(tokens: list[Token], index: int) -> bool:
+    return any(token.lower in FRAME_NOUNS for token in tokens[index : index + 3])
+
+
+def _without_particle(verb: str, tokens: list[Token]) -> list[Token]:
+    """A removal without its "away"."""
+    at = next((k for k, token in enumerate(tokens) if verb == "remove" and token.lower in _PARTICLES), None)
+    return tokens if at is None else tokens[:at] + tokens[at + 1 :]

@@ -3,9 +3,10 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from llmgen.llm.english.selections import Described, Selection
+from llmgen.llm.english.descriptions import Described
+from llmgen.llm.english.selections import Selection
 
-Place = Literal["left_of", "right_of", "above", "on", "below", "near", "between", "towards", "away_from", "side"]
+Place = Literal["left_of", "right_of", "above", "on", "below", "near", "between", "towards", "away_from", "side", "at"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -13,7 +14,7 @@ class Location:
     """Where something should go.
 
     Attributes:
-        kind: Relation to the anchors, or `side` of the picture.
+        kind: Relation to the anchors, or `side` of the picture; `at` is where the anchor is, or was.
         anchors: The objects it speaks of; two for `between`.
         sides: For `side`: one or two of left, right, top, bottom, middle.
     """
@@ -32,10 +33,19 @@ class Remove:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """Give objects attributes, in place."""
+    """Give objects attributes, in place.
+
+    Attributes:
+        what: Which.
+        attributes: What they become.
+        detail: What they have or do besides, in its own words.
+        like: Whose colour they take on.
+    """
 
     what: Selection
     attributes: tuple[str, ...]
+    detail: str = ""
+    like: Selection | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,3 +127,26 @@ class Instruction:
 
     commands: tuple[Command, ...]
     background: str | None = None
+
+
+def exchanged(commands: list[Command]) -> list[Command]:
+    """Commands in which two things that go each to where the other is are swapped."""
+    done: list[Command] = []
+    for command in commands:
+        before = done[-1] if done else None
+        if isinstance(command, Move) and isinstance(before, Move) and command.to.kind == before.to.kind == "at":
+            if command.to.anchors == (before.what,) and before.to.anchors == (command.what,):
+                done[-1] = Swap(before.what, command.what)
+                continue
+        done.append(command)
+    return done
+
+
+def spoken_of(command: Command) -> Selection | None:
+    """What "it" means after a command."""
+    if isinstance(command, Swap):
+        return None
+    if isinstance(command, Add | Replace):
+        new = command.what if isinstance(command, Add) else command.by
+        return Selection(new.noun, new.attributes, every=new.count > 1)
+    return command.what

@@ -26,11 +26,15 @@ from llmgen.llm.english.commands import (
     Resize,
     Shift,
     Swap,
+    exchanged,
+    spoken_of,
 )
+from llmgen.llm.english.descriptions import read_description
+from llmgen.llm.english.ellipses import with_nouns
 from llmgen.llm.english.locations import ahead, read_location
 from llmgen.llm.english.phrases import describes
-from llmgen.llm.english.selections import ANYTHING, Selection, how_many, read_description, read_selection
-from llmgen.llm.english.tokens import tokenize
+from llmgen.llm.english.selections import ANYTHING, Selection, how_many, read_selection
+from llmgen.llm.english.tokens import Token, tokenize
 from llmgen.llm.english.wishes import as_command
 
 DEFAULT_BACKGROUND: Final = "A realistic image"
@@ -59,7 +63,12 @@ _DIRECTIONS: Final[dict[str, tuple[int, int]]] = {
     "downwards": (0, 1), "lower": (0, 1), "left": (-1, 0), "leftward": (-1, 0), "leftwards": (-1, 0),
     "right": (1, 0), "rightward": (1, 0), "rightwards": (1, 0),
 }  # fmt: skip
+_ALIKE: Final = ("the same colour as", "the same color as", "in the same colour as", "in the same color as", "match")
+_IN_PLACE: Final = ("instead of", "rather than")
+_BETWEEN: Final = frozenset(", and as well then . too also please so that instead now either".split())
+"""Words between two commands of a clause, or after the last."""
 _SHADES: Final = frozenset("color colour colored coloured".split())
+_LOOKS: Final = frozenset("look finish surface texture tint shade pattern tone hue".split())
 _CLOSINGS: Final = frozenset(
     "from in of on at the this that picture image photo photograph painting scene illustration drawing frame canvas please too also "
     "altogether completely entirely totally fully away now there as well unchanged untouched alone same way they are is it its "
@@ -100,18 +109,8 @@ def read_instruction(text: str) -> Instruction:
                 f"cannot read all of {clause.text[:80]!r} in the instruction {text[:80]!r}; say it more simply"
             )
         commands += found
-        last = _spoken_of(found[-1]) or last
-    return Instruction(tuple(commands), background)
-
-
-def _spoken_of(command: Command) -> Selection | None:
-    """What "it" means after a command."""
-    if isinstance(command, Swap):
-        return None
-    if isinstance(command, Add | Replace):
-        new = command.what if isinstance(command, Add) else command.by
-        return Selection(new.noun, new.attributes, every=new.count > 1)
-    return command.what
+        last = spoken_of(found[-1]) or last
+    return Instruction(tuple(exchanged(commands)), background)
 
 
 class _ClauseReader:
@@ -119,7 +118,7 @@ class _ClauseReader:
 
     def __init__(self, clause: Clause, last: Selection | None) -> None:
         self.verb, self.last = clause.verb, last
-        self.tokens, self.measures = take_measures(clause.tokens)
+        self.tokens, self.measures = take_measures(with_nouns(clause.tokens))
         self.amount, self.pixels = 1.0, False
         self.factor: float | None = None
         self.also: list[Selection] = []
@@ -141,9 +140,9 @@ class _ClauseReader:
                 found += [replace(command, what=one) for one in self.also]
             self.also = []
             found.append(command)
-            self.last = _spoken_of(command) or self.last
+            self.last = spoken_of(command) or self.last
             end = index
-            while self._word(index) in (",", "and", "as", "well", "then", ".", "too", "also", "please", "so", "that"):
+            while self._word(index) in _BETWEEN:
                 index += 1
             if index >= len(self.tokens):
                 return found
@@ -194,6 +193,8 @@ class _ClauseReader:
                 return Keep(what), self._end_of_keep(index)
             case "swap":
                 return self._swap(what, index)
+            case "give":
+                return self._give(what, index)
             case "replace":
                 return self._replace(what, index)
             case "enlarge" | "shrink":
@@ -242,8 +243,8 @@ class _ClauseReader:
     def _swap(self, first: Selection, index: int) -> tuple[Command, int] | None:
         if self._word(index) not in ("and", "with", "for", ","):
             # "swap the two balls"
-            return (Swap(first, first), index) if first.count == 2 else None
-        picked = read_selection(self.tokens, index + 1, self.last)
+            return (Swap(first, first), index) if first.count == 2 or (first.every and first.count is None) else None
+        picked = read_selection(self.tokens, index + 1, first)
         if self._word(index) in ("with", "for") and picked is not None and not picked[0].definite:
             return self._replace(first, index)  # "swap the cup for a mug": there is no mug yet
         return None if picked is None else (Swap(first, picked[0]), self._skip_place(picked[1]))
@@ -252,14 +253,48 @@ class _ClauseReader:
         if self._word(index) not in _INSTEAD:
             return None
         new = read_description(self.tokens, index + 1)
+        if new is not None and new[0].noun in ("one", "ones"):
+            new = replace(new[0], noun=what.noun), new[1]  # "with a stone one"
         return None if new is None else (Replace(what, new[0]), self._skip_place(new[1]))
+
+    def _give(self, what: Selection, index: int) -> tuple[Command, int] | None:
+        """How something looks ("give the towel red stripes"), or what comes to it ("give the cat a hat")."""
+        bare = self._word(index) not in lex.ARTICLES and how_many(self._word(index)) is None
+        if bare and index < len(self.tokens):
+            some = Token("some", "some", self.tokens[index].start, self.tokens[index].start)
+            self.tokens.insert(index, some)  # "give the bowl blue dots": no verb
+        new = read_description(self.tokens, index)
+        if new is None:
+            return None if index < len(self.tokens) else self._give_bare()
+        described, after = new
+        looks = described.noun in _LOOKS | _SHADES or described.detail == "of paint"
+        if looks:
+            return (Change(what, described.attributes), after) if described.attributes else None
+        if bare or described.noun in lex.ATTACHED:
+            said = " ".join(token.lower for token in self.tokens[index + bare : after])
+            return Change(what, (), f"with {said}"), after
+        worn = described.noun.rpartition(" ")[2] in lex.CLOTHES
+        return Add(described, Location("on" if worn else "near", (what,))), after
+
+    def _give_bare(self) -> tuple[Command, int] | None:
+        """Where no article parts what is given from who gets it: "give the bowl blue dots"."""
+        for cut in range(2, len(self.tokens)):
+            picked = read_selection(self.tokens[:cut], 0, self.last)
+            if picked is not None and picked[1] == cut:
+                return self._give(picked[0], cut)
+        return None
 
     def _add(self, index: int) -> tuple[Command, int] | None:
         new = read_description(self.tokens, index)
         if new is None:
             return None
-        place = read_location(self.tokens, new[1], self.last)
-        return (Add(new[0]), self._skip_place(new[1])) if place is None else (Add(new[0], place[0]), place[1])
+        described, index = new
+        instead = next((words for words in _IN_PLACE if ahead(self.tokens, index, words)), "")
+        old = read_selection(self.tokens, index + instead.count(" ") + 1, self.last) if instead else None
+        if old is not None:
+            return Replace(old[0], described), self._skip_place(old[1])
+        place = read_location(self.tokens, index, self.last)
+        return (Add(described), self._skip_place(index)) if place is None else (Add(described, place[0]), place[1])
 
     def _move(self, what: Selection, index: int) -> tuple[Command, int] | None:
         another = {"one", "ones", "other", "others"} & {token.lower for token in self.tokens[index:]}
@@ -295,19 +330,29 @@ class _ClauseReader:
             what, index = other
         while self._word(index) in ("into", "to", "be", "look", "become", "appear", "as"):
             index += 1
+        alike = next((words for words in _ALIKE if ahead(self.tokens, index, words)), "")
+        if alike:
+            model = read_selection(self.tokens, index + alike.count(" ") + 1, what)
+            return None if model is None else (Change(what, (), like=model[0]), model[1])
         size = self._size(index)
         if size is not None:
             return Resize(what, size[0]), size[1]
-        if ahead(self.tokens, index, "made of") or ahead(self.tokens, index, "made from"):
-            index += 2
+        made = next(
+            (words for words in ("made out of", "made of", "made from", "out of") if ahead(self.tokens, index, words)),
+            "",
+        )
+        index += made.count(" ") + 1 if made else 0
         new = read_description(self.tokens, index)
         if new is not None:
             described, after = new
             same = described.noun in (what.noun, "one", "version", "kind") or described.noun in _SHADES
             if same:
-                return (Change(what, described.attributes), after) if described.attributes else None
-            if described.article or described.plural:
+                some = described.attributes or described.detail
+                return (Change(what, described.attributes, described.detail), after) if some else None
+            if (described.article or described.plural) and self._word(index) not in lex.POINTING:
                 return Replace(what, described), after
+        if self._word(index) in lex.POINTING:
+            return None  # "make the ball the kite"
         adjectives, after = self._adjectives(index)
         if ahead(self.tokens, after, "instead of") or ahead(self.tokens, after, "rather than"):
             after = self._adjectives(after + 2)[1]  # what it was
@@ -318,11 +363,11 @@ class _ClauseReader:
         found: list[str] = []
         while index < len(self.tokens):
             word, after = self._word(index), self._word(index + 1)
-            joint = word in ("and", ",") and found and describes(after)
+            joint = word in ("and", ",") and found and describes(after) and after not in CLOSED
             if not (joint and self._alone(index + 1)):
                 if word in ("very", "really", "more", "in"):
                     pass
-                elif describes(word) or (not found and self.tokens[index].is_word):
+                elif self.tokens[index].is_word and (describes(word) or not found):
                     if word in ("and", "or", "but") or word in CLOSED - lex.ARTICLES:
                         break
                     if word not in lex.ARTICLES and word not in _SHADES:

@@ -77,6 +77,10 @@ COLORS: Final = _words(
     "lemon apricot chestnut coral mustard charcoal burgundy khaki mauve amber emerald ruby sapphire cherry mint rust "
     "chocolate lilac aqua azure fuchsia ochre raspberry tangerine mahogany"
 )
+SHADES: Final = _words(
+    "dark light pale bright deep vivid neon navy royal sky baby lime forest mint hot blood brick burnt dusty steel midnight"
+)
+"""What says which red or blue: "dark green", "sky blue"."""
 FRUIT_COLORS: Final = _words(
     "orange olive gold silver lavender tan rose cream ivory peach plum salmon lime lemon apricot chestnut coral "
     "mustard charcoal amber emerald ruby sapphire cherry mint rust chocolate lilac violet fuchsia raspberry tangerine "

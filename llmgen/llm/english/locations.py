@@ -19,6 +19,7 @@ _RELATIONS: Final[tuple[tuple[str, Place], ...]] = (
     ("towards", "towards"), ("toward", "towards"), ("closer to", "towards"), ("nearer to", "towards"),
     ("away from", "away_from"),
 )  # fmt: skip
+_SPOTS: Final = ("where", "the place of", "the spot of", "place of", "the position of", "the location of")
 _SIDE_LEADS: Final = ("in the", "on the", "at the", "to the", "into the", "in", "at", "to")
 _SIDE_WORDS: Final[dict[str, str]] = {**lex.SIDES, "middle": "middle", "center": "middle", "centre": "middle"}
 
@@ -46,6 +47,9 @@ def read_location(tokens: Sequence[Token], index: int, last: Selection | None) -
             if other is not None:
                 anchors, after = (*anchors, other[0]), other[1]  # type: ignore[assignment]
         return Location(kind, anchors), after
+    spot = _spot_of(tokens, index, last)
+    if spot is not None:
+        return spot
     for lead in _SIDE_LEADS:
         if not ahead(tokens, index, lead):
             continue
@@ -59,6 +63,40 @@ def read_location(tokens: Sequence[Token], index: int, last: Selection | None) -
         while _at(tokens, after) in lex.SIDE_TAILS | lex.FRAME_NOUNS | {"of", "the"}:
             after += 1
         return Location("side", sides=tuple(dict.fromkeys(sides))), after
+    return None
+
+
+def _spot_of(tokens: Sequence[Token], index: int, last: Selection | None) -> tuple[Location, int] | None:
+    """Where something else is: "to where the kite is", "in the place of the kite"."""
+    index += _at(tokens, index) in ("to", "in", "at")
+    for words in _SPOTS:
+        if not ahead(tokens, index, words):
+            continue
+        picked = read_selection(tokens, index + words.count(" ") + 1, last, on_side=False)
+        if picked is None:
+            continue
+        what, after = picked
+        if words == "where":
+            while _at(tokens, after) in ("currently", "now", "just"):
+                after += 1
+            if _at(tokens, after) not in (
+                "is",
+                "was",
+                "are",
+                "were",
+                "stands",
+                "stood",
+                "sits",
+                "sat",
+                "used",
+                "hangs",
+                "lies",
+            ):
+                return None
+            after += (
+                1 + 2 * ahead(tokens, after, "used to be") + (_at(tokens, after + 1) in ("now", "before", "currently"))
+            )
+        return Location("at", (what,)), after
     return None
 
 

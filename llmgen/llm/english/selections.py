@@ -27,21 +27,15 @@ _WHICH: Final[dict[str, Which]] = {
 _ORDINALS: Final[dict[str, int]] = {
     "first": 1, "second": 2, "third": 3, "fourth": 4, "fifth": 5, "sixth": 6, "last": -1, "1st": 1, "2nd": 2, "3rd": 3, "4th": 4,
 }  # fmt: skip
+TELLING: Final = frozenset(_WHICH) | frozenset(_ORDINALS)
+"""Words that tell one of several from the others by place, size or order."""
 _PRONOUNS: Final = frozenset("it them this that these those they".split())
 _EVERY: Final = frozenset("all every each any".split())
 _DEFINITE: Final = frozenset("the this that these those my your his her its their other only".split())
 _EXCEPT: Final = (
-    "except for",
-    "except",
-    "but",
-    "other than",
-    "apart from",
-    "besides",
-    "excluding",
-    "save for",
-    "aside from",
-    "but not",
-)
+    "except for", "other than", "apart from", "save for", "aside from", "but not", "except", "besides", "excluding", "but", "not",
+)  # fmt: skip
+"""Longer ones first."""
 _WHERE: Final[tuple[tuple[str, Where], ...]] = (
     ("to the left of", "left_of"), ("on the left of", "left_of"), ("on the left side of", "left_of"), ("left of", "left_of"),
     ("to the right of", "right_of"), ("on the right of", "right_of"), ("on the right side of", "right_of"),
@@ -49,11 +43,14 @@ _WHERE: Final[tuple[tuple[str, Where], ...]] = (
     ("below", "below"), ("under", "below"), ("underneath", "below"), ("beneath", "below"), ("next to", "near"),
     ("close to", "near"), ("beside", "near"), ("near", "near"), ("by", "near"), ("behind", "near"), ("in front of", "near"),
     ("closest to", "near"), ("nearest to", "near"), ("nearest", "near"), ("nearer to", "near"), ("closer to", "near"),
-    ("farthest from", "far"), ("furthest from", "far"), ("in", "near"), ("inside", "near"),
+    ("farthest from", "far"), ("furthest from", "far"), ("in", "near"), ("inside", "near"), ("from", "near"), ("off", "near"),
 )  # fmt: skip
 _ALONE: Final = frozenset(_WHICH) - frozenset("left right top bottom upper lower middle center centre central".split())
 """Words that name one of several without a noun: "all lamps except the rightmost"."""
-_MORE: Final = frozenset("more extra additional further".split())
+_COMPARED: Final = frozenset("closer nearer further farther higher lower".split())
+"""How far things go, behind their nouns."""
+_AFTER_STATE: Final = frozenset("and but then instead rather please too also".split())
+"""Words that may follow what a thing should become."""
 _OF_SOME: Final = frozenset("one any either some most half many several few part".split())
 """Words before "of the" that leave open which are meant."""
 _VAGUE: Final = frozenset("some most half many several few more".split())
@@ -77,6 +74,7 @@ class Selection:
         where: How they lie to `anchor`.
         anchor: What they lie by.
         other: Whether it is what is left beside `besides`: "the other lamp".
+        written: The noun as it was written, where that is no word but almost the one taken for it.
     """
 
     noun: str
@@ -90,30 +88,12 @@ class Selection:
     where: Where | None = None
     anchor: "Selection | None" = None
     other: bool = False
+    written: str = ""
 
     @property
     def phrase(self) -> str:
         """What was said, without article, for messages."""
         return " ".join(w for w in (self.which, *self.attributes, self.noun) if w)
-
-
-@dataclass(frozen=True, slots=True)
-class Described:
-    """New objects.
-
-    Attributes:
-        noun: Singular, lower case; may be a word such as "one".
-        attributes: What is asked of them.
-        count: How many.
-        article: Whether an article or a number stood before it.
-        plural: Whether the noun was a plural.
-    """
-
-    noun: str
-    attributes: tuple[str, ...] = ()
-    count: int = 1
-    article: bool = False
-    plural: bool = False
 
 
 def read_selection(
@@ -182,7 +162,7 @@ def read_selection(
         read = ("one", (), False, index + 1)
     else:
         read = _read_noun(tokens, index, changes=changes)
-    if read is None or (other and last is None):
+    if read is None or (other and last is None and not _except(tokens, read[3])):
         return None
     name, attributes, plural, index = read
     if name in ("one", "ones"):
@@ -192,7 +172,9 @@ def read_selection(
     # "keep all bananas", "remove shadows": a bare plural speaks of what is there.
     definite = definite or plural or which is not None
     many = (every or plural or (count or 1) > 1) and order is None
+    written = _at(tokens, index - 1) if name not in ("", ANYTHING) and not look_up(_at(tokens, index - 1)).known else ""
     found = Selection(name, attributes, which, many, count if count != 1 else None, definite, order, (), where)
+    found = replace(found, written=singularize(written))
     if other and last is not None:
         if last.noun != name:
             return None  # "remove the dog and the other cat": other than which?
@@ -228,6 +210,7 @@ def _with_exceptions(tokens: Sequence[Token], found: Selection, index: int) -> t
     if not after:
         return found, index
     besides: list[Selection] = []
+    opened = _at(tokens, index) == ","
     while after:
         read = read_selection(tokens, after, found)
         if read is None:
@@ -236,6 +219,7 @@ def _with_exceptions(tokens: Sequence[Token], found: Selection, index: int) -> t
         index = read[1]
         joint = _at(tokens, index) in ("and", "or", ",")
         after = index + 1 if joint and _at(tokens, index + 1) in ("the", "for") else 0
+    index += opened and _at(tokens, index) == ","  # "the other dog, not the brown one, black"
     return replace(found, besides=(*found.besides, *besides), every=True), index
 
 
@@ -249,50 +233,38 @@ def _except(tokens: Sequence[Token], index: int) -> int:
     return 0
 
 
-def read_description(tokens: Sequence[Token], start: int) -> tuple[Described, int] | None:
-    """Read new objects: "a yellow star", "two round apples", "green" gives None.
-
-    Args:
-        tokens: A clause.
-        start: Where it begins.
-    """
-    some = tokens[start : start + 24]
-    # "two more cups" are two cups.
-    more = next((k for k, token in enumerate(some[:3]) if token.lower in _MORE), None)
-    words = tag([token for k, token in enumerate(some) if k != more or not _nominal(some, k + 1)])
-    phrase = read_noun_phrase(words, 0)
-    if phrase is None or not phrase.noun:
-        return None
-    end = _token_after(tokens, start, words[phrase.last - 1].end)
-    bare_color = not phrase.article and phrase.noun in lex.COLORS and not phrase.plural
-    if bare_color and not phrase.attributes:
-        return None
-    return Described(phrase.noun, phrase.attributes, phrase.count, bool(phrase.article), phrase.plural), end
-
-
 def _read_noun(
     tokens: Sequence[Token], start: int, *, changes: bool = False
 ) -> tuple[str, tuple[str, ...], bool, int] | None:
     """Noun in the singular, attributes, whether it was a plural, index after it."""
     if start >= len(tokens):
         return None
+    # "the kite closer to the tree": no noun that is called so.
+    tokens = tokens[: next((k for k in range(start + 1, len(tokens)) if tokens[k].lower in _COMPARED), len(tokens))]
+    state = _state_begins(tokens, start) if changes else 0
+    if state and (named := _read_noun(tokens[:state], start)) is not None and named[3] == state:
+        return named
     words = tag([Token("the", "the", -4, -1), *tokens[start : start + 24]])
     phrase = read_noun_phrase(words, 0)
     if phrase is None or not phrase.noun or phrase.last < 2:
         return None
-    last = phrase.last
-    name, attributes = phrase.noun, phrase.attributes
-    first, _, state = name.rpartition(" ")
-    if (
-        changes
-        and first
-        and (len(words) == last or words[last].lower.startswith(("instead", "rather")))
-        and (state in lex.COLORS or state in lex.MATERIALS or look_up(state).adjective)
-    ):
-        # "paint the ball gold": the last word is what it becomes.
-        name, last = singularize(first), last - 1
+    last, name, attributes = phrase.last, phrase.noun, phrase.attributes
     end = _token_after(tokens, start, words[last - 1].end)
     return name, attributes, is_plural(words[last - 1].lower), end
+
+
+def _state_begins(tokens: Sequence[Token], start: int) -> int:
+    """Where what the thing should become begins behind its bare name: "navy blue" of "the ball navy blue"; 0 where nothing does."""
+    end = next(
+        (k for k in range(start, len(tokens)) if not tokens[k].is_word or tokens[k].lower in _AFTER_STATE), len(tokens)
+    )
+    first, word = end - 1, _at(tokens, end - 1)
+    ends = end == len(tokens) or tokens[end].lower in ("instead", "rather")
+    if word not in lex.COLORS and not (ends and (word in lex.MATERIALS or look_up(word).adjective)):
+        return 0
+    if _at(tokens, first - 1) in lex.SHADES and first - 1 > start:
+        first -= 1
+    return first if first > start else 0
 
 
 def _token_after(tokens: Sequence[Token], start: int, end: int) -> int:

@@ -1,5 +1,6 @@
-"""Nouns that are almost spelled right: "drgaon", "castel"."""
+"""Words that are almost spelled right: "drgaon", "castel"."""
 
+from collections.abc import Iterable
 from functools import lru_cache
 from string import ascii_lowercase
 from typing import Final
@@ -39,6 +40,27 @@ def misspelt_noun(word: str) -> str:
         if found:
             return found.pop() if len(found) == 1 else ""
     return ""
+
+
+def misspelt(word: str, words: Iterable[str]) -> str:
+    """The one of some words that an unknown word must be meant for, "" where there is none or several could be.
+
+    Two letters are exchanged, or one is missing, wrong or too many.
+
+    Args:
+        word: In lower case.
+        words: What could be meant.
+    """
+    if len(word) < _LEAST - 1 or not (word.isascii() and word.isalpha()) or _known(word) or _known(singularize(word)):
+        return ""
+    found = {one for one in words if abs(len(one) - len(word)) < 2 and len(one) > 3 and _one_slip(word, one)}
+    return found.pop() if len(found) == 1 else ""
+
+
+def _one_slip(word: str, other: str) -> bool:
+    start = next((k for k, (a, b) in enumerate(zip(word, other, strict=False)) if a != b), min(len(word), len(other)))
+    a, b = word[start:], other[start:]
+    return a[1:] == b[1:] or a[1:] == b or a == b[1:] or (a[:2] == b[1::-1] and a[2:] == b[2:])
 
 
 def _known(word: str) -> bool:

@@ -38,49 +38,70 @@ SCENES: Final[dict[str, str]] = {
 }
 """Scene to how it is named."""
 CAUSES_OF_SCENES: Final[tuple[tuple[str, str], ...]] = (
-    (r"sun (goes down|sets)|sunset|night falls", "night"),
-    (r"middle of winter|white flakes|snow", "snow"),
-    (r"umbrella|clouds? bursts?|\brains?\b", "rain"),
-    (r"by the sea|seaside|the coast", "beach"),
-    (r"spring comes|melts", "meadow"),
-    (r"clouds are gone|clears? up|ground is dry", "meadow"),
-)
+    (r"spring (?:comes|arrives)|\bmelt|\bthaw|clouds? (?:are gone|moves? away)|clears? up|cleared up|ground is dry|sun dries|"
+     r"(?:shower|storm|rain) (?:is|was|were) over|(?:rain|snow) stops|field of grass|grassy|\bmeadow", "meadow"),
+    (r"sun (?:goes|went) down|sun (?:sets|has set)|sunset|night falls|midnight|bedtime|(?<!over the )\bmoon\b|\bowls?\b|\bbats\b|"
+     r"(?:it gets|gets|grows|falls) dark|after dark|nightfall|at night\b", "night"),
+    (r"\bwinter|white flakes|\bsnow|blizzard|cold white|\bfrost", "snow"),
+    (r"umbrella|clouds? bursts?|(?:dark|heavy|storm) clouds|\brain(?:s|ed|ing|y)?\b|\bpour(?:s|ed|ing)?\b|puddle|drizzl|"
+     r"downpour|thunderstorm",
+     "rain"),
+    (r"(?:by|to|at|near|of) the (?:sea|coast|ocean|shore|beach)(?! is)|seaside|sandcastle|seagull|"
+     r"waves (?:come|came|roll|break|crash)", "beach"),
+)  # fmt: skip
 TURNS: Final[tuple[tuple[str, tuple[str, str]], ...]] = (
-    (r"twelve hours", ("night", "meadow")),
-    (r"fine to wet|wet to fine|weather turns", ("rain", "meadow")),
-    (r"half a year|six months", ("snow", "meadow")),
+    (r"twelve hours|half a day|half a turn", ("night", "meadow")),
+    (r"fine to wet|wet to fine|weather (?:turns|changes|changed)|wet if it is dry|dry it gets wet", ("rain", "meadow")),
+    (r"half a year|six months|opposite season|half way round the sun", ("snow", "meadow")),
 )
 """Causes of which only the picture says which way they turn: into the first scene, unless it is that already."""
 RIDDLES: Final[tuple[tuple[str, str], ...]] = (
-    (r"round and bounces", "ball"),
-    (r"five points|twinkles", "star"),
-    (r"means love", "heart"),
-    (r"people live in", "house"),
-    (r"nests? in|birds build", "tree"),
-    (r"drive to work|people drive", "car"),
-    (r"that swims", "fish"),
-    (r"drink from", "cup"),
-    (r"\bbarks\b", "dog"),
+    (r"\bbounces|(?:one|you|people|children) (?:can )?(?:kicks?|throws?)|\btoy\b", "ball"),
+    (r"five points|twinkles|shines in the (?:night )?sky", "star"),
+    (r"(?:means|stands for|sign of|symbol of) love|valentine", "heart"),
+    (r"(?:people|families|one|you|somebody) (?:can )?lives? in(?! water)|place to live|with a roof", "house"),
+    (r"nests?\b|birds build|(?:grows?|has|have|with) (?:green )?leaves|lumberjack|woodcutter|\baxe\b", "tree"),
+    (r"drive to work|people drive|on (?:four )?wheels|four wheels|vehicle|drives off", "car"),
+    (r"\bswims\b|lives? in (?:the )?water|\bfins\b", "fish"),
+    (r"drinks? (?:\w+ )?(?:from|out of)", "cup"),
+    (r"\bbarks?\b|four-legged|wags|\bpet\b|buries bones|fetches sticks", "dog"),
 )
 COLORS_OF: Final[tuple[tuple[str, str], ...]] = (
-    (r"tomato|blood|cherr", "red"),
-    (r"cloudless sky|\bsea\b", "blue"),
-    (r"grass|\bleaf\b", "green"),
-    (r"lemon|banana", "yellow"),
-    (r"pumpkin|carrot", "orange"),
-    (r"plum|violet", "purple"),
+    (r"tomato|blood|cherr|strawberr|as red as", "red"),
+    (r"cloudless sky|\bsea\b|blueberr|as blue as", "blue"),
+    (r"grass|\bleaf\b|\bfrog|cucumber|as green as", "green"),
+    (r"lemon|banana|sunflower|canary|as yellow as", "yellow"),
+    (r"pumpkin|carrot|as orange as", "orange"),
+    (r"plum|violet|lavender|\bgrape|aubergine|as purple as", "purple"),
 )
 FEELINGS: Final[tuple[tuple[str, str], ...]] = (
-    (r"present|birthday|cheers up", "happy"),
-    (r"ice cream falls|moves far away|toy breaks", "sad"),
-    (r"loud bang|rabbit jumps|jumps out", "surprised"),
-)
+    (r"loud bang|(?:rabbit|somebody|someone) jump(?:s|ed)|(?:jump|pop|leap)(?:s|ed)? out|\bboo\b|\bghost|out of nowhere|"
+     r"elephant in", "surprised"),
+    (r"(?:drops?|dropped|loses|lost) (?:his|her|its|the|an)|ice cream falls|moves? far away|moved far away|(?:toy|kite|balloon) breaks|"
+     r"is broken|cancel|bad news|nobody wants|all alone|scold", "sad"),
+    (r"calms? down|settles? down|deep breath|relaxes", "calm"),
+    (r"\bpresents?\b|birthday|cheers? up|cheered up|\bgift|\bwins\b|\bwon\b|first prize|\bmedal|\bhug\b|\bjoke|tickle|good news|"
+     r"(?:given|gets|gives|got) (?:\w+ )*(?:ice cream|treat|sweets|cake)", "happy"),
+)  # fmt: skip
 OPPOSITE: Final = {"happy": "sad", "sad": "happy"}
 _BEINGS: Final = ("boy", "girl", "dog", "cat", "man", "woman", "child")
+_THINGS: Final = (*_BEINGS, *dict.fromkeys(noun for _, noun in RIDDLES))
 _GOES: Final = (
-    r"takes? away|taken away|vanish|no longer anything|goes away|runs? off|lets? go|has to go home|disappears"
+    r"tak(?:es?|en|ing) (?:\w+ ){0,5}away|vanish|no longer anything|go(?:es|ne)? away|runs? (?:off|away)|has run off|"
+    r"(?<!not )lets? go|has to go home|"
+    r"disappear|drives? off|thr(?:own|ows?) away|carrie[sd] off|fl(?:ies|ew) away|blown away|walks? (?:off|away)|"
+    r"(?:is|are|was|were) gone|(?:goes|went) home|lumberjack|woodcutter|what is left"
 )
-_COMES: Final = r"\bbrings?\b|wishes for|shopping|puts? something|gets a twin\b|one more joins"
+_COMES: Final = (
+    r"\bbrings?\b|wishes for|shopping|puts? something|gets a twin\b|one more joins|\bappear(?:s|ed)\b|turns? up|comes? along|sets? down|"
+    r"\bplants? something|\bparks?\b|\b(?:is )?built\b|\bbuilds? (?:something|a)|rolls? in|joine?[ds]|arrives? here|moves in"
+)
+_TRAVELS: Final = (
+    r"(?:walks|drives|runs|rolls|slides|hops|swims|flies|moves|goes|drifts|"
+    r"crawls|crosses|wanders|floats|travels|hurries|steps)(?: over| across| all the way)*"
+)
+_CARRIES: Final = r"(?:blows|kicks|pushes|carries|moves|throws|pulls|drags|rolls|takes)"
+_OVER: Final = r"(?: over| across| all the way)* to the (?:other|opposite|far) side"
 
 
 def answer_question(question: str, seen: SeenPicture | None) -> Effect:
@@ -122,8 +143,8 @@ def _scenery(asked: str, picture: _Picture) -> Effect | None:
     for pattern, (turned, back) in TURNS:
         if scene is None and re.search(pattern, asked):
             scene = back if picture.seen.scene == turned else turned
-    if scene is None:
-        return None
+    if scene is None or " if it is " in asked:
+        return None  # "if it is dark it gets light": what it becomes depends on what it is
     return Effect(f"the cause makes the scene {scene}", f"it is {SCENES[scene]} now", f"turn it into {SCENES[scene]}")
 
 
@@ -139,7 +160,10 @@ def _feeling(asked: str, picture: _Picture) -> Effect | None:
     elif re.search(r"who is crying|the one who", asked):
         who = next((t.noun for t in picture.seen.things if t.mood == "sad" and t.noun in _BEINGS), None) or _nobody()
     else:
-        who = _named(asked, _BEINGS) or _nobody()
+        named = _named(asked, _BEINGS)
+        if named is None:
+            return None
+        who = named
     if opposite:
         felt = picture.seen.only(who).mood
         mood = OPPOSITE.get(felt or "")
@@ -167,9 +191,11 @@ def _coming(asked: str, picture: _Picture) -> Effect | None:
     noun, color = _match(RIDDLES, asked), _match(COLORS_OF, asked)
     if noun is None:
         return None
-    like = re.search(r"colou?r of the (\w+)", asked)
+    like = re.search(r"colou?r (?:of|as|with) the (\w+)", asked)
     if color is None and like:
         color = picture.seen.only(like[1]).color
+    elif color is None and re.search(r"colou?r", asked):
+        return None
     phrase = f"{color} {noun}" if color else noun
     who = re.search(r"hands of the (\w+)", asked)
     if who:
@@ -187,7 +213,9 @@ def _coming(asked: str, picture: _Picture) -> Effect | None:
 
 
 def _moving(asked: str, picture: _Picture) -> Effect | None:
-    swapped = re.search(r"the (\w+) and the (\w+) change places", asked)
+    swapped = re.search(
+        r"the (\w+) and the (\w+) (?:change|swap|trade|switch|exchange) (?:places|positions|spots|seats)", asked
+    )
     if swapped:
         left, right = sorted((picture.seen.only(noun) for noun in swapped.groups()), key=lambda thing: -thing.center[0])
         return Effect(
@@ -195,18 +223,9 @@ def _moving(asked: str, picture: _Picture) -> Effect | None:
             f"the {left.noun} is on the left and the {right.noun} on the right now",
             f"swap the {left.noun} and the {right.noun}",
         )
-    for pattern, place in (
-        (r"the (\w+) falls down", "at the bottom"),
-        (r"the (\w+) becomes as light as", "at the top"),
-    ):
-        found = re.search(pattern, asked)
-        if found:
-            return _moved(found[1], place)
-    blown = re.search(r"(?:wind )?blows the (\w+) over to the other side", asked)
-    if blown:
-        thing = picture.seen.only(blown[1])
-        side = "right" if thing.center[0] < picture.seen.width / 2 else "left"
-        return _moved(thing.noun, f"on the {side}")
+    moved = _moved_to(asked, picture)
+    if moved is not None:
+        return moved
     like = re.search(r"the (\w+) takes on the colou?r of the (\w+)", asked)
     if like:
         return _painted(like[1], picture.seen.only(like[2]).color)
@@ -224,15 +243,46 @@ def _moving(asked: str, picture: _Picture) -> Effect | None:
     return _painted(picture.seen.outermost(1 if painted[2] == "left" else -1).noun, color)
 
 
+def _moved_to(asked: str, picture: _Picture) -> Effect | None:
+    """Who or what goes where: down, up, to a side or to the other one."""
+    for pattern, place in (
+        (
+            r"the (\w+) (?:falls|tumbles|drops|sinks|crashes)(?: all the way)? (?:down|to the ground|to the bottom)",
+            "at the bottom",
+        ),
+        (
+            r"the (\w+) (?:becomes as light as|flies up|floats up|rises|takes off(?! (?:one|his|her|its|the))|is lifted)",
+            "at the top",
+        ),
+        (r"(?:lifts|pulls|carries) the (\w+) (?:up|high|into the air)", "at the top"),
+        (rf"the (\w+) {_TRAVELS} to the (?:far )?left(?! of)", "on the left"),
+        (rf"the (\w+) {_TRAVELS} to the (?:far )?right(?! of)", "on the right"),
+        (rf"{_CARRIES} the (\w+)(?: over| across)? to the (?:far )?left(?! of)", "on the left"),
+        (rf"{_CARRIES} the (\w+)(?: over| across)? to the (?:far )?right(?! of)", "on the right"),
+        (rf"{_CARRIES} the (\w+){_OVER}", ""),
+        (rf"the (\w+) {_TRAVELS}(?:{_OVER}| to the (?:other|opposite|far) side)", ""),
+    ):
+        found = re.search(pattern, asked)
+        if found is None or found[1] not in _THINGS:
+            continue
+        if not place:
+            thing = picture.seen.only(found[1])
+            place = "on the right" if thing.center[0] < picture.seen.width / 2 else "on the left"
+        return _moved(found[1], place)
+    return None
+
+
 def _pointed_at(asked: str, picture: _Picture) -> SeenThing:
     """What a question points at without naming it."""
     seen = picture.seen
-    left_of = re.search(r"left of the (\w+)", asked)
-    if left_of:
-        return seen.left_of(seen.only(left_of[1]))
+    beside = re.search(r"\b(left|right) of the (\w+)", asked)
+    if beside:
+        return seen.beside(seen.only(beside[2]), left=beside[1] == "left")
+    if re.search(r"\b(?:above|below|under|over|next to|beside|behind|near|in front of) the \w+", asked):
+        raise InputError("the rules know what is left or right of something, and no other place; name the thing itself")
     if "far left" in asked or "far right" in asked:
         return seen.outermost(1 if "far left" in asked else -1)
-    if re.search(r"in (his|her|its) hands", asked):
+    if re.search(r"in (his|her|its) hands|\b(?:holds|holding|carries|carrying|burden)\b", asked):
         return seen.at_hand(seen.only(_named(asked, _BEINGS) or _nobody()))
     if "child" in asked:
         return next((thing for thing in seen.things if thing.noun in ("boy", "girl", "child")), None) or seen.only(
@@ -240,6 +290,8 @@ def _pointed_at(asked: str, picture: _Picture) -> SeenThing:
         )
     if "unlike all the others" in asked:
         return _odd(seen)
+    if re.search(r"\b(?:left|right|hands?)\b", asked.replace("what is left", "")):
+        raise InputError("the rules do not read which thing of the picture is meant; name it")
     named = _named(asked, tuple(thing.noun for thing in seen.things))
     return seen.only(named or _nobody())
 

@@ -23,6 +23,13 @@ class Thing:
     seen: Detection | None = None
     """What it was in the picture; None for a new one."""
     gone: bool = False
+    detail: str = ""
+    """What it has, wears or does besides, in the words of the instruction."""
+
+    @property
+    def place(self) -> BoxXyxy:
+        """Where it was in the picture; where it is, of a new one."""
+        return self.seen.box_xyxy if self.seen is not None else self.box
 
     @property
     def phrase(self) -> str:
@@ -64,10 +71,10 @@ def plan_of_board(board: Board, reasoning: str) -> EditPlan:
     target: list[Instance] = []
     for thing in board.things:
         seen = thing.seen
-        phrase = phrase_of(thing.noun, thing.attributes)
+        phrase = phrase_of(thing.noun, thing.attributes, thing.detail)
         if seen is not None:
             moved = max(abs(a - b) for a, b in zip(thing.box, seen.box_xyxy, strict=True)) >= LEAST_MOVE_PX
-            changed = set(thing.attributes) != set(seen.attributes)
+            changed = set(thing.attributes) != set(seen.attributes) or bool(thing.detail)
             if thing.gone or (moved and changed):
                 deletes.append(DeleteEdit(target=seen.id, box_xyxy=seen.box_xyxy))
             elif moved:

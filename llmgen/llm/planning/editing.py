@@ -1,7 +1,7 @@
 """Carry commands out on what was detected: from an instruction to typed edits. Deterministic in instruction and seed."""
 
 import random
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Final
 
@@ -21,24 +21,20 @@ from llmgen.llm.english.commands import (
     Shift,
     Swap,
 )
-from llmgen.llm.english.meaning import Ordering, Relation, RelationKind
-from llmgen.llm.english.selections import Described, Selection
+from llmgen.llm.english.descriptions import Described
+from llmgen.llm.english.selections import Selection
 from llmgen.llm.english.words import with_article
 from llmgen.llm.planning.board import LEAST_MOVE_PX, Board, Thing, plan_of_board
-from llmgen.llm.planning.picking import pick
-from llmgen.llm.planning.placement import GAP, BoxXyxy, Canvas, Demand, Rules, center, place
+from llmgen.llm.planning.locating import anchors_of, at_spot, crowd, is_free, located, whole
+from llmgen.llm.planning.picking import pick, place_of
+from llmgen.llm.planning.placement import BoxXyxy, Canvas, Demand, center
 from llmgen.llm.planning.sizes import wished_size
 from llmgen.llm.replies.bounds import Remark, log_remark
 
 STEP: Final = 0.2
 """How far "move it up" goes, in units of the picture's side."""
+_OF_MATERIALS: Final = frozenset("wooden woolen woollen metallic earthen".split())
 _SIZES: Final = frozenset("small little tiny large big huge giant".split())
-_RELATIONS: Final[dict[str, tuple[int, bool]]] = {
-    "left_of": (0, True), "right_of": (0, False), "above": (1, True), "on": (1, True), "below": (1, False),
-}  # fmt: skip
-_SIDES: Final[dict[str, RelationKind]] = {
-    "left": "on_left", "right": "on_right", "top": "on_top", "bottom": "on_bottom",
-}  # fmt: skip
 
 
 def plan_edits(
@@ -69,9 +65,11 @@ def plan_edits(
             case Remove(what):
                 for thing in pick(board, what):
                     thing.gone = True
-            case Change(what, attributes):
+            case Change(what, attributes, detail, like):
+                attributes = attributes if like is None else _colors_of(pick(board, like)[0])
                 for thing in pick(board, what):
                     thing.attributes = changed_attributes(thing.attributes, attributes)
+                    thing.detail = detail or thing.detail
             case Replace(what, by):
                 _replace(board, pick(board, what), by)
             case Swap(first, second):
@@ -104,13 +102,23 @@ def changed_attributes(old: Sequence[str], new: Sequence[str]) -> tuple[str, ...
     """
 
     def kind(attribute: str) -> str:
-        return "color" if attribute in lex.COLORS else "size" if attribute in _SIZES else attribute
+        colored = attribute in lex.COLORS or attribute in lex.SHADES
+        if not colored and attribute in lex.MATERIALS | _OF_MATERIALS:
+            return "material"
+        return "color" if colored else "size" if attribute in _SIZES else attribute
 
     taken = {kind(a) for a in new}
     kept = [a for a in old if kind(a) not in taken]
     sizes = [a for a in new if kind(a) == "size"]
     # "small red ball": sizes stand before colours, as people say it and as detectors were trained.
     return tuple(dict.fromkeys((*sizes, *kept, *(a for a in new if a not in sizes))))
+
+
+def _colors_of(model: Thing) -> tuple[str, ...]:
+    colors = tuple(a for a in model.attributes if a in lex.COLORS or a in lex.SHADES)
+    if not colors:
+        raise InputError(f"the colour of {model.phrase!r} is not known; say which colour is meant")
+    return colors
 
 
 def _swap(board: Board, first: Selection, second: Selection) -> None:
@@ -125,8 +133,8 @@ def _swap(board: Board, first: Selection, second: Selection) -> None:
         if one is None or other is None:
             raise InputError(f"nothing to swap {first.phrase!r} with: {second.phrase!r} is the same or not there")
     places = center(one.box, 0), center(one.box, 1)
-    one.box = _at(one.box, (center(other.box, 0), center(other.box, 1)), board.canvas)
-    other.box = _at(other.box, places, board.canvas)
+    one.box = at_spot(one.box, (center(other.box, 0), center(other.box, 1)), board.canvas)
+    other.box = at_spot(other.box, places, board.canvas)
 
 
 def _replace(board: Board, old: Sequence[Thing], by: Described) -> None:
@@ -135,7 +143,10 @@ def _replace(board: Board, old: Sequence[Thing], by: Described) -> None:
     if not old:
         return
     if by.count == 1 or len(old) >= by.count:
-        new = [Thing(by.noun, by.attributes, t.box) for t in old[: max(by.count, 1 if by.count > 1 else len(old))]]
+        new = [
+            Thing(by.noun, by.attributes, t.box, detail=by.detail)
+            for t in old[: max(by.count, 1 if by.count > 1 else len(old))]
+        ]
     else:
         # Several in the place of one: side by side in its box, along its longer side.
         x0, y0, x1, y1 = old[0].box
@@ -148,7 +159,7 @@ def _replace(board: Board, old: Sequence[Thing], by: Described) -> None:
                 if wide
                 else (x0, y0 + a * (y1 - y0), x1, y0 + b * (y1 - y0))
             )
-            new.append(Thing(by.noun, by.attributes, _whole(box)))
+            new.append(Thing(by.noun, by.attributes, whole(box), detail=by.detail))
     board.things += new
 
 
@@ -160,10 +171,10 @@ def _shifted(board: Board, thing: Thing, shift: Shift) -> BoxXyxy:
     for share in (1.0,) if shift.pixels else steps:
         length = [shift.amount * share * (1.0 if shift.pixels else STEP * side) for side in sides]
         spot = (center(box, 0) + shift.direction[0] * length[0], center(box, 1) + shift.direction[1] * length[1])
-        moved = _at(box, spot, canvas)
-        crowd = _crowd(moved, board.others(thing))
-        if best is None or crowd < best[0] - 0.01:
-            best = crowd, moved
+        moved = at_spot(box, spot, canvas)
+        covered = crowd(moved, board.others(thing))
+        if best is None or covered < best[0] - 0.01:
+            best = covered, moved
     assert best is not None
     if max(abs(a - b) for a, b in zip(best[1], box, strict=True)) < LEAST_MOVE_PX:
         raise InputError(f"cannot move {thing.phrase!r} further: it is at the border of the picture")
@@ -179,11 +190,11 @@ def _resized(board: Board, thing: Thing, factor: float) -> BoxXyxy:
     before = thing.seen.box_xyxy if thing.seen is not None else thing.box
     way = [middle[axis] - center(before, axis) for axis in (0, 1)]
     others = board.others(thing)
-    allowed = _crowd(thing.box, others) + 0.01
+    allowed = crowd(thing.box, others) + 0.01
 
     def at(dx: float, dy: float) -> BoxXyxy:
         box = (-width / 2, -height / 2, width / 2, height / 2)
-        return _at(box, (middle[0] + dx * width, middle[1] + dy * height), canvas)
+        return at_spot(box, (middle[0] + dx * width, middle[1] + dy * height), canvas)
 
     steps = [k / 10 for k in range(-5, 6)]
     asides = sorted(((dx, dy) for dx in steps for dy in steps), key=lambda step: step[0] ** 2 + step[1] ** 2)
@@ -192,16 +203,23 @@ def _resized(board: Board, thing: Thing, factor: float) -> BoxXyxy:
         for box in (at(*step) for step in asides)
         if all((center(box, k) - center(before, k)) * way[k] >= 0.6 * way[k] ** 2 for k in (0, 1))
     ] or [at(0, 0)]
-    free = next((box for box in spots if _crowd(box, others) <= allowed), None)
-    return free or min(spots, key=lambda box: round(_crowd(box, others), 2))
+    free = next((box for box in spots if crowd(box, others) <= allowed), None)
+    return free or min(spots, key=lambda box: round(crowd(box, others), 2))
 
 
 def _moved(board: Board, thing: Thing, to: Location, amount: float) -> BoxXyxy:
-    anchors = _anchors(board, to, thing)
+    if to.kind == "at":
+        left = place_of(board, to.anchors[0])
+        if is_free(left):
+            return at_spot(thing.box, (center(left.place, 0), center(left.place, 1)), board.canvas)
+        to = replace(to, kind="near")
+    to, anchors = anchors_of(board, to, thing)
     width, height = thing.box[2] - thing.box[0], thing.box[3] - thing.box[1]
     if to.kind in ("towards", "away_from"):
         return _approached(board, thing, anchors[0], amount if to.kind == "towards" else -amount)
-    found = _located(board, Demand(width, height, 0), to, anchors, board.others(thing), (1.0, 0.9, 0.8))
+    others = board.others(thing)
+    found = located(board, Demand(width, height, 0), to, anchors, others, (1.0,))
+    found = found or located(board, Demand(width, height, 0), to, anchors, others, (0.9, 0.8))
     if found is None:
         raise InputError(
             f"cannot move {thing.phrase!r} there: no room in {board.canvas.width}x{board.canvas.height} pixels"
@@ -218,13 +236,28 @@ def _approached(board: Board, thing: Thing, anchor: Thing, amount: float) -> Box
     touch = max((1 - r / abs(w) for r, w in zip(reach, way, strict=True) if abs(w) > r), default=0.0)
     share = min(0.5 * amount * max(touch, 0.2), touch + 0.05) if amount > 0 else 0.4 * amount
     spot = (center(thing.box, 0) + share * way[0], center(thing.box, 1) + share * way[1])
-    moved = _at(thing.box, spot, board.canvas)
+    moved = at_spot(thing.box, spot, board.canvas)
     if max(abs(a - b) for a, b in zip(moved, thing.box, strict=True)) < LEAST_MOVE_PX:
         raise InputError(f"cannot move {thing.phrase!r} further that way")
     return moved
 
 
+def _fitting_on(wish: Demand, anchor: Thing, *, worn: bool) -> Demand:
+    """What lies on something is no larger than that; what is worn is half as large."""
+    side = max(anchor.box[2] - anchor.box[0], anchor.box[3] - anchor.box[1]) * (0.5 if worn else 1.0)
+    factor = min(1.0, side / max(wish.width, wish.height))
+    return Demand(wish.width * factor, wish.height * factor, 0)
+
+
 def _add(board: Board, what: Described, to: Location | None) -> None:
+    if to is not None and to.kind == "at":
+        left = place_of(board, to.anchors[0])
+        if is_free(left):
+            board.things.append(Thing(what.noun, what.attributes, left.place, detail=what.detail))
+        else:
+            _replace(board, [left], what)
+        return
+    to, anchors = anchors_of(board, to, None) if to is not None else (None, [])
     for _ in range(min(what.count, 20)):
         others = board.there()
         wish = wished_size(what.noun, what.attributes, len(others) + 1, board.canvas, board.rng)
@@ -233,137 +266,12 @@ def _add(board: Board, what: Described, to: Location | None) -> None:
         if alike:
             box = alike[0].box
             wish = Demand(box[2] - box[0], box[3] - box[1])
-        anchors = _anchors(board, to, None) if to is not None else []
-        found = _located(board, replace(wish, group=0), to, anchors, others, (1.0, 0.9, 0.8, 0.7, 0.6, 0.5, 0.4, 0.3))
+        if to is not None and to.kind == "on" and anchors:
+            wish = _fitting_on(wish, anchors[0], worn=what.noun.rpartition(" ")[2] in lex.CLOTHES)
+        found = located(board, replace(wish, group=0), to, anchors, others, (1.0, 0.9, 0.8, 0.7, 0.6, 0.5, 0.4, 0.3))
         if found is None:
             raise InputError(
                 f"cannot place {with_article(' '.join((*what.attributes, what.noun)))!r}: no room in "
                 f"{board.canvas.width}x{board.canvas.height} pixels"
             )
-        board.things.append(Thing(what.noun, what.attributes, found))
-
-
-def _anchors(board: Board, to: Location, thing: Thing | None) -> list[Thing]:
-    found: list[Thing] = []
-    for selection in to.anchors:
-        picked = [t for t in pick(board, selection) if t is not thing]
-        if not picked:
-            raise InputError(f"nothing in the picture matches {selection.phrase!r} to go by")
-        found += picked[: 2 if selection.every else 1]
-    return found
-
-
-def _located(
-    board: Board,
-    demand: Demand,
-    to: Location | None,
-    anchors: Sequence[Thing],
-    others: Sequence[Thing],
-    scales: Sequence[float],
-) -> BoxXyxy | None:
-    """A free place for a demand of group 0 that is true to a location."""
-    canvas = board.canvas
-    fixed = [(1 if any(t is a for a in anchors) else None, t.box) for t in others]
-    rules, wish = Rules(), None
-    if to is not None and to.kind in _RELATIONS:
-        axis, first = _RELATIONS[to.kind]
-        rules = Rules(orderings=(Ordering(axis, 0, 1) if first else Ordering(axis, 1, 0),))
-    elif to is not None and to.kind == "side":
-        sides = tuple(Relation(_SIDES[side], 0) for side in to.sides if side in _SIDES)
-        rules = Rules(sides=sides)
-    if to is not None:
-        wish = _wish(demand, to, [a.box for a in anchors], canvas)
-    if to is not None and to.kind == "between" and len(anchors) > 1:
-        # As large as fits there: a larger one would be put elsewhere.
-        ends = [a.box for a in anchors[:2]]
-        for scale in (*scales, 0.25, 0.2):
-            assert wish is not None
-            middle = _at(
-                (0, 0, demand.width * scale, demand.height * scale), (center(wish, 0), center(wish, 1)), canvas
-            )
-            if not _crowd(middle, others):
-                return middle
-            found = place(fixed, [replace(demand, prefer_xyxy=wish)], rules, canvas, board.rng, scales=(scale,))
-            if found and _lies_between(found[0], ends):
-                return found[0]
-        return None
-    found = place(fixed, [replace(demand, prefer_xyxy=wish)], rules, canvas, board.rng, scales=scales)
-    if found is None and to is not None and to.kind == "on":
-        return _perched(demand, anchors[0], others, canvas)
-    return found[0] if found else None
-
-
-def _lies_between(box: BoxXyxy, ends: Sequence[BoxXyxy]) -> bool:
-    """Whether a box lies between two others: along the axis that parts them, and not aside of both."""
-    axis = max((0, 1), key=lambda k: abs(center(ends[0], k) - center(ends[1], k)))
-    across = 1 - axis
-    low, high = sorted(center(end, axis) for end in ends)
-    reaches = box[across] < max(e[across + 2] for e in ends) and box[across + 2] > min(e[across] for e in ends)
-    return low < center(box, axis) < high and reaches
-
-
-def _perched(demand: Demand, anchor: Thing, others: Sequence[Thing], canvas: Canvas) -> BoxXyxy | None:
-    """A place on a thing that overlaps it, where there is no room above: a hat on a head."""
-    width, height = min(demand.width, canvas.width), min(demand.height, canvas.height)
-    x, top = center(anchor.box, 0), anchor.box[1]
-    box = _at((0, 0, width, height), (x, top + 0.25 * min(height, anchor.box[3] - top) - height / 2), canvas)
-    return box if _crowd(box, [t for t in others if t is not anchor]) < 0.2 else None
-
-
-def _wish(demand: Demand, to: Location, anchors: Sequence[BoxXyxy], canvas: Canvas) -> BoxXyxy:
-    w, h, gap = demand.width, demand.height, GAP * canvas.unit
-    if to.kind == "side":
-        x = {"left": 0.2, "right": 0.8}.get(
-            next((s for s in to.sides if s in ("left", "right")), ""), 0.5
-        ) * canvas.width
-        y = {"top": 0.2, "bottom": 0.8}.get(
-            next((s for s in to.sides if s in ("top", "bottom")), ""), 0.5
-        ) * canvas.height
-    elif to.kind == "between" and len(anchors) > 1:
-        x, y = (_middle_of_gap(anchors[0], anchors[1], axis) for axis in (0, 1))
-    else:
-        box = anchors[0]
-        x, y = center(box, 0), center(box, 1)
-        beside = to.kind in ("near", "towards", "away_from", "between")
-        if to.kind == "left_of" or (beside and box[0] > canvas.width - box[2]):
-            x = box[0] - gap - w / 2
-        elif to.kind == "right_of" or beside:
-            x = box[2] + gap + w / 2
-        elif to.kind in ("above", "on"):
-            y = box[1] - gap - h / 2
-        else:
-            y = box[3] + gap + h / 2
-    return (x - w / 2, y - h / 2, x + w / 2, y + h / 2)
-
-
-def _middle_of_gap(one: BoxXyxy, other: BoxXyxy, axis: int) -> float:
-    """The middle of what lies free between two boxes along an axis; that of their centres where nothing does."""
-    if one[axis] > other[axis]:
-        one, other = other, one
-    free = one[axis + 2] < other[axis]
-    return (one[axis + 2] + other[axis]) / 2 if free else (center(one, axis) + center(other, axis)) / 2
-
-
-def _at(box: BoxXyxy, spot: tuple[float, float], canvas: Canvas) -> BoxXyxy:
-    """A box of the same size with its centre on a spot, or as near as the picture allows."""
-    width, height = min(box[2] - box[0], canvas.width), min(box[3] - box[1], canvas.height)
-    x0 = min(max(spot[0] - width / 2, 0.0), canvas.width - width)
-    y0 = min(max(spot[1] - height / 2, 0.0), canvas.height - height)
-    return (round(x0, 2), round(y0, 2), round(x0 + width, 2), round(y0 + height, 2))
-
-
-def _whole(box: BoxXyxy) -> BoxXyxy:
-    x0, y0, x1, y1 = (round(v, 2) for v in box)
-    return (x0, y0, x1, y1)
-
-
-def _crowd(box: BoxXyxy, others: Iterable[Thing]) -> float:
-    """Largest share of the box that another object covers."""
-    area = (box[2] - box[0]) * (box[3] - box[1])
-    covered = 0.0
-    for thing in others:
-        width = min(box[2], thing.box[2]) - max(box[0], thing.box[0])
-        height = min(box[3], thing.box[3]) - max(box[1], thing.box[1])
-        if width > 0 and height > 0:
-            covered = max(covered, width * height / area)
-    return covered
+        board.things.append(Thing(what.noun, what.attributes, found, detail=what.detail))

@@ -6,6 +6,7 @@ from typing import Final
 from llmgen.errors import InputError
 from llmgen.llm.english import lexicon as lex
 from llmgen.llm.english.selections import ANYTHING, Selection
+from llmgen.llm.english.spelling import misspelt
 from llmgen.llm.english.words import singularize
 from llmgen.llm.planning.board import Board, Thing
 from llmgen.llm.planning.placement import BoxXyxy, Canvas, center
@@ -27,8 +28,30 @@ def pick(board: Board, what: Selection) -> list[Thing]:
     return known
 
 
+def place_of(board: Board, what: Selection) -> Thing:
+    """The object whose place is spoken of; it may be gone by now ("remove the cat and put a dog where it was")."""
+    known = board.meant.get(id(what), [])
+    return known[0] if known else pick(board, what)[0]
+
+
+def is_there(board: Board, what: Selection) -> bool:
+    """Whether something of its noun is in the picture."""
+    return bool(_named(board, what))
+
+
+def _named(board: Board, what: Selection) -> list[Thing]:
+    """The objects of a noun; of the one that it must be meant for, where it is no word and there is none."""
+    found = [t for t in board.there() if what.noun == ANYTHING or _same_noun(what.noun, t.noun)]
+    written = what.written or what.noun
+    meant = "" if found else misspelt(written, {t.noun.lower() for t in board.there()})
+    if not meant:
+        return found
+    board.remark(f"{written!r} is read as {meant!r}")
+    return [t for t in board.there() if t.noun.lower() == meant]
+
+
 def _find(board: Board, what: Selection) -> list[Thing]:
-    named = [t for t in board.there() if what.noun == ANYTHING or _same_noun(what.noun, t.noun)]
+    named = _named(board, what)
     fit = _fitting(what, named)
     if not fit:
         if what.every and what.count is None:
@@ -40,7 +63,8 @@ def _find(board: Board, what: Selection) -> list[Thing]:
     if what.anchor is not None:
         fit = _by_anchor(board, what, fit)
     if what.which is not None or what.order is not None:
-        fit.sort(key=lambda t: _rank(what.which or "left", t.box, board.canvas))
+        middle = _middle(fit, board.canvas)
+        fit.sort(key=lambda t: _rank(what.which or "left", t.box, middle))
     if what.order is not None:
         many = what.count or 1
         if max(abs(what.order), many) > len(fit):
@@ -66,6 +90,8 @@ def _find(board: Board, what: Selection) -> list[Thing]:
         return _in_half(what.which, fit, board.canvas)
     if what.every:
         taken = fit[: what.count] if what.count is not None else fit
+        if what.count is not None and len(taken) < what.count:
+            board.remark(f"there are {len(taken)} {what.phrase!r}, not {what.count}")
         if len(taken) < len(fit) and what.which is None and what.anchor is None:
             names = ", ".join(repr(t.name) for t in taken[:8])
             board.remark(f"which {len(taken)} of {len(fit)} {what.phrase!r} are meant is not said; {names} are taken")
@@ -89,6 +115,9 @@ def _fitting(what: Selection, named: list[Thing]) -> list[Thing]:
 def _by_anchor(board: Board, what: Selection, fit: list[Thing]) -> list[Thing]:
     """Those that lie as said to something else, nearest first; what lies far, farthest first."""
     assert what.anchor is not None
+    if len(fit) == 1 and not _named(board, what.anchor):
+        board.remark(f"nothing in the picture matches {what.anchor.phrase!r}; there is one {what.phrase!r} only")
+        return fit
     anchors = [t for t in pick(board, what.anchor) if len(fit) > 1 or t not in fit]
     if not anchors:
         raise InputError(f"nothing in the picture matches {what.anchor.phrase!r} to go by")
@@ -124,9 +153,17 @@ def _contradicts(said: Iterable[str], seen: Iterable[str]) -> bool:
     return bool(colors[0] and colors[1] and colors[0] != colors[1])
 
 
-def _rank(which: str, box: BoxXyxy, canvas: Canvas) -> float:
+def _middle(fit: list[Thing], canvas: Canvas) -> tuple[float, float]:
+    """The middle of three or more things of a kind, of the picture where there are fewer."""
+    if len(fit) < 3:
+        return canvas.width / 2, canvas.height / 2
+    x, y = ([center(t.box, axis) for t in fit] for axis in (0, 1))
+    return (min(x) + max(x)) / 2, (min(y) + max(y)) / 2
+
+
+def _rank(which: str, box: BoxXyxy, middle_xy: tuple[float, float]) -> float:
     size = (box[2] - box[0]) * (box[3] - box[1])
-    middle = abs(center(box, 0) - canvas.width / 2) + abs(center(box, 1) - canvas.height / 2)
+    middle = abs(center(box, 0) - middle_xy[0]) + abs(center(box, 1) - middle_xy[1])
     ranks = {
         "left": center(box, 0), "right": -center(box, 0), "top": center(box, 1), "bottom": -center(box, 1),
         "largest": -size, "smallest": size, "middle": middle,

@@ -82,17 +82,17 @@ class SeenPicture:
             raise InputError("the detector finds nothing in the picture, so nothing stands on a side of it")
         return min(self.things, key=lambda thing: side * thing.center[0])
 
-    def left_of(self, other: SeenThing) -> SeenThing:
-        """The thing left of another, the nearest of several.
+    def beside(self, other: SeenThing, *, left: bool) -> SeenThing:
+        """The thing left or right of another, the nearest of several.
 
         Raises:
             InputError: If there is none.
         """
-        apart = CLEAR * self.width
-        left = [thing for thing in self.things if other.center[0] - thing.center[0] >= apart]
-        if not left:
-            raise InputError(f"the detector finds nothing left of the {other.noun}")
-        return max(left, key=lambda thing: thing.center[0])
+        sign, apart = 1 if left else -1, CLEAR * self.width
+        found = [thing for thing in self.things if sign * (other.center[0] - thing.center[0]) >= apart]
+        if not found:
+            raise InputError(f"the detector finds nothing {'left' if left else 'right'} of the {other.noun}")
+        return max(found, key=lambda thing: sign * thing.center[0])
 
     def at_hand(self, who: SeenThing) -> SeenThing:
         """The thing that somebody holds: whose box is nearest to that figure's.

@@ -79,7 +79,7 @@ def test_what_is_taken_otherwise_is_said(prompt: str, remark: str) -> None:
         ("a boy is running", "has no object"),
         ("a boy is kicking in the snow", "has no object"),
         ("is riding a horse", "does not say who is riding: name the figure"),
-        ("a ball is kicked by a boy", "says by whom something is kicked: say who does it first"),
+        ("a ball is kicked by a boy", "says what is done to somebody: begin with who acts"),
     ],
 )
 def test_prompts_that_say_no_interaction(prompt: str, message: str) -> None:

@@ -4,7 +4,7 @@ import errno
 import io
 import os
 import sys
-from typing import TextIO
+from typing import IO, Any
 
 
 def main() -> int:
@@ -48,7 +48,7 @@ class ClosedOutput(io.TextIOBase):
         place: What stands in its place, and is kept open.
     """
 
-    def __init__(self, place: TextIO) -> None:
+    def __init__(self, place: IO[Any]) -> None:
         self._place = place
 
     def close(self) -> None:

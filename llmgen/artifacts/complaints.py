@@ -29,6 +29,10 @@ def describe(error: ValidationError, fields: Iterable[str] = ()) -> str:
     elif first["type"] == "json_invalid":
         # All that pydantic is given was JSON before, to Python.
         reason = "holds half of a character (a lone surrogate), or is nested too deeply; write it anew"
+    elif first["type"] in ("too_short", "too_long"):
+        least, bounds = first["type"] == "too_short", first["ctx"]
+        number = bounds["min_length" if least else "max_length"]
+        reason = f"needs at {'least' if least else 'most'} {number} entr{'y' if number == 1 else 'ies'}, has {bounds['actual_length']}"
     else:
         reason = first["msg"].removeprefix("Value error, ")
         value = first.get("input")

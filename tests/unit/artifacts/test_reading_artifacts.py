@@ -251,7 +251,7 @@ def test_manifests(tmp_path):
     path = written(tmp_path, {"name": "x", "prompts": ["a"], "stages": [{"stage": "layout", "method": "lmd"}]})
     assert read_manifest(path).preset == "toybox"
     for change, reason in [
-        ({"stages": []}, "/stages"),
+        ({"stages": []}, "/stages: needs at least 1 entry, has 0"),
         ({"prompts": []}, "either `prompts`"),
         ({"prompts_path": "p.json"}, "either `prompts`"),
         ({"kind": "layouts"}, "not a manifest"),

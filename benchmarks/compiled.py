@@ -1,6 +1,6 @@
 """Each method that can draw by compiled models, against itself uncompiled; `generate sd` against diffusers' own call, too.
 
-    OMP_NUM_THREADS=1 python benchmarks/compiled.py                          # under five minutes, most of them spent compiling
+    OMP_NUM_THREADS=1 python benchmarks/compiled.py                          # minutes, nearly all of them spent compiling
     OMP_NUM_THREADS=1 python benchmarks/compiled.py --methods lmd --pictures 8 --rounds 3
 
 The ways take turns, so that a busy machine is busy for all; CPU seconds where they are counted, else wall time. Models are loaded and warm.

@@ -3,13 +3,18 @@
 OMP_NUM_THREADS=1 python benchmarks/engines.py --pictures 400 --steps 20 --workers 2
 OMP_NUM_THREADS=1 python benchmarks/engines.py --pictures 64 --steps 10 --workers 2 --kills 100
 
-Start-up is measured apart: each engine first draws a batch for each worker, which starts them and loads their models. Records and pictures
-are compared byte for byte. With `--kills`, workers are killed at random moments of as many runs as it takes; a batch that was hit twice is
-taken apart by design, and only its records may differ, by the remark that says so and in the last bits of their pictures.
+OMP_NUM_THREADS=1 python benchmarks/engines.py --pictures 48 --steps 6 --workers 2 --engines process ray --rounds 3
+
+Start-up is measured apart: each engine first draws a batch for each worker, which starts them and loads their models. Then the engines
+take turns, and the median of the rounds counts. Records and pictures are compared byte for byte. With `--kills`, workers are killed at
+random moments of as many runs as it takes; a batch that was hit twice is taken apart by design, and only its records may differ, by the
+remark that says so and in the last bits of their pictures.
 """
 
 import argparse
+import contextlib
 import random
+import statistics
 import tempfile
 import threading
 import time
@@ -129,6 +134,7 @@ def main() -> None:
     parser.add_argument("--batch-size", type=int, default=8)
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--engines", nargs="+", default=["process"], choices=["process", "ray"])
+    parser.add_argument("--rounds", type=int, default=1, help="of all engines, without kills")
     parser.add_argument("--kills", type=int, default=0)
     parser.add_argument(
         "--gap", type=float, help="mean seconds between kills; by default those of a start and three batches"
@@ -141,20 +147,37 @@ def main() -> None:
         print(
             f"local: start {local.started_s:.1f} s, then {seconds:.1f} s, {args.pictures / seconds:.2f} pictures a second"
         )
-        for name in args.engines:
-            studio = Studio(Path(folder, name), name, args)
-            try:
+        with contextlib.ExitStack() as opened:
+            studios: dict[str, Studio] = {}
+            for name in args.engines:
+                studio = studios[name] = Studio(Path(folder, name), name, args)
+                opened.callback(studio.context.close)
                 if args.kills:
                     kill(studio, expected, local.pictures(), args, seconds)
-                    continue
-                lines, taken = studio.draw(prompts(args.pictures))
-                same = lines == expected and studio.pictures() == local.pictures()
-                print(
-                    f"{name}, {args.workers} workers: start {studio.started_s:.1f} s, then {taken:.1f} s, "
-                    f"{seconds / taken:.2f} times local, {'the same bytes' if same else 'OTHER BYTES'}"
-                )
-            finally:
-                studio.context.close()
+                    studio.context.close()
+            if not args.kills:
+                compare(studios, expected, local, args, seconds)
+
+
+def compare(
+    studios: dict[str, Studio], expected: list[str], local: Studio, args: argparse.Namespace, seconds: float
+) -> None:
+    """Let the engines draw the same pictures in turn, and print."""
+    took: dict[str, list[float]] = {name: [] for name in studios}
+    same = dict.fromkeys(studios, True)
+    for _ in range(args.rounds):
+        for name, studio in studios.items():
+            lines, taken = studio.draw(prompts(args.pictures))
+            took[name].append(taken)
+            same[name] &= lines == expected and studio.pictures() == local.pictures()
+    medians = {name: statistics.median(times) for name, times in took.items()}
+    for name, taken in medians.items():
+        print(
+            f"{name}, {args.workers} workers: start {studios[name].started_s:.1f} s, then {taken:.1f} s, "
+            f"{seconds / taken:.2f} times local, {'the same bytes' if same[name] else 'OTHER BYTES'}"
+        )
+    if {"process", "ray"} <= medians.keys():
+        print(f"ray over process, beyond its start: {medians['ray'] / medians['process'] - 1:+.1%}")
 
 
 def kill(

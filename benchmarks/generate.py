@@ -39,15 +39,14 @@ class Drawers:
 
     Args:
         args: Of the command line.
+        pool: Loads the models.
     """
 
-    def __init__(self, args: argparse.Namespace) -> None:
+    def __init__(self, args: argparse.Namespace, pool: ModelPool) -> None:
         preset = load_preset(args.preset)
-        pool = ModelPool(preset, device=args.device, dtype=args.dtype)
         self.pipe, self.encoder = pool.text_to_image(), pool.text("text_to_image")
         self.size, self.steps, self.guidance = (preset.width, preset.height), args.steps, args.guidance
-        shape = {"rows": args.batch_size, "guided": args.guidance > 1, "size": self.size}
-        self.fast = compiled(self.pipe, **shape, told=lambda text: None)
+        self.fast = compiled(self.pipe, size=self.size, told=lambda text: None)
 
     def diffusers(self, texts: list[str], seeds: list[int]) -> list[Image.Image]:
         """As somebody does who calls the pipeline."""
@@ -93,7 +92,7 @@ def main() -> None:
     if (why_not := trouble(args.device)) is not None:
         raise SystemExit(f"nothing compiles here: {why_not}")
     clock: Callable[[], float] = time.process_time if args.device == "cpu" else time.perf_counter
-    drawers = Drawers(args)
+    drawers = Drawers(args, ModelPool(load_preset(args.preset), device=args.device, dtype=args.dtype))
     ways = {
         "diffusers": drawers.diffusers,
         "llmgen": drawers.llmgen,
@@ -124,9 +123,9 @@ def main() -> None:
     drawn_by = f"in batches of {args.batch_size}, {args.preset} on {args.device}"
     print(f"{args.pictures} pictures of {args.steps} steps {drawn_by}, median of {args.rounds}")
     print(f"{'':18s} {'s':>7s} {'times diffusers':>16s} {'grey levels apart':>18s}")
-    for name, took in seconds.items():
-        ratio = statistics.median(seconds["diffusers"]) / statistics.median(took)
-        print(f"{name:18s} {statistics.median(took):7.2f} {ratio:16.2f} {apart[name]:18d}")
+    for name, rounds in seconds.items():
+        ratio = statistics.median(seconds["diffusers"]) / statistics.median(rounds)
+        print(f"{name:18s} {statistics.median(rounds):7.2f} {ratio:16.2f} {apart[name]:18d}")
 
 
 def difference(ones: list[Image.Image], others: list[Image.Image]) -> int:

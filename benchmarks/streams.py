@@ -2,7 +2,7 @@
 
 Two stages: `layout --planner rules`, and the `detect` of tests/tiny_stages.py, which opens a picture and says the same of each. Both with
 journal and artifact; then the same command again with --resume, which finds everything done; and how long a pipe takes to its first
-record. Each figure is of one run; the builds take turns.
+record. Each figure is of one run; the builds take turns, and have their bytecode, as where they are installed.
 
 python benchmarks/streams.py [--records 10000 100000] [--old 123d60b | --old none]
 """
@@ -53,6 +53,9 @@ def main() -> None:
 def compare(folder: Path, builds: dict[str, Path], stage: str, count: int) -> None:
     """Run one stage of all builds, then again with --resume."""
     source, method = ("p.jsonl", ["--planner", "rules"]) if stage == "layout" else ("images.json", ["--method", "tiny"])
+    few = "few.jsonl" if stage == "layout" else "few-images.jsonl"
+    for root in builds.values():  # their bytecode is written here
+        run([stage, few, *method, "-q", "-o", "few.json", "--force"], folder, root)
     for again in (False, True):
         for build, root in builds.items():
             command = [stage, source, *method, "-q", "-o", f"{build}-{stage}.json", "--resume" if again else "--force"]
@@ -68,7 +71,7 @@ def compare(folder: Path, builds: dict[str, Path], stage: str, count: int) -> No
 def run(arguments: list[str], folder: Path, root: Path) -> Figures:
     """One process of a build."""
     started = time.perf_counter()
-    process = subprocess.Popen(program(root, arguments), cwd=folder, env=environment(root))
+    process = subprocess.Popen(program(root, arguments), cwd=folder, env=environment(folder, root))
     _, status, usage = os.wait4(process.pid, 0)
     process.returncode = os.waitstatus_to_exitcode(status)
     wall = time.perf_counter() - started
@@ -84,7 +87,7 @@ def first_output(folder: Path, root: Path) -> float:
     command = program(root, ["layout", "-", "--planner", "rules", "-q"])
     started = time.perf_counter()
     with subprocess.Popen(
-        command, cwd=folder, env=environment(root), stdin=subprocess.PIPE, stdout=subprocess.PIPE
+        command, cwd=folder, env=environment(folder, root), stdin=subprocess.PIPE, stdout=subprocess.PIPE
     ) as process:
         assert process.stdin is not None and process.stdout is not None
         process.stdin.write(b"".join(lines[:16]))
@@ -106,9 +109,10 @@ def program(root: Path, arguments: list[str]) -> list[str]:
     return [*start[:1], *(str(root / part) if part.startswith("tests") else part for part in start[1:]), *arguments]
 
 
-def environment(root: Path) -> dict[str, str]:
+def environment(folder: Path, root: Path) -> dict[str, str]:
     """That of a process of a build."""
-    return {**os.environ, "PYTHONPATH": str(root), "OMP_NUM_THREADS": "1"}
+    own = {"PYTHONPATH": str(root), "PYTHONPYCACHEPREFIX": str(folder / "bytecode"), "OMP_NUM_THREADS": "1"}
+    return {**{name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}, **own}
 
 
 def write_inputs(folder: Path, count: int, root: Path, *, drawn: bool) -> None:
@@ -119,9 +123,9 @@ def write_inputs(folder: Path, count: int, root: Path, *, drawn: bool) -> None:
     ]
     lines = [json.dumps({"id": f"r{n:06d}", "prompt": prompt}) + "\n" for n, prompt in enumerate(prompts)]
     (folder / "p.jsonl").write_text("".join(lines), encoding="utf-8")
+    (folder / "few.jsonl").write_text("".join(lines[:100]), encoding="utf-8")
     if not drawn:
         return
-    (folder / "few.jsonl").write_text("".join(lines[:100]), encoding="utf-8")
     run(["generate", "few.jsonl", "--method", "tiny", "-q", "--force", "-o", "few-images.jsonl"], folder, root)
     made = [json.loads(line) for line in (folder / "few-images.jsonl").read_text(encoding="utf-8").splitlines()]
     with (folder / "images.json").open("w", encoding="utf-8") as file:

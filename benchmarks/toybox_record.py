@@ -91,7 +91,11 @@ def ways_of(args: argparse.Namespace) -> dict[str, Steps]:
         return (layout, candidates, plan, ("correct", "interaction", settings))
 
     ours = with_record(given)
-    ways: dict[str, Steps] = {"text alone": (layout, ("generate", "sd", {})), "candidates": ours[:-1], "ReCorD": ours}
+    ways: dict[str, Steps] = {
+        "text alone": (layout, ("generate", "sd", {"profile": "ddim"})),
+        "candidates": ours[:-1],
+        "ReCorD": ours,
+    }
     if args.reference:
         ways["ReCorD as published"] = with_record(PUBLISHED)
     return ways | {f"{name} as published": with_record({**given, QUIRKS[name]: True}) for name in args.without}

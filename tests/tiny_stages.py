@@ -72,6 +72,7 @@ class _Tiny:
 
     def __call__(self, records: Sequence[Record]) -> list[Record]:
         grown = []
+        told = any(name in os.environ for name in (WORK_LOG, TOGETHER, KILL, KILL_PARENT))
         for record in records:
             if record.id in self.config.fail:
                 raise ModelError(f"cannot do {record.id}")
@@ -79,12 +80,8 @@ class _Tiny:
                 raise ZeroDivisionError("by design")
             if self.config.seconds:  # a sleep of nothing lets every other process go first
                 time.sleep(self.config.seconds)
-            if WORK_LOG in os.environ:
-                with Path(os.environ[WORK_LOG]).open("a") as file:
-                    file.write(f"{self.stage} {record.id} {os.getpid()}\n")
-            if TOGETHER in os.environ:
-                _wait_for_others(int(os.environ[TOGETHER]))
-            _kill_if_asked(record.id)
+            if told:
+                _do_as_told(self.stage, record.id)
             if self.config.remark:
                 self.context.remark_on(record.id, self.config.remark.format(id=record.id, seed=record.seed))
             grown.append(self.one(record))
@@ -94,6 +91,16 @@ class _Tiny:
         """A picture that depends on the record's seed."""
         random_bytes = random.Random(f"{record.seed} {label}").randbytes(16 * 16 * 3)
         return self.context.images.save(record.id, label, Image.frombytes("RGB", (16, 16), random_bytes))
+
+
+def _do_as_told(stage: Stage, record_id: str) -> None:
+    """Note a record, wait for other processes, or end, as the environment says."""
+    if WORK_LOG in os.environ:
+        with Path(os.environ[WORK_LOG]).open("a") as file:
+            file.write(f"{stage} {record_id} {os.getpid()}\n")
+    if TOGETHER in os.environ:
+        _wait_for_others(int(os.environ[TOGETHER]))
+    _kill_if_asked(record_id)
 
 
 def _kill_if_asked(record_id: str) -> None:

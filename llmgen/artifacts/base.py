@@ -2,9 +2,9 @@
 
 import math
 import re
-from typing import Annotated, Final, Self
+from typing import Annotated, Any, Final
 
-from pydantic import AfterValidator, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, ConfigDict, Field
 
 from llmgen.artifacts.documented import DocumentedModel
 
@@ -18,13 +18,18 @@ def has_surrogate(text: str) -> bool:
 
 
 class ArtifactModel(DocumentedModel):
-    """Base of everything that is written to disk. Each class is built when it is first used: a command needs few of them."""
+    """Base of everything that is written to disk. Each class is built when it is first used: a command needs few of them.
 
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False, defer_build=True)
+    What a schema cannot say is checked in `model_post_init`, once, when an object is made. (A validator that comes after would also run
+    whenever the object is put into another one: for each detection, with its mask, whenever its record grows.)
+    """
 
-    @model_validator(mode="after")
-    def _only_whole_characters(self) -> Self:
-        """Refuse here what would only be noticed when the file is written."""
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, strict=True, allow_inf_nan=False, ser_json_inf_nan="constants", defer_build=True
+    )
+
+    def model_post_init(self, context: Any, /) -> None:
+        """Refuse half a character here, which would only be noticed when the file is written."""
         for value in self.__dict__.values():
             kind = type(value)
             if kind is str:
@@ -34,7 +39,6 @@ class ArtifactModel(DocumentedModel):
                 for part in value:
                     if type(part) is str and has_surrogate(part):
                         raise ValueError(f"{self._named(value)} holds half of a character (a lone surrogate)")
-        return self
 
     def _named(self, value: object) -> str:
         return next(name for name, own in self.__dict__.items() if own is value)

@@ -26,6 +26,13 @@ def describe(error: ValidationError, fields: Iterable[str] = ()) -> str:
         name = printable(str(first["loc"][-1]), _NAME)
         near = difflib.get_close_matches(name, list(fields), n=1, cutoff=0.6) if len(first["loc"]) == 1 else []
         reason = f"unknown field {name!r}" + (f"; did you mean {near[0]!r}?" if near else "")
+    elif first["type"] == "json_invalid":
+        # All that pydantic is given was JSON before, to Python.
+        reason = "holds half of a character (a lone surrogate), or is nested too deeply; write it anew"
+    elif first["type"] in ("too_short", "too_long"):
+        least, bounds = first["type"] == "too_short", first["ctx"]
+        number = bounds["min_length" if least else "max_length"]
+        reason = f"needs at {'least' if least else 'most'} {number} entr{'y' if number == 1 else 'ies'}, has {bounds['actual_length']}"
     else:
         reason = first["msg"].removeprefix("Value error, ")
         value = first.get("input")

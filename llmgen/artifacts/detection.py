@@ -1,8 +1,8 @@
 """What a detector found."""
 
-from typing import Annotated, Self
+from typing import Annotated, Any
 
-from pydantic import Field, model_validator
+from pydantic import Field
 
 from llmgen.artifacts.base import ArtifactModel, Box
 from llmgen.artifacts.run_lengths import read_runs
@@ -17,10 +17,10 @@ class Mask(ArtifactModel):
     counts: str
     """Compressed counts as pycocotools writes them, decoded to ASCII."""
 
-    @model_validator(mode="after")
-    def _decodes(self) -> Self:
+    def model_post_init(self, context: Any, /) -> None:
+        """Refuse what does not decode."""
+        super().model_post_init(context)
         read_runs(self.counts, *self.size)
-        return self
 
     def check_size(self, width: int, height: int, what: str) -> None:
         """Refuse a mask that is not as large as its picture.

@@ -10,7 +10,8 @@ from llmgen.artifacts.base import SCHEMA_VERSION
 from llmgen.artifacts.complaints import describe
 from llmgen.artifacts.hashing import as_json
 from llmgen.artifacts.manifest import PromptEntry
-from llmgen.artifacts.record import Kind, Record, RecordError
+from llmgen.artifacts.parsing import json_kind
+from llmgen.artifacts.record import Kind, Record, RecordError, kept_prompt
 from llmgen.errors import InputError
 
 KINDS: Final[tuple[Kind, ...]] = get_args(Kind)
@@ -103,7 +104,7 @@ def _read_entry(entry: Any, position: int, kind: Kind | None, name: str) -> tupl
     if isinstance(entry, str):
         entry = {"prompt": entry}
     if not isinstance(entry, dict):
-        return None, f"{where}: expected a prompt or a record, found {type(entry).__name__}"
+        return None, f"{where}: expected a prompt or a record, found {json_kind(entry)}"
     if isinstance(entry.get("id"), str):
         where = f"{name}: record {entry['id']!r} (position {position})"
     is_prompt = entry.get("kind", kind) in (None, "prompts") and not set(entry) - set(PromptEntry.model_fields)
@@ -117,10 +118,10 @@ def _read_entry(entry: Any, position: int, kind: Kind | None, name: str) -> tupl
         for version in range(values.get("schema_version", SCHEMA_VERSION), SCHEMA_VERSION):
             values = MIGRATIONS[version](values)
         values.setdefault("kind", kind or "prompts")
-    fields = Record.model_fields if "kind" in entry or kind is not None else PromptEntry.model_fields
     try:
         return Record.model_validate_json(as_json(values)), None
     except ValidationError as error:
+        fields = Record.model_fields if "kind" in entry or kind is not None else PromptEntry.model_fields
         problem = f"{where}: {describe(error, fields)}"
     return _salvage(values, problem, kind), problem
 
@@ -133,7 +134,7 @@ def _salvage(values: dict[str, Any], problem: str, kind: Kind | None) -> Record 
             {
                 "kind": own if own in KINDS else kind or "prompts",
                 "id": values.get("id"),
-                "prompt": values.get("prompt") or ("" if isinstance(values.get("instruction"), str) else None),
+                "prompt": kept_prompt(values.get("prompt")),
                 "type": values.get("type") if isinstance(values.get("type"), str) else None,
                 "error": RecordError(stage="read", type="InputError", message=problem),
             }

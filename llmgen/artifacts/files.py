@@ -24,6 +24,11 @@ def cannot_write(path: Path, error: OSError) -> OutputError:
     return OutputError(f"cannot write {path}: {reason}; free some space or choose another folder with -o")
 
 
+def why_unread(error: OSError | UnicodeDecodeError) -> str:
+    """Why a text file cannot be read, in words for a message."""
+    return "it is not UTF-8 text" if isinstance(error, UnicodeDecodeError) else error.strerror or str(error)
+
+
 def near_names(path: Path) -> str:
     """Words for a message about a file that is not there: those beside it that are called alike, or nothing."""
     try:
@@ -33,7 +38,9 @@ def near_names(path: Path) -> str:
         return ""
     near = difflib.get_close_matches(path.name, sorted(names), n=2, cutoff=0.6)
     return (
-        f"; did you mean {' or '.join(repr(printable(str(path.parent / name), 200)) for name in near)}?" if near else ""
+        f" (did you mean {' or '.join(repr(printable(str(path.parent / name), 200)) for name in near)}?)"
+        if near
+        else ""
     )
 
 

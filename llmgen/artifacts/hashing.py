@@ -4,15 +4,14 @@ import hashlib
 import json
 import threading
 from collections import OrderedDict
-from collections.abc import Callable
-from typing import Any, Final, Generic, TypeVar
+from typing import Any, Final
 
 from pydantic import BaseModel
 from pydantic_core import PydanticSerializationError, to_json
 
 from llmgen.artifacts.record import Record
 
-T = TypeVar("T")
+_CANONICAL: Final = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
 
 
 def canonical_json(value: Any) -> str:
@@ -21,7 +20,7 @@ def canonical_json(value: Any) -> str:
     Raises:
         ValueError: If a number is not finite.
     """
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+    return _CANONICAL.encode(value)
 
 
 def as_json(value: Any) -> bytes:
@@ -40,15 +39,20 @@ def digest(value: Any) -> str:
 
 def plain_record(record: Record) -> dict[str, Any]:
     """A record as it is written: JSON values in the order of the fields, empty sections left out."""
-    values = record.model_dump(mode="json", exclude_none=True)
-    for name in ("history", "samples", "replies", "remarks", "provenance"):
-        if not values[name]:
-            del values[name]
-    # exclude_none reaches into free-form settings, where null is a value like any other.
-    for entry, provenance in zip(values.get("provenance", ()), record.provenance, strict=True):
-        entry["config"] = provenance.config
-        entry["config_passed"] = provenance.config_passed
-    return values
+    return record.model_dump(mode="json", exclude_none=True, exclude=_empty_sections(record))
+
+
+def record_json(record: Record, indent: int | None = None) -> bytes:
+    """The text of what `plain_record` gives, written at once.
+
+    Args:
+        record: The record.
+        indent: Spaces by which what lies deeper is indented; all is on one line by default.
+    """
+    try:
+        return to_json(record, indent=indent, exclude_none=True, exclude=_empty_sections(record))
+    except PydanticSerializationError:
+        return json.dumps(plain_record(record), indent=indent).encode()  # as in `as_json`
 
 
 def record_digest(record: Record) -> str:
@@ -56,27 +60,25 @@ def record_digest(record: Record) -> str:
     return _digests(record)
 
 
-def written_record(record: Record) -> dict[str, Any]:
-    """What `plain_record` gives, to be read only: a finished record goes to the journal and to the artifact."""
-    return _written(record)
+def _empty_sections(record: Record) -> set[str]:
+    return {name for name in ("history", "samples", "replies", "remarks", "provenance") if not getattr(record, name)}
 
 
-class _Recent(Generic[T]):
-    """What was made of the records that were at work last: the same objects pass several places that need it."""
+class _Digests:
+    """Digests of the records that were at work last: a record's is part of its key, and of the provenance of what is made of it."""
 
     _MOST: Final = 128
 
-    def __init__(self, make: Callable[[Record], T]) -> None:
-        self._make = make
-        self._made: OrderedDict[int, tuple[Record, T]] = OrderedDict()
+    def __init__(self) -> None:
+        self._made: OrderedDict[int, tuple[Record, str]] = OrderedDict()
         self._lock = threading.Lock()
 
-    def __call__(self, record: Record) -> T:
+    def __call__(self, record: Record) -> str:
         with self._lock:
             known = self._made.get(id(record))
         if known is not None and known[0] is record:
             return known[1]
-        made = self._make(record)
+        made = digest(plain_record(record))
         with self._lock:
             # The record is held too, so that no other one gets its number.
             self._made[id(record)] = (record, made)
@@ -85,5 +87,4 @@ class _Recent(Generic[T]):
         return made
 
 
-_written: Final = _Recent(plain_record)
-_digests: Final = _Recent(lambda record: digest(plain_record(record)))
+_digests: Final = _Digests()

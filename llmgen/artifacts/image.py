@@ -1,6 +1,5 @@
 """A picture is a file beside its artifact: relative path, digest, size."""
 
-from pathlib import PurePosixPath
 from typing import Annotated
 
 from pydantic import AfterValidator, Field
@@ -9,8 +8,8 @@ from llmgen.artifacts.base import ArtifactModel, Sha256
 
 
 def _stays_inside(path: str) -> str:
-    pure = PurePosixPath(path)
-    if pure.is_absolute() or ".." in pure.parts or "\\" in path or ":" in path.split("/")[0] or "\0" in path:
+    parts = path.split("/")
+    if not parts[0] or ".." in parts or "\\" in path or ":" in parts[0] or "\0" in path:
         raise ValueError(f"image path {path!r} leaves the folder of its artifact; use a relative path inside it")
     return path
 

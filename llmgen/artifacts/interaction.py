@@ -1,8 +1,8 @@
 """Somebody does something with something: the words of a prompt that say so."""
 
-from typing import Self
+from typing import Any
 
-from pydantic import Field, model_validator
+from pydantic import Field
 
 from llmgen.artifacts.base import ArtifactModel, Box
 from llmgen.artifacts.image import ImageRef
@@ -18,13 +18,13 @@ class WordSpan(ArtifactModel):
     end: int = Field(ge=1)
     """The character behind it."""
 
-    @model_validator(mode="after")
-    def _check(self) -> Self:
+    def model_post_init(self, context: Any, /) -> None:
+        """Refuse a text that is not as long as its place."""
+        super().model_post_init(context)
         if self.end - self.start != len(self.text):
             raise ValueError(
                 f"the span {self.start} to {self.end} is not as long as its text {self.text!r} ({len(self.text)} characters)"
             )
-        return self
 
 
 class Interaction(ArtifactModel):

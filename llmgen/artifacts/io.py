@@ -26,9 +26,9 @@ from llmgen.artifacts.foreign_prompts import (
     say,
     table_delimiter,
 )
-from llmgen.artifacts.hashing import canonical_json, written_record
+from llmgen.artifacts.hashing import canonical_json, plain_record
 from llmgen.artifacts.manifest import Manifest, PromptEntry
-from llmgen.artifacts.parsing import loads, not_json, short
+from llmgen.artifacts.parsing import json_kind, loads, not_json, short
 from llmgen.artifacts.pretty import pretty_json as pretty_json
 from llmgen.artifacts.record import Kind, Record
 from llmgen.errors import InputError, OutputError
@@ -37,6 +37,9 @@ M = TypeVar("M", bound=BaseModel)
 
 MAX_INPUT_BYTES = 512 * 2**20
 _READ_AT_ONCE = 2**24
+
+_PICTURES = (b"\x89PNG", b"\xff\xd8\xff", b"RIFF", b"GIF8")
+"""Beginnings of files that are often given by mistake."""
 
 _TABLE_SUFFIXES = (".csv", ".tsv")
 TEXT_SUFFIXES = ("", ".txt", ".text", *_TABLE_SUFFIXES)
@@ -169,13 +172,13 @@ def write_artifact(path: Path, kind: Kind, records: Iterable[Record]) -> None:
 def artifact_text(kind: Kind, records: Iterable[Record]) -> str:
     """Records as one JSON document."""
     return pretty_json(
-        {"kind": kind, "schema_version": SCHEMA_VERSION, "records": [written_record(record) for record in records]}
+        {"kind": kind, "schema_version": SCHEMA_VERSION, "records": [plain_record(record) for record in records]}
     )
 
 
 def record_line(record: Record) -> str:
     """A record as one line of JSON Lines, newline included."""
-    return json.dumps(written_record(record), ensure_ascii=False, allow_nan=False, separators=(", ", ": ")) + "\n"
+    return json.dumps(plain_record(record), ensure_ascii=False, allow_nan=False, separators=(", ", ": ")) + "\n"
 
 
 def read_bytes(source: str | Path) -> tuple[str, Path, bytes]:
@@ -248,7 +251,7 @@ def read_rest(file: BinaryIO, head: bytes, name: str) -> bytes:
         raise InputError(f"{name}: larger than {MAX_INPUT_BYTES // 2**20} MiB; split it")
     if not data.strip():
         hint = "; the command before it in the pipe wrote nothing" if name == "stdin" else ""
-        raise InputError(f"{name}: is empty{hint}")
+        raise InputError(f"{name}: is empty{hint or '; write something into it, or name another file'}")
     return data
 
 
@@ -265,6 +268,10 @@ def parse_json(data: bytes, name: str) -> Any:
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
+        if data.startswith(_PICTURES):
+            raise InputError(
+                f"{name}: is a picture, not JSON; `llmgen import png` makes a record of one that says its prompt"
+            ) from error
         raise InputError(f"{name}: not UTF-8 text (byte {error.start}); save it as UTF-8 JSON") from error
     try:
         return loads(text, name)
@@ -324,7 +331,7 @@ def _entries(value: Any, name: str) -> tuple[list[Any], Kind | None]:
     if isinstance(value, str):
         return [value], None
     if not isinstance(value, dict):
-        raise InputError(f"{name}: expected prompts or records, found a bare {type(value).__name__}")
+        raise InputError(f"{name}: expected prompts or records, found {json_kind(value)}")
     if value.get("kind") == "manifest" or "stages" in value:
         raise InputError(f"{name}: is a manifest; run it with `llmgen run {name}`")
     if set(value) == {"prompts"} and isinstance(value["prompts"], list):

@@ -1,8 +1,8 @@
 """What should be where: instances with boxes, a background, what must be absent."""
 
-from typing import Annotated, Self
+from typing import Annotated, Any
 
-from pydantic import Field, model_validator
+from pydantic import Field
 
 from llmgen.artifacts.base import ArtifactModel, Box, check_inside
 from llmgen.artifacts.detection import Mask
@@ -34,12 +34,12 @@ class Instance(ArtifactModel):
     mask: Mask | None = None
     """Its pixels, as large as the canvas and not empty."""
 
-    @model_validator(mode="after")
-    def _check_stroke(self) -> Self:
+    def model_post_init(self, context: Any, /) -> None:
+        """Refuse a stroke of one point."""
+        super().model_post_init(context)
         if self.scribble_xy is not None and len(self.scribble_xy) < 2:
             count = {0: "no points", 1: "one point"}[len(self.scribble_xy)]
             raise ValueError(f"instance {self.id!r}: its scribble has {count}; it needs two or more, or null")
-        return self
 
 
 class Layout(ArtifactModel):
@@ -62,8 +62,9 @@ class Layout(ArtifactModel):
     interaction: Interaction | None = None
     """Who does what with what, where the picture is about that."""
 
-    @model_validator(mode="after")
-    def _check(self) -> Self:
+    def model_post_init(self, context: Any, /) -> None:
+        """Refuse two instances of one name, and what lies outside the canvas."""
+        super().model_post_init(context)
         seen: set[str] = set()
         for instance in self.instances:
             if instance.id in seen:
@@ -76,7 +77,6 @@ class Layout(ArtifactModel):
             _check_points(instance.scribble_xy or (), self.width, self.height, f"{what}: scribble point")
             if instance.mask is not None:
                 _check_mask(instance.mask, self.width, self.height, what)
-        return self
 
 
 def _check_points(points: tuple[Point, ...], width: int, height: int, what: str) -> None:

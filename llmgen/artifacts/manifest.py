@@ -8,13 +8,13 @@ from pydantic import ConfigDict, Field, field_validator, model_validator
 
 from llmgen.artifacts.base import SCHEMA_VERSION, ArtifactModel
 from llmgen.artifacts.image import RelativePath
-from llmgen.artifacts.record import MAKES, MOST_SEED, Stage, check_prompt
+from llmgen.artifacts.record import MAKES, MOST_PROMPT, MOST_SEED, Stage, check_prompt
 
 
 class PromptEntry(ArtifactModel):
     """A prompt as a person writes it."""
 
-    prompt: str = Field(default="", max_length=10_000)
+    prompt: str = Field(default="", max_length=MOST_PROMPT)
     """What the picture should show; may be empty where `instruction` and `source_image` say it."""
     id: str | None = None
     """Names record and pictures; the position (`0001`) by default."""

@@ -44,6 +44,14 @@ def not_json(name: str, line: int, column: int, reason: str) -> InputError:
     return InputError(f"{name}: not JSON: {reason} at line {line}, column {column}; mend it there")
 
 
+def json_kind(value: Any) -> str:
+    """What a value of JSON is, in a word, for a message."""
+    if value is None:
+        return "null"
+    kinds = {bool: "true or false", str: "a text", list: "a list", dict: "an object"}
+    return kinds.get(type(value), "a number")
+
+
 def short(text: str) -> str:
     """The beginning of a text, quoted, for a message."""
     return repr(text if len(text) <= 60 else text[:57] + "...")

@@ -6,6 +6,7 @@ artifact is written record by record.
 pydantic's writer, which is not written in Python, makes most texts; those with a number that it writes in another way are made here.
 """
 
+import contextlib
 import json
 import re
 from collections.abc import Callable
@@ -14,15 +15,16 @@ from typing import Any, Final
 
 from pydantic_core import PydanticSerializationError, to_json
 
-_INDENT: Final = "  "
+INDENT: Final = 2
+"""Spaces."""
+_INDENT: Final = INDENT * " "
 _NUMBERS: Final = (float, int)
 #: Line breaks inside a text are escaped, so these are none of a text's.
 _ROW: Final = re.compile(r"\[\n *(-?[0-9][0-9.]*(?:,\n *-?[0-9][0-9.]*)*)\n *\]")
 _BREAK: Final = re.compile(r",\n *")
-_OTHERWISE: Final = tuple(
-    re.compile(before + r"-?(?:0\.0000|[0-9][0-9.]*e|NaN|Infinity)") for before in ('": ', r"\n *")
-)
-"""Very small and very large numbers, and those that are refused. (That a text may look like one costs a little time.)"""
+#: Very small and very large numbers, and those that are refused. (That a text may look like one costs a little time.)
+_EXPONENT: Final = re.compile(r"e[-+]?[0-9]+[,\n]")
+_SMALL, _REFUSED, _REFUSED_TOO = "0.0000", "NaN", "Infinity"
 
 
 def pretty_json(value: Any) -> str:
@@ -46,22 +48,31 @@ def indented(value: Any, depth: int = 0) -> str:
         ValueError: If a number is not finite.
         TypeError: If it is no JSON value.
     """
-    text = _quickly(value) if isinstance(value, dict | list) else None
-    if text is not None:
-        text = _ROW.sub(lambda row: "[" + _BREAK.sub(", ", row[1]) + "]", text)
-        return text.replace("\n", "\n" + _INDENT * depth) if depth else text
+    if isinstance(value, dict | list):
+        with contextlib.suppress(PydanticSerializationError):
+            text = arranged(to_json(value, indent=INDENT), depth)
+            if text is not None:
+                return text
     parts: list[str] = []
     _write(value, "\n" + _INDENT * depth, parts.append)
     return "".join(parts)
 
 
-def _quickly(value: dict[str, Any] | list[Any]) -> str | None:
-    """The text with every number on a line of its own; None if it holds a number that is written in another way here."""
-    try:
-        text = to_json(value, indent=len(_INDENT)).decode()
-    except PydanticSerializationError:
+def arranged(written: bytes, depth: int = 0) -> str | None:
+    """What pydantic has written as `indented` writes it.
+
+    Args:
+        written: Text of an object or a list, by `INDENT` spaces, every number on a line of its own.
+        depth: As of `indented`.
+
+    Returns:
+        The text; None if it holds a number that is written in another way here.
+    """
+    text = written.decode()
+    if _SMALL in text or _REFUSED in text or _REFUSED_TOO in text or _EXPONENT.search(text):
         return None
-    return None if any(number.search(text) for number in _OTHERWISE) else text
+    text = _ROW.sub(lambda row: "[" + _BREAK.sub(", ", row[1]) + "]", text)
+    return text.replace("\n", "\n" + _INDENT * depth) if depth else text
 
 
 def _write(value: Any, line: str, add: Callable[[str], object]) -> None:

@@ -1,10 +1,10 @@
 """One picture's entry. It only grows: a stage takes a record and returns a new one."""
 
-from typing import Any, Final, Literal, Self
+from typing import Any, Final, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field
 
-from llmgen.artifacts.base import SCHEMA_VERSION, ArtifactModel, Sha256, check_inside
+from llmgen.artifacts.base import SCHEMA_VERSION, ArtifactModel, Sha256, check_inside, has_surrogate
 from llmgen.artifacts.detection import Detection
 from llmgen.artifacts.edit import EditOutcome, EditPlan
 from llmgen.artifacts.image import ImageRef, RelativePath
@@ -19,6 +19,8 @@ Stage = Literal["layout", "generate", "detect", "correct", "refine", "evaluate"]
 #: Names of questions to a language model.
 CALL_PATTERN: Final = r"^[a-z][a-z0-9_]{0,63}$"
 
+MOST_PROMPT: Final = 10_000
+"""Characters of a prompt."""
 MOST_SEED: Final = 2**64 - 1
 """As many seeds as other tools have, and as torch takes."""
 
@@ -160,14 +162,30 @@ class RecordError(ArtifactModel):
     """What happened and what to do, in one line."""
 
 
+def kept_prompt(value: Any) -> str:
+    """The prompt that an entry goes on with which does not fit its schema: its own, or none where a record could not hold it."""
+    fits = isinstance(value, str) and len(value) <= MOST_PROMPT and not has_surrogate(value)
+    return value if fits else ""
+
+
 def check_prompt(prompt: str, instruction: str | None, source_image: str | None) -> None:
     """Refuse what says nothing about the picture.
 
     Raises:
         ValueError: If there is neither a prompt nor an instruction for a picture to start from.
     """
-    if not prompt.strip() and not ((instruction or "").strip() and source_image):
-        raise ValueError("the prompt is empty; give one, or an `instruction` and the `source_image` it is about")
+    asked = bool((instruction or "").strip())
+    if prompt.strip() or (asked and source_image):
+        return
+    if asked:
+        raise ValueError(
+            "there is no picture that the `instruction` is about; name it as `source_image`, or give a prompt"
+        )
+    if source_image:
+        raise ValueError(
+            "nothing is said about the picture; give an `instruction` (a question, or what to change) or a prompt"
+        )
+    raise ValueError("the prompt is empty; give one, or an `instruction` and the `source_image` it is about")
 
 
 class Record(ArtifactModel):
@@ -179,7 +197,7 @@ class Record(ArtifactModel):
     """Version of this format."""
     id: str = Field(min_length=1, max_length=128, pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
     """Names the pictures too; letters, digits, dot, dash, underscore."""
-    prompt: str = Field(default="", max_length=10_000)
+    prompt: str = Field(default="", max_length=MOST_PROMPT)
     """What the picture should show; may be empty where `instruction` and `source_image` say it."""
     instruction: str | None = None
     """What should change, or the question."""
@@ -214,8 +232,9 @@ class Record(ArtifactModel):
     error: RecordError | None = None
     """Why this record could not be finished; null when all is well."""
 
-    @model_validator(mode="after")
-    def _check(self) -> Self:
+    def model_post_init(self, context: Any, /) -> None:
+        """Refuse a record without what its kind says, and sections that contradict each other."""
+        super().model_post_init(context)
         if self.error is None:
             for section in REQUIRED_SECTIONS[self.kind]:
                 if getattr(self, section) is None:
@@ -234,7 +253,6 @@ class Record(ArtifactModel):
                 check_inside(detection.box_xyxy, self.image.width, self.image.height, what)
                 if detection.mask is not None:
                     detection.mask.check_size(self.image.width, self.image.height, what)
-        return self
 
     @property
     def chosen(self) -> Sample | None:
@@ -273,5 +291,4 @@ class Record(ArtifactModel):
 
     def grown(self, **sections: Any) -> "Record":
         """A new, validated record with sections added or replaced (`model_copy` would not validate)."""
-        values = {name: getattr(self, name) for name in type(self).model_fields}
-        return Record(**{**values, **sections})
+        return Record(**{**self.__dict__, **sections})

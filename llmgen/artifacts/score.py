@@ -1,8 +1,8 @@
 """One number about one picture."""
 
-from typing import Literal, Self
+from typing import Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field
 
 from llmgen.artifacts.base import ArtifactModel
 from llmgen.artifacts.detection import Detection
@@ -35,11 +35,11 @@ class Score(ArtifactModel):
     seen: tuple[Detection, ...] | None = None
     """What was seen while scoring, when a model looked."""
 
-    @model_validator(mode="after")
-    def _check_range(self) -> Self:
+    def model_post_init(self, context: Any, /) -> None:
+        """Refuse a share that is none."""
+        super().model_post_init(context)
         if self.unit == SHARE and not 0 <= self.value <= 1:
             raise ValueError(f"a share lies between 0 and 1, got {self.value:g}; other values need their own `unit`")
-        return self
 
 
 def best_of(values: list[float], better: Better) -> float:

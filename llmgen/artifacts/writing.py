@@ -10,9 +10,9 @@ from typing import BinaryIO, Final
 
 from llmgen.artifacts.base import SCHEMA_VERSION
 from llmgen.artifacts.files import cannot_write, leads_to, make_folder, put_in_place
-from llmgen.artifacts.hashing import written_record
+from llmgen.artifacts.hashing import plain_record, record_json
 from llmgen.artifacts.io import record_line
-from llmgen.artifacts.pretty import indented
+from llmgen.artifacts.pretty import INDENT, arranged, indented
 from llmgen.artifacts.record import Kind, Record
 from llmgen.artifacts.streams import MAX_ENTRY_BYTES
 from llmgen.errors import OutputError
@@ -38,7 +38,8 @@ class RecordTexts:
             return record_line(record)
         self._count += 1
         front = ",\n    " if self._count > 1 else self._head() + "\n    "
-        return front + indented(written_record(record), 2)
+        text = arranged(record_json(record, INDENT), 2)
+        return front + (indented(plain_record(record), 2) if text is None else text)
 
     def end(self) -> str:
         """What stands behind the last record."""
@@ -100,14 +101,15 @@ class ArtifactWriter:
         Raises:
             OutputError: If they cannot be written, or one would be more than a reader takes.
         """
-        for record in records:
-            data = self._texts.record(record).encode()
-            if len(data) > MAX_ENTRY_BYTES:
-                raise OutputError(
-                    f"{self._named}: record {record.id!r} would be {len(data) // 2**20} MiB, and no stage reads more than "
-                    f"{MAX_ENTRY_BYTES // 2**20}; make fewer pictures of it, or without masks"
-                )
-            self._write(data)
+        with self._written():
+            for record in records:
+                data = self._texts.record(record).encode()
+                if len(data) > MAX_ENTRY_BYTES:
+                    raise OutputError(
+                        f"{self._named}: record {record.id!r} would be {len(data) // 2**20} MiB, and no stage reads more than "
+                        f"{MAX_ENTRY_BYTES // 2**20}; make fewer pictures of it, or without masks"
+                    )
+                self._write(data)
 
     def finish(self) -> None:
         """Bring it to the disk and to its place.
@@ -115,8 +117,8 @@ class ArtifactWriter:
         Raises:
             OutputError: If it cannot be written; the old file, if any, is untouched.
         """
-        self._write(self._texts.end().encode())
         with self._written():
+            self._write(self._texts.end().encode())
             self._open_file.flush()
             os.fsync(self._open_file.fileno())
             self._open_file.close()
@@ -124,8 +126,7 @@ class ArtifactWriter:
         self._file = None
 
     def _write(self, data: bytes) -> None:
-        with self._written():
-            self._open_file.write(data)
+        self._open_file.write(data)
         self._total.update(data)
         self.size += len(data)
 

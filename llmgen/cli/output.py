@@ -45,7 +45,7 @@ class Output:
         for handler in list(logger.handlers):
             logger.removeHandler(handler)
         handler = logging.StreamHandler(sys.stderr)
-        handler.setFormatter(_PrintableFormatter("%(name)s: %(message)s"))
+        handler.setFormatter(_PrintableFormatter("%(name)s: %(message)s" if verbose else "warning: %(message)s"))
         logger.addHandler(handler)
         logger.setLevel(logging.DEBUG if verbose else logging.ERROR if quiet else logging.WARNING)
 
@@ -68,18 +68,10 @@ class Output:
             BrokenPipeError: If the reader has gone.
             OutputError: If it takes nothing more, such as a file on a full disk.
         """
-        stream = to or sys.stdout
-        try:
+        with _written("stdout" if to is None else to.name):
+            stream = to or sys.stdout
             stream.write(text)
             stream.flush()
-        except BrokenPipeError:
-            raise
-        except OSError as error:
-            reason = error.strerror or error
-            name = "stdout" if to is None else to.name
-            raise OutputError(
-                f"cannot write to {name}: {reason}; free some space or write elsewhere with -o"
-            ) from error
 
     @contextlib.contextmanager
     def records(self, stream: Path | None) -> Iterator[Callable[[str], None]]:
@@ -127,11 +119,25 @@ class Output:
         # Nothing breaks the lines of a file or a pipe: there a cell is as wide as its text.
         width = None if sys.stdout.isatty() else _UNBROKEN
         console = Console(file=sys.stdout, highlight=False, width=width) if to_stdout else self.console
-        console.print(_table(title, columns, rows))
+        with _written("stdout" if to_stdout else "stderr"):
+            console.print(_table(title, columns, rows))
 
     def _line(self, text: str) -> None:
         sys.stderr.write(printable(text) + "\n")
         sys.stderr.flush()
+
+
+@contextlib.contextmanager
+def _written(name: str) -> Iterator[None]:
+    """Say in one line that an output takes nothing more; a reader that has gone is none of ours."""
+    try:
+        yield
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise OutputError(
+            f"cannot write to {name}: {error.strerror or error}; free some space or write elsewhere with -o"
+        ) from error
 
 
 def _table(title: str, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> "Table":

@@ -238,5 +238,7 @@ def raise_failures(tally: "Tally", dropped: int) -> None:
     names = ", ".join(tally.named) + (", ..." if tally.failed > len(tally.named) else "")
     parts = [f"{tally.failed} of {tally.count} records failed and carry `error`: {names}"] if tally.failed else []
     if dropped:
-        parts.append(f"{dropped} entries of the input were left out")
+        parts.append(
+            f"{dropped} entr{'y' if dropped == 1 else 'ies'} of the input {'was' if dropped == 1 else 'were'} left out"
+        )
     raise errors.PartialFailure("; ".join(parts) + "; the others are complete")

@@ -40,6 +40,7 @@ from llmgen.diffusion.failures import as_model_errors
 from llmgen.diffusion.grounding import grounding_slots
 from llmgen.diffusion.prompts import beyond_limits, cut_texts, join_negatives, scene_prompt
 from llmgen.diffusion.sampling import OWN_LOOP
+from llmgen.engine.long_runs import CompiledMethod
 from llmgen.engine.seeds import derive_seed
 from llmgen.errors import InputError
 from llmgen.llm.english.words import singularize
@@ -113,7 +114,7 @@ def agreement(plan: EditPlan) -> float:
     return 1.0 if not plan.edits else max(0.0, (demands - deletions - unfinished) / demands)
 
 
-class SelfCorrection:
+class SelfCorrection(CompiledMethod):
     """Correct pictures by their own prompts."""
 
     stage: ClassVar[Stage] = "correct"
@@ -121,10 +122,24 @@ class SelfCorrection:
     makes: ClassVar[Kind] = "corrections"
     needs: ClassVar[tuple[str, ...]] = ("image", "prompt")
     Config = SelfCorrectionConfig
+    compiled_role: ClassVar[str] = "layout_to_image"
 
     def __init__(self, context: "StageContext", config: SelfCorrectionConfig) -> None:
         self._context, self._config = context, config
-        self._painter: Painter | None = None
+        # What is compiled is known to compile before the first picture is looked at.
+        self._painter: Painter | None = self._load_painter() if config.compile == "always" else None
+
+    @classmethod
+    def call_kinds(cls, config: SelfCorrectionConfig) -> int:
+        """Without boxes, with boxes, and added objects watched besides; none where nothing or somebody else paints.
+
+        The reference keeps all attention in lists as it runs, which cannot be compiled.
+        """
+        if config.plan_only or config.painter != "latents" or config.profile == "reference":
+            return 0
+        grounded = 0 if config.grounding_fraction == 0 else 1
+        watched = config.reference_weight and config.energy_scale and config.guided_fraction
+        return 1 + grounded + (0 if not watched else 1 if config.grounding_fraction in (0, 1) else 2)
 
     @property
     def models(self) -> tuple[ModelUse, ...]:
@@ -279,7 +294,7 @@ class SelfCorrection:
             return InpaintPainter(inpainter, models.segmenter("segmenter"), config, settings)
         painter = ReferencePainter if config.profile == "reference" else LatentPainter
         return painter(
-            models.stable_diffusion("layout_to_image"),
+            self._compiled(models.stable_diffusion("layout_to_image")),
             models.text("layout_to_image"),
             models.segmenter("segmenter"),
             config,
@@ -345,6 +360,7 @@ class SelfCorrection:
         )
         if number == 1:
             self._remark_on_limits(record.id, job)
+            self._remark_if_uncompiled(record.id, job.image.size)
         return job
 
     def _instruction(self, record: Record) -> str:

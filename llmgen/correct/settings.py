@@ -5,10 +5,10 @@ from typing import Literal
 from pydantic import Field
 
 from llmgen.diffusion.prompts import OVERALL_NEGATIVE
-from llmgen.engine.stage import StageConfig
+from llmgen.engine.long_runs import CompileConfig
 
 
-class SelfCorrectionConfig(StageConfig):
+class SelfCorrectionConfig(CompileConfig):
     """Settings of `correct --mode self_correction`. Constants that the paper gives in steps of 50 are shares of the steps here."""
 
     rounds: int = Field(default=1, ge=1, le=20)

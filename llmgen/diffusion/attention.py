@@ -10,6 +10,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from llmgen.diffusion.compiling import is_compiled
+
 Keep = Callable[[Tensor], Tensor]
 """What of the probabilities `[b, heads, cells, tokens]` of one call is kept."""
 
@@ -164,7 +166,8 @@ def capture_attention(
 class Remembering:
     """A `predict` that remembers, for some steps, how the cells of each picture attend to one token.
 
-    Only that token's column of the conditional rows is kept; the rest of the attention is gone when a layer has run.
+    Only that token's column of the conditional rows is kept; the rest of the attention is gone when a layer has run, or, of a compiled
+    U-Net, when it is through: which column it is must not be compiled in.
 
     Args:
         predict: A guided model that calls the U-Net once for all pictures, conditional rows last.
@@ -192,9 +195,12 @@ class Remembering:
         """Guided model output for `latents [n, c, h, w]`."""
         if index >= self.steps:
             return self.predict(latents, timestep, index)
-        with capture_attention(self.unet, self.layers, self._columns) as watched:
+        late = is_compiled(self.unet)
+        with capture_attention(self.unet, self.layers, None if late else self._columns) as watched:
             output = self.predict(latents, timestep, index)
             maps = {name: p.probabilities for name, p in watched.items() if p.probabilities is not None}
+        if late:
+            maps = {name: self._columns(probabilities) for name, probabilities in maps.items()}
         for row, (steps, token) in enumerate(zip(self.attention, self.tokens, strict=True)):
             steps.append({name: kept[row] for name, kept in maps.items()} if token is not None else {})
         return output

@@ -1,9 +1,8 @@
 """Denoisers and decoders compiled by `torch.compile`: the same numbers to about 1e-5 in less time, once a minute or so is spent on it.
 
-What is compiled is compiled for one shape: full batches on one canvas. A batch that is more than half full is filled up, and what fills
-it is dropped. Smaller ones, such as those that a batch falls into when memory runs out, and other canvases are drawn uncompiled.
-
-Whether a run compiles is decided once, before it begins, and kept in its journal.
+What is compiled is compiled for one canvas and for any number of rows from two on: batches that are not full, objects drawn in batches
+of their own and what a batch falls into when memory runs out call the same code. Other canvases, single rows and passes that need
+gradients are computed uncompiled.
 """
 
 import copy
@@ -11,24 +10,14 @@ import functools
 import logging
 import subprocess
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any, Final, Literal
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from llmgen.printable import printable
-
-Compile = Literal["auto", "always", "never"]
-
-LONG_RUN: Final = 40_000
-"""Steps of all pictures together from which on compiling pays: on one core of a CPU the toybox's models take about 70 s to compile and
-then save 3.5 ms a step and picture (`benchmarks/generate.py`), so that they have paid after 20,000. Not measured on a GPU."""
-COMPILED: Final = ("stable-diffusion", "stable-diffusion-xl")
-"""Families whose denoiser is called with shapes that stay the same for a whole run."""
-_MOST_DECODED: Final = 8
-"""Pictures that `decode_latents` decodes at once."""
 
 
 @functools.cache
@@ -52,69 +41,58 @@ def _smallest(numbers: Tensor) -> Tensor:
     return torch.relu(numbers) * 2 + 1
 
 
-def compiled(pipe: Any, *, rows: int, guided: bool, size: tuple[int, int], told: Callable[[str], None]) -> Any:
+def compiled(pipe: Any, *, size: tuple[int, int], told: Callable[[str], None]) -> Any:
     """A pipeline with a compiled U-Net and a compiled decoder; it shares the weights, and the given one stays as it is.
 
     Args:
         pipe: `StableDiffusionPipeline` or `StableDiffusionXLPipeline`.
-        rows: Pictures of a full batch.
-        guided: Whether each picture is two rows of a call, under classifier-free guidance.
         size: Width and height in pixels of the pictures that are drawn compiled.
-        told: Told before the first call, which compiles.
+        told: Told before the first call of each, which compiles.
     """
     other = copy.copy(pipe)
     grid = (size[1] // pipe.vae_scale_factor, size[0] // pipe.vae_scale_factor)
-    other.unet = FilledUNet(pipe.unet, _compile(pipe.unet, "U-Net", told), rows * (2 if guided else 1), grid)
-    decode = _compile(functools.partial(_decoded, pipe.vae), "decoder", told)
-    other.vae = FilledDecoder(pipe.vae, decode, min(rows, _MOST_DECODED), grid)
+    other.unet = CompiledUNet(pipe.unet, _compile(pipe.unet, "U-Net", told), grid)
+    other.vae = CompiledDecoder(pipe.vae, _compile(functools.partial(_decoded, pipe.vae), "decoder", told), grid)
     return other
 
 
-def is_filled_up(count: int, rows: int) -> bool:
-    """Whether a batch of so many is drawn as a full one."""
-    return rows < 2 * count <= 2 * rows
-
-
-class FilledUNet:
-    """A U-Net that is called with full batches of one shape where that pays; everything but that is its own.
+class CompiledUNet:
+    """A U-Net that is called compiled where it can be; everything but that is its own.
 
     Args:
         unet: A `UNet2DConditionModel`.
-        full: The same, for full batches.
-        rows: Rows of a full batch.
-        grid: Height and width of its latents.
+        made: The same, compiled.
+        grid: Height and width of the latents that it is compiled for.
     """
 
-    def __init__(self, unet: Any, full: Callable[..., Any], rows: int, grid: tuple[int, int]) -> None:
-        self._unet, self._full, self._rows, self._grid = unet, full, rows, grid
+    def __init__(self, unet: Any, made: Callable[..., Any], grid: tuple[int, int]) -> None:
+        self._unet, self._made, self._grid = unet, made, grid
 
     def __getattr__(self, name: str) -> Any:
         """What else is asked of it."""
         return getattr(self._unet, name)
 
-    def __call__(self, sample: Tensor, timestep: Any, *, encoder_hidden_states: Tensor, **more: Any) -> Any:
+    def __call__(self, sample: Tensor, timestep: Any, encoder_hidden_states: Tensor, **more: Any) -> Any:
         """Predict, as it does."""
-        if not is_filled_up(len(sample), self._rows) or tuple(sample.shape[-2:]) != self._grid:
-            return self._unet(sample, timestep, encoder_hidden_states=encoder_hidden_states, **more)
-        added = more.get("added_cond_kwargs")
-        if added:
-            more["added_cond_kwargs"] = {name: _filled(values, self._rows) for name, values in added.items()}
-        filled, hidden = _filled(sample, self._rows), _filled(encoder_hidden_states, self._rows)
-        return (self._full(filled, timestep, encoder_hidden_states=hidden, **more)[0][: len(sample)],)
+        if not _fits(sample, self._grid):
+            return self._unet(sample, timestep, encoder_hidden_states, **more)
+        # A number would be compiled in, and every step compile anew.
+        time = torch.as_tensor(timestep, device=sample.device)
+        _of_any_rows(sample, encoder_hidden_states, more.get("added_cond_kwargs"), more.get("cross_attention_kwargs"))
+        return self._made(sample, time, encoder_hidden_states, **more)
 
 
-class FilledDecoder:
-    """An autoencoder that decodes full batches of one shape where that pays; everything but that is its own.
+class CompiledDecoder:
+    """An autoencoder that decodes compiled where it can; everything but that is its own.
 
     Args:
         vae: `AutoencoderKL` or `AutoencoderTiny`.
-        full: Latents to pixels, for full batches.
-        rows: Rows of a full batch.
-        grid: Height and width of its latents.
+        made: Latents to pixels, compiled.
+        grid: Height and width of the latents that it is compiled for.
     """
 
-    def __init__(self, vae: Any, full: Callable[[Tensor], Tensor], rows: int, grid: tuple[int, int]) -> None:
-        self._vae, self._full, self._rows, self._grid = vae, full, rows, grid
+    def __init__(self, vae: Any, made: Callable[[Tensor], Tensor], grid: tuple[int, int]) -> None:
+        self._vae, self._made, self._grid = vae, made, grid
 
     def __getattr__(self, name: str) -> Any:
         """What else is asked of it."""
@@ -122,33 +100,49 @@ class FilledDecoder:
 
     def decode(self, latents: Tensor, **more: Any) -> Any:
         """Pixels, as it makes them."""
-        if not is_filled_up(len(latents), self._rows) or tuple(latents.shape[-2:]) != self._grid:
+        if not _fits(latents, self._grid):
             return self._vae.decode(latents, **more)
-        return (self._full(_filled(latents, self._rows))[: len(latents)],)
+        _of_any_rows(latents)
+        return (self._made(latents),)
+
+
+def is_compiled(unet: Any) -> bool:
+    """Whether a U-Net may run compiled: then what is done while it runs must be the same in every call, but for tensors."""
+    return isinstance(unet, CompiledUNet)
+
+
+def _fits(values: Tensor, grid: tuple[int, int]) -> bool:
+    # What is compiled for any number of rows is compiled for two and more.
+    return len(values) > 1 and tuple(values.shape[-2:]) == grid and not torch.is_grad_enabled()
+
+
+def _of_any_rows(*given: Any) -> None:
+    """Say of tensors, and of those inside mappings, that the next call may have another number of rows."""
+    for value in given:
+        if isinstance(value, Tensor):
+            torch._dynamo.mark_dynamic(value, 0)
+        elif isinstance(value, Mapping):
+            _of_any_rows(*value.values())
 
 
 def _decoded(vae: Any, latents: Tensor) -> Any:
     return vae.decode(latents, return_dict=False)[0]
 
 
-def _filled(values: Tensor, rows: int) -> Tensor:
-    """Values of so many rows: the last is repeated."""
-    missing = rows - len(values)
-    return values if missing <= 0 else torch.cat([values, values[-1:].expand(missing, *values.shape[1:])])
-
-
 def _compile(model: Callable[..., Any], name: str, told: Callable[[str], None]) -> Callable[..., Any]:
-    made = torch.compile(model, dynamic=False)
-    is_new = True
+    made = torch.compile(model)
+    known: set[frozenset[str]] = set()
 
     def call(*args: Any, **kwargs: Any) -> Any:
-        nonlocal is_new
-        if not is_new:
+        # Calls with boxes and calls without are compiled when the first of them comes.
+        kind = frozenset(name for name, value in kwargs.items() if value is not None)
+        if kind in known:
             return made(*args, **kwargs)
-        told(f"compiling the {name}, once for the whole run")
+        if not known:
+            told(f"compiling the {name}, once for the whole run")
         with _quiet():
             result = made(*args, **kwargs)
-        is_new = False
+        known.add(kind)
         return result
 
     return call

@@ -176,6 +176,14 @@ def freeze_from(trajectory: Tensor, frozen: Tensor, frozen_steps: int) -> Callab
     return hold
 
 
+@dataclass(frozen=True)
+class _Told:
+    is_guided: bool
+    """Whether the unconditional half comes before the conditional one."""
+    text: TextCondition
+    extra: dict[str, Any] | None
+
+
 class GuidedUNet:
     """A U-Net with classifier-free guidance and optional grounding: the usual `predict`.
 
@@ -205,6 +213,8 @@ class GuidedUNet:
         scales = [float(guidance)] * n if isinstance(guidance, int | float) else [float(g) for g in guidance]
         self.guidance = torch.tensor(scales, device=self.text.hidden.device).view(-1, 1, 1, 1)
         self.grounding, self.grounding_steps, self.batch_size = grounding, grounding_steps, batch_size
+        self._has_objects = [False] * n if grounding is None else grounding.masks.any(dim=1).tolist()
+        self._told: dict[tuple[int, ...], _Told] = {}
         self.calls = 0
 
     def __call__(self, latents: Tensor, timestep: int, index: int) -> Tensor:
@@ -212,27 +222,37 @@ class GuidedUNet:
 
         A picture without objects is never grounded, so that it does not matter whether its neighbours are.
         """
-        grounding = self.grounding if index < self.grounding_steps else None
-        has_objects = grounding.masks.any(dim=1).tolist() if grounding is not None else [False] * len(latents)
+        is_grounded = [has and index < self.grounding_steps for has in self._has_objects]
         result = torch.empty_like(latents)
         for wanted in (True, False):
-            rows = [i for i, has in enumerate(has_objects) if has == wanted]
+            rows = [i for i, grounded in enumerate(is_grounded) if grounded == wanted]
             for start in range(0, len(rows), self.batch_size):
                 chunk = rows[start : start + self.batch_size]
-                part = grounding.rows(chunk) if wanted and grounding is not None else None
-                result[chunk] = self._rows(latents, timestep, chunk, part)
+                result[chunk] = self._rows(latents, timestep, chunk, wanted)
         return result
 
-    def _rows(self, latents: Tensor, timestep: int, rows: list[int], grounding: Grounding | None) -> Tensor:
+    def _rows(self, latents: Tensor, timestep: int, rows: list[int], grounded: bool) -> Tensor:
         self.calls += 1
-        z, scale = latents[rows].to(self.text.hidden.dtype), self.guidance[rows]
-        if bool((scale == 1).all()):
-            extra = grounding.conditional() if grounding is not None else None
-            return self._call(z, timestep, self.text.rows(rows), extra).to(latents.dtype)
-        extra = grounding.both_halves() if grounding is not None else None
-        text = self.negative.rows(rows).followed_by(self.text.rows(rows))
-        free, wanted = self._call(torch.cat([z, z]), timestep, text, extra).to(latents.dtype).chunk(2)
-        return free + scale.to(latents.dtype) * (wanted - free)
+        told = self._what_is_told(rows, grounded)
+        z = latents[rows].to(self.text.hidden.dtype)
+        if not told.is_guided:
+            return self._call(z, timestep, told.text, told.extra).to(latents.dtype)
+        free, wanted = self._call(torch.cat([z, z]), timestep, told.text, told.extra).to(latents.dtype).chunk(2)
+        return free + self.guidance[rows].to(latents.dtype) * (wanted - free)
+
+    def _what_is_told(self, rows: list[int], grounded: bool) -> "_Told":
+        """What the U-Net is told of some pictures beside their latents, which is the same at every step."""
+        key = (grounded, *rows)
+        if key not in self._told:
+            is_guided = not bool((self.guidance[rows] == 1).all())
+            text, extra = self.text.rows(rows), None
+            if is_guided:
+                text = self.negative.rows(rows).followed_by(text)
+            if grounded and self.grounding is not None:
+                part = self.grounding.rows(rows)
+                extra = part.both_halves() if is_guided else part.conditional()
+            self._told[key] = _Told(is_guided, text, extra)
+        return self._told[key]
 
     def _call(self, latents: Tensor, timestep: int, text: TextCondition, extra: dict[str, Any] | None) -> Tensor:
         return self.unet(latents, timestep, **text.unet_kwargs(), cross_attention_kwargs=extra, return_dict=False)[0]

@@ -1,8 +1,9 @@
 """One method at work: loaded once, given records of one picture each, its remarks and its provenance put beside what it made."""
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path, PurePath
-from typing import Any
+from typing import Any, Final
 
 from llmgen import __version__
 from llmgen.artifacts import ModelUse, Provenance, Record, Remark
@@ -24,6 +25,9 @@ from llmgen.engine.samples import (
 )
 from llmgen.engine.stage import StageConfig
 from llmgen.errors import LlmgenError
+
+_NOTHING: Final = hashlib.sha256().hexdigest()
+"""Digest of nothing, in the place of one that is still to come."""
 
 
 class CannotLoad(Exception):
@@ -76,7 +80,10 @@ class MethodCaller:
         else:
             self._views = [View(record, row) for row, record in enumerate(bare)]
             grown = self._work()
-        return [self._finished(row, old, new) for row, (old, new) in enumerate(zip(records, grown, strict=True))]
+        made_so = self._made_so()
+        return [
+            self._finished(row, old, new, made_so) for row, (old, new) in enumerate(zip(records, grown, strict=True))
+        ]
 
     def remarked(self, row: int, record: Record) -> Record:
         """A record with what the last call said about it; also of use where the call failed.
@@ -85,6 +92,8 @@ class MethodCaller:
             row: Its place among the records of the call.
             record: The record, finished or failed.
         """
+        if not self._remarks:
+            return record
         texts = {remark.text: remark for remark in record.remarks if remark.stage == self._class.stage}
         new: list[Remark] = []
         for view in self._views:
@@ -150,8 +159,8 @@ class MethodCaller:
                 raise RuntimeError(f"{self._class.stage} {self._class.name} returned other records than it was given")
             grown |= dict(zip(places, made, strict=True))
             self._models += [model for model in method.models if model not in self._models]
-            for record in part:
-                for text in self._left_schedulers():
+            for text in self._left_schedulers():
+                for record in part:
                     self._remark_on(record.id, text)
         return [grown[place] for place in range(len(self._views))]
 
@@ -168,8 +177,9 @@ class MethodCaller:
             and given == OWN
         ]
 
-    def _finished(self, row: int, old: Record, new: Record) -> Record:
-        provenance = Provenance(
+    def _made_so(self) -> Provenance:
+        """How all records of a call are made: the provenance of each, but for what came in."""
+        return Provenance(
             stage=self._class.stage,
             method=self._class.name,
             preset=self._context.preset.name,
@@ -177,12 +187,15 @@ class MethodCaller:
             config_passed=self._given,
             seed=self._context.seed,
             models=tuple(self._models),
-            input_sha256=record_digest(old),
+            input_sha256=_NOTHING,
             llmgen=__version__,
             packages=package_versions(),
             device=self._context.device,
             dtype=self._context.dtype,
         )
+
+    def _finished(self, row: int, old: Record, new: Record, made_so: Provenance) -> Record:
+        provenance = made_so.model_copy(update={"input_sha256": record_digest(old)})
         return self.remarked(row, new.grown(kind=self._class.makes, provenance=(*old.provenance, provenance)))
 
     def _remark_on(self, record_id: str, text: str) -> None:

@@ -59,6 +59,8 @@ class _Portion:
     """What was made of them."""
     saved: bool = False
     """Whether that is in the journal and in its place."""
+    before: frozenset[str] = frozenset()
+    """Ids of those that an earlier run finished, in a batch of which it did not finish all."""
 
     @property
     def asked(self) -> list[Record]:
@@ -129,7 +131,7 @@ class StageRun:
         """
         sound = [record for record in records if record.error is None]
         if sound and all(self._missing(record) for record in sound):
-            raise InputError(f"{self._input}: {self._lack(sound[0])}")
+            raise self._lacks(sound[0])
 
     def go(self, incoming: Iterable[Record], emit: Callable[[Sequence[Record]], None], total: int | None) -> None:
         """Work on all records, batch by batch.
@@ -224,10 +226,9 @@ class StageRun:
         self._sound += 1
         if not self._missing(record):
             return None
-        lack = self._lack(record)
         self._lacking += 1
-        self._first_lack = self._first_lack or InputError(f"{self._input}: {lack}")
-        error = RecordError(stage=self.stage, type=InputError.__name__, message=lack)
+        self._first_lack = self._first_lack or self._lacks(record)
+        error = RecordError(stage=self.stage, type=InputError.__name__, message=self._lack(record))
         self._lack_here.add(record.id)
         return record.grown(kind=self.makes, error=error)
 
@@ -248,6 +249,7 @@ class StageRun:
             return
         # Where the batch as a whole failed last time, its records were run alone: so again, and only those that failed.
         old = tuple(found) if len(found) == len(records) else None
+        portion.before = frozenset(record.id for record in old or () if record.error is None)
         if self._crew is not None and self._desk is not None:
             number = self._released + len(self._held) - 1
             self._crew.give(Errand(number, self._order, Task(tuple(records), old), self._desk.events))
@@ -309,13 +311,16 @@ class StageRun:
         for line in done.lines:
             self.progress.problem(line)
         self._take(portion, result.records, reused=False)
+        self.tally.reused += len(portion.before)
 
     def _take(self, portion: _Portion, records: Sequence[Record], *, reused: bool) -> None:
         """Put finished records in their places."""
         for place, record in zip(portion.todo, records, strict=True):
             portion.records[place] = record
         portion.saved = True
-        self.progress.done(records, reused=reused)
+        if portion.before:
+            self.progress.done([record for record in records if record.id in portion.before], reused=True)
+        self.progress.done([record for record in records if record.id not in portion.before], reused=reused)
 
     def _keep_finished(self) -> None:
         """When the stage is over before its end, keep what workers have finished, and send them home."""
@@ -344,12 +349,15 @@ class StageRun:
             return False
         return self.journal is None or self.fingerprint.key(record) not in self.journal
 
+    def _lacks(self, record: Record) -> InputError:
+        """What is said where no record has what the method needs."""
+        return InputError(f"{self._input}: record {record.id!r} (of kind {record.kind!r}) {self._lack(record)}")
+
     def _lack(self, record: Record) -> str:
         section = self._missing(record)[0]
         maker = MAKERS.get(section)
-        return (
-            f"record {record.id!r} (of kind {record.kind!r}) has no section {section!r}, which {self.stage} {self.name} needs"
-            + (f"; make it first with `{maker}`" if maker else "")
+        return f"has no section {section!r}, which {self.stage} {self.name} needs; " + (
+            f"make it first with `{maker}`" if maker else f"give the record its `{section}`"
         )
 
 

@@ -27,7 +27,7 @@ from pydantic import ValidationError
 
 from llmgen.artifacts import Record
 from llmgen.artifacts.files import cannot_write, make_folder
-from llmgen.artifacts.hashing import as_json, written_record
+from llmgen.artifacts.hashing import as_json, record_json
 from llmgen.artifacts.pictures import image_refs
 from llmgen.engine.journal_lines import (
     BEGUN,
@@ -172,7 +172,7 @@ class Journal:
             OutputError: If the journal cannot be written.
         """
         self._add(
-            [(key, as_json(written_record(record))) for key, record in finished],
+            [(key, record_json(record)) for key, record in finished],
             round(seconds, 4),
             time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
             tokens,

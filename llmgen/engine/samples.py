@@ -154,8 +154,9 @@ def views_to_look_at(records: Sequence[Record], needs: Sequence[str]) -> tuple[l
                 lacking.append(sample.index)
             else:
                 views.append(View(view, row, sample.index))
-        lack = f"samples without {' and '.join(needs)} are left out: {', '.join(map(str, lacking))}"
-        left_out.append(lack if lacking else "")
+        left_out.append(
+            f"samples without {' and '.join(needs)} are left out: {', '.join(map(str, lacking))}" if lacking else ""
+        )
     return views, left_out
 
 
@@ -168,8 +169,7 @@ def drawn(records: Sequence[Record], views: Sequence[View], grown: Sequence[Reco
         grown: What the method made of each view.
     """
     finished = []
-    for row, record in enumerate(records):
-        parts = [(view, new) for view, new in zip(views, grown, strict=True) if view.row == row]
+    for record, parts in zip(records, _by_row(len(records), views, grown), strict=True):
         first = parts[0][1]
         if parts[0][0].sample is None:
             finished.append(first)
@@ -193,8 +193,8 @@ def drawn(records: Sequence[Record], views: Sequence[View], grown: Sequence[Reco
 def looked_at(records: Sequence[Record], views: Sequence[View], grown: Sequence[Record]) -> list[Record]:
     """Records of the views that a method has looked at; arguments as of `drawn`."""
     finished = []
-    for row, record in enumerate(records):
-        parts = {view.sample: new for view, new in zip(views, grown, strict=True) if view.row == row}
+    for record, row in zip(records, _by_row(len(records), views, grown), strict=True):
+        parts = {view.sample: new for view, new in row}
         current = parts[None]
         if not record.samples:
             finished.append(current)
@@ -211,6 +211,14 @@ def looked_at(records: Sequence[Record], views: Sequence[View], grown: Sequence[
             samples.append(sample.model_copy(update=found))
         finished.append(current.grown(samples=tuple(samples), replies=_all_replies(list(parts.values()))))
     return finished
+
+
+def _by_row(many: int, views: Sequence[View], grown: Sequence[Record]) -> list[list[tuple[View, Record]]]:
+    """The views of each record, with what became of them."""
+    rows: list[list[tuple[View, Record]]] = [[] for _ in range(many)]
+    for view, new in zip(views, grown, strict=True):
+        rows[view.row].append((view, new))
+    return rows
 
 
 def missing_sections(record: Record, needs: Sequence[str]) -> list[str]:

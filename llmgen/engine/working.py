@@ -140,6 +140,8 @@ class StageWorker:
         message = (
             text if isinstance(error, LlmgenError) else f"{_advice(error)}{type(error).__name__}: {text}".rstrip(": ")
         )
+        # Whoever reads the error knows whose it is, and says so: a method's own words about it need not.
+        message = message.removeprefix(f"record {record.id!r}").removeprefix(":").lstrip()
         # A record fails alone, so what was said in the last call was said about it.
         failed = self._caller.remarked(0, record)
         self._say_remarks(record, failed)

@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+from llmgen.artifacts.files import why_unread
 from llmgen.artifacts.hashing import digest
 from llmgen.errors import InputError, OutputError
 
@@ -58,9 +59,9 @@ def read_json_lines(path: Path) -> list[dict[str, Any]]:
     try:
         if path.stat().st_size > MAX_BYTES:
             raise InputError(f"{path}: larger than {MAX_BYTES // 2**30} GiB")
-        lines = path.read_text(encoding="utf-8").splitlines()
+        lines = path.read_text(encoding="utf-8-sig").split("\n")  # a string may hold other separators raw
     except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"{path}: cannot be read: {error}") from error
+        raise InputError(f"{path}: cannot be read: {why_unread(error)}") from error
     entries = []
     for number, line in enumerate(lines, start=1):
         if not line.strip():

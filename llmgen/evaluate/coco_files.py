@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from llmgen.artifacts.files import why_unread
 from llmgen.errors import InputError
 from llmgen.formats.coco_annotations import plain_categories, plain_images, read_json
 from llmgen.formats.coco_entries import Id, WrongBox, id_order, plain_annotation, plain_id, plain_result
@@ -142,7 +143,7 @@ def choose_images(dataset: Mapping[str, Any], listed: Path | None = None, first:
         lines = [line.partition("#")[0].strip() for line in listed.read_text(encoding="utf-8").splitlines()]
         found = {number for line in lines if (number := plain_id(line)) is not None}
     except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"{listed}: cannot be read: {error}") from error
+        raise InputError(f"{listed}: cannot be read: {why_unread(error)}") from error
     ids = sorted(found, key=id_order)
     words = [number for number in ids if isinstance(number, str)]
     if words and all(isinstance(number, int) for number in known):

@@ -160,7 +160,7 @@ class _Reading:
                 raise _Wrong("has no `file_name`")
             path = self.folder.find(written)
             if path is None:
-                raise _Wrong(f"is not in {self.folder.root}")
+                raise _Wrong(self.folder.lacks)
             width, height = measure(path)
             claimed = image.get("width"), image.get("height")
             if claimed not in ((None, None), (width, height)):

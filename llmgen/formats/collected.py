@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from llmgen.artifacts import Kind, Record, RecordError, Remark
-from llmgen.artifacts.base import has_surrogate
 from llmgen.artifacts.foreign_prompts import FreeNames, mended_ids
 from llmgen.artifacts.io import ReadArtifact
+from llmgen.artifacts.record import kept_prompt
 from llmgen.errors import InputError
 from llmgen.printable import printable
 
@@ -73,14 +73,11 @@ class Collected:
         return record.grown(remarks=(*record.remarks, *(Remark(stage="read", text=text) for text in texts)))
 
     def fail(self, kind: Kind, record_id: str, prompt: str, position: int, reason: str) -> None:
-        """Keep a bad entry as a record with `error`, or as a line when it has no prompt to go by."""
+        """Keep a bad entry as a record with `error`, with its prompt where it has one that a record can hold."""
         line = printable(f"{self.name}: record {record_id!r} (position {position}): {reason}")
-        if not prompt.strip() or len(prompt) > 10_000 or has_surrogate(prompt):
-            self.dropped.append(line)
-            return
         self.invalid.append(line)
         error = RecordError(stage="read", type="InputError", message=line)
-        self.records.append(Record(kind=kind, id=record_id, prompt=prompt, error=error))
+        self.records.append(Record(kind=kind, id=record_id, prompt=kept_prompt(prompt), error=error))
 
     def artifact(self, kind: Kind, base: Path, *, level: int = logging.INFO) -> ReadArtifact:
         """All of it, as if read from an artifact.

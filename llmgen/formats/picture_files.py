@@ -18,6 +18,12 @@ class PictureFolder:
     def __init__(self, root: Path) -> None:
         self.root = root
 
+    @property
+    def lacks(self) -> str:
+        """Words about a picture that is not there."""
+        where = "the working directory" if self.root == Path() else str(self.root)
+        return f"is not in {where}; restore it, or name the folder of the pictures"
+
     def find(self, written: str) -> Path | None:
         r"""The picture that a file name means.
 

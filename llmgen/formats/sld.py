@@ -12,6 +12,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from llmgen.artifacts import HistoryEntry, ImageRef, Record, Reply
+from llmgen.artifacts.parsing import json_kind
 from llmgen.errors import InputError, LlmgenError
 from llmgen.formats.collected import Collected, named_boxes
 from llmgen.formats.picture_files import SUFFIXES
@@ -54,7 +55,7 @@ def read_sld(value: list[Any], name: str, base: Path, images_from: Path | None =
     found = Collected(name)
     for position, task in enumerate(value, start=1):
         if not isinstance(task, dict):
-            found.dropped.append(f"{name}: task at position {position}: expected an object, found {_kind(task)}")
+            found.dropped.append(f"{name}: task at position {position}: expected an object, found {json_kind(task)}")
             continue
         wished = next((v for k in ("output_dir", "input_fname") if isinstance(v := task.get(k), str) and v), "")
         record_id = found.free_id(wished or f"{position:04d}", given=True)
@@ -204,7 +205,3 @@ def _line(value: Any, field: str) -> str:
     if not isinstance(value, str):
         raise InputError(f"llm_parsed_prompt: {field} is no text")
     return " ".join(value.split())
-
-
-def _kind(value: Any) -> str:
-    return "null" if value is None else type(value).__name__

@@ -9,11 +9,12 @@ Source:
 
 import difflib
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
+from llmgen.artifacts.parsing import json_kind
 from llmgen.errors import InputError
 from llmgen.formats.picture_files import PictureFolder
 from llmgen.printable import printable
@@ -82,11 +83,11 @@ def read_vgg(value: Any, name: str, pictures: Path, options: VggOptions = VggOpt
     Raises:
         InputError: If it is no such file, its labels lie under several keys and none was named, or no picture is any good.
     """
-    entries = list(_pictures_of(value, name))
-    key = options.label_key or _label_key(entries, name)
+    found = _pictures_of(value, name)
+    key = options.label_key or _label_key([entry for _, entry in found if _is_picture(entry)], name)
     reading = _Reading(name, PictureFolder(pictures), key, options)
-    for entry in entries:
-        reading.take(entry)
+    for called, entry in found:
+        reading.take(called, entry)
     return reading.done()
 
 
@@ -94,33 +95,32 @@ def _is_picture(value: Any) -> bool:
     return isinstance(value, dict) and isinstance(value.get("filename"), str) and "regions" in value
 
 
-def _pictures_of(value: Any, name: str) -> Iterator[Mapping[str, Any]]:
+def _pictures_of(value: Any, name: str) -> list[tuple[str, Any]]:
+    """The entries of a file with what they are called in it: their key, or their place from 0 in a list."""
     if isinstance(value, dict) and value.keys() >= _VERSION_3:
         raise InputError(f"{name}: a project of version 3 of the annotator; export it as COCO, or as JSON by version 2")
     if isinstance(value, dict) and "_via_img_metadata" in value:
         value = value["_via_img_metadata"]
-    entries = list(value.values()) if isinstance(value, dict) else value if isinstance(value, list) else []
-    found = [entry for entry in entries if _is_picture(entry)]
-    if not found:
+    entries = _called(value)
+    if not any(_is_picture(entry) for _, entry in entries):
         raise InputError(
             f"{name}: no file of the VGG annotator: expected an object of pictures with `filename` and `regions`, or a project with "
             "`_via_img_metadata`"
         )
-    yield from found
+    return entries
 
 
-def _regions_of(entry: Mapping[str, Any]) -> list[tuple[str, Any]]:
-    """Regions with what they are called in the file: the key of version 1, or the place from 0 of version 2."""
-    regions = entry["regions"]
-    if isinstance(regions, dict):
-        return list(regions.items())
-    return [(str(place), region) for place, region in enumerate(regions)] if isinstance(regions, list) else []
+def _called(values: Any) -> list[tuple[str, Any]]:
+    """Values of an object by their keys, or of a list by their places: regions of version 1, and of version 2."""
+    if isinstance(values, dict):
+        return list(values.items())
+    return [(str(place), value) for place, value in enumerate(values)] if isinstance(values, list) else []
 
 
 def _label_key(entries: Sequence[Mapping[str, Any]], name: str) -> str | None:
     used: Counter[str] = Counter()
     for entry in entries:
-        for _, region in _regions_of(entry):
+        for _, region in _called(entry["regions"]):
             attributes = region.get("region_attributes") if isinstance(region, dict) else None
             used.update(list(attributes) if isinstance(attributes, dict) else ())
     if len(used) > 1:
@@ -140,12 +140,15 @@ class _Reading:
         self._counts: Counter[str] = Counter()
         self._seen: set[Path] = set()
 
-    def take(self, entry: Mapping[str, Any]) -> None:
+    def take(self, called: str, entry: Any) -> None:
         """Read one picture whole, or leave it out whole."""
+        if not _is_picture(entry):
+            self._leave_out(called, "is no picture: expected an object with `filename` and `regions`")
+            return
         written = entry["filename"]
         path = self._folder.find(written)
         if path is None:
-            self._leave_out(written, f"is not in {self._folder.root}")
+            self._leave_out(written, self._folder.lacks)
             return
         if path in self._seen:
             self._leave_out(written, "is in the file twice; the first counts")
@@ -153,13 +156,15 @@ class _Reading:
         try:
             width, height = measure(path)
             found = []
-            for called, region in _regions_of(entry):
+            if not isinstance(entry["regions"], list | dict):
+                raise _Wrong(f"`regions` is {json_kind(entry['regions'])}, not a list")
+            for place, region in _called(entry["regions"]):
                 try:
                     found.append(self._object(region, width, height))
                 except _NoShape as error:
                     self._counts[str(error)] += 1
                 except _Wrong as error:
-                    raise _Wrong(f"region {called}: {error}") from error
+                    raise _Wrong(f"region {place}: {error}") from error
         except (_Wrong, InputError) as error:
             self._leave_out(written, str(error))
             return
@@ -197,9 +202,9 @@ class _Reading:
         if kind in ("polygon", "polyline"):
             points = _points(shape)
             if len(points) < 3:
-                raise _NoShape(f"{kind}s of fewer than three points")
+                raise _NoShape(f"that are {kind}s of fewer than three points")
             if kind == "polyline":
-                self._counts["polylines read as polygons"] += 1
+                self._counts["that are polylines, read as polygons"] += 1
             return points
         raise _NoShape(f"of the kind {printable(repr(str(kind)[:40]))}")
 
@@ -228,7 +233,12 @@ class _Reading:
             raise InputError(self._left_out[0] + more)
         names = self._options.classes or tuple(sorted({label for _, label, _ in self._objects}))
         if not self._objects:
-            nothing = "; ".join(f"{count} {what}" for what, count in self._counts.items()) or "no regions at all"
+            if self._left_out:
+                more = f" (and {len(self._left_out) - 1} more left out)" if len(self._left_out) > 1 else ""
+                raise InputError(f"{self._left_out[0]}{more}; nothing else in the file is an object")
+            nothing = (
+                "; ".join(f"{count} regions {what}" for what, count in self._counts.items()) or "no regions at all"
+            )
             raise InputError(f"{self._name}: nothing in it is an object: {nothing}")
         place = {label: number for number, label in enumerate(names, start=1)}
         annotations = [

@@ -8,7 +8,7 @@ Source:
 
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -55,7 +55,7 @@ class VqaiSample:
     answer: str
     before: Path
     after: Path
-    category: str | None
+    category: str | None = None
 
 
 @dataclass(frozen=True)
@@ -114,20 +114,20 @@ def read_categories(source: Path) -> dict[str, str]:
         source: JSON object of lists of names; the list of all samples is not needed.
 
     Returns:
-        Key of the sample to its category; of several the first of the published order.
+        Key of the sample to its category; of several the first of the published order, then of those that VQAI does not have.
 
     Raises:
-        InputError: If it cannot be read, or holds a category that VQAI does not have, or something that is no list of names.
+        InputError: If it cannot be read, holds something that is no list of names, or no category that VQAI has.
     """
     name, _, data = read_bytes(str(source))
     value = parse_json(data, name)
     if not isinstance(value, dict):
         raise InputError(f"{name}: categories are a JSON object of lists of sample names")
     unknown = [key for key in value if key != TOTAL and key not in CATEGORIES]
-    if unknown:
+    if unknown and not CATEGORIES.keys() & value.keys():
         raise InputError(f"{name}: no category {unknown[0][:60]!r}; there are {', '.join(CATEGORIES)}, and {TOTAL!r}")
     found: dict[str, str] = {}
-    for category in CATEGORIES:
+    for category in (*CATEGORIES, *unknown):
         names = value.get(category, [])
         if not isinstance(names, list) or not all(isinstance(entry, str) for entry in names):
             raise InputError(f"{name}: {category!r} is no list of sample names")
@@ -164,7 +164,12 @@ def read_annotations(source: str, images_from: Path | None = None, categories: P
         record_id = found.free_id(said if isinstance(said, str) and said else f"{position:04d}", given=True)
         question = entry["question"] if isinstance(entry.get("question"), str) else ""
         try:
-            sample = _sample(entry, record_id, store, seen, lists)
+            sample = _sample(entry, record_id, store, seen)
+            category = lists.get(sample_key(entry["image1_name"]))
+            if category in CATEGORIES:
+                sample = replace(sample, category=category)
+            elif category is not None:
+                found.decided(record_id, f"{category[:60]!r} is no category of VQAI's, so it goes without one")
             found.records.append(_record(sample, store))
             samples.append(sample)
         except ValidationError as error:
@@ -176,9 +181,7 @@ def read_annotations(source: str, images_from: Path | None = None, categories: P
     return VqaiFile(name, tuple(samples), found, folder, _counts(samples, lists, value))
 
 
-def _sample(
-    entry: Mapping[str, Any], record_id: str, store: ImageStore, seen: set[str], lists: Mapping[str, str]
-) -> VqaiSample:
+def _sample(entry: Mapping[str, Any], record_id: str, store: ImageStore, seen: set[str]) -> VqaiSample:
     missing = [key for key in KEYS if key not in entry]
     if missing:
         raise InputError(f"{', '.join(missing)} {'is' if len(missing) == 1 else 'are'} missing")
@@ -195,7 +198,7 @@ def _sample(
     if not question.strip():
         raise InputError("question is empty")
     paths = [store.path(picture) for picture in (before, after)]
-    return VqaiSample(name, record_id, question, answer, paths[0], paths[1], lists.get(sample_key(before)))
+    return VqaiSample(name, record_id, question, answer, paths[0], paths[1])
 
 
 def _record(sample: VqaiSample, store: ImageStore) -> Record:

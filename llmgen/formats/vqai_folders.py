@@ -13,6 +13,7 @@ from typing import Final
 from llmgen.artifacts import HistoryEntry, Record, RecordError, Sample
 from llmgen.errors import InputError
 from llmgen.formats.collected import Collected
+from llmgen.formats.vqai import CATEGORIES
 from llmgen.vision.images import ImageStore
 
 INPUT: Final = "input_img.jpg"
@@ -65,15 +66,17 @@ def read_answer_folders(root: Path, categories: Mapping[str, str]) -> Collected:
     found, store = Collected(str(root)), ImageStore(root)
     for folder in folders:
         record_id = found.free_id(folder.name, given=True)
+        category = categories.get(folder.name)
+        if category is not None and category not in CATEGORIES:
+            found.decided(record_id, f"{category[:60]!r} is no category of VQAI's, so it goes without one")
+            category = None
         try:
-            found.records.append(_record(folder, record_id, store, categories.get(folder.name)))
+            found.records.append(_record(folder, record_id, store, category))
         except InputError as error:
             line = f"{root}: folder {folder.name!r}: {error}"
             found.invalid.append(line)
             problem = RecordError(stage="read", type="InputError", message=line)
-            found.records.append(
-                Record(kind="images", id=record_id, prompt=folder.name, type=categories.get(folder.name), error=problem)
-            )
+            found.records.append(Record(kind="images", id=record_id, prompt=folder.name, type=category, error=problem))
     return found
 
 

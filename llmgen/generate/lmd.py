@@ -29,6 +29,7 @@ from llmgen.diffusion.progress import Steps
 from llmgen.diffusion.prompts import join_negatives
 from llmgen.diffusion.sampling import OWN_LOOP, GuidedUNet, Levels, fast_timesteps, freeze_from, make_levels, sample
 from llmgen.diffusion.steering import Energy, Steering, SteeringRule, noise_rate
+from llmgen.engine.long_runs import CompiledMethod
 from llmgen.engine.seeds import derive_seed
 from llmgen.generate.canvas import group_by_canvas, layout_of, remark_on_limits, with_first_picture
 from llmgen.generate.lmd_settings import LayoutGenerateConfig
@@ -73,7 +74,7 @@ class _Scene:
     objects: list[_Drawn]
 
 
-class LayoutGenerate:
+class LayoutGenerate(CompiledMethod):
     """Draw pictures from layouts, object by object."""
 
     stage: ClassVar[Stage] = "generate"
@@ -81,10 +82,11 @@ class LayoutGenerate:
     makes: ClassVar[Kind] = "images"
     needs: ClassVar[tuple[str, ...]] = ("layout",)
     Config = LayoutGenerateConfig
+    compiled_role: ClassVar[str] = "layout_to_image"
 
     def __init__(self, context: "StageContext", config: LayoutGenerateConfig) -> None:
         self._context, self._config = context, config
-        self._pipe = context.models.stable_diffusion("layout_to_image")
+        self._pipe = self._compiled(context.models.stable_diffusion("layout_to_image"))
         self._text = context.models.text("layout_to_image")
         self._segmenter = context.models.segmenter()
         self._levels = make_levels(self._pipe.scheduler, config.num_inference_steps)
@@ -97,6 +99,12 @@ class LayoutGenerate:
         self._remembered = len(guided) if config.reference_weight and config.energy_scale else 0
         # The level that is held last must stay where it is, so thinning begins one step behind it.
         self._object_levels = _thinned(self._levels, max(self._frozen + 1, len(guided)), config.object_step_rate)
+
+    @classmethod
+    def call_kinds(cls, config: LayoutGenerateConfig) -> int:
+        """With boxes and without; objects drawn alone are watched besides. Guidance passes need gradients and are not compiled."""
+        grounded = 1 if config.grounding_fraction in (0, 1) else 2
+        return grounded * (2 if config.reference_weight and config.energy_scale and config.guided_fraction else 1)
 
     @property
     def models(self) -> tuple[ModelUse, ...]:
@@ -136,6 +144,7 @@ class LayoutGenerate:
             "slots": slots,
         }
         remark_on_limits(self._context, record, words.prompt, self._text, **limits)
+        self._remark_if_uncompiled(record.id, (width, height))
         factor = latent_factor(self._pipe.vae)
         shape = (self._pipe.unet.config.in_channels, height // factor, width // factor)
         noise = make_noise(seed, (1, *shape))[0]

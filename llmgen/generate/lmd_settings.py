@@ -6,12 +6,13 @@ from pydantic import Field
 
 from llmgen.diffusion.attention import ATTENTION_GRID
 from llmgen.diffusion.prompts import OVERALL_NEGATIVE
+from llmgen.engine.long_runs import CompileConfig
 from llmgen.engine.samples import SampledConfig
 
 OBJECT_NEGATIVE = f"{OVERALL_NEGATIVE}, two, many, group, occlusion, occluded, side, border, collate"
 
 
-class LayoutGenerateConfig(SampledConfig):
+class LayoutGenerateConfig(SampledConfig, CompileConfig):
     """Settings of `generate lmd`."""
 
     num_inference_steps: int = Field(default=50, ge=1, le=1000)

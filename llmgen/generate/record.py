@@ -145,6 +145,6 @@ def interaction_of(record: Record) -> Interaction:
     interaction = layout_of(record).interaction
     if interaction is None:
         raise InputError(
-            f"the layout of record {record.id!r} does not say who does what with what; run `llmgen layout --method interaction`"
+            f"record {record.id!r}: its layout does not say who does what with what; run `llmgen layout --method interaction`"
         )
     return interaction

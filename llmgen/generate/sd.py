@@ -7,29 +7,28 @@ the decoder.
 Source: Rombach et al. 2022, High-resolution image synthesis with latent diffusion models; Podell et al. 2023, SDXL.
 """
 
-from collections.abc import Callable, Sequence
-from math import ceil
-from typing import TYPE_CHECKING, Any, ClassVar
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 from pydantic import Field
 
 from llmgen.artifacts import Kind, ModelUse, Record, Stage
 from llmgen.artifacts.schedulers import OWN, SchedulerName
-from llmgen.diffusion.compiling import COMPILED, LONG_RUN, Compile, compiled, is_filled_up, trouble
 from llmgen.diffusion.drawing import cut_chats, draw_texts, has_unet
 from llmgen.diffusion.failures import as_model_errors
 from llmgen.diffusion.latents import sides_multiple
 from llmgen.diffusion.progress import Steps
 from llmgen.diffusion.schedulers import with_scheduler
+from llmgen.engine.long_runs import CompileConfig, CompiledMethod
 from llmgen.engine.samples import SampledConfig
-from llmgen.errors import InputError, MissingRequirementError
+from llmgen.engine.stage import Profile
 from llmgen.generate.canvas import group_by_canvas, remark_on_limits, with_first_picture
 
 if TYPE_CHECKING:
     from llmgen.engine.context import StageContext
 
 
-class TextGenerateConfig(SampledConfig):
+class TextGenerateConfig(SampledConfig, CompileConfig):
     """Settings of `generate sd`."""
 
     num_inference_steps: int = Field(default=50, ge=1, le=1000)
@@ -38,18 +37,21 @@ class TextGenerateConfig(SampledConfig):
     """Classifier-free guidance; 1 switches it off, for Z-Image 0, as its pipeline counts."""
     negative_prompt: str = ""
     """What no picture should show, for example `blurry`."""
+    profile: Literal["llmgen", "ddim"] = "llmgen"
+    """`ddim` draws by DDIM in 20 steps, or as many as are given, whatever the preset says: as the layout methods step."""
     scheduler: SchedulerName = OWN
     """What it steps by, for example `dpm++-2m-karras`; `own` is the preset's, else the model's."""
     width: int | None = Field(default=None, ge=16, le=4096)
     """Width in pixels; the layout's, else the preset's."""
     height: int | None = Field(default=None, ge=16, le=4096)
     """Height in pixels; the layout's, else the preset's."""
-    compile: Compile = "auto"
-    """Draw by a compiled U-Net and decoder: 1.1 to 1.2 times as fast after a minute or two, equal within one grey level. `auto`
-    where a compiler is found and the run is long enough to pay for it: 40,000 steps of all pictures together."""
+
+    profiles: ClassVar[Mapping[str, Profile]] = {
+        "ddim": Profile({"scheduler": "ddim", "num_inference_steps": 20}, free=("num_inference_steps",))
+    }
 
 
-class TextGenerate:
+class TextGenerate(CompiledMethod):
     """Draw pictures from prompts."""
 
     stage: ClassVar[Stage] = "generate"
@@ -57,63 +59,13 @@ class TextGenerate:
     makes: ClassVar[Kind] = "images"
     needs: ClassVar[tuple[str, ...]] = ("prompt",)
     Config = TextGenerateConfig
+    compiled_role: ClassVar[str] = "text_to_image"
 
     def __init__(self, context: "StageContext", config: TextGenerateConfig) -> None:
         self._context, self._config = context, config
         self._pipe = with_scheduler(context.models.text_to_image(), config.scheduler)
         self._encoder = context.models.text("text_to_image") if has_unet(self._pipe) else None
-        if config.compile == "always":
-            self._pipe = self._compiled(self._pipe)
-
-    @staticmethod
-    def long_from(config: TextGenerateConfig) -> int | None:
-        """From how many records on a run is long; None where that decides nothing."""
-        return ceil(LONG_RUN / (config.num_inference_steps * config.samples)) if config.compile == "auto" else None
-
-    @staticmethod
-    def settled(
-        context: "StageContext", config: TextGenerateConfig, is_long: bool, say: Callable[[str], None]
-    ) -> TextGenerateConfig:
-        """The settings with what the length of the run decides."""
-        is_possible = context.preset.role("text_to_image").family in COMPILED and context.offload == "none"
-        if not is_long or not is_possible:
-            return config.model_copy(update={"compile": "never"})
-        why_not = trouble(context.device)
-        if why_not is not None:
-            say(
-                f"generate sd: the run is long enough to compile the U-Net, but nothing compiles here ({why_not}); it is drawn uncompiled"
-            )
-        return config.model_copy(update={"compile": "always" if why_not is None else "never"})
-
-    def _compiled(self, pipe: Any) -> Any:
-        context, config = self._context, self._config
-        if not has_unet(pipe):
-            raise InputError(f"{type(pipe).__name__} has no U-Net to compile; leave the setting `compile` away")
-        if context.offload != "none":
-            raise InputError(f"offload {context.offload!r} does not go with compile='always'; leave one of them away")
-        why_not = trouble(context.device)
-        if why_not is not None:
-            raise MissingRequirementError(
-                f"nothing compiles here ({why_not}); install a C++ compiler and Python's headers, or draw with --set compile=never"
-            )
-        guided = config.guidance_scale > 1
-        size = self._compiled_size
-        return compiled(pipe, rows=context.batch_size, guided=guided, size=size, told=context.progress)
-
-    def _uncompiled(self, size: tuple[int, int], count: int) -> str | None:
-        """Why a batch is not drawn by what was compiled; None if it is."""
-        if size != self._compiled_size:
-            return "drawn uncompiled, on {}x{}; {}x{} is compiled".format(*size, *self._compiled_size)
-        full = self._context.batch_size
-        return (
-            None if is_filled_up(count, full) else f"drawn uncompiled, {count} at once; batches of {full} are compiled"
-        )
-
-    @property
-    def _compiled_size(self) -> tuple[int, int]:
-        """The canvas of the pictures that are drawn compiled: what is asked for, else the preset's."""
-        preset = self._context.preset
-        return self._config.width or preset.width, self._config.height or preset.height
+        self._pipe = self._compiled(self._pipe)
 
     @property
     def models(self) -> tuple[ModelUse, ...]:
@@ -129,11 +81,9 @@ class TextGenerate:
         batches = group_by_canvas(records, self._context, width=config.width, height=config.height, multiple=multiple)
         for (width, height), rows in batches:
             batch = [records[i] for i in rows]
-            plain = self._uncompiled((width, height), len(batch)) if config.compile == "always" else None
             for record in batch:
                 self._remark_on_limits(record)
-                if plain is not None:
-                    self._context.remark_on(record.id, plain)
+                self._remark_if_uncompiled(record.id, (width, height))
             total = config.num_inference_steps * (1 if has_unet(pipe) else len(batch))
             told = Steps(self._context.progress, f"generate sd: {len(batch)} pictures", total)
             with as_model_errors("generate sd"):

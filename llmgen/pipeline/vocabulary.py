@@ -3,7 +3,6 @@
 from collections.abc import Iterable, Iterator, Sequence
 
 from llmgen.artifacts import Record
-from llmgen.llm.planning.vocabulary import nouns_asked_for, unknown_nouns
 from llmgen.presets import Preset
 
 _MOST = 8
@@ -29,6 +28,9 @@ class VocabularyWatch:
         self._count += 1
         if not self._preset.words or record.error is not None or record.provenance:
             return
+        # Here, because a grammar takes its time to load, and most stages look at no new record.
+        from llmgen.llm.planning.vocabulary import nouns_asked_for, unknown_nouns
+
         unknown = unknown_nouns(nouns_asked_for(record.prompt, record.layout), self._preset.words)
         self._concerned += bool(unknown)
         for noun in unknown:

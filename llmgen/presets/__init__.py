@@ -11,6 +11,7 @@ from typing import Any, Literal, Self
 from pydantic import Field, ValidationError, field_validator, model_validator
 
 from llmgen.artifacts import ArtifactModel
+from llmgen.artifacts.files import why_unread
 from llmgen.artifacts.schedulers import OWN, SchedulerName
 from llmgen.errors import InputError, PresetError
 from llmgen.presets.roles import FAMILIES, ROLES, checked_classes, family_faults
@@ -154,9 +155,11 @@ def load_preset(name: str) -> Preset:
         try:
             if path.stat().st_size > MAX_BYTES:
                 raise InputError(f"preset {name!r} is larger than {MAX_BYTES // 2**20} MiB; that is no preset")
-            text = path.read_text(encoding="utf-8")
+            text = path.read_text(encoding="utf-8-sig")
         except (OSError, UnicodeDecodeError) as error:
-            raise InputError(f"preset {name!r} cannot be read; give the path of a JSON file: {error}") from error
+            raise InputError(
+                f"preset {name!r} cannot be read: {why_unread(error)}; give the path of a JSON file"
+            ) from error
     elif name in preset_names():
         text = (files("llmgen.presets") / f"{name}.json").read_text(encoding="utf-8")
     else:

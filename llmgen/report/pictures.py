@@ -64,7 +64,8 @@ def without_folder(text: str, root: Path) -> str:
         text: For example `image 'images/a.png' is missing in /home/me/run; restore it`.
         root: The folder, which may be `.` and so must stand alone in the text.
     """
-    names = "|".join(re.escape(str(name)) for name in (root.absolute(), root))
+    here = ("the working directory",) if root == Path() else ()
+    names = "|".join(re.escape(str(name)) for name in (root.absolute(), root, *here))
     return re.sub(rf"(?<![\w./\\-])(?:{names})(?![\w/\\-]|\.\w)", "the artifact's folder", text)
 
 

@@ -91,9 +91,10 @@ def _say_missing(artifact: ReadArtifact) -> None:
         more = f" and {len(missing) - _MOST_NAMED} more" if len(missing) > _MOST_NAMED else ""
         shown = ", ".join(repr(path if len(path) <= 80 else path[:77] + "...") for path in missing[:_MOST_NAMED])
         logger.warning(
-            "%s: %d pictures are missing: %s%s; copy them beside it, the report has their places only",
+            "%s: %d %s missing: %s%s; copy them beside it, the report has their places only",
             artifact.name,
             len(missing),
+            "picture is" if len(missing) == 1 else "pictures are",
             shown,
             more,
         )

@@ -8,7 +8,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
-import numpy as np
 from PIL import Image, UnidentifiedImageError
 from PIL.PngImagePlugin import PngInfo
 
@@ -102,11 +101,13 @@ def decode(data: bytes, name: str) -> Image.Image:
             frames = int(getattr(image, "n_frames", 1))
             if frames > 1:
                 logger.warning("image %r holds %d pictures; only the first is used", name, frames)
-            return _upright(_eight_bits(image), _orientation(image))
+            pixels = _eight_bits(image)
+            # What says nothing of itself (all of it is known once the pixels are read) does not say how the camera was held either.
+            return _upright(pixels, _orientation(image)) if image.info else pixels
     except Image.DecompressionBombError as error:
         raise InputError(f"image {name!r} would decompress to too many pixels; make it smaller") from error
     except UnidentifiedImageError as error:
-        raise InputError(f"image {name!r} is not a picture (PNG, JPEG or WebP)") from error
+        raise InputError(f"image {name!r} is not a picture (PNG, JPEG or WebP); convert or replace it") from error
     except (OSError, SyntaxError, ValueError, EOFError, struct.error, IndexError) as error:
         raise InputError(f"image {name!r} is broken: {_short(str(error))[1:-1]}; replace it") from error
 
@@ -149,6 +150,8 @@ def measure(path: Path) -> tuple[int, int]:
 def _eight_bits(image: Image.Image) -> Image.Image:
     """RGB; Pillow would cut grey of sixteen bits off at 255."""
     if image.mode.startswith("I"):
+        import numpy as np  # Here, because hardly any picture is so deep.
+
         grey = np.clip(np.asarray(image).astype(np.int64), 0, 65535)
         return Image.fromarray(((grey * 255 + 32767) // 65535).astype(np.uint8)).convert("RGB")
     return image.convert("RGB")

@@ -72,18 +72,24 @@ class ImageStore:
         Raises:
             InputError: If it is outside the root (a symbolic link, say), missing, or cannot be reached.
         """
+        return Path(self._path(relative))
+
+    def _path(self, relative: str) -> str:
         try:
             root = self._resolved_root
-            path = os.path.realpath(os.path.join(root, relative))
+            path = _below(root, relative)
             inside, there = path.startswith(os.path.join(root, "")), _is_file(path)
         except (OSError, ValueError) as error:  # a name too long, a loop of links, a closed folder, a NUL
             reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
             raise InputError(f"image {_short(relative)} cannot be reached: {_short(reason)[1:-1]}") from error
+        where = "the working directory" if self.root == Path() else self.root
         if not inside:
-            raise InputError(f"image {relative!r} leads out of {self.root}; copy the picture into that folder")
+            raise InputError(f"image {relative!r} leads out of {where}; copy the picture into that folder")
+        if not there and os.path.isdir(path):
+            raise InputError(f"image {_short(relative)} is a folder; name one picture")
         if not there:
-            raise InputError(f"image {_short(relative)} is missing in {self.root}; restore it or make it again")
-        return Path(path)
+            raise InputError(f"image {_short(relative)} is missing in {where}; restore it or make it again")
+        return path
 
     @property
     def _resolved_root(self) -> str:
@@ -98,11 +104,14 @@ class ImageStore:
         Raises:
             InputError: If it is missing, too large, unreadable, or not the picture that was recorded.
         """
-        path = self.path(ref.path)
+        path = self._path(ref.path)
         try:
-            if path.stat().st_size > MAX_FILE_BYTES:
-                raise InputError(f"image {ref.path!r} is larger than {MAX_FILE_BYTES // 2**20} MiB; make it smaller")
-            data = path.read_bytes()
+            with open(path, "rb", buffering=0) as file:
+                if os.fstat(file.fileno()).st_size > MAX_FILE_BYTES:
+                    raise InputError(
+                        f"image {ref.path!r} is larger than {MAX_FILE_BYTES // 2**20} MiB; make it smaller"
+                    )
+                data = file.read()
         except OSError as error:
             raise InputError(f"image {ref.path!r} cannot be read: {error.strerror or error}") from error
         if ref.sha256 is not None and hashlib.sha256(data).hexdigest() != ref.sha256:
@@ -186,6 +195,16 @@ class ImageStore:
         if path.is_symlink() or not _holds(path, data):
             write_atomic(path, data)
         return ImageRef(path=relative.as_posix(), sha256=sha256, width=size[0], height=size[1])
+
+
+def _below(root: str, relative: str) -> str:
+    """Where a path leads from a folder that is resolved already. Hardly any leads through a link: then only its own parts are looked at."""
+    path = root
+    for part in relative.split("/"):
+        path = os.path.join(path, part)
+        if part in ("", ".", "..") or os.path.islink(path):
+            return os.path.realpath(os.path.join(root, relative))
+    return path
 
 
 def _is_file(path: str) -> bool:

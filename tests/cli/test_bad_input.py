@@ -138,10 +138,33 @@ def test_a_bad_record_does_not_stop_the_others(llmgen, workplace, case):
     assert words in records[1]["error"]["message"] and words in done.err and "bad" in done.err.splitlines()[-1]
 
 
-def test_an_entry_without_a_prompt_is_left_out_and_said(llmgen):
-    done = llmgen("layout", "-", "--method", "tiny", stdin='["a cat", ""]')
+def test_an_entry_without_a_prompt_goes_on_with_its_error(llmgen):
+    entries = ["a cat", "", {"id": "x"}, {"id": "null", "prompt": None}, {"id": "half", "prompt": "\ud83d"}]
+    entries += [{"id": "long", "prompt": "a" * 10_001}, {"id": "no-question", "source_image": "a.png"}]
+    entries += [{"id": "no-picture", "instruction": "What if it rains?"}]
+    done = llmgen("layout", "-", "--method", "tiny", stdin=json.dumps(entries))
+    records = [json.loads(line) for line in done.out.splitlines()]
+    assert done.code == 6 and "left out" not in done.err
+    assert [r["id"] for r in records] == ["0001", "0002", "x", "null", "half", "long", "no-question", "no-picture"]
+    assert ["error" in r for r in records] == [False] + [True] * 7
+    assert "half of a character" in done.err and "nothing is said about the picture" in done.err
+    assert "there is no picture that the `instruction` is about" in done.err
+
+
+def test_what_is_no_entry_is_left_out_and_said(llmgen):
+    done = llmgen("layout", "-", "--method", "tiny", stdin='["a cat", null]')
     assert done.code == 6 and len(done.out.splitlines()) == 1
-    assert "position 2" in done.err and "left out" in done.err
+    assert "position 2: expected a prompt or a record, found null" in done.err and "left out" in done.err
+
+
+def test_a_record_is_named_once(llmgen, workplace):
+    prepare(workplace)
+    records = [{**picture_record("good.png"), "id": "good"}, picture_record("text.png"), {"id": "bare", "prompt": "x"}]
+    done = llmgen("detect", "-", "--method", "tiny", stdin="".join(json.dumps(r) + "\n" for r in records))
+    assert (
+        done.code == 6 and "record 'bare': has no section 'image', which detect tiny needs; make it first" in done.err
+    )
+    assert all(line.count("'bare'") == 1 for line in done.err.splitlines()[:-1] if "bare" in line)
 
 
 def test_what_the_machine_lacks(llmgen, monkeypatch):

@@ -68,7 +68,7 @@ def test_what_is_no_prompt(llmgen, workplace):
     cases = [
         (["ball"], 3, ["--prompt ball", "./ball"]),
         (["mine"], 3, ["did you mean 'mine.json'"]),
-        (["mien.json"], 3, ["no such file; did you mean 'mine.json'"]),
+        (["mien.json"], 3, ["no such file (did you mean 'mine.json'?)"]),
         (["a red/blue ball"], 3, ["no such file", "goes to --prompt"]),
         (["a\0b.json"], 3, ["cannot be read"]),
         (["x" * 5000 + ".json"], 3, ["cannot be read"]),

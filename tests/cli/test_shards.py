@@ -42,7 +42,7 @@ def test_merged_is_what_one_piece_is_pictures_included(llmgen, prompts, of, name
     assert done.code == whole.code == 6
     assert done.err.splitlines()[-3:] == [
         f"parts/{name}: 11 records of kind 'images' from {of} shards",
-        "warning: left out: p.json: record at position 12: expected a prompt or a record, found int",
+        "warning: left out: p.json: record at position 12: expected a prompt or a record, found a number",
         whole.err.splitlines()[-1],
     ]
     assert tree(prompts / "whole") == tree(prompts / "parts")

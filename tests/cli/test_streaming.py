@@ -75,7 +75,7 @@ def test_entries_that_do_not_fit_go_on_with_their_error_or_are_left_out(llmgen, 
     done = llmgen("layout", "p.jsonl", "--method", "tiny")
     assert done.code == 6 and ids(done.out) == ["r0", "b", "r1"]
     assert done.err.count("/seed") == 1 and "left out: p.jsonl: record at position 3: /id: missing" in done.err
-    assert "1 entries of the input were left out" in done.err
+    assert "1 entry of the input was left out" in done.err
     (workplace / "p.jsonl").write_text(lines([PROMPTS[0], *bad][1:]))
     done = llmgen("layout", "p.jsonl", "--method", "tiny")
     assert done.code == 3 and "none of the 2 entries is valid" in done.err

@@ -5,7 +5,9 @@ import io
 import json
 import sys
 
+from llmgen.__main__ import open_closed_streams
 from llmgen.artifacts.io import read_records
+from llmgen.cli import main
 
 PROMPTS = json.dumps(["a red ball", {"prompt": "two cats", "type": "numeracy"}])
 
@@ -102,6 +104,17 @@ def test_stdout_that_is_full(llmgen, monkeypatch):
     done = llmgen("layout", "-", "--method", "tiny", stdin=PROMPTS)
     assert done.code == 1
     assert "error: cannot write to stdout: No space left on device; free some space" in done.err.splitlines()[-1]
+
+
+def test_streams_that_the_caller_closed(workplace, monkeypatch, capsys):
+    monkeypatch.setattr(sys, "stdin", None)
+    monkeypatch.setattr(sys, "stdout", None)
+    open_closed_streams()
+    with sys.stdin as nothing, sys.stdout:
+        assert nothing.read() == "" and not sys.stdout.isatty()
+        for command in (["layout", "--prompt", "a ball", "--method", "tiny"], ["methods"]):
+            assert main(command) == 1
+            assert "error: cannot write to stdout: it is closed" in capsys.readouterr().err.splitlines()[-1]
 
 
 def test_the_seed_of_the_run_counts(llmgen):

@@ -13,7 +13,6 @@ from pathlib import Path
 
 import pytest
 from parity.goldens import DATA, case_files, golden_sets, grouped_cases, named_cases, parameters, told_groups
-from parity.instance_goldens import instance_sets
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -56,6 +55,9 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         sets = golden_sets(folder, family)
         metafunc.parametrize("golden_set", parameters(sets, [s.name for s in sets], f"tensors of {family}"))
     if "instance_goldens" in metafunc.fixturenames:
+        # Not above: it loads diffusers, which most modules do without.
+        from parity.instance_goldens import instance_sets
+
         found = instance_sets(folder) or instance_sets(DATA)
         metafunc.parametrize("instance_goldens", parameters(found, [s.name for s in found], "set of InstanceDiffusion"))
 

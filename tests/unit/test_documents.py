@@ -8,7 +8,7 @@ import pytest
 from llmgen.pipeline.schemas import json_schema
 
 ROOT = Path(__file__).parents[2]
-TOPS = (".ci", ".github", "benchmarks", "llmgen", "manifests", "schemas", "tests")
+TOPS = (".ci", ".github", "benchmarks", "findings", "llmgen", "manifests", "schemas", "tests")
 PAGES = [
     page
     for page in (*ROOT.glob("*.md"), ROOT / "outputs" / "README.md", *(p for top in TOPS for p in (ROOT / top).rglob("*.md")))

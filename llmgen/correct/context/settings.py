@@ -2,8 +2,9 @@
 
 from collections.abc import Mapping
 from typing import Any, ClassVar, Literal
+from urllib.parse import urlsplit
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from llmgen.artifacts import ArtifactModel
 from llmgen.artifacts.schedulers import OWN, SchedulerName
@@ -147,6 +148,14 @@ class ContextConfig(StageConfig):
     """Of the server's samplers."""
     api_styles: tuple[str, ...] = ()
     """The server's own presets of words."""
+
+    @field_validator("api_url")
+    @classmethod
+    def _is_address(cls, url: str) -> str:
+        parsed = urlsplit(url)
+        if parsed.scheme not in ("http", "https") or not parsed.hostname:
+            raise ValueError("that is no address of a server, such as http://127.0.0.1:7860")
+        return url
 
     @model_validator(mode="after")
     def _sides_in_order(self) -> "ContextConfig":

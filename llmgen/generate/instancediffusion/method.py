@@ -24,6 +24,7 @@ from llmgen.diffusion.latents import decode_latents, latent_factor, make_noise, 
 from llmgen.diffusion.offloading import device_of
 from llmgen.diffusion.progress import Steps
 from llmgen.diffusion.prompts import join_negatives
+from llmgen.engine.long_runs import CompileConfig, CompiledMethod
 from llmgen.engine.samples import SampledConfig
 from llmgen.errors import InputError
 from llmgen.generate.canvas import group_by_canvas, layout_of, remark_on_limits, with_first_picture
@@ -50,7 +51,7 @@ NEGATIVE_PROMPT = (
 )
 
 
-class InstanceGenerateConfig(SampledConfig):
+class InstanceGenerateConfig(SampledConfig, CompileConfig):
     """Settings of `generate instancediffusion`; the defaults are the published script's."""
 
     num_inference_steps: int = Field(default=50, ge=1, le=1000)
@@ -87,7 +88,7 @@ class _Scene:
     conditioning: dict[str, Tensor]
 
 
-class InstanceGenerate:
+class InstanceGenerate(CompiledMethod):
     """Draw pictures from layouts, every instance as its phrase says."""
 
     stage: ClassVar[Stage] = "generate"
@@ -95,6 +96,7 @@ class InstanceGenerate:
     makes: ClassVar[Kind] = "images"
     needs: ClassVar[tuple[str, ...]] = ("layout",)
     Config = InstanceGenerateConfig
+    compiled_role: ClassVar[str] = "instances_to_image"
 
     def __init__(self, context: "StageContext", config: InstanceGenerateConfig) -> None:
         self._context, self._config = context, config
@@ -114,8 +116,14 @@ class InstanceGenerate:
             if not hasattr(self._pipe.unet.down_blocks[0], "attentions"):
                 raise InputError("this U-Net has no attention at its first level, where masked_attention would act")
             enable_masked_attention(self._pipe.unet)
+        self._pipe = self._compiled(self._pipe)
         self._cost, self._drawn = Evaluations(), 0
         self._nulls: dict[tuple[int, int], dict[str, Tensor]] = {}
+
+    @classmethod
+    def call_kinds(cls, config: InstanceGenerateConfig) -> int:
+        """With tokens and without; none with masked attention, whose pairs are kept beside what could be compiled."""
+        return 0 if config.masked_attention else 1 if config.alpha in (0, 1) else 2
 
     @property
     def models(self) -> tuple[ModelUse, ...]:
@@ -176,6 +184,7 @@ class InstanceGenerate:
         caption = layout.description or record.prompt
         negative = join_negatives(layout.negative_prompt, self._config.negative_prompt)
         remark_on_limits(self._context, record, caption, self._text, negative=negative)
+        self._remark_if_uncompiled(record.id, (width, height))
         factor = latent_factor(self._pipe.vae)
         return _Scene(
             noise=make_noise(seed, (self._pipe.unet.config.in_channels, height // factor, width // factor)),

@@ -32,7 +32,7 @@ def read_interaction(prompt: str, remark: Callable[[str], None]) -> Interaction:
         remark: Told of all that is taken otherwise than it is said, a line each.
 
     Raises:
-        InputError: If there is no subject, no verb or no object.
+        InputError: If there is no subject, no verb or no object, or the prompt says by whom something is done.
     """
     words = tag(tokenize_prompt(prompt)[:_MOST_WORDS])
     at = _verb_at(words)
@@ -47,7 +47,11 @@ def read_interaction(prompt: str, remark: Callable[[str], None]) -> Interaction:
         remark(f"it has no 'is'; {verb.lower!r} is taken for what is done")
     subject = _subject(words, being if being is not None else at)
     if subject is None:
-        raise InputError(f"{short(prompt)!r} does not say who is {verb.lower}")
+        raise InputError(
+            f"{short(prompt)!r} does not say who is {verb.lower}: name the figure, as in 'a boy is feeding a bird'"
+        )
+    if verb.kind != "verb":
+        remark(f"{verb.lower!r} is no verb that is known; it is taken for what is done, near its object")
     thing = _object(words, at + 1, prompt)
     last = _end_of(words, thing) if thing is not None else 0
     if thing is None:
@@ -62,7 +66,9 @@ def read_interaction(prompt: str, remark: Callable[[str], None]) -> Interaction:
     noun_first = _noun_first(words, thing)
     noun = _span(prompt, words[noun_first].start, words[thing.last - 1].end)
     named = [wanted.noun for wanted in read_prompt(prompt).objects]
-    if named.count(thing.noun) > 1 or thing.count > 1:
+    if thing.plural or thing.count > 1:
+        remark(f"its object {noun.text!r} is plural; all of it is placed as one box")
+    elif named.count(thing.noun) > 1:
         remark(f"it names {thing.noun!r} more than once; only what the verb speaks of is placed, as one box")
     left = last
     another = read_noun_phrase(words, last + 1) if last < len(words) and words[last].kind == "and" else None
@@ -74,7 +80,7 @@ def read_interaction(prompt: str, remark: Callable[[str], None]) -> Interaction:
         intransitive_prompt=intransitive(prompt, verb.end, words[left - 1].end),
         subject=acting,
         verb=_span(prompt, verb.start, verb.end),
-        verb_base=verb.value or verb.lower,
+        verb_base=verb.value if verb.kind == "verb" and verb.value else verb.lower,
         object=_span(prompt, words[thing.first].start, words[last - 1].end),
         object_noun=noun,
     )
@@ -116,8 +122,9 @@ def split_at_is(prompt: str) -> tuple[Interaction, tuple[int, int, int]]:
 
 def _verb_at(words: Sequence[Word]) -> int | None:
     verbs = [index for index, word in enumerate(words) if word.kind == "verb" and index > 0]
-    said = [index for index in verbs if _being_before(words, index) is not None and words[index].lower.endswith("ing")]
-    return next(iter(said or verbs), None)
+    doing = [i for i, word in enumerate(words) if word.lower.endswith("ing") and _being_before(words, i) is not None]
+    said = [index for index in doing if words[index].kind == "verb"]
+    return next(iter(said or doing or verbs), None)
 
 
 def _being_before(words: Sequence[Word], at: int) -> int | None:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from llmgen.artifacts import CALL_PATTERN, Reply
+from llmgen.artifacts.files import why_unread
 from llmgen.errors import InputError, ModelError
 from llmgen.llm.providers.provider import Answer
 from llmgen.llm.questions.question import Question
@@ -101,14 +102,13 @@ def _read(path: Path) -> Any:
     try:
         text = path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
-        raise InputError(f"cannot read the recorded replies {path}: {reason}") from error
+        raise InputError(f"cannot read the recorded replies {path}: {why_unread(error)}") from error
     try:
         return json.loads(text)
     except (ValueError, RecursionError):
         pass
     try:
-        return [json.loads(line) for line in text.splitlines() if line.strip()]
+        return [json.loads(line) for line in text.split("\n") if line.strip()]  # a string may hold other separators raw
     except (ValueError, RecursionError) as error:
         raise InputError(f"the recorded replies {path} are neither JSON nor JSON Lines") from error
 

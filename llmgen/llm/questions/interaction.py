@@ -6,6 +6,7 @@ from typing import Any, ClassVar, Final
 
 from llmgen.artifacts import Instance, Layout
 from llmgen.artifacts.interaction import Interaction, WordSpan
+from llmgen.artifacts.parsing import json_kind
 from llmgen.llm.english.acting import intransitive, read_interaction
 from llmgen.llm.english.dictionary import look_up
 from llmgen.llm.english.grammar import DEFAULT_BACKGROUND, head_noun, read_phrase, read_prompt
@@ -65,7 +66,10 @@ class InteractionQuestion(Question[Interaction]):
             raise unusable("it has no JSON object with `subject`, `verb` and `object`", text)
         said = {}
         for key in _KEYS:
-            words = " ".join(str(found.get(key) or "").split()).strip(".")
+            value = found.get(key) or ""
+            if not isinstance(value, str):
+                raise unusable(f"`{key}` is {json_kind(value)}, not words of the description", text)
+            words = " ".join(value.split()).strip(".")
             if not words:
                 raise unusable(f"`{key}` is empty", text)
             said[key] = words

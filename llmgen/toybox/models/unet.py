@@ -207,8 +207,9 @@ class PositionedUNet2DConditionModel(UNet2DConditionModel):
         layout = sample.new_zeros(len(sample), LAYOUT_CHANNELS, height, width)
         gligen = (cross_attention_kwargs or {}).get("gligen")
         if gligen is not None:
-            # On the meta device there is nothing to look at; there the general case is computed.
-            known_empty = "masks" in gligen and not gligen["masks"].is_meta and not bool(gligen["masks"].any())
+            # On the meta device there is nothing to look at, and compiled code does not stop to look: the general case is computed.
+            may_look = "masks" in gligen and not gligen["masks"].is_meta and not torch.compiler.is_compiling()
+            known_empty = may_look and not bool(gligen["masks"].any())
             if known_empty or not self._grounding_enabled():
                 cross_attention_kwargs = {k: v for k, v in (cross_attention_kwargs or {}).items() if k != "gligen"}
             elif "objs" in gligen:

@@ -53,6 +53,7 @@ class Blip2Recipe(Recipe):
         fresh: New questions a step once the pool is full.
         filled: Questions that the pool holds before the first step.
         wider_share: Share of the questions in wider wordings: see `llmgen.toybox.world.questions`.
+        measured: Questions of each kind that a finished answerer is measured on.
         spelled_share: Share of a question's words that are spelled by letters, as words are that the tokenizer does not know: who
             has met spelled words reads past those that say nothing (as BPE-dropout does, Provilkov et al. 2020).
     """
@@ -75,6 +76,7 @@ class Blip2Recipe(Recipe):
     fresh: int = 5
     filled: int = 320
     wider_share: float = 0.7
+    measured: int = 25
     spelled_share: float = 0.06
 
     def lesson(self, run: TrainingRun) -> "Blip2Lesson":
@@ -248,7 +250,8 @@ class Blip2Lesson(Lesson[list[Asked]]):
         save_transformer(folder, model.config, stored(model), self._tokenizer, "Blip2ForConditionalGeneration")
         model.generation_config.save_pretrained(folder)
         if ended:
-            shares = {which: exact_answers(model, 25, which) for which in ("none", "templates", "scenes")}
+            count = self._recipe.measured
+            shares = {which: exact_answers(model, count, which) for which in ("none", "templates", "scenes")}
             logger.info("exact answers: %s", "  ".join(f"{name} {share:.2f}" for name, share in shares.items()))
             save_answer_sheet(model, self._run.out_dir / "sheet.png")
 

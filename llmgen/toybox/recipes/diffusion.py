@@ -19,7 +19,7 @@ from llmgen.toybox.recipes.growth import grow_from, read_weights
 from llmgen.toybox.recipes.localisation import Watch, localisation_loss, mass_inside, measure_localisation, targets_of
 from llmgen.toybox.recipes.progress import look
 from llmgen.toybox.recipes.run import Recipe, TrainingRun
-from llmgen.toybox.recipes.sampling import TextToImage, build_scheduler, write_model_index
+from llmgen.toybox.recipes.sampling import STEPS, TextToImage, build_scheduler, write_model_index
 from llmgen.toybox.recipes.shipping import tidy
 from llmgen.toybox.recipes.vae import to_tensor
 from llmgen.toybox.world.captions import Caption, sample_caption, sample_phrase, sample_vague_caption
@@ -49,6 +49,8 @@ class DiffusionRecipe(Recipe):
         box_jitter_px: Standard deviation of the error of a box edge, because a planner's boxes never fit exactly.
         look_s: Least seconds between contact sheets, which come with checkpoints.
         looks: Prompts that a contact sheet draws.
+        look_steps: Denoising steps of its pictures.
+        measured: Scenes that localisation is measured on beside it.
         localisation_weight: Of the loss that brings the attention of words into the boxes of what they name.
     """
 
@@ -77,6 +79,8 @@ class DiffusionRecipe(Recipe):
     box_jitter_px: float = 1.0
     look_s: float = 600.0
     looks: int = 48
+    look_steps: int = STEPS
+    measured: int = 96
     localisation_weight: float = 0.1
 
     def lesson(self, run: TrainingRun) -> "DiffusionLesson":
@@ -321,8 +325,9 @@ class DiffusionLesson(Lesson[tuple[int, bool]]):
             return
         averaged = self._recipe.load(self._run.out_dir).to(self._run.device)
         models = replace(self._models, unet=averaged)
-        result = look(models, self._run.out_dir / "sheet.png", count=self._recipe.looks)
-        result |= {k: v for k, v in measure_localisation(models).items() if k.count("/") == 1}
+        recipe = self._recipe
+        result = look(models, self._run.out_dir / "sheet.png", count=recipe.looks, steps=recipe.look_steps)
+        result |= {k: v for k, v in measure_localisation(models, recipe.measured).items() if k.count("/") == 1}
         self._looked_at = budget.elapsed_s
         logger.info("step %d  %s", budget.step, "  ".join(f"{k} {v:.3f}" for k, v in result.items()))
 

@@ -68,6 +68,7 @@ class EditorRecipe(Recipe):
         sentence_drop: Share of the samples of LGD that lose the answer's sentence alone; see `generate/lgd_training`.
         look_s: Least seconds between contact sheets, which come with checkpoints.
         looks: Questions that a contact sheet answers.
+        look_steps: Denoising steps of its pictures.
     """
 
     folder: ClassVar[str] = "editor/unet"
@@ -96,6 +97,7 @@ class EditorRecipe(Recipe):
     sentence_drop: float = 0.5
     look_s: float = 600.0
     looks: int = 25
+    look_steps: int = SAMPLING.steps
 
     def lesson(self, run: TrainingRun) -> "EditorLesson":
         """See `Recipe.lesson`; without a start the U-Net is the denoiser of `run.weights`, with new input channels that say nothing."""
@@ -292,7 +294,8 @@ class EditorLesson(Lesson[int]):
         text, null = self.condition(module, pairs)
         editor = PictureEditor(module["unet"], self._models.vae, build_scheduler())
         before = [render_image(pair.before) for pair in pairs]
-        drawn = editor.edit([Image.fromarray(image) for image in before], text, null, list(range(len(pairs))), SAMPLING)
+        pictures, seeds = [Image.fromarray(image) for image in before], list(range(len(pairs)))
+        drawn = editor.edit(pictures, text, null, seeds, replace(SAMPLING, steps=self._recipe.look_steps))
         verdicts: list[bool] | None = None
         folder = self._run.weights / "judge"
         if (folder / "config.json").is_file():

@@ -34,6 +34,7 @@ def draw(
     grounding: InstanceGrounding,
     use: Sequence[Format],
     batch: int = 24,
+    steps: int = STEPS,
 ) -> list[np.ndarray]:
     """Draw pictures by plain DDIM, for contact sheets.
 
@@ -44,6 +45,7 @@ def draw(
         grounding: Instances of all pictures.
         use: Formats that count.
         batch: Pictures at once.
+        steps: Denoising steps.
 
     Returns:
         uint8 [128, 128, 3] each.
@@ -64,7 +66,7 @@ def draw(
         without, told = unifusion.conditioning(part.null(), use), unifusion.conditioning(part, use)
         both = {key: torch.cat([without[key], told[key]]) for key in told}
         scheduler = build_scheduler()
-        scheduler.set_timesteps(STEPS)
+        scheduler.set_timesteps(steps)
         for timestep in scheduler.timesteps:
             with torch.autocast("cpu", torch.bfloat16):
                 doubled = torch.cat([latents, latents])
@@ -103,7 +105,12 @@ def found_in_place(
 
 
 def look(
-    models: TextToImage, unifusion: Any, path: Path | None, count: int = 32, seed: int = 7_000_000
+    models: TextToImage,
+    unifusion: Any,
+    path: Path | None,
+    count: int = 32,
+    seed: int = 7_000_000,
+    steps: int = STEPS,
 ) -> dict[str, float]:
     """Draw held-out prompts from each format alone and measure them.
 
@@ -113,6 +120,7 @@ def look(
         path: PNG for the first twelve prompts (a row a format, then the truth), or None.
         count: How many prompts.
         seed: Picks the prompts.
+        steps: Denoising steps.
 
     Returns:
         By format, the share of right pictures and, as "box/placed", that of objects in their places; "none" is the
@@ -130,8 +138,8 @@ def look(
         scribble_points=config.n_scribble_points,
         polygon_points=config.n_polygon_points,
     )
-    rows = {name: draw(models, unifusion, texts, grounding, use) for name, use in WAYS.items()}
-    rows["none"] = draw(models, unifusion, texts, grounding.null(), ("box",))
+    rows = {name: draw(models, unifusion, texts, grounding, use, steps=steps) for name, use in WAYS.items()}
+    rows["none"] = draw(models, unifusion, texts, grounding.null(), ("box",), steps=steps)
     verdicts = {name: judge_pictures(prompts, images) for name, images in rows.items()}
     if path is not None:
         truth = [render_image(scene) for scene in scenes[:12]]

@@ -28,7 +28,7 @@ from llmgen.toybox.recipes.diffusion import Conditioner, DiffusionRecipe, Latent
 from llmgen.toybox.recipes.instance_batches import ground_scenes
 from llmgen.toybox.recipes.instance_progress import look
 from llmgen.toybox.recipes.run import Recipe, TrainingRun
-from llmgen.toybox.recipes.sampling import TextToImage, build_scheduler
+from llmgen.toybox.recipes.sampling import STEPS, TextToImage, build_scheduler
 from llmgen.toybox.recipes.shipping import tidy
 from llmgen.toybox.world.scenes import Scene
 from llmgen.training.checkpoint import load_averaged_weights
@@ -62,6 +62,7 @@ class InstanceRecipe(Recipe):
         unmarked_share: Share of the instances without scribble and mask.
         look_s: Least seconds between contact sheets, which come with checkpoints.
         looks: Prompts that a contact sheet draws.
+        look_steps: Denoising steps of its pictures.
     """
 
     folder: ClassVar[str] = "instancediffusion"
@@ -85,6 +86,7 @@ class InstanceRecipe(Recipe):
     unmarked_share: float = 0.08
     look_s: float = 420.0
     looks: int = 32
+    look_steps: int = STEPS
 
     def lesson(self, run: TrainingRun) -> "InstanceLesson":
         """See `Recipe.lesson`; the frozen denoiser is that of `run.weights`."""
@@ -219,7 +221,8 @@ class InstanceLesson(Lesson[int]):
         averaged, trained = load_average(self._run.out_dir, self._run.weights)
         # The loop that draws these sheets runs on the CPU.
         models = replace(TextToImage.from_pretrained(self._run.weights / "text_to_image"), unet=averaged)
-        result = look(models, trained.unifusion, self._run.out_dir / "sheet.png", count=self._recipe.looks)
+        recipe, path = self._recipe, self._run.out_dir / "sheet.png"
+        result = look(models, trained.unifusion, path, count=recipe.looks, steps=recipe.look_steps)
         self._looked_at = budget.elapsed_s
         logger.info("step %d  %s", budget.step, "  ".join(f"{k} {v:.3f}" for k, v in result.items()))
 

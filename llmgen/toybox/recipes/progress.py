@@ -8,7 +8,7 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 from llmgen.toybox import WEIGHTS
-from llmgen.toybox.recipes.sampling import GUIDANCE, TextToImage, generate, grounding_of_scenes
+from llmgen.toybox.recipes.sampling import GUIDANCE, STEPS, TextToImage, generate, grounding_of_scenes
 from llmgen.toybox.world.captions import PROMPT_TYPES, Prompt, PromptType, sample_prompt
 from llmgen.toybox.world.scenes import SIZE, render_image
 
@@ -72,6 +72,7 @@ def look(
     guidance: float = GUIDANCE,
     seed: int = 7_000_000,
     types: Sequence[PromptType] = PROMPT_TYPES,
+    steps: int = STEPS,
 ) -> dict[str, float]:
     """Draw held-out prompts from text and from boxes and count the right ones.
 
@@ -82,6 +83,7 @@ def look(
         guidance: Scale of classifier-free guidance.
         seed: Picks the prompts.
         types: What the prompts test.
+        steps: Denoising steps.
 
     Returns:
         Shares of right pictures by "text" and "boxes", also by type as "text/numeracy"; empty without a judge.
@@ -89,8 +91,8 @@ def look(
     prompts = held_out_prompts(count, seed, types)
     texts, scenes = [p.text for p in prompts], [p.scene for p in prompts]
     rows = {
-        "text": generate(models, texts, guidance=guidance),
-        "boxes": generate(models, texts, guidance=guidance, grounding=grounding_of_scenes(models, scenes)),
+        "text": generate(models, texts, guidance=guidance, steps=steps),
+        "boxes": generate(models, texts, guidance=guidance, steps=steps, grounding=grounding_of_scenes(models, scenes)),
     }
     verdicts = {name: judge_pictures(prompts, images) for name, images in rows.items()}
     if path is not None:

@@ -79,7 +79,7 @@ REFUSED = {
     "empty list": ("[]", "holds no prompts"),
     "empty records": ('{"kind": "prompts", "records": []}', "holds no prompts"),
     "number": ("12", "bare int"),
-    "null": ("null", "bare NoneType"),
+    "null": ("null", "found null"),
     "records no list": ('{"kind": "prompts", "records": {}}', "/records: should be a list"),
     "wrong kind": ('{"kind": "pictures", "records": ["a"]}', "'pictures' is no kind"),
     "kind of another type": ('{"kind": ["x"], "records": ["a"]}', "is no kind"),
@@ -109,7 +109,7 @@ REFUSED = {
         "unknown field 'things'",
     ),
     "lone surrogate": ('["\\ud800"]', "position 1"),
-    "list of lists": ("[[1]]", "found list"),
+    "list of lists": ("[[1]]", "found a list"),
 }
 
 
@@ -228,8 +228,8 @@ def test_a_record_that_does_not_fit_goes_on_with_its_error(tmp_path, case):
 
 def test_an_entry_without_a_name_is_left_out_and_said(tmp_path):
     read = read_records(written(tmp_path, ["a cat", "", {"kind": "prompts", "prompt": "no id"}, "a dog"]))
-    assert [r.id for r in read.records] == ["0001", "0004"]
-    assert len(read.dropped) == 2 and "position 2" in read.dropped[0] and "/id: missing" in read.dropped[1]
+    assert [r.id for r in read.records] == ["0001", "0002", "0004"] and "position 2" in read.invalid[0]
+    assert len(read.dropped) == 1 and "/id: missing" in read.dropped[0]
 
 
 def test_both_forms_hold_the_same_records(tmp_path):
@@ -251,7 +251,7 @@ def test_manifests(tmp_path):
     path = written(tmp_path, {"name": "x", "prompts": ["a"], "stages": [{"stage": "layout", "method": "lmd"}]})
     assert read_manifest(path).preset == "toybox"
     for change, reason in [
-        ({"stages": []}, "/stages"),
+        ({"stages": []}, "/stages: needs at least 1 entry, has 0"),
         ({"prompts": []}, "either `prompts`"),
         ({"prompts_path": "p.json"}, "either `prompts`"),
         ({"kind": "layouts"}, "not a manifest"),

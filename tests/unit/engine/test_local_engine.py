@@ -243,6 +243,11 @@ class TestJournal:
         second, done = work()
         assert done == [] and second.reused == 7 and second.records == first.records
 
+    def test_of_a_batch_that_failed_in_part_the_rest_is_done_before(self, work):
+        first, _ = work(config=TinyConfig(fail=("r1",)))
+        second, done = work(config=TinyConfig(fail=("r1",)))
+        assert done == [] and second.reused == 6 and second.records == first.records
+
     def test_a_torn_end_costs_its_batch_only(self, work, tmp_path):
         first, _ = work()
         path = tmp_path / "j.jsonl"

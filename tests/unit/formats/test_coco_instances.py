@@ -139,7 +139,7 @@ def test_missing_pictures_and_other_sizes(tmp_path: Path) -> None:
     data = read_instances(path)
     assert [line.split(": ", 2)[2] for line in data.left_out] == [
         "is 40x30, and the file says 41x30",
-        f"is not in {tmp_path}",
+        f"is not in {tmp_path}; restore it, or name the folder of the pictures",
         "has no `file_name`",
     ]
     (tmp_path / "1.png").unlink()

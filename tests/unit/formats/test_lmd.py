@@ -198,7 +198,5 @@ def test_one_hostile_reply_costs_only_its_record() -> None:
         "c": ["[" * 3000, "[('a \ud800', [1, 2, 30, 40])]\nBackground prompt: x", ONE_CAT],
     }
     found, _ = read_lmd(cache, "cache.json")
-    assert [record.error is None for record in found.records] == [False] * 5 + [True]
-    assert len(found.dropped) == 1 and all(
-        line.isprintable() and len(line) < 500 for line in (*found.dropped, *found.invalid)
-    )
+    assert [record.error is None for record in found.records] == [False] * 6 + [True]
+    assert not found.dropped and all(line.isprintable() and len(line) < 500 for line in found.invalid)

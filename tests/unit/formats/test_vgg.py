@@ -47,12 +47,15 @@ def test_version_1_repeats_its_first_point(folder: Path) -> None:
 def test_project_with_a_checkbox_a_polyline_and_a_point(folder: Path) -> None:
     found = read_vgg(json.loads(E2), "f", folder)
     assert objects(found.dataset) == [("person", [5, 5, 10, 20], 100)]
-    assert "regions polylines read as polygons: 1" in found.notes and "regions of the kind 'point': 1" in found.notes
+    assert (
+        "regions that are polylines, read as polygons: 1" in found.notes
+        and "regions of the kind 'point': 1" in found.notes
+    )
 
 
 def test_a_region_without_label_needs_a_default(folder: Path) -> None:
     # Without one the picture is left out, and the other shows nothing.
-    with pytest.raises(InputError, match="nothing in it is an object: no regions at all"):
+    with pytest.raises(InputError, match="--default-class; nothing else in the file is an object"):
         read_vgg(json.loads(E3), "f", folder)
     files = json.loads(E3) | {"a": entry("a.jpg", [polygon(*TRIANGLE, **{"class": "2"})])}
     found = read_vgg(files, "f", folder)
@@ -97,8 +100,8 @@ def test_an_unknown_label_leaves_its_picture_out_and_no_other(folder: Path) -> N
 @pytest.mark.parametrize(
     ("points", "counted"),
     [
-        (((7, 9),), "regions polygons of fewer than three points: 1"),
-        (((7, 9), (9, 9)), "regions polygons of fewer than three points: 1"),
+        (((7, 9),), "regions that are polygons of fewer than three points: 1"),
+        (((7, 9), (9, 9)), "regions that are polygons of fewer than three points: 1"),
         (((0, 0), (1, 1), (2, 2)), "regions of no area: 1"),
         (((50, 10), (60, 10), (60, 20)), "regions outside their picture: 1"),
     ],
@@ -110,6 +113,18 @@ def test_what_is_no_object_is_counted(folder: Path, points: Any, counted: str) -
     # And a file with nothing else is an error that says so.
     with pytest.raises(InputError, match="nothing in it is an object: 1 "):
         read_vgg({"a": entry("a.jpg", with_another[:1])}, "f", folder)
+
+
+def test_what_is_no_picture_is_left_out_and_said(folder: Path) -> None:
+    good = entry("a.jpg", [polygon(*TRIANGLE, label="a")])
+    found = read_vgg(
+        {"a": good, "n": 5, "u": {"regions": []}, "r": {"filename": "b.jpg", "regions": None}}, "f", folder
+    )
+    assert found.left_out == [
+        "f: 'n': is no picture: expected an object with `filename` and `regions`",
+        "f: 'u': is no picture: expected an object with `filename` and `regions`",
+        "f: 'b.jpg': `regions` is null, not a list",
+    ]
 
 
 def test_a_polygon_that_leaves_the_picture_is_cut(folder: Path) -> None:

@@ -72,10 +72,20 @@ def test_a_bad_entry_is_named_and_stops_no_other(tmp_path: Path, bad: dict[str, 
     path, _ = written(tmp_path, [entry("a"), bad, entry("z")])
     file = read_annotations(str(path))
     assert [sample.name for sample in file.samples] == ["a", "z"]
-    [problem] = [*file.found.invalid, *file.found.dropped]
+    assert [record.error is None for record in file.found.records] == [True, False, True]
+    [problem] = file.found.invalid
     assert said in problem and "position 2" in problem
     with pytest.raises(InputError, match="position 2"):
         file.complete()
+
+
+def test_an_unknown_category_is_said_of_each_of_its_records(tmp_path: Path) -> None:
+    lists = {"more entities": ["0002"], "weather variation": ["0001"]}
+    path, categories = written(tmp_path, [entry("a"), entry("c", "0002")], lists)
+    file = read_annotations(str(path), categories=categories)
+    first, second = file.found.artifact("prompts", file.base).records
+    assert (first.type, second.type, second.remarks) == (None, "more entities", ())
+    assert first.remarks[0].text == "'weather variation' is no category of VQAI's, so it goes without one"
 
 
 def test_other_files_are_refused(tmp_path: Path) -> None:

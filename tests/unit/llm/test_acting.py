@@ -62,6 +62,8 @@ def test_words_with_their_places(prompt: str, intransitive: str, words: tuple[st
         ("a man rides a horse", "no 'is'; 'rides' is taken"),
         ("two boys are kicking a ball", "subject 'two boys' is plural"),
         ("a boy is kicking a ball next to a ball", "names 'ball' more than once"),
+        ("a boy is kicking balls", "its object 'balls' is plural"),
+        ("a boy is texting a friend", "'texting' is no verb that is known"),
     ],
 )
 def test_what_is_taken_otherwise_is_said(prompt: str, remark: str) -> None:
@@ -76,7 +78,8 @@ def test_what_is_taken_otherwise_is_said(prompt: str, remark: str) -> None:
         ("a red ball", "has no verb"),
         ("a boy is running", "has no object"),
         ("a boy is kicking in the snow", "has no object"),
-        ("is riding a horse", "does not say who"),
+        ("is riding a horse", "does not say who is riding: name the figure"),
+        ("a ball is kicked by a boy", "says what is done to somebody: begin with who acts"),
     ],
 )
 def test_prompts_that_say_no_interaction(prompt: str, message: str) -> None:

@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 
 from llmgen.artifacts import Record
-from llmgen.diffusion.compiling import LONG_RUN
 from llmgen.engine.fingerprint import run_settings
 from llmgen.engine.journal import Journal, journal_path
+from llmgen.engine.long_runs import LONG_RUN
 from llmgen.pipeline.options import Choice, RunOptions, choose
 from llmgen.pipeline.settling import settled
 from llmgen.vision.images import ImageStore
@@ -18,9 +18,9 @@ LONG = LONG_RUN // 20
 
 @pytest.fixture
 def choice(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Choice:
-    """To draw by the toybox's twenty steps, on a machine that compiles."""
-    monkeypatch.setattr("llmgen.generate.sd.trouble", lambda device: None)
-    return choose(RunOptions().context(ImageStore(tmp_path)), "generate", "sd", {})
+    """To draw in twenty steps, on a machine that compiles."""
+    monkeypatch.setattr("llmgen.diffusion.compiling.trouble", lambda device: None)
+    return choose(RunOptions().context(ImageStore(tmp_path)), "generate", "sd", {"num_inference_steps": 20})
 
 
 def records(count: int) -> list[Record]:
@@ -53,7 +53,7 @@ def test_what_somebody_gives_stands(choice: Choice) -> None:
     for given in ("always", "never"):
         fixed = choose(choice.context, "generate", "sd", {"compile": given})
         assert settled(fixed, iter(records(LONG)))[0] is fixed
-    other = choose(choice.context, "generate", "lmd", {})
+    other = choose(choice.context, "generate", "gligen", {})
     assert settled(other, iter(()))[0] is other
 
 

@@ -28,7 +28,7 @@ def test_a_folder_with_its_scores_alone_gives_a_legible_report(
         assert "image 'images/0001.2.png' is missing in the artifact's folder; restore it" in page
         assert "folderpng" not in page and "folder/" not in page and str(tmp_path) not in page
         (line,) = [r.getMessage() for r in caplog.records if r.levelno == logging.WARNING]
-        assert "pictures are missing: 'images/" in line and line.endswith("the report has their places only")
+        assert "missing: 'images/" in line and line.endswith("the report has their places only")
 
 
 @pytest.mark.parametrize(
@@ -41,6 +41,11 @@ def test_a_folder_with_its_scores_alone_gives_a_legible_report(
         ),
         ("/r/x", "image 'r/x.png' is missing in /r/x; go", "image 'r/x.png' is missing in the artifact's folder; go"),
         ("/r/x", "image '/r/x/y' leads out of /r/x; go", "image '/r/x/y' leads out of the artifact's folder; go"),
+        (
+            ".",
+            "image 'a.png' is missing in the working directory; go",
+            "image 'a.png' is missing in the artifact's folder; go",
+        ),
         ("run", "image 'run.png' is missing in run; go", "image 'run.png' is missing in the artifact's folder; go"),
     ],
 )

@@ -40,7 +40,7 @@ def weights(tmp_path_factory):
     for name in ("text_to_image", "judge", "clip"):
         (places / name).symlink_to(WEIGHTS / name)
     run = TrainingRun(folder / "blip2", steps=2, seed=0, weights=places)
-    recipe = Blip2Recipe(batch=4, filled=6, fresh=1)
+    recipe = Blip2Recipe(batch=4, filled=6, fresh=1, measured=5)
     run.train(recipe)
     recipe.ship(folder / "blip2", places)
     return places
@@ -88,7 +88,7 @@ def test_an_answerer_is_trained_saved_small_and_loaded(weights):
     "recipe", [EditorRecipe(), QuestionEditorRecipe(), LgdRecipe()], ids=["words", "questions", "states"]
 )
 def test_an_editor_is_trained_from_the_denoiser_and_shipped(weights, tmp_path, recipe):
-    recipe = replace(recipe, batch=2, filled=3, fresh=1, looks=2)
+    recipe = replace(recipe, batch=2, filled=3, fresh=1, looks=2, look_steps=3)
     run = TrainingRun(tmp_path / "work", steps=2, seed=0, weights=weights, processes=1)
     unet = run.train(recipe)
     assert unet.config.in_channels == 2 * unet.config.out_channels

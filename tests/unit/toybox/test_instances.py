@@ -111,8 +111,9 @@ def test_tokens_and_map_steer_the_denoiser_and_switched_off_fusers_do_not() -> N
     assert torch.equal(call(grounding), call(None))
 
 
+@pytest.mark.slow
 def test_the_recipe_trains_only_the_additions_resumes_and_ships(tmp_path: Path) -> None:
-    recipe = InstanceRecipe(scenes=DiffusionRecipe(batch=2, pool=16), looks=2)
+    recipe = InstanceRecipe(scenes=DiffusionRecipe(batch=2, pool=16), looks=2, look_steps=3)
     TrainingRun(tmp_path, steps=3, processes=1).train(recipe)
     unet, before = load_average(tmp_path)
     after = TrainingRun(tmp_path, steps=6, processes=1, resume=True).train(recipe)

@@ -70,8 +70,9 @@ def test_the_text_recipe_starts_from_the_words_it_knows(tmp_path: Path) -> None:
     torch.testing.assert_close(after, before)
 
 
+@pytest.mark.slow
 def test_the_denoiser_recipe_runs_resumes_and_ships(tmp_path: Path) -> None:
-    recipe = DiffusionRecipe(batch=2, pool=16, grounded_share=0.5, looks=1)
+    recipe = DiffusionRecipe(batch=2, pool=16, grounded_share=0.5, looks=1, look_steps=3, measured=3)
     before = TrainingRun(tmp_path, steps=4, processes=1).train(recipe)
     after = TrainingRun(tmp_path, steps=8, processes=1, resume=True).train(recipe)
     assert not torch.equal(next(before.parameters()), next(after.parameters()))

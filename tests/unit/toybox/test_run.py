@@ -101,6 +101,7 @@ def test_every_recipe_can_be_asked_for_by_name() -> None:
     assert shipped(LineRecipe()) is None
 
 
+@pytest.mark.slow
 def test_all_models_train_one_from_the_other(tmp_path: Path) -> None:
     tiny = {
         "vae": VaeRecipe(batch=2, measured=2),
@@ -112,11 +113,11 @@ def test_all_models_train_one_from_the_other(tmp_path: Path) -> None:
         "clip": ClipRecipe(scenes=3, crops=3),
         "segmenter": SegmenterRecipe(batch_size=2, prompts_per_batch=4),
         "pose": PoseRecipe(scenes_per_batch=6, crops=2),
-        "diffusion": DiffusionRecipe(batch=2, pool=8, looks=1),
-        "instances": InstanceRecipe(scenes=DiffusionRecipe(batch=2, pool=8), looks=1),
-        "blip2": Blip2Recipe(batch=4, filled=6, fresh=1),
-        "editor": EditorRecipe(batch=2, pool=4, fresh=1, filled=2, looks=1),
-        "lgd": LgdRecipe(batch=2, pool=4, fresh=1, filled=2, looks=1),
+        "diffusion": DiffusionRecipe(batch=2, pool=8, looks=1, look_steps=2, measured=2),
+        "instances": InstanceRecipe(scenes=DiffusionRecipe(batch=2, pool=8), looks=1, look_steps=2),
+        "blip2": Blip2Recipe(batch=4, filled=6, fresh=1, measured=5),
+        "editor": EditorRecipe(batch=2, pool=4, fresh=1, filled=2, looks=1, look_steps=2),
+        "lgd": LgdRecipe(batch=2, pool=4, fresh=1, filled=2, looks=1, look_steps=2),
     }
     assert tuple(tiny) == NAMES
     whole = WholeTraining(tmp_path, steps=1, processes=1)

@@ -353,3 +353,9 @@ def test_who_says_whether_an_object_is_still_there_can_be_another_than_who_found
     (outcome,) = after.history[1].outcomes or ()
     assert (outcome.status, outcome.found_iou, len(keeper.looks)) == ("painted", 1.0, 1)
     assert keeper.looks[0].image == outcome.after
+
+
+@pytest.mark.parametrize("url", ["nix", "ftp://host", "http://"])
+def test_what_is_no_address_is_refused_with_the_settings(url: str) -> None:
+    with pytest.raises(ValueError, match="no address of a server"):
+        ContextConfig(api_url=url)

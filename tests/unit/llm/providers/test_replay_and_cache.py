@@ -105,6 +105,14 @@ def test_useless_files_are_refused(tmp_path: Path, content: str | None) -> None:
         Replay(path)
 
 
+def test_only_a_newline_ends_a_line(tmp_path: Path) -> None:
+    entries = [{"call": "parse", "prompt": prompt, "text": "a\u2028b\x85c"} for prompt in ("a ball", "a car")]
+    path = tmp_path / "replies.jsonl"
+    path.write_text("".join(json.dumps(entry, ensure_ascii=False) + "\n" for entry in entries), encoding="utf-8")
+    with pytest.raises(InputError, match="its replies are to: parse"):
+        Replay(path).ask(LayoutQuestion("a ball", 9, 9, seed=0))
+
+
 def test_an_unknown_prompt_is_named(tmp_path: Path) -> None:
     path = tmp_path / "replies.json"
     path.write_text(json.dumps({"call": "parse", "prompt": "a ball", "text": "{}"}))

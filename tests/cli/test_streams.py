@@ -106,7 +106,7 @@ def test_stdout_that_is_full(llmgen, monkeypatch):
     assert "error: cannot write to stdout: No space left on device; free some space" in done.err.splitlines()[-1]
 
 
-def test_streams_that_the_caller_closed(workplace, monkeypatch, capsys):
+def test_streams_that_the_caller_closed(llmgen, monkeypatch, capsys):
     monkeypatch.setattr(sys, "stdin", None)
     monkeypatch.setattr(sys, "stdout", None)
     open_closed_streams()

@@ -78,7 +78,7 @@ REFUSED = {
     "empty": ("  \n", "is empty"),
     "empty list": ("[]", "holds no prompts"),
     "empty records": ('{"kind": "prompts", "records": []}', "holds no prompts"),
-    "number": ("12", "bare int"),
+    "number": ("12", "found a number"),
     "null": ("null", "found null"),
     "records no list": ('{"kind": "prompts", "records": {}}', "/records: should be a list"),
     "wrong kind": ('{"kind": "pictures", "records": ["a"]}', "'pictures' is no kind"),
@@ -305,5 +305,5 @@ def test_an_instruction_and_a_picture_stand_for_a_prompt(tmp_path):
         (record,) = read_records(written(tmp_path, form)).records
         assert (record.prompt, record.instruction, record.error) == ("", "What if it rains?", None)
     for lacking in ("instruction", "source_image"):
-        with pytest.raises(InputError, match="the prompt is empty"):
+        with pytest.raises(InputError, match="nothing is said about the picture|there is no picture"):
             read_records(written(tmp_path, [{**question, lacking: None}]))

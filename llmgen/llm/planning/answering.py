@@ -90,7 +90,7 @@ _GOES: Final = (
     r"tak(?:es?|en|ing) (?:\w+ ){0,5}away|vanish|no longer anything|go(?:es|ne)? away|runs? (?:off|away)|has run off|"
     r"(?<!not )lets? go|has to go home|"
     r"disappear|drives? off|thr(?:own|ows?) away|carrie[sd] off|fl(?:ies|ew) away|blown away|walks? (?:off|away)|"
-    r"(?:is|are|was|were) gone|(?:goes|went) home|lumberjack|woodcutter|what is left"
+    r"(?<!clouds )(?:is|are|was|were) gone|(?:goes|went) home|lumberjack|woodcutter|what is left"
 )
 _COMES: Final = (
     r"\bbrings?\b|wishes for|shopping|puts? something|gets a twin\b|one more joins|\bappear(?:s|ed)\b|turns? up|comes? along|sets? down|"

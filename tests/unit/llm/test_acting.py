@@ -148,3 +148,39 @@ def test_unknown_verbs_go_by_their_preposition() -> None:
     assert pose_distance({}, "kick") is None and pose_distance(verb_poses()["kick"], "yodel") is None
     assert pose_difference(verb_poses()["kick"], verb_poses()["kick"]) == pytest.approx(0)
     assert pose_difference({}, verb_poses()["kick"]) is None
+
+
+@pytest.mark.parametrize(
+    ("prompt", "words"),
+    [
+        ("a cup is held by a girl", "what is done to somebody"),
+        ("a girl isn't kicking a ball", "what is not done"),
+        ("a cat is about to catch a mouse", "what will be done"),
+        ("a boy is waiting at school", "has no object"),
+    ],
+)
+def test_what_no_pose_shows_is_said(prompt: str, words: str) -> None:
+    with pytest.raises(InputError, match=words):
+        read_interaction(prompt, lambda _: None)
+
+
+@pytest.mark.parametrize(
+    ("prompt", "subject", "thing", "alone"),
+    [
+        ("a girl is dancing with a scarf", "a girl", "a scarf", "a girl is dancing"),
+        ("there is a dog that is biting a shoe", "a dog", "a shoe", "there is a dog that is biting"),
+        ("a drawing of a knight who is riding a horse", "a knight", "a horse", "a drawing of a knight who is riding"),
+        ("a monkey is carrying a basket of figs", "a monkey", "a basket of figs", "a monkey is carrying"),
+        ("a nurse is gently and slowly washing a baby", "a nurse", "a baby", "a nurse is gently and slowly washing"),
+    ],
+)
+def test_what_surrounds_who_acts_and_on_what(prompt: str, subject: str, thing: str, alone: str) -> None:
+    found = read_interaction(prompt, lambda _: None)
+    assert (found.subject.text, found.object.text, found.intransitive_prompt) == (subject, thing, alone)
+
+
+def test_a_second_object_is_said() -> None:
+    remarks: list[str] = []
+    found = read_interaction("a boy is holding a cup and a plate", remarks.append)
+    assert (found.object.text, found.intransitive_prompt) == ("a cup", "a boy is holding")
+    assert remarks == ["it names 'a plate' besides; only 'cup' is placed"]

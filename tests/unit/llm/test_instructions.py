@@ -97,6 +97,34 @@ def test_commands(said: str, wanted: str) -> None:
         ("remove the biggest lamp and make the others green", ["a green lamp #1", "a green lamp #3", "delete lamp #2"]),
         ("paint the lamp that is on the right green", ["a green lamp #3"]),
         ("add two more vases", ["add a vase", "add a vase"]),
+        # Fragments, wishes and reasons.
+        ("no vase please", ["delete red vase #1"]),
+        ("cat -> fox", ["add a fox", "delete black cat #1"]),
+        ("a stool next to the cat", ["add a stool"]),
+        ("instead of the vase there should be a clock", ["add a clock", "delete red vase #1"]),
+        ("I don't like the vase, make it green", ["a green vase #1"]),
+        ("the vase looks dull; paint it gold", ["a gold vase #1"]),
+        ("neither of the animals should stay", ["delete black cat #1"]),
+        ("have a bird perch on the vase", ["add a bird"]),
+        # What a thing becomes, has and is given.
+        ("dye the vase navy blue and the cat light grey", ["a light grey cat #1", "a navy blue vase #1"]),
+        ("make the vase the colour of the cat", ["a black vase #1"]),
+        ("give the vase white dots", ["a red vase with white dots #1"]),
+        ("add a bottle made of glass", ["add a glass bottle"]),
+        ("add a girl in a blue coat holding a kite", ["add a girl in a blue coat holding a kite"]),
+        ("replace the vase with a stone one", ["add a stone vase", "delete red vase #1"]),
+        # Which are meant.
+        ("remove the left and the right lamp", ["delete lamp #1", "delete lamp #3"]),
+        ("the other lamps, not the left one, should be blue", ["a blue lamp #2", "a blue lamp #3"]),
+        ("delete the vsae", ["delete red vase #1"]),
+        ("take the vase off the table", ["delete red vase #1"]),
+        # Where something is or was.
+        (
+            "move the vase to where the cat is and the cat to where the vase is",
+            ["move black cat #1", "move red vase #1"],
+        ),
+        ("remove the cat and add a fox where it was", ["add a fox", "delete black cat #1"]),
+        ("put a clock in the place of the cat", ["add a clock", "delete black cat #1"]),
     ],
 )
 def test_the_others_and_the_first_few(said: str, changes: list[str]) -> None:
@@ -117,6 +145,9 @@ def test_the_others_and_the_first_few(said: str, changes: list[str]) -> None:
         ("make the first lamp blue and the other lamp red", "which other 'lamp' is meant"),
         ("remove the second two lamps", "are meant is not said"),
         ("swap the colours of the cat and the vase", "not looks"),
+        ("make the vase the cat", "cannot read all"),
+        ("no more than one lamp", "cannot read all"),
+        ("do not remove the cat", "begin with a verb"),
     ],
 )
 def test_what_leaves_open_which_is_refused(said: str, words: str) -> None:

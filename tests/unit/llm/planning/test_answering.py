@@ -79,3 +79,25 @@ def test_what_is_beyond_the_rules_is_refused() -> None:
         answer_question("How many angels dance here?", None)
     with pytest.raises(InputError, match="finds no boy"):
         answer_question("What if the thing left of the boy goes away?", SeenPicture(64, 64, ()))
+
+
+@pytest.mark.parametrize(
+    ("question", "instruction"),
+    [
+        ("What if it starts to drizzle?", "turn it into a rainy day"),
+        ("What if somebody plants something with leaves?", "add a tree"),
+        ("What if the thing right of the boy disappears?", "remove the red ball"),
+        ("What if the dog runs to the far left?", "move the dog: it is on the left now"),
+        ("The boy wins first prize. How does he look?", "make the boy happy"),
+        ("What if the boy kicks the ball over to the other side?", "move the ball: it is on the left now"),
+    ],
+)
+def test_other_words_for_the_same_causes(question: str, instruction: str) -> None:
+    boy, ball = SeenThing("boy", (10, 40, 50, 110), "blue"), SeenThing("ball", (80, 70, 120, 110), "red")
+    assert answer_question(question, SeenPicture(SIZE, SIZE, (boy, ball), "meadow")).instruction == instruction
+
+
+def test_a_place_that_is_not_read_takes_nothing_away() -> None:
+    boy, ball = SeenThing("boy", (10, 40, 50, 110), "blue"), SeenThing("ball", (80, 70, 120, 110), "red")
+    with pytest.raises(InputError, match="no other place"):
+        answer_question("What if the thing behind the boy vanishes?", SeenPicture(SIZE, SIZE, (boy, ball), "meadow"))

@@ -27,6 +27,21 @@ LEFT_BEHIND_IOU = 0.3
 """Overlap from which something is a remainder of what should have gone."""
 
 
+def agreement(plan: EditPlan) -> float:
+    """How much of what was asked a picture shows, judged by the edits it still needs.
+
+    Args:
+        plan: The edits, and all objects that should be there after them.
+
+    Returns:
+        Wanted objects that need no edit, divided by wanted objects plus objects to delete; 1 for an empty plan.
+    """
+    deletions = sum(isinstance(edit, DeleteEdit) for edit in plan.edits)
+    unfinished = len({edit.target for edit in plan.edits if not isinstance(edit, DeleteEdit)})
+    demands = max(len(plan.target), unfinished) + deletions
+    return 1.0 if not plan.edits else max(0.0, (demands - deletions - unfinished) / demands)
+
+
 def goal_layout(
     plan: EditPlan,
     detections: Sequence[Detection],

@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, ClassVar, Protocol
 
 from llmgen.artifacts import (
     AddEdit,
-    DeleteEdit,
     Detection,
     EditPlan,
     HistoryEntry,
@@ -27,7 +26,7 @@ from llmgen.artifacts import (
     Stage,
 )
 from llmgen.correct.context.settings import ContextConfig
-from llmgen.correct.goals import goal_layout, remaining
+from llmgen.correct.goals import agreement, goal_layout, remaining
 from llmgen.correct.inpaint_painter import InpaintPainter
 from llmgen.correct.instruct_painter import InstructPainter, sentences_of
 from llmgen.correct.jobs import Job, Painted
@@ -97,21 +96,6 @@ class Loop:
         """Keep a reply, unless it came with the record."""
         if not any(known is reply for known in self.record.replies):
             self.replies.append(reply)
-
-
-def agreement(plan: EditPlan) -> float:
-    """How much of what was asked a picture shows, judged by the edits it still needs.
-
-    Args:
-        plan: The edits, and all objects that should be there after them.
-
-    Returns:
-        Wanted objects that need no edit, divided by wanted objects plus objects to delete; 1 for an empty plan.
-    """
-    deletions = sum(isinstance(edit, DeleteEdit) for edit in plan.edits)
-    unfinished = len({edit.target for edit in plan.edits if not isinstance(edit, DeleteEdit)})
-    demands = max(len(plan.target), unfinished) + deletions
-    return 1.0 if not plan.edits else max(0.0, (demands - deletions - unfinished) / demands)
 
 
 class SelfCorrection(CompiledMethod):

@@ -18,7 +18,8 @@ from llmgen.artifacts import (
     Record,
     Reply,
 )
-from llmgen.correct.self_correction import SelfCorrection, agreement
+from llmgen.correct.goals import agreement
+from llmgen.correct.self_correction import SelfCorrection
 from llmgen.correct.settings import SelfCorrectionConfig
 from llmgen.engine.context import StageContext
 from llmgen.errors import InputError

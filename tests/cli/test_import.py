@@ -62,7 +62,7 @@ def test_tasks_are_imported_with_their_pictures(llmgen, workplace):
     assert "there is no picture gone.png" in (workplace / "out/images.json").read_text()
     good = json.loads((workplace / "out/images.json").read_text())["records"][0]
     assert good["id"] == "room_out" and (workplace / "out" / good["image"]["path"]).is_file()
-    assert "left out" in done.err and "Traceback" not in done.err
+    assert "2 of 3 records failed and carry `error`: gone_out, room" in done.err and "Traceback" not in done.err
 
 
 def test_a_stage_takes_tasks_as_they_are(llmgen, workplace):

@@ -82,7 +82,7 @@ def test_bad_pictures_are_refused_with_a_reason(tmp_path):
     assert store.load(ref("good.png")).size == (6, 4)
     cases = {
         "none.png": "missing",
-        "folder.png": "missing",
+        "folder.png": "is a folder",
         "text.png": "not a picture",
         "torn.png": "broken",
         "link.png": "leads out of",

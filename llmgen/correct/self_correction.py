@@ -107,6 +107,7 @@ class SelfCorrection(CompiledMethod):
     needs: ClassVar[tuple[str, ...]] = ("image", "prompt")
     Config = SelfCorrectionConfig
     compiled_role: ClassVar[str] = "layout_to_image"
+    draws_alike: ClassVar[bool] = False
 
     def __init__(self, context: "StageContext", config: SelfCorrectionConfig) -> None:
         self._context, self._config = context, config

@@ -24,7 +24,8 @@ class CompileConfig(StageConfig):
 
     compile: Compile = "auto"
     """Draw by a compiled U-Net and decoder: faster after a minute or more of compiling, numbers equal to about 1e-5. `auto` where a
-    compiler is found and the run is long enough to pay for it: 40,000 steps of all pictures together for each kind of call."""
+    compiler is found, pictures stay within one grey level (not `lmd` and the corrections, which decide by thresholds) and the run is long
+    enough to pay for it: 40,000 steps of all pictures together for each kind of call."""
 
 
 class CompiledMethod:
@@ -34,6 +35,8 @@ class CompiledMethod:
     name: ClassVar[str]
     compiled_role: ClassVar[str]
     """The role whose U-Net and decoder are compiled."""
+    draws_alike: ClassVar[bool] = True
+    """Whether compiled pictures stay within one grey level; where they do not, `auto` compiles nothing."""
     _context: "StageContext"
     _config: Any
 
@@ -66,7 +69,7 @@ class CompiledMethod:
     def long_from(cls, config: Any) -> int | None:
         """From how many records on a run is long; None where that decides nothing."""
         kinds = cls.call_kinds(config)
-        if config.compile != "auto" or not kinds:
+        if config.compile != "auto" or not kinds or not cls.draws_alike:
             return None
         # Only the steps of the pictures themselves count; what is drawn besides, such as objects alone, is on the safe side.
         return ceil(LONG_RUN * kinds / (config.num_inference_steps * getattr(config, "samples", 1)))

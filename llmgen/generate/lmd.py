@@ -83,6 +83,7 @@ class LayoutGenerate(CompiledMethod):
     needs: ClassVar[tuple[str, ...]] = ("layout",)
     Config = LayoutGenerateConfig
     compiled_role: ClassVar[str] = "layout_to_image"
+    draws_alike: ClassVar[bool] = False
 
     def __init__(self, context: "StageContext", config: LayoutGenerateConfig) -> None:
         self._context, self._config = context, config

@@ -236,7 +236,9 @@ def test_how_many_kinds_of_calls_are_compiled_makes_a_run_long(tmp_path: Path) -
     ]
     for method, given, count in kinds:
         config = method.Config(num_inference_steps=50, **given)
-        assert method.call_kinds(config) == count and method.long_from(config) == LONG_RUN * count / 50
+        # What decides by thresholds on the way draws other pictures: never unless somebody says so.
+        long_from = LONG_RUN * count / 50 if method is InstanceGenerate else None
+        assert method.call_kinds(config) == count and method.long_from(config) == long_from
     for method, given in (
         (InstanceGenerate, {"masked_attention": True}),
         (SelfCorrection, {"painter": "inpaint"}),

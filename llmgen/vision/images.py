@@ -199,6 +199,8 @@ class ImageStore:
 
 def _below(root: str, relative: str) -> str:
     """Where a path leads from a folder that is resolved already. Hardly any leads through a link: then only its own parts are looked at."""
+    if os.sep != "/":  # Elsewhere a part can hold separators, and folders are joined in more ways than by links.
+        return os.path.realpath(os.path.join(root, relative))
     path = root
     for part in relative.split("/"):
         path = os.path.join(path, part)

@@ -8,13 +8,10 @@ Source: Hu et al. 2021, LoRA: low-rank adaptation of large language models.
 
 import warnings
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
-from llmgen.diffusion.checkpoints import LoraLike, lora_layers, read_shapes
-from llmgen.errors import MissingRequirementError, PresetError
-
-INSTALL = 'pip install "llmgen[lora]"'
+from llmgen.diffusion.checkpoints import LoraLike, local_path, lora_layers, read_shapes
+from llmgen.errors import PresetError
 
 
 def add_loras(pipe: Any, loras: Sequence[LoraLike]) -> None:
@@ -25,16 +22,13 @@ def add_loras(pipe: Any, loras: Sequence[LoraLike]) -> None:
         loras: Files and weights, in any order.
 
     Raises:
-        MissingRequirementError: If peft is not installed.
         PresetError: If a file does not fit the model.
     """
     if not loras:
         return
-    if not peft_is_here():
-        raise MissingRequirementError(f"LoRAs need the package peft; run `{INSTALL}`")
     names = [f"lora_{number}" for number, _ in enumerate(loras)]
     for name, lora in zip(names, loras, strict=True):
-        path = Path(lora.source).expanduser()
+        path = local_path(lora.source)
         wanted = len(lora_layers(read_shapes(path)))
         try:
             with warnings.catch_warnings():
@@ -56,13 +50,6 @@ def add_loras(pipe: Any, loras: Sequence[LoraLike]) -> None:
         pipe.set_adapters(names, [lora.weight for lora in loras])
         pipe.fuse_lora(components=_adapted(pipe, names), adapter_names=names)
         pipe.unload_lora_weights()
-
-
-def peft_is_here() -> bool:
-    """Whether the package that diffusers adds LoRAs with is installed."""
-    from diffusers.utils import USE_PEFT_BACKEND
-
-    return bool(USE_PEFT_BACKEND)
 
 
 def _adapted(pipe: Any, names: Sequence[str]) -> list[str]:

@@ -2,11 +2,14 @@
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from importlib.resources import files
 from pathlib import Path
 from typing import Any, Final, Protocol
 
 from llmgen.errors import MissingRequirementError
 
+PACKAGE: Final = "package:"
+"""Before the path of bundled weights."""
 SUFFIX: Final = ".safetensors"
 PICKLES: Final = (".ckpt", ".pt", ".pth", ".bin", ".pkl")
 CONVERT: Final = (
@@ -78,6 +81,13 @@ def is_single_file(source: str) -> bool:
     return source.lower().endswith((SUFFIX, *PICKLES)) and "://" not in source and not Path(source).is_dir()
 
 
+def local_path(source: str) -> Path:
+    """Where a file or folder of a preset lies: beside the program, in a home folder (`~`), or inside the package (`package:`)."""
+    if source.startswith(PACKAGE):
+        return Path(str(files("llmgen"))) / source.removeprefix(PACKAGE)
+    return Path(source).expanduser()
+
+
 def read_shapes(path: Path) -> dict[str, tuple[int, ...]]:
     """Names and shapes of a safetensors file; the weights are not read.
 
@@ -95,7 +105,7 @@ def read_shapes(path: Path) -> dict[str, tuple[int, ...]]:
 
 def file_faults(source: str) -> list[str]:
     """Why a file cannot be taken, before its header is looked at."""
-    path = Path(source).expanduser()
+    path = local_path(source)
     if source.lower().endswith(PICKLES):
         made = f"{path.with_suffix(SUFFIX)}"
         return [
@@ -195,7 +205,7 @@ class _Base:
 
 def _shapes(source: str, field: str, faults: list[str]) -> Shapes | None:
     try:
-        return read_shapes(Path(source).expanduser())
+        return read_shapes(local_path(source))
     except MissingRequirementError as error:
         faults.append(f"{field}: {error}")
         return None
@@ -282,7 +292,7 @@ def _text_width(spec: FileRole, checkpoint: Shapes | None) -> int | None:
 
 
 def _unet_config(spec: FileRole) -> Path | None:
-    if is_single_file(spec.source) or "://" in spec.source or spec.source.startswith("package:"):
+    if is_single_file(spec.source) or "://" in spec.source or spec.source.startswith(PACKAGE):
         return None
     folder = Path(spec.source).expanduser()
     if folder.is_dir():

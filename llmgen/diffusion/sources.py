@@ -4,18 +4,22 @@ import importlib
 import inspect
 import warnings
 from collections.abc import Mapping, Sequence
-from importlib.resources import files
 from pathlib import Path
 from typing import Any, Protocol, Self
 
 import torch
 
-from llmgen.diffusion.checkpoints import FileRole, checkpoint_faults, config_folder, is_single_file
+from llmgen.diffusion.checkpoints import (
+    PACKAGE,
+    FileRole,
+    checkpoint_faults,
+    config_folder,
+    is_single_file,
+    local_path,
+)
 from llmgen.diffusion.hub import download_command, fetch, hub_in_reach
 from llmgen.diffusion.published import is_address, published_folder
 from llmgen.errors import MissingRequirementError, PresetError
-
-_PACKAGE = "package:"
 
 
 class RoleLike(FileRole, Protocol):
@@ -42,11 +46,10 @@ def resolve_source(spec: RoleLike) -> tuple[str, bool]:
     """
     if is_address(spec.source):
         return str(published_folder(spec)), True
-    if spec.source.startswith(_PACKAGE):
-        folder = Path(str(files("llmgen"))) / spec.source.removeprefix(_PACKAGE)
+    folder = local_path(spec.source)
+    if spec.source.startswith(PACKAGE):
         remedy = "reinstall llmgen, or make the weights with `llmgen train toybox`"
     else:
-        folder = Path(spec.source).expanduser()
         if not folder.is_dir():
             return spec.source, False
         remedy = f"complete the model folder {spec.source}"

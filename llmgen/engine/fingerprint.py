@@ -140,8 +140,7 @@ def _folder_digest(source: str) -> str:
 def _bundled_digest(name: str) -> str:
     folder = Path(str(files("llmgen"))) / name
     if folder.is_file():
-        stat = folder.stat()
-        return hashlib.sha256(f"{stat.st_size} {stat.st_mtime_ns}".encode()).hexdigest()
+        return hashlib.sha256(folder.read_bytes()).hexdigest()
     total = hashlib.sha256()
     for path in _files_in(folder):
         total.update(path.relative_to(folder).as_posix().encode() + b"\0")

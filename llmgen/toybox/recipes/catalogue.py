@@ -23,6 +23,7 @@ _RECIPES: Final = {
     "segmenter": "segmenter:SegmenterRecipe",
     "pose": "pose:PoseRecipe",
     "diffusion": "diffusion:DiffusionRecipe",
+    "inpaint": "inpaint:InpaintRecipe",
     "instances": "instances:InstanceRecipe",
     "blip2": "blip2:Blip2Recipe",
     "editor": "editor:EditorRecipe",

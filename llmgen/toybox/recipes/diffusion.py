@@ -6,7 +6,7 @@ use a CPU better than one process with several threads; a GPU needs one process.
 
 import logging
 import random
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import ClassVar
@@ -110,15 +110,22 @@ class DiffusionRecipe(Recipe):
 class LatentPool:
     """Scenes with their latents: new ones are added all the time, old ones are used again."""
 
-    def __init__(self, models: TextToImage, recipe: DiffusionRecipe, rng: random.Random) -> None:
+    def __init__(
+        self,
+        models: TextToImage,
+        recipe: DiffusionRecipe,
+        rng: random.Random,
+        sample: Callable[[random.Random], Scene] = sample_scene,
+    ) -> None:
         """Start empty.
 
         Args:
             models: Give the frozen encoder.
             recipe: Sizes and shares.
             rng: Source of randomness.
+            sample: Draws a scene.
         """
-        self._models, self._recipe, self._rng = models, recipe, rng
+        self._models, self._recipe, self._rng, self._sample = models, recipe, rng, sample
         self._scenes: list[Scene] = []
         self._latents = torch.empty(recipe.pool, LATENT_CHANNELS, SIZE // 8, SIZE // 8, dtype=torch.float16)
         self._cursor, self._owed = 0, 0.0
@@ -129,7 +136,7 @@ class LatentPool:
         for _ in range(count):
             # A few bare backgrounds teach that naming only a place means an empty place.
             bare = self._rng.random() < 0.04
-            scene = sample_scene(self._rng)
+            scene = self._sample(self._rng)
             scenes.append(replace(scene, objects=()) if bare else scene)
         vae = self._models.vae
         images = to_tensor([render_image(scene) for scene in scenes]).to(vae.device)
@@ -241,6 +248,7 @@ def velocity_loss(
     grounding: dict[str, torch.Tensor] | None,
     signal: torch.Tensor,
     noisy_share: float,
+    cells: torch.Tensor | None = None,
 ) -> torch.Tensor:
     """Error of the predicted velocity at random times.
 
@@ -251,6 +259,7 @@ def velocity_loss(
         grounding: What the U-Net takes as "gligen", or None.
         signal: [1000] cumulative alphas.
         noisy_share: Share of the times drawn from the noisier part.
+        cells: [B, 1, H, W] weights of the latents' cells with a mean of about one; None weighs all alike.
 
     Returns:
         A scalar.
@@ -269,7 +278,8 @@ def velocity_loss(
     # Weight 5 / (SNR + 1) below one only where little noise is left: min-SNR would starve the noisy steps.
     ratio = signal[timesteps] / (1 - signal[timesteps])
     weight = (5 / (ratio + 1)).clamp(max=1)
-    return ((output.float() - velocity).square().mean((1, 2, 3)) * weight).mean()
+    errors = (output.float() - velocity).square()
+    return ((errors if cells is None else errors * cells).mean((1, 2, 3)) * weight).mean()
 
 
 class DiffusionLesson(Lesson[tuple[int, bool]]):

@@ -29,6 +29,7 @@ from llmgen.toybox.recipes.catalogue import load_recipe, shipped
 from llmgen.toybox.recipes.clip_quality import clip_quality
 from llmgen.toybox.recipes.contact_sheet import to_pil
 from llmgen.toybox.recipes.detector_quality import detail_answers, detector_quality
+from llmgen.toybox.recipes.inpaint import ASKED, InpaintRecipe, with_details
 from llmgen.toybox.recipes.mask_rcnn_quality import mask_quality
 from llmgen.toybox.recipes.mask_truths import OBJECTS, PARTS_OF_OBJECTS, ClassList
 from llmgen.toybox.recipes.pose_quality import pose_pck
@@ -143,6 +144,17 @@ def _denoiser_rows(count: int, device: str) -> Iterator[Row]:
                 yield Row("denoiser", label, share, None, count // len(types))
 
 
+def _details_rows(count: int, device: str) -> Iterator[Row]:
+    models = TextToImage.from_pretrained(device=device)
+    assert models.unet is not None
+    # The denoiser first: the LoRA goes into its weights.
+    for name in ("the denoiser alone", "with the LoRA"):
+        shares = look(models, None, count=count, seed=8_000_000, types=ASKED)
+        for kind in ASKED:
+            yield Row("inpaint", f"{kind}s right with boxes, {name}", shares[f"boxes/{kind}"], None, count // 2)
+        with_details(models.unet, WEIGHTS / InpaintRecipe.folder)
+
+
 def _instance_rows(count: int, _device: str) -> Iterator[Row]:
     attached = ModelPool(load_preset("toybox"), device="cpu", dtype="float32").instance_diffusion()
     models = replace(TextToImage.from_pretrained(), unet=attached.pipe.unet)
@@ -254,6 +266,7 @@ _MEASURES: Final[dict[str, Callable[[int, str], Iterator[Row]]]] = {
     "segmenter": _segmenter_rows,
     "pose": _pose_rows,
     "diffusion": _denoiser_rows,
+    "inpaint": _details_rows,
     "instances": _instance_rows,
     "blip2": _answerer_rows,
 }

@@ -63,6 +63,7 @@ __all__ = [
     "place_beside",
     "render",
     "render_image",
+    "sample_detailed_scene",
     "sample_kinds",
     "sample_plain_scene",
     "sample_scene",
@@ -215,6 +216,22 @@ def sample_scene(rng: random.Random, count: int | None = None, held_out: bool = 
             # Some figures leave no room for what should stand besides: something else is drawn.
             continue
         if is_held_out(scene) == held_out:
+            return scene
+
+
+def sample_detailed_scene(rng: random.Random) -> Scene:
+    """Draw a scene of things of which most have a pattern or a part in an unusual state, on any background.
+
+    Args:
+        rng: Source of randomness.
+
+    Returns:
+        A scene without characters that shows nothing that is held out.
+    """
+    while True:
+        wanted = [_detailed(kind, rng) if rng.random() < 0.7 else Wanted(*kind) for kind in sample_kinds(rng)]
+        scene = place(wanted, rng.choice(BACKGROUNDS), rng)
+        if not is_held_out(scene):
             return scene
 
 

@@ -11,14 +11,10 @@ from tiny_lora import lora_pairs, save_lora
 from tiny_models import tiny_context, tiny_pipeline, tiny_preset, tiny_unet
 from tiny_xl import tiny_xl_pipeline, tiny_xl_preset
 
-from llmgen.diffusion import adapters
 from llmgen.diffusion.loading import ModelPool
-from llmgen.engine.context import StageContext
 from llmgen.engine.fingerprint import weights_digest
-from llmgen.errors import MissingRequirementError, PresetError
-from llmgen.generate.sd import TextGenerate, TextGenerateConfig
+from llmgen.errors import PresetError
 from llmgen.presets import LoraSpec, Preset, load_preset
-from llmgen.vision.images import ImageStore
 
 
 def with_loras(preset: Preset, *loras: tuple[Path, float]) -> Preset:
@@ -32,7 +28,6 @@ def unet_of(preset: Preset) -> Any:
 
 
 def test_several_loras_are_added_by_their_weights_in_either_form(tmp_path: Path) -> None:
-    pytest.importorskip("peft")
     preset, plain = tiny_preset(tmp_path), tiny_unet()
     first = save_lora(plain, tmp_path / "first.safetensors", seed=1)
     second = save_lora(plain, tmp_path / "second.safetensors", seed=2, form="kohya")
@@ -48,7 +43,6 @@ def test_several_loras_are_added_by_their_weights_in_either_form(tmp_path: Path)
 
 
 def test_a_lora_of_both_the_unet_and_the_text_encoder_of_sdxl(tmp_path: Path) -> None:
-    pytest.importorskip("peft")
     preset, plain = tiny_xl_preset(tmp_path), tiny_xl_pipeline()
     tensors = {}
     for part in ("unet", "text_encoder"):
@@ -65,7 +59,6 @@ def test_a_lora_of_both_the_unet_and_the_text_encoder_of_sdxl(tmp_path: Path) ->
 
 
 def test_what_has_no_place_in_the_model_is_refused(tmp_path: Path) -> None:
-    pytest.importorskip("peft")
     preset = tiny_preset(tmp_path)
     down, up = torch.ones(2, 32), torch.ones(16, 2)
     name = "unet.down_blocks.7.attentions.0.transformer_blocks.0.attn2.to_k"
@@ -82,16 +75,6 @@ def test_the_record_and_the_journal_know_the_loras(tmp_path: Path) -> None:
     assert use.lora is not None and [(lora.source, lora.weight) for lora in use.lora] == [(str(path), 0.8)]
     assert plain.models.use("text_to_image").lora is None
     assert weights_digest(preset).keys() - weights_digest(plain.preset).keys() == {str(path)}
-
-
-def test_without_peft_the_command_that_installs_it_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(adapters, "peft_is_here", lambda: False)
-    path = save_lora(tiny_unet(), tmp_path / "style.safetensors")
-    context = StageContext(with_loras(tiny_preset(tmp_path), (path, 1.0)), ImageStore(tmp_path), "cpu", "float32")
-    with pytest.raises(
-        MissingRequirementError, match=r'LoRAs need the package peft; run `pip install "llmgen\[lora\]"`'
-    ):
-        TextGenerate(context, TextGenerateConfig())
 
 
 def test_every_fault_of_loras_in_one_go_before_loading(tmp_path: Path) -> None:

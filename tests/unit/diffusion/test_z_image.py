@@ -99,7 +99,6 @@ def test_what_it_cannot_do_is_a_line(context: StageContext) -> None:
 
 
 def test_a_lora_of_its_transformer(context: StageContext, tmp_path: Path) -> None:
-    pytest.importorskip("peft")
     plain = tiny_z_image().transformer
     path = save_lora(plain, tmp_path / "style.safetensors", part="transformer")
     lora = (LoraSpec(source=str(path), weight=0.5),)

@@ -17,6 +17,7 @@ from llmgen.toybox.recipes.clip import ClipRecipe
 from llmgen.toybox.recipes.detector import DetectorRecipe
 from llmgen.toybox.recipes.diffusion import DiffusionRecipe
 from llmgen.toybox.recipes.editor import EditorRecipe, LgdRecipe
+from llmgen.toybox.recipes.inpaint import InpaintRecipe
 from llmgen.toybox.recipes.instances import InstanceRecipe
 from llmgen.toybox.recipes.judge import JudgeRecipe
 from llmgen.toybox.recipes.mask_rcnn import ObjectsRecipe, PartsRecipe
@@ -114,6 +115,7 @@ def test_all_models_train_one_from_the_other(tmp_path: Path) -> None:
         "segmenter": SegmenterRecipe(batch_size=2, prompts_per_batch=4),
         "pose": PoseRecipe(scenes_per_batch=6, crops=2),
         "diffusion": DiffusionRecipe(batch=2, pool=8, looks=1, look_steps=2, measured=2),
+        "inpaint": InpaintRecipe(batch=2, pool=8, looks=1, look_steps=2, rank=2),
         "instances": InstanceRecipe(scenes=DiffusionRecipe(batch=2, pool=8), looks=1, look_steps=2),
         "blip2": Blip2Recipe(batch=4, filled=6, fresh=1, measured=5),
         "editor": EditorRecipe(batch=2, pool=4, fresh=1, filled=2, looks=1, look_steps=2),

@@ -16,10 +16,17 @@ if TYPE_CHECKING:
 
 
 def inpainting_role(context: "StageContext", config: ContextConfig) -> str:
-    """The role that paints inside masks: where boxes steer one that takes them, else one made for it, else the drawing one."""
+    """The role that paints inside masks: one made for it, else the drawing one; where boxes steer, one that takes them.
+
+    A model made for masks takes boxes where it is the one that draws layouts, perhaps with LoRAs of its own.
+    """
+    roles = context.preset.roles
+    made_for_it = roles.get("inpaint")
     if config.grounding_fraction > 0:
-        return "layout_to_image"
-    return "inpaint" if "inpaint" in context.preset.roles else "text_to_image"
+        drawing = roles.get("layout_to_image")
+        takes_boxes = made_for_it is not None and drawing is not None and made_for_it.source == drawing.source
+        return "inpaint" if takes_boxes else "layout_to_image"
+    return "inpaint" if made_for_it is not None else "text_to_image"
 
 
 def load_inpainter(context: "StageContext", name: Painter, config: ContextConfig) -> Inpainter:

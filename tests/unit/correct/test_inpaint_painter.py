@@ -25,6 +25,7 @@ from llmgen.artifacts import (
 from llmgen.correct.context.settings import ContextConfig
 from llmgen.correct.inpaint_painter import InpaintPainter
 from llmgen.correct.jobs import Job, Painted
+from llmgen.correct.painters import inpainting_role
 from llmgen.correct.self_correction import SelfCorrection
 from llmgen.correct.settings import SelfCorrectionConfig
 from llmgen.errors import InputError
@@ -142,6 +143,27 @@ def test_self_correction_works_with_either_painter(tmp_path: Path, painter: str)
     assert after.history[1].kept and after.image != before.image
     roles = {use.role for use in method.models}
     assert ("text_to_image" in roles) == (painter == "inpaint") != ("layout_to_image" in roles)
+
+
+@pytest.mark.parametrize(
+    ("source", "fraction", "role"),
+    [
+        (None, 0.0, "text_to_image"),
+        (None, 1.0, "layout_to_image"),
+        ("its own", 0.0, "inpaint"),
+        # Another model may take no boxes; the one that draws layouts does, whatever LoRAs are in it.
+        ("its own", 1.0, "layout_to_image"),
+        ("that of layouts", 1.0, "inpaint"),
+    ],
+)
+def test_who_paints_inside_masks(tmp_path: Path, source: str | None, fraction: float, role: str) -> None:
+    context = tiny_context(tmp_path)
+    roles = {name: spec for name, spec in context.preset.roles.items() if name != "inpaint"}
+    if source is not None:
+        changed = {"source": str(tmp_path / "other")} if source == "its own" else {}
+        roles["inpaint"] = roles["layout_to_image"].model_copy(update=changed)
+    context.preset = context.preset.model_copy(update={"roles": roles})
+    assert inpainting_role(context, ContextConfig(grounding_fraction=fraction)) == role
 
 
 def test_the_reference_paints_with_latents_only(tmp_path: Path) -> None:

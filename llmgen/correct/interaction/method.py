@@ -36,17 +36,20 @@ class InteractionCorrectionConfig(PairFields, StageConfig):
     """Settings of `correct --mode interaction`."""
 
     profiles: ClassVar[Mapping[str, Profile]] = {
-        "reference": Profile({**PUBLISHED, "leave_fitting": False, "keep_better": False})
+        "reference": Profile({**PUBLISHED, "choose_by": "pose", "leave_fitting": False, "keep_better": False})
     }
 
     plan_only: bool = False
     """Write the choice and the edit into the record and do not carry them out."""
+    choose_by: Literal["pose", "content"] = "content"
+    """By what the `rules` critic chooses a candidate: by its pose alone, as ReCorD asks, or by how much of what was asked the detector finds
+    in it (see `keep_better`), and among equals by the pose. A critic that sees is asked ReCorD's question either way."""
     leave_fitting: bool = False
     """Leave a picture as it is whose object the plan leaves where it was found, which saves its drawing. ReCorD asks its critic to change a
     box only where it does not fit, and draws the picture again all the same."""
     keep_better: bool = True
     """Go back to the candidate where the detector sees less of what the prompt asks in the corrected picture (who acts and the object in
-    their numbers, and the object in its place), or as much and a pose that is further from the verb's. ReCorD keeps every correction."""
+    their numbers and colours, and the object in its place), or as much and a pose that is further from the verb's. ReCorD keeps all."""
     shown_as: Literal["parts", "sheet"] = "parts"
     """How candidates are shown to a critic that sees: as parts of one message, or as one numbered contact sheet. More than eight are a
     sheet always."""
@@ -119,7 +122,9 @@ class InteractionCorrection:
     @property
     def _looking(self) -> Planner:
         if self._planner is None:
-            self._planner = Planner(self._context, self._config.shown_as)
+            self._planner = Planner(
+                self._context, self._config.shown_as, by_content=self._config.choose_by == "content"
+            )
         return self._planner
 
     def _carry_out(self, records: Sequence[Record], size: tuple[int, int]) -> list[Record]:

@@ -42,8 +42,8 @@ class InteractionCorrectionConfig(PairFields, StageConfig):
     plan_only: bool = False
     """Write the choice and the edit into the record and do not carry them out."""
     choose_by: Literal["pose", "content"] = "content"
-    """By what the `rules` critic chooses a candidate: by its pose alone, as ReCorD asks, or by how much of what was asked the detector finds
-    in it (see `keep_better`), and among equals by the pose. A critic that sees is asked ReCorD's question either way."""
+    """By what the `rules` critic chooses a candidate: its pose alone, as ReCorD asks, or how much of what was asked the detector finds in
+    it (see `keep_better`), and among equals the pose. A critic that sees is asked ReCorD's question either way."""
     leave_fitting: bool = False
     """Leave a picture as it is whose object the plan leaves where it was found, which saves its drawing. ReCorD asks its critic to change a
     box only where it does not fit, and draws the picture again all the same."""

@@ -167,7 +167,9 @@ def test_a_wrong_name_in_a_plan_by_hand_is_carried_out_on_what_lies_in_its_box(t
     (after,) = method([before.grown(edits=by_hand)])
     old, new = (np.asarray(context.images.load(entry.image)) for entry in after.history)
     x0, y0, x1, y1 = map(int, surplus.box_xyxy)
-    assert (old != new)[y0:y1, x0:x1].any()  # by a name that nobody knows, what lies there was protected from its own deletion
+    assert (old != new)[
+        y0:y1, x0:x1
+    ].any()  # by a name that nobody knows, what lies there was protected from its own deletion
     # And the ball that was to go is not missed afterwards.
     assert after.history[1].satisfied and after.edits is not None and after.edits.target == (KEEP,)
 

@@ -107,11 +107,16 @@ def _aim(objects: dict[str, Instance], edit: Edit, detections: Sequence[Detectio
         return
     one = objects.get(edit.target) or _found(edit.target, detections)
     if isinstance(edit, AddEdit | ChangeAttributeEdit):
-        said = {"phrase": edit.phrase, "noun": edit.noun, "attributes": edit.attributes}
         if one is None or isinstance(edit, AddEdit) and one.box_xyxy != edit.box_xyxy:
-            one = Instance(id=edit.target, box_xyxy=edit.box_xyxy, **said)
+            one = Instance(
+                id=edit.target,
+                phrase=edit.phrase,
+                noun=edit.noun,
+                attributes=edit.attributes,
+                box_xyxy=edit.box_xyxy,
+            )
         elif {*edit.attributes} - {*one.attributes} or one.noun not in (None, edit.noun):
-            one = one.model_copy(update=said)
+            one = one.model_copy(update={"phrase": edit.phrase, "noun": edit.noun, "attributes": edit.attributes})
         objects[edit.target] = one
     elif isinstance(edit, MoveEdit) and one is not None:
         moved = one.box_xyxy != edit.box_xyxy

@@ -10,7 +10,7 @@ from typing import Any, Protocol, Self
 
 import torch
 
-from llmgen.diffusion.checkpoints import FileRole, checkpoint_faults, config_folder, is_single_file
+from llmgen.diffusion.checkpoints import SUFFIX, FileRole, checkpoint_faults, config_folder, cut_short, is_single_file
 from llmgen.diffusion.hub import download_command, fetch, hub_in_reach
 from llmgen.diffusion.published import is_address, published_folder
 from llmgen.errors import MissingRequirementError, PresetError
@@ -55,6 +55,8 @@ def resolve_source(spec: RoleLike) -> tuple[str, bool]:
     for name in spec.files:
         if not (folder / name).is_file():
             raise MissingRequirementError(f"model file {name!r} is missing in {spec.source!r}; {remedy}")
+        if name.endswith(SUFFIX) and (fault := cut_short(folder / name)) is not None:
+            raise MissingRequirementError(f"model file {name!r} of {spec.source!r} {fault}")
     return str(folder), True
 
 

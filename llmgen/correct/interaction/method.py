@@ -14,8 +14,9 @@ import torch
 from PIL import Image
 
 from llmgen.artifacts import EditPlan, HistoryEntry, Kind, ModelUse, Record, Stage, WordAttention
+from llmgen.correct.given_plans import waiting_plan
 from llmgen.correct.interaction.check import stays
-from llmgen.correct.interaction.plan import Planner, interaction_of, placed_box, waiting_plan
+from llmgen.correct.interaction.plan import Planner, interaction_of, placed_box
 from llmgen.diffusion.failures import as_model_errors, check_finite
 from llmgen.diffusion.interaction.drawing import Drawn, PairSampler
 from llmgen.diffusion.interaction.pairs import make_pair, unit_attention
@@ -114,10 +115,21 @@ class InteractionCorrection:
 
     def _planned(self, record: Record) -> Record:
         interaction_of(record)
-        waiting = waiting_plan(record)
+        waiting = waiting_plan(record, record.history)
         if waiting is not None:
+            self._check_name(record, waiting)
             return record.grown(edits=waiting)
         return self._looking.plan(record)
+
+    def _check_name(self, record: Record, plan: EditPlan) -> None:
+        found = [detection.id for detection in record.detections or ()]
+        for edit in plan.edits:
+            if found and edit.op in ("move", "resize") and edit.target not in found:
+                self._context.remark_on(
+                    record.id,
+                    f"nothing that was found is called {edit.target!r}; its box is where "
+                    f"{interaction_of(record).object.text!r} goes",
+                )
 
     @property
     def _looking(self) -> Planner:

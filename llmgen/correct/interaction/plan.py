@@ -61,11 +61,6 @@ def interaction_of(record: Record) -> Interaction:
     return record.layout.interaction
 
 
-def waiting_plan(record: Record) -> EditPlan | None:
-    """A plan that no picture of the history was made by: from --plan-only, or by hand."""
-    return record.edits if all(entry.edits != record.edits for entry in record.history) else None
-
-
 def placed_box(record: Record, plan: EditPlan) -> BoxTuple:
     """Where a plan puts the object.
 

@@ -4,15 +4,16 @@
     python benchmarks/toybox_record.py --count 6 --samples 2  # a quick look
     python benchmarks/toybox_record.py --reference            # one way more: ReCorD as published, candidates too
     python benchmarks/toybox_record.py --without Q1 --without Q3   # one way more for each: ReCorD with that one as published
+    python benchmarks/toybox_record.py --by-pose              # one way more: candidates chosen by their pose alone, as ReCorD asks
     python benchmarks/toybox_record.py --pose outputs/pose-2  # also the pose kept, by a pose model from another seed
     python benchmarks/toybox_record.py --tuning --count 24    # triples that training has seen: what settings are tuned on
     python benchmarks/toybox_record.py --picture ways.png     # also one prompt of each verb by all ways
 
-Three ways, from the same seeds: the text alone; candidates, of which the critic chooses one by its pose; ReCorD, which draws the chosen
-one again with its object where the verb wants it. The judge, which no stage uses, says of each picture whether somebody of the right class
-and colour is in the verb's pose, whether the object is there, whether it lies where the verb wants it, and whether the whole picture is
-right. McNemar's exact test compares ReCorD with each of the others. The prompts come of the triples in the world's `held_out.json`, drawn
-from a fixed seed.
+Three ways, from the same seeds: the text alone; candidates, of which the critic chooses one by what is seen in it and by its pose; ReCorD,
+which draws the chosen one again with its object where the verb wants it. The judge, which no stage uses, says of each picture whether
+somebody of the right class and colour is in the verb's pose, whether the object is there, whether it lies where the verb wants it, and
+whether the whole picture is right. McNemar's exact test compares ReCorD with each of the others. The prompts come of the triples in the
+world's `held_out.json`, drawn from a fixed seed.
 
 Eight prompts are drawn by all ways, then the next eight. What is finished is kept in --output: a run that was stopped goes on where it
 was, and a larger --count goes on from a smaller one.
@@ -96,6 +97,8 @@ def ways_of(args: argparse.Namespace) -> dict[str, Steps]:
         "candidates": ours[:-1],
         "ReCorD": ours,
     }
+    if args.by_pose:
+        ways["candidates, by pose"] = (*ours[:-2], ("correct", "interaction", {**ours[-2][2], "choose_by": "pose"}))
     if args.reference:
         ways["ReCorD as published"] = with_record(PUBLISHED)
     return ways | {f"{name} as published": with_record({**given, QUIRKS[name]: True}) for name in args.without}
@@ -157,6 +160,7 @@ def main() -> None:
     parser.add_argument("--tuning", action="store_true", help="prompts of triples that training has seen")
     parser.add_argument("--batch-size", type=int, default=8)
     parser.add_argument("--profile", choices=("llmgen", "reference"), default="llmgen")
+    parser.add_argument("--by-pose", action="store_true", help="also candidates chosen by their pose alone")
     parser.add_argument("--reference", action="store_true", help="also ReCorD as published")
     parser.add_argument("--without", action="append", choices=tuple(QUIRKS), default=[], help="leave it as published")
     parser.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help="a setting of both runs")

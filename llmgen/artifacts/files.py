@@ -2,6 +2,7 @@
 
 import contextlib
 import difflib
+import errno
 import itertools
 import os
 import tempfile
@@ -20,8 +21,10 @@ _asking_umask = threading.Lock()
 
 def cannot_write(path: Path, error: OSError) -> OutputError:
     """An `OutputError` that says which file and why."""
-    reason = error.strerror or str(error)
-    return OutputError(f"cannot write {path}: {reason}; free some space or choose another folder with -o")
+    reason, full = error.strerror or str(error), error.errno in (errno.ENOSPC, errno.EDQUOT)
+    return OutputError(
+        f"cannot write {path}: {reason}; {'free some space or ' if full else ''}choose another folder with -o"
+    )
 
 
 def why_unread(error: OSError | UnicodeDecodeError) -> str:
@@ -53,6 +56,11 @@ def make_folder(folder: Path) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
+        in_the_way = next((path for path in (folder, *folder.parents) if path.is_file()), None)
+        if in_the_way is not None:
+            raise OutputError(
+                f"cannot write {folder}: {in_the_way} is a file, and a folder is needed there; choose another folder with -o"
+            ) from error
         raise cannot_write(folder, error) from error
 
 

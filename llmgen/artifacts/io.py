@@ -28,7 +28,7 @@ from llmgen.artifacts.foreign_prompts import (
 )
 from llmgen.artifacts.hashing import canonical_json, plain_record
 from llmgen.artifacts.manifest import Manifest, PromptEntry
-from llmgen.artifacts.parsing import json_kind, loads, not_json, short
+from llmgen.artifacts.parsing import json_kind, loads, not_json, not_text, short
 from llmgen.artifacts.pretty import pretty_json as pretty_json
 from llmgen.artifacts.record import Kind, Record
 from llmgen.errors import InputError, OutputError
@@ -272,7 +272,7 @@ def parse_json(data: bytes, name: str) -> Any:
             raise InputError(
                 f"{name}: is a picture, not JSON; `llmgen import png` makes a record of one that says its prompt"
             ) from error
-        raise InputError(f"{name}: not UTF-8 text (byte {error.start}); save it as UTF-8 JSON") from error
+        raise not_text(name, data, error.start) from error
     try:
         return loads(text, name)
     except json.JSONDecodeError as error:
@@ -307,6 +307,8 @@ def parse_entries(data: bytes, name: str, read_as: Literal["txt", "csv", "tsv"] 
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError:
         return parse_json(data, name)
+    if "\0" in text and (read_as is not None or suffix in TEXT_SUFFIXES):
+        raise InputError(f"{name}: holds NUL characters, as UTF-16 text without its mark does; save it as UTF-8")
     if read_as is not None:
         found = prompts_of_text(text) if read_as == "txt" else prompts_of_table(text, name)
         say(name, found.notes)

@@ -1,5 +1,6 @@
 """JSON text to values; what is no JSON that can be trusted is refused in one line."""
 
+import codecs
 import json
 from collections import Counter
 from collections.abc import Callable
@@ -8,6 +9,7 @@ from typing import Any, TypeVar
 from llmgen.errors import InputError
 
 T = TypeVar("T")
+_GZIP = b"\x1f\x8b"
 
 
 def loads(text: str, name: str) -> Any:
@@ -39,9 +41,25 @@ class ValueDecoder:
         return _safely(lambda: self._decoder.raw_decode(text, start), self._name)
 
 
+def not_text(name: str, data: bytes, place: int) -> InputError:
+    """The error that says why bytes are no text.
+
+    Args:
+        name: The file.
+        data: Its first bytes, or those where the place is.
+        place: Where it stops being UTF-8, from its beginning.
+    """
+    if data.startswith(_GZIP):
+        return InputError(f"{name}: is compressed; unpack it first, or pipe it in: `gunzip -c FILE | llmgen ... -`")
+    if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return InputError(f"{name}: is UTF-16 text, as some shells write it with >; save it as UTF-8")
+    return InputError(f"{name}: not UTF-8 text (byte {place}); save it as UTF-8")
+
+
 def not_json(name: str, line: int, column: int, reason: str) -> InputError:
     """The error that says where a text is not JSON."""
-    return InputError(f"{name}: not JSON: {reason} at line {line}, column {column}; mend it there")
+    # Python's "Unterminated string starting at" and the like say the place themselves.
+    return InputError(f"{name}: not JSON: {reason.removesuffix(' at')} at line {line}, column {column}; mend it there")
 
 
 def json_kind(value: Any) -> str:
@@ -76,4 +94,6 @@ def _safely(decode: Callable[[], T], name: str) -> T:
     except RecursionError as error:
         raise InputError(f"{name}: nested too deeply to be an artifact") from error
     except ValueError as error:  # An integer with thousands of digits.
-        raise InputError(f"{name}: not JSON that can be read: {error}") from error
+        raise InputError(
+            f"{name}: not JSON that can be read: a number in it has thousands of digits; shorten it"
+        ) from error

@@ -19,7 +19,7 @@ from typing import Any, BinaryIO, Final
 from llmgen.artifacts.base import SCHEMA_VERSION
 from llmgen.artifacts.entries import KINDS, check_version
 from llmgen.artifacts.io import MAX_INPUT_BYTES, TEXT_SUFFIXES, close_bytes, open_bytes, read_rest
-from llmgen.artifacts.parsing import ValueDecoder, loads, not_json
+from llmgen.artifacts.parsing import ValueDecoder, loads, not_json, not_text
 from llmgen.artifacts.record import Kind, Record
 from llmgen.errors import InputError
 
@@ -326,8 +326,7 @@ class _Text:
         try:
             new = self._decoder.decode(data, final=self._over)
         except UnicodeDecodeError as error:
-            place = self.bytes_read + error.start
-            raise InputError(f"{self._name}: not UTF-8 text (byte {place}); save it as UTF-8 JSON") from error
+            raise not_text(self._name, b"" if self.bytes_read else data, self.bytes_read + error.start) from error
         self.bytes_read += len(data)
         if self.most_bytes is not None and self.bytes_read > self.most_bytes:
             raise InputError(

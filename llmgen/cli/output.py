@@ -20,10 +20,19 @@ _UNBROKEN = 240
 
 
 class _PrintableFormatter(logging.Formatter):
-    """Lines of the library's log, which hold names from outside too; a traceback keeps its lines."""
+    """Lines of the library's log, which hold names from outside too; a traceback keeps its lines.
+
+    They name their module, or else are what they are: warnings, or how far a training is.
+    """
+
+    def __init__(self, *, named: bool) -> None:
+        super().__init__()
+        self._named = named
 
     def formatMessage(self, record: logging.LogRecord) -> str:
-        return printable(super().formatMessage(record))
+        level = "warning" if record.levelno >= logging.WARNING else ""
+        before = record.name if self._named else level
+        return printable(f"{before}: {record.message}" if before else record.message)
 
 
 class Output:
@@ -45,7 +54,7 @@ class Output:
         for handler in list(logger.handlers):
             logger.removeHandler(handler)
         handler = logging.StreamHandler(sys.stderr)
-        handler.setFormatter(_PrintableFormatter("%(name)s: %(message)s" if verbose else "warning: %(message)s"))
+        handler.setFormatter(_PrintableFormatter(named=verbose))
         logger.addHandler(handler)
         logger.setLevel(logging.DEBUG if verbose else logging.ERROR if quiet else logging.WARNING)
 

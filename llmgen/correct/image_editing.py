@@ -11,8 +11,9 @@ from collections.abc import Sequence
 from typing import ClassVar
 
 from llmgen.artifacts import Detection, EditPlan, HistoryEntry, Layout, Record, Reply
+from llmgen.correct.given_plans import waiting_plan
 from llmgen.correct.goals import goal_layout
-from llmgen.correct.self_correction import Loop, Seen, SelfCorrection, waiting_plan
+from llmgen.correct.self_correction import Loop, Seen, SelfCorrection
 from llmgen.correct.settings import SelfCorrectionConfig
 from llmgen.engine.seeds import derive_seed
 from llmgen.errors import InputError
@@ -68,6 +69,8 @@ class ImageEditing(SelfCorrection):
             self._context.heard(record.id, answer)
             plan = answer.value
             replies.append(answer.reply)
+        else:
+            plan = self._settled(record.grown(detections=detections), plan)
         goal = self._goal_of_instruction(record, plan, detections, parsed)
         loop = Loop(
             record.grown(layout=goal, detections=detections),

@@ -26,6 +26,7 @@ from llmgen.artifacts import (
     Stage,
 )
 from llmgen.correct.context.settings import ContextConfig
+from llmgen.correct.given_plans import settled, waiting_plan
 from llmgen.correct.goals import agreement, goal_layout, remaining
 from llmgen.correct.inpaint_painter import InpaintPainter
 from llmgen.correct.instruct_painter import InstructPainter, sentences_of
@@ -180,6 +181,7 @@ class SelfCorrection(CompiledMethod):
         loop = Loop(record, Seen(record.image, record.detections, EditPlan(), place), history)
         waiting = waiting_plan(record, history)
         if waiting is not None:
+            waiting = self._settled(record, waiting)
             loop.goal, loop.before = waiting, record.detections
             loop.record = record.grown(layout=self._goal(loop, waiting))
         plan = waiting if waiting is not None else self._plan(loop, record.detections)
@@ -188,6 +190,11 @@ class SelfCorrection(CompiledMethod):
             update={"detections": record.detections, "satisfied": not plan.edits, "agreement": loop.agreement(plan)}
         )
         return loop
+
+    def _settled(self, record: Record, plan: EditPlan) -> EditPlan:
+        assert record.image is not None
+        size = (record.image.width, record.image.height)
+        return settled(plan, record.detections or (), size, lambda text: self._context.remark_on(record.id, text))
 
     def _goal(self, loop: Loop, plan: EditPlan) -> Layout:
         """The picture that a given plan aims at, as a layout: the detector looks for what the plan names."""
@@ -351,11 +358,6 @@ class SelfCorrection(CompiledMethod):
     def _instruction(self, record: Record) -> str:
         """What somebody asked for in words; a prompt asks for nothing that could be done to a picture."""
         return ""
-
-
-def waiting_plan(record: Record, history: Sequence[HistoryEntry]) -> EditPlan | None:
-    """A plan that no picture of the history was made by: from --plan-only, or by hand."""
-    return record.edits if all(entry.edits != record.edits for entry in history) else None
 
 
 def _unseen(loop: Loop) -> Iterator[str]:

@@ -41,6 +41,8 @@ _UNET = "model.diffusion_model."
 _FIRST_LAYER = f"{_UNET}input_blocks.0.0.weight"
 _INPAINTING_CHANNELS = 9
 _LORA_DOWN = ("lora_down.weight", "lora_A.weight", "lora_A.default.weight", "lora.down.weight")
+_LENGTH_BYTES, _MOST_HEADER_BYTES = 8, 100_000_000
+"""How long a safetensors file says its header is, and how long it may be."""
 _TRANSFORMER = ("transformer.", "diffusion_model.", "lora_transformer_")
 
 
@@ -101,6 +103,28 @@ def read_shapes(path: Path) -> dict[str, tuple[int, ...]]:
             return {name: tuple(file.get_slice(name).get_shape()) for name in file.keys()}
     except (OSError, SafetensorError) as error:
         raise MissingRequirementError(f"{path} cannot be read as safetensors: {str(error)[:200]}") from error
+
+
+def cut_short(path: Path) -> str | None:
+    """Why a safetensors file cannot be whole, by its header and its size; None where nothing is missing. The weights are not read.
+
+    What was left by a download that broke off, or by a clone without Git LFS, would otherwise be found when the model is loaded.
+    """
+    try:
+        size = path.stat().st_size
+        with path.open("rb") as file:
+            head = file.read(_LENGTH_BYTES)
+            if head.startswith(b"version "):
+                return "is a pointer of Git LFS and not the file itself: `git lfs pull`"
+            length = int.from_bytes(head, "little")
+            if len(head) < _LENGTH_BYTES or not 0 < length <= min(size, _MOST_HEADER_BYTES):
+                return f"is no safetensors file, or only its beginning ({size} bytes)"
+            header = json.loads(file.read(length))
+        ends = [value["data_offsets"][1] for name, value in header.items() if name != "__metadata__"]
+        whole = _LENGTH_BYTES + length + max(ends, default=0)
+    except (OSError, ValueError, RecursionError, AttributeError, KeyError, IndexError, TypeError):
+        return "is no safetensors file"
+    return f"has {size} of {whole} bytes; fetch it again" if size < whole else None
 
 
 def file_faults(source: str) -> list[str]:

@@ -11,9 +11,11 @@ import torch
 
 from llmgen.diffusion.checkpoints import (
     PACKAGE,
+    SUFFIX,
     FileRole,
     checkpoint_faults,
     config_folder,
+    cut_short,
     is_single_file,
     local_path,
 )
@@ -58,6 +60,8 @@ def resolve_source(spec: RoleLike) -> tuple[str, bool]:
     for name in spec.files:
         if not (folder / name).is_file():
             raise MissingRequirementError(f"model file {name!r} is missing in {spec.source!r}; {remedy}")
+        if name.endswith(SUFFIX) and (fault := cut_short(folder / name)) is not None:
+            raise MissingRequirementError(f"model file {name!r} of {spec.source!r} {fault}")
     return str(folder), True
 
 

@@ -31,6 +31,7 @@ from llmgen.artifacts import (
 )
 from llmgen.artifacts.foreign_prompts import plain_seed
 from llmgen.artifacts.io import parse_json, read_bytes
+from llmgen.artifacts.parsing import not_text
 from llmgen.artifacts.record import MOST_SEED
 from llmgen.errors import InputError, LlmgenError
 from llmgen.formats.collected import Collected, four_numbers
@@ -286,7 +287,7 @@ def _csv_rows(data: bytes, name: str) -> Iterator[dict[str, Any]]:
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise InputError(f"{name}: not UTF-8 text (byte {error.start}); save the table as CSV in UTF-8") from error
+        raise not_text(name, data, error.start) from error
     head = text.partition("\n")[0]
     delimiter = max((",", ";", "\t"), key=head.count)
     try:

@@ -9,7 +9,6 @@ Source: GPT4-Contextual-Diffusion (2023), the request of its section "Stage 4"; 
 import base64
 import binascii
 import json
-import time
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 
@@ -18,6 +17,7 @@ import numpy as np
 from PIL import Image
 
 from llmgen.errors import InputError, MissingRequirementError, ModelError
+from llmgen.llm.providers.deadline import Loop
 from llmgen.paint.inpainter import Cost, Patch
 from llmgen.paint.web_payload import IMG2IMG, SAMPLER, merged
 from llmgen.printable import printable
@@ -70,6 +70,7 @@ class WebInpainter:
             raise InputError(f"{url[:80]!r} is no address of a server, such as http://127.0.0.1:7860")
         self.cost, self._url, self._progress = Cost(), url.rstrip("/"), progress
         self._steps, self._guidance, self._blur = num_inference_steps, guidance_scale, mask_blur_px
+        self._requests = Loop(_nothing)
         self._sampler, self._styles, self._timeout_s = sampler, list(styles), timeout_s
 
     def steps_at(self, strength: float) -> int:
@@ -118,45 +119,47 @@ class WebInpainter:
         return painted
 
     def _post(self, body: dict[str, Any]) -> Any:
-        deadline = time.monotonic() + self._timeout_s
-        timeout = httpx2.Timeout(self._timeout_s, connect=min(_CONNECT_S, self._timeout_s))
         try:
-            with (
-                httpx2.Client(timeout=timeout, follow_redirects=False) as client,
-                client.stream("POST", self._url + PATH, json=body) as response,
-            ):
-                data = bytearray()
-                for chunk in response.iter_bytes():
-                    data += chunk
-                    if len(data) > MOST_BYTES:
-                        raise ModelError(f"the server at {self._url} sent more than {MOST_BYTES // 2**20} MiB")
-                    if time.monotonic() > deadline:
-                        raise self._late()
+            status, data = self._requests.run(self._answer(body), self._timeout_s)
         except httpx2.ConnectError as error:
             raise MissingRequirementError(
                 f"no server answers at {self._url}; start A1111 or Forge with --api, or name another with --set api_url=..."
             ) from error
-        except httpx2.TimeoutException as error:
+        except (httpx2.TimeoutException, TimeoutError) as error:
             raise self._late() from error
         except httpx2.HTTPError as error:
             raise ModelError(
                 f"the server at {self._url} broke off: {_short(str(error) or type(error).__name__)}"
             ) from error
-        if response.status_code != 200:
-            raise ModelError(
-                f"the server at {self._url} refused with HTTP {response.status_code}: {_reason(bytes(data))}"
-            )
+        if status != 200:
+            raise ModelError(f"the server at {self._url} refused with HTTP {status}: {_reason(data)}")
         try:
-            return json.loads(bytes(data))
+            return json.loads(data)
         except (ValueError, RecursionError) as error:
-            raise ModelError(
-                f"the server at {self._url} answered without JSON: {_short(_text(bytes(data)))}"
-            ) from error
+            raise ModelError(f"the server at {self._url} answered without JSON: {_short(_text(data))}") from error
+
+    async def _answer(self, body: dict[str, Any]) -> tuple[int, bytes]:
+        """Status and body; whoever waits for it cuts it, head included, when its time is over."""
+        timeout = httpx2.Timeout(self._timeout_s, connect=min(_CONNECT_S, self._timeout_s))
+        data = bytearray()
+        async with (
+            httpx2.AsyncClient(timeout=timeout, follow_redirects=False) as client,
+            client.stream("POST", self._url + PATH, json=body) as response,
+        ):
+            async for chunk in response.aiter_bytes():
+                data += chunk
+                if len(data) > MOST_BYTES:
+                    raise ModelError(f"the server at {self._url} sent more than {MOST_BYTES // 2**20} MiB")
+        return response.status_code, bytes(data)
 
     def _late(self) -> ModelError:
         return ModelError(
             f"the server at {self._url} took longer than {self._timeout_s:g} s; raise it with --set api_timeout_s=..."
         )
+
+
+async def _nothing() -> None:
+    """What is left to be closed once a request is over."""
 
 
 def data_url(image: Image.Image) -> str:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from llmgen import __version__
-from llmgen.diffusion.checkpoints import config_folder, is_single_file
+from llmgen.diffusion.checkpoints import SUFFIX, config_folder, cut_short, is_single_file
 from llmgen.diffusion.hub import absent_files, download_command
 from llmgen.diffusion.published import is_address, lacking
 from llmgen.engine.devices import resolve_device, resolve_dtype
@@ -227,7 +227,13 @@ def _missing(spec: RoleSpec) -> list[str]:
         folder = root / Path(spec.source.removeprefix("package:")).expanduser()
         if not folder.is_dir():
             return [f"the folder {spec.source} is not there; reinstall llmgen, or make it with `llmgen train toybox`"]
-        return [f"{spec.source} lacks {name}" for name in spec.files if not (folder / name).is_file()]
+        lacking_here = [f"{spec.source} lacks {name}" for name in spec.files if not (folder / name).is_file()]
+        broken = (
+            (name, cut_short(folder / name))
+            for name in spec.files
+            if name.endswith(SUFFIX) and (folder / name).is_file()
+        )
+        return [*lacking_here, *(f"{spec.source}: {name} {fault}" for name, fault in broken if fault is not None)]
     index = "model_index.json" if spec.family in ADAPTED else "config.json"
     wanted = spec.files or (index,)
     try:

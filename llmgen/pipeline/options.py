@@ -54,7 +54,12 @@ class RunOptions:
             InputError: If the device, the precision or the offload does not exist.
             MissingRequirementError: If the device is not here, or there are more workers than devices.
         """
+        from llmgen.llm.providers.provider import check_provider
+
         preset = load_preset(self.preset)
+        check_provider(self.planner or preset.planner, role="planner")
+        if self.critic is not None:
+            check_provider(self.critic, role="critic")
         images.form = self.picture_format
         device = resolve_device(self.device)
         context = StageContext(

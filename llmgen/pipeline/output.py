@@ -26,8 +26,8 @@ class Output:
     """The file of a stage, or none: then records go to whoever listens, and nothing is kept for another time."""
 
     path: Path | None = None
-    resume: bool = False
-    """Complete what is there."""
+    resume: bool | None = None
+    """Complete what is there; None where nothing can be completed."""
     force: bool = False
     """Make anew what is there."""
 
@@ -42,7 +42,8 @@ class Output:
         if self.path.is_dir():
             raise OutputError(f"{self.path} is a folder; give -o the name of a file in it")
         if self.path.exists() and not (self.resume or self.force):
-            raise OutputError(f"{self.path} exists; use --resume to complete it or --force to make it anew")
+            remedy = "--force" if self.resume is None else "--resume to complete it or --force"
+            raise OutputError(f"{self.path} exists; use {remedy} to make it anew")
         check_writable(leads_to(self.path).parent)
         check_writable(self.path.parent)
 
@@ -60,7 +61,7 @@ class Output:
             yield None
             return
         with self.held():
-            yield open_journal(self.path, choice, goes_on=self.resume, anew=self.force)
+            yield open_journal(self.path, choice, goes_on=bool(self.resume), anew=self.force)
 
     def held(self) -> contextlib.AbstractContextManager[None]:
         """Hold the file's lock; nothing where there is no file.

@@ -299,6 +299,8 @@ class Trainer:
             "lr": learning_rate,
             **{name: round(value, 5) for name, value in self._measures.items()},
         }
-        logger.info("%s", line)
+        measured = "  ".join(f"{name} {value:.4g}" for name, value in self._measures.items())
+        share = min(self.budget.progress, 1)
+        logger.info("step %d, %.0f %% done, %.3g steps/s  %s", self.budget.step, 100 * share, steps_per_s, measured)
         with (self._out_dir / _LOG).open("a", encoding="utf-8") as stream:
             stream.write(json.dumps(line) + "\n")

@@ -14,7 +14,7 @@ from pydantic import ValidationError
 
 from llmgen.artifacts import ImageRef
 from llmgen.artifacts.complaints import describe
-from llmgen.artifacts.files import write_atomic
+from llmgen.artifacts.files import check_writable, write_atomic
 from llmgen.errors import InputError, OutputError
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ class ImageStore:
         """Refuse, before any work, a folder whose pictures could not be written, or not be read again.
 
         Raises:
-            OutputError: If it leads out of the root (a link, say), is no folder, or cannot be.
+            OutputError: If it leads out of the root (a link, say), is no folder, or cannot be, or nothing can be written to it.
         """
         path = self.root / self.folder
         try:
@@ -65,6 +65,8 @@ class ImageStore:
             )
         if in_the_way is not None:
             raise OutputError(f"pictures cannot lie in {path}: {in_the_way} is no folder")
+        if path.is_dir():
+            check_writable(path)
 
     def path(self, relative: str) -> Path:
         """Where a picture lies.

@@ -124,7 +124,7 @@ def test_what_does_not_belong_together_is_refused(llmgen, workplace):
     shutil.copy("a.1-of-3.jsonl", "b.1-of-3.jsonl")
     assert "its note" in refused(llmgen, workplace, "b.json")
     assert llmgen("merge", "a.json").code == 0
-    assert "exists" in refused(llmgen, workplace, "a.json", code=1)
+    assert "exists; use --force to make it anew" in refused(llmgen, workplace, "a.json", code=1)
     assert llmgen("merge", "a.json", "--force").code == 0
 
 

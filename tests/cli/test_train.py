@@ -37,6 +37,8 @@ def test_a_training_of_one_step_logs_and_saves(llmgen, workplace):
     done = llmgen("train", "toybox", "segmenter", "--steps", "1", "--device", "cpu", "--out", "work")
     assert done.code == 0, done.err
     assert done.out == "" and "training segmenter in work on cpu" in done.err
+    # How far it is is no warning.
+    assert "step 1, 100 % done" in done.err and "warning: step" not in done.err
     assert (workplace / "work" / "model" / "model.safetensors").is_file()
     again = llmgen("train", "toybox", "segmenter", "--steps", "1", "--device", "cpu", "--out", "work", "--resume")
     assert again.code == 0 and "resumed from work at step 1" in again.err

@@ -26,7 +26,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_a_manifest_of_three_methods(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     questions = [
         {"id": "night", "instruction": "what happens when the sun goes down", "source_image": "a.png"},
-        {"id": "snow", "instruction": "What if white flakes fall from the sky?", "source_image": "b.png"},
+        {"id": "snow", "instruction": "What if it snows all day?", "source_image": "b.png"},
         {"id": "again", "instruction": "What if the heavy clouds burst?", "source_image": "b.png"},
         {"id": "gone", "instruction": "what happens", "source_image": "c.png"},
     ]

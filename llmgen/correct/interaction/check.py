@@ -31,9 +31,9 @@ def share_seen(
     detections: Sequence[Detection],
     figure: Figure | None,
     thing: Detection | None,
-    planned: BoxTuple,
+    planned: BoxTuple | None = None,
 ) -> float:
-    """The share of three demands that a picture fulfils: who acts, the object, and the object in its place.
+    """The share of three demands that a picture fulfils: who acts and the object as they are told, and the object in its place.
 
     Args:
         record: Whose picture it is; its prompt says how many of each there are.
@@ -41,23 +41,27 @@ def share_seen(
         detections: What was found in the picture.
         figure: Who acts in it, or None.
         thing: The object in it, or None.
-        planned: Where the plan wants the object.
+        planned: Where the plan wants the object; None before there is one: its place is then where the verb wants it.
 
     Returns:
         0, 1/3, 2/3 or 1. Nouns that are there more often than the prompt names them are not fulfilled: a second head is a second figure.
+        Nor are those of which none has the attributes that the prompt tells.
     """
     wanted: Counter[str] = Counter()
     for each in read_prompt(record.prompt).objects:
         wanted[singularize(each.noun)] += each.count
-    there = Counter(singularize(found.noun.lower()) for found in detections)
 
-    def in_number(phrase: str) -> bool:
-        noun = singularize(read_phrase(phrase)[0])
-        return there[noun] > 0 and (not wanted[noun] or there[noun] == wanted[noun])
+    def as_told(phrase: str) -> bool:
+        noun, attributes = read_phrase(phrase)
+        noun = singularize(noun)
+        of_it = [found for found in detections if singularize(found.noun.lower()) == noun]
+        in_number = bool(of_it) and (not wanted[noun] or len(of_it) == wanted[noun])
+        return in_number and any(set(attributes) <= set(found.attributes) for found in of_it)
 
-    met = [in_number(interaction.subject.text), in_number(interaction.object.text), False]
+    met = [as_told(interaction.subject.text), as_told(interaction.object.text), False]
     if figure is not None and thing is not None:
-        met[2] = iou(thing.box_xyxy, planned) >= _IN_PLACE or _fits(record, interaction, figure, thing.box_xyxy)
+        there_already = planned is not None and iou(thing.box_xyxy, planned) >= _IN_PLACE
+        met[2] = there_already or _fits(record, interaction, figure, thing.box_xyxy)
     return sum(met) / len(met)
 
 

@@ -14,8 +14,9 @@ import torch
 from PIL import Image
 
 from llmgen.artifacts import EditPlan, HistoryEntry, Kind, ModelUse, Record, Stage, WordAttention
+from llmgen.correct.given_plans import waiting_plan
 from llmgen.correct.interaction.check import stays
-from llmgen.correct.interaction.plan import Planner, interaction_of, placed_box, waiting_plan
+from llmgen.correct.interaction.plan import Planner, interaction_of, placed_box
 from llmgen.diffusion.failures import as_model_errors, check_finite
 from llmgen.diffusion.interaction.drawing import Drawn, PairSampler
 from llmgen.diffusion.interaction.pairs import make_pair, unit_attention
@@ -36,17 +37,20 @@ class InteractionCorrectionConfig(PairFields, StageConfig):
     """Settings of `correct --mode interaction`."""
 
     profiles: ClassVar[Mapping[str, Profile]] = {
-        "reference": Profile({**PUBLISHED, "leave_fitting": False, "keep_better": False})
+        "reference": Profile({**PUBLISHED, "choose_by": "pose", "leave_fitting": False, "keep_better": False})
     }
 
     plan_only: bool = False
     """Write the choice and the edit into the record and do not carry them out."""
+    choose_by: Literal["pose", "content"] = "content"
+    """By what the `rules` critic chooses a candidate: its pose alone, as ReCorD asks, or how much of what was asked the detector finds in
+    it (see `keep_better`), and among equals the pose. A critic that sees is asked ReCorD's question either way."""
     leave_fitting: bool = False
     """Leave a picture as it is whose object the plan leaves where it was found, which saves its drawing. ReCorD asks its critic to change a
     box only where it does not fit, and draws the picture again all the same."""
     keep_better: bool = True
     """Go back to the candidate where the detector sees less of what the prompt asks in the corrected picture (who acts and the object in
-    their numbers, and the object in its place), or as much and a pose that is further from the verb's. ReCorD keeps every correction."""
+    their numbers and colours, and the object in its place), or as much and a pose that is further from the verb's. ReCorD keeps all."""
     shown_as: Literal["parts", "sheet"] = "parts"
     """How candidates are shown to a critic that sees: as parts of one message, or as one numbered contact sheet. More than eight are a
     sheet always."""
@@ -111,15 +115,28 @@ class InteractionCorrection:
 
     def _planned(self, record: Record) -> Record:
         interaction_of(record)
-        waiting = waiting_plan(record)
+        waiting = waiting_plan(record, record.history)
         if waiting is not None:
+            self._check_name(record, waiting)
             return record.grown(edits=waiting)
         return self._looking.plan(record)
+
+    def _check_name(self, record: Record, plan: EditPlan) -> None:
+        found = [detection.id for detection in record.detections or ()]
+        for edit in plan.edits:
+            if found and edit.op in ("move", "resize") and edit.target not in found:
+                self._context.remark_on(
+                    record.id,
+                    f"nothing that was found is called {edit.target!r}; its box is where "
+                    f"{interaction_of(record).object.text!r} goes",
+                )
 
     @property
     def _looking(self) -> Planner:
         if self._planner is None:
-            self._planner = Planner(self._context, self._config.shown_as)
+            self._planner = Planner(
+                self._context, self._config.shown_as, by_content=self._config.choose_by == "content"
+            )
         return self._planner
 
     def _carry_out(self, records: Sequence[Record], size: tuple[int, int]) -> list[Record]:

@@ -61,11 +61,6 @@ def interaction_of(record: Record) -> Interaction:
     return record.layout.interaction
 
 
-def waiting_plan(record: Record) -> EditPlan | None:
-    """A plan that no picture of the history was made by: from --plan-only, or by hand."""
-    return record.edits if all(entry.edits != record.edits for entry in record.history) else None
-
-
 def placed_box(record: Record, plan: EditPlan) -> BoxTuple:
     """Where a plan puts the object.
 
@@ -102,10 +97,11 @@ class Planner:
     Args:
         context: Gives detector, pose model and critic.
         shown_as: How candidates are shown to a critic that sees.
+        by_content: Whether a critic that does not see is told how much of what was asked the detector finds in each candidate.
     """
 
-    def __init__(self, context: "StageContext", shown_as: Literal["parts", "sheet"]) -> None:
-        self._context, self._shown_as = context, shown_as
+    def __init__(self, context: "StageContext", shown_as: Literal["parts", "sheet"], *, by_content: bool) -> None:
+        self._context, self._shown_as, self._by_content = context, shown_as, by_content
         self._poses: PoseEstimator | None = None
         if "pose" in context.preset.roles:
             self._poses = context.models.pose_estimator("pose")
@@ -228,12 +224,21 @@ class Planner:
             verb=interaction.verb.text,
             verb_base=interaction.verb_base,
             figures=tuple(candidate.figure for candidate in candidates),
+            shares=self._shares(record, interaction, candidates) if self._by_content else (),
             seed=derive_seed(record.seed or 0, "pose_choice", 0),
             pictures=pictures,
         )
         answer = self._ask(record, question)
         replies.append(answer.reply)
         return answer.value.index, answer.value.reason
+
+    def _shares(self, record: Record, interaction: Interaction, candidates: Sequence[Candidate]) -> tuple[float, ...]:
+        """How much of what was asked is seen in each candidate."""
+        noun = read_phrase(interaction.object.text)[0]
+        return tuple(
+            share_seen(record, interaction, each.detections, each.figure, best_of(each.detections, noun))
+            for each in candidates
+        )
 
     def _place(self, record: Record, interaction: Interaction, candidate: Candidate, replies: list[Reply]) -> EditPlan:
         """The edit that brings the object where it belongs."""

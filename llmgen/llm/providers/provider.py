@@ -1,9 +1,11 @@
 """The contract of whoever answers questions: rules, a model behind a server, recorded replies."""
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Generic, Protocol, TypeVar
 
 from llmgen.artifacts import Reply
+from llmgen.artifacts.files import near_names
 from llmgen.errors import InputError
 from llmgen.llm.providers.ledger import Ledger
 from llmgen.llm.questions.question import Question
@@ -80,20 +82,39 @@ def load_provider(
         InputError: If the file of recorded replies cannot be read.
         MissingRequirementError: If the provider misses its key.
     """
+    check_provider(name, role=role)
     kind, _, rest = name.partition(":")
-    if kind == "rules" and not rest:
+    if kind == "rules":
         from llmgen.llm.providers.rules import Rules
 
         return Rules()
-    if kind == "openai" and not rest:
+    if kind == "openai":
         from llmgen.llm.providers.memory import Remembering
         from llmgen.llm.providers.openai import OpenAI
 
         return Remembering(OpenAI(at_once=at_once, ledger=ledger))
-    if kind == "replay":
-        if not rest:
-            raise InputError(f"{role} 'replay' needs a file: replay:replies.jsonl")
-        from llmgen.llm.providers.replay import Replay
+    from llmgen.llm.providers.replay import Replay
 
-        return Replay(rest)
-    raise unknown(role, name, PROVIDERS)
+    return Replay(rest)
+
+
+def check_provider(name: str, *, role: str) -> None:
+    """Refuse, before any work, a name that no provider has, and a file of replies that is not there.
+
+    Raises:
+        UnknownNameError: If there is none of that name.
+        InputError: If there are no recorded replies of that name.
+    """
+    kind, _, rest = name.partition(":")
+    if kind != "replay" and (rest or kind not in PROVIDERS):
+        raise unknown(role, name, PROVIDERS)
+    if kind == "replay" and not rest:
+        raise InputError(f"{role} 'replay' needs a file: replay:replies.jsonl")
+    try:
+        there = kind != "replay" or Path(rest).exists()
+    except (OSError, ValueError):  # longer than a name can be, or with a NUL
+        there = False
+    if not there:
+        raise InputError(
+            f"cannot read the recorded replies {rest[:200]}: No such file or directory{near_names(Path(rest))}"
+        )

@@ -140,6 +140,10 @@ def _entries(value: Any, path: Path) -> Iterator[_Entry]:
                 reply["text"],
                 model if isinstance(model, str) else None,
             )
+    elif isinstance(value, dict) and _is_reply(value):
+        raise InputError(
+            f'{path}: a reply to the {value["call"]} call does not say to which prompt; give it a "prompt"'
+        )
     elif isinstance(value, dict) and value and all(isinstance(v, (str, list)) for v in value.values()):
         for prompt, texts in value.items():
             for text in [texts] if isinstance(texts, str) else texts:

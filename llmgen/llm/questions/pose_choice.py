@@ -51,6 +51,8 @@ class PoseChoiceQuestion(Question[PoseChoice]):
         verb: What is done, likewise.
         verb_base: The verb's base form.
         figures: For each picture who was found to act, or None.
+        shares: For each picture the share of what was asked that is found in it, 0 to 1, for the rules, which cannot look; empty to
+            choose by the pose alone.
         seed: Of the record.
         pictures: The pictures, or one sheet of all with their numbers.
     """
@@ -66,6 +68,7 @@ class PoseChoiceQuestion(Question[PoseChoice]):
     figures: tuple[Figure | None, ...]
     seed: int
     pictures: tuple[Picture, ...] = ()
+    shares: tuple[float, ...] = ()
 
     @property
     def text(self) -> str:
@@ -108,16 +111,22 @@ class PoseChoiceQuestion(Question[PoseChoice]):
         return PoseChoice(choice - 1, reason or "no reason was given")
 
     def by_rules(self, remark: Remark = log_remark) -> tuple[PoseChoice, str]:
-        """The picture whose figure is nearest to the verb's pose; the first where nobody is found or the verb has no pose."""
+        """The picture whose figure is nearest to the verb's pose, of those that show most of what was asked.
+
+        The first of them where nobody is found or the verb has no pose.
+        """
+        most = max(self.shares, default=0.0)
+        fullest = [i for i in range(len(self.figures)) if not self.shares or self.shares[i] == most]
         distances = {
             index: found[0]
-            for index, figure in enumerate(self.figures)
-            if figure is not None and (found := pose_distance(figure.sure, self.verb_base)) is not None
+            for index in fullest
+            if (figure := self.figures[index]) is not None
+            and (found := pose_distance(figure.sure, self.verb_base)) is not None
         }
-        seen = [index for index, figure in enumerate(self.figures) if figure is not None]
+        seen = [index for index in fullest if self.figures[index] is not None]
         if distances:
             index = min(distances, key=distances.__getitem__)
-            rest = len(self.figures) - len(distances)
+            rest = len(fullest) - len(distances)
             reason = (
                 f"the pose is nearest to {self.verb!r}: {distances[index]:.2f} of {_range(list(distances.values()))}"
             )
@@ -127,8 +136,10 @@ class PoseChoiceQuestion(Question[PoseChoice]):
             if self.verb_base not in verb_poses():
                 remark(f"the rules know no pose of {self.verb!r}; the first picture with a figure is taken")
         else:
-            index, reason = 0, f"{self.who!r} is found in none"
+            index, reason = fullest[0], f"{self.who!r} is found in none"
             remark(f"{self.who!r} is found in none of {len(self.figures)} pictures; the first is taken")
+        if len(fullest) < len(self.figures):
+            reason = f"of the {len(fullest)} that show most of what was asked, {reason}"
         answer = PoseChoice(index, reason)
         return answer, json.dumps({"choice": index + 1, "reason": reason}, ensure_ascii=False)
 

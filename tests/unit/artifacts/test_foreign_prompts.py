@@ -1,5 +1,6 @@
 """Prompts as people and other programs write them: texts, tables, lists with fields of their own."""
 
+import gzip
 import json
 import logging
 from pathlib import Path
@@ -208,3 +209,27 @@ def test_what_takes_quadratic_time_elsewhere_does_not_here() -> None:
         parse_entries(text.encode(), "x.json")
     with pytest.raises(InputError, match="not JSON that can be read"):
         parse_entries(b"[" + b"9" * 1_500_000 + b"]", "x.json")
+
+
+@pytest.mark.parametrize("name", ["p.txt", "p.csv", "p.json", "p.jsonl"])
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        ('["a red ball"]'.encode("utf-16"), "is UTF-16 text, as some shells write it with >; save it as UTF-8"),
+        (gzip.compress(b'["a red ball"]'), "is compressed; unpack it first"),
+        ("ein Käse".encode("latin-1"), r"not UTF-8 text \(byte 5\); save it as UTF-8"),
+    ],
+)
+def test_what_is_no_text_is_refused_by_what_it_is(tmp_path: Path, name: str, content: bytes, words: str) -> None:
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(InputError, match=words):
+        list(read_records(tmp_path / name).records)
+
+
+@pytest.mark.parametrize("name", ["p.txt", "p.csv"])
+def test_text_of_two_bytes_a_letter_is_not_taken_for_prompts(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).write_bytes(
+        "prompt\na red ball\n".encode("utf-16-be")
+    )  # without its mark it is UTF-8 with a NUL before each letter
+    with pytest.raises(InputError, match="holds NUL characters, as UTF-16 text"):
+        list(read_records(tmp_path / name).records)

@@ -216,6 +216,31 @@ def test_a_correction_that_loses_something_is_dropped(tmp_path: Path) -> None:
     assert not any("the candidate is kept" in remark.text for remark in record.remarks)
 
 
+def test_the_rules_choose_what_shows_most_of_the_prompt(tmp_path: Path) -> None:
+    # The boy of the first two stands alone or with the cup elsewhere; the third kicks it.
+    kicked = found("cup", (38.0, 40.0, 54.0, 58.0))
+    looks = ((BOY,), (BOY, CUP), (BOY, kicked))
+    context, _ = acting_context(tmp_path, *looks)
+    (record,) = correct(context, candidates(context), plan_only=True)
+    assert record.chosen is not None and record.chosen.index == 2
+    assert "of the 1 that show most of what was asked" in (record.chosen.reason or "")
+    context, _ = acting_context(tmp_path / "pose", *looks)
+    (record,) = correct(context, candidates(context), plan_only=True, choose_by="pose")
+    assert record.chosen is not None and record.chosen.index == 0
+    assert InteractionCorrection.Config.profiles["reference"].settings["choose_by"] == "pose"
+
+
+def test_colours_count_where_the_prompt_tells_them() -> None:
+    record = acting_record("a boy is kicking a red cup")
+    assert record.layout is not None and record.layout.interaction is not None
+    shown = record.grown(image=ImageRef(path="r.png", sha256="0" * 64, width=64, height=64))
+    cup = found("cup", (38.0, 40.0, 54.0, 58.0))
+    for attributes, share in ((("red",), 1.0), ((), 2 / 3), (("blue",), 2 / 3)):
+        seen = cup.model_copy(update={"attributes": attributes})
+        figure = Figure(BOY.box_xyxy, {})
+        assert share_seen(shown, record.layout.interaction, (BOY, seen), figure, seen) == pytest.approx(share)
+
+
 @pytest.mark.parametrize(
     ("there", "share"),
     [

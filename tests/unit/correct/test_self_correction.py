@@ -158,6 +158,22 @@ def test_a_plan_by_hand_may_want_another_picture_than_the_prompt(tmp_path: Path)
     assert after.image == after.history[1].image and after.layout == before.layout
 
 
+def test_a_wrong_name_in_a_plan_by_hand_is_carried_out_on_what_lies_in_its_box(tmp_path: Path) -> None:
+    method, context = stage(tmp_path, 0)
+    before = record(context, 1)
+    _, surplus = before.detections or ()
+    target = (KEEP, Instance(id=surplus.id, phrase="a ball", noun="ball", box_xyxy=surplus.box_xyxy))
+    by_hand = EditPlan(edits=(DeleteEdit(target="ball #9", box_xyxy=surplus.box_xyxy),), target=target)
+    (after,) = method([before.grown(edits=by_hand)])
+    old, new = (np.asarray(context.images.load(entry.image)) for entry in after.history)
+    x0, y0, x1, y1 = map(int, surplus.box_xyxy)
+    assert (old != new)[
+        y0:y1, x0:x1
+    ].any()  # by a name that nobody knows, what lies there was protected from its own deletion
+    # And the ball that was to go is not missed afterwards.
+    assert after.history[1].satisfied and after.edits is not None and after.edits.target == (KEEP,)
+
+
 def test_a_plan_that_was_carried_out_is_not_carried_out_again(tmp_path: Path) -> None:
     method, context = stage(tmp_path, 1, 0)
     (once,) = method([record(context, 2)])

@@ -8,7 +8,8 @@ from PIL import Image
 
 from llmgen.artifacts import AddEdit, MoveEdit, Record
 from llmgen.cli import main
-from llmgen.correct.interaction.plan import placed_box, waiting_plan
+from llmgen.correct.given_plans import waiting_plan
+from llmgen.correct.interaction.plan import placed_box
 from llmgen.errors import InputError
 from llmgen.formats.record import read_record_file, read_record_rows
 
@@ -47,7 +48,7 @@ def test_with_the_candidate_the_box_is_a_plan_that_waits(tmp_path: Path) -> None
     assert (
         record.kind == "images" and record.image is not None and (record.image.width, record.image.height) == (256, 128)
     )
-    plan = waiting_plan(record)
+    plan = waiting_plan(record, record.history)
     assert plan is not None and isinstance(plan.edits[0], MoveEdit)
     assert placed_box(record, plan) == (50, 75, 100, 100) and plan.edits[0].from_box_xyxy == (150, 75, 200, 100)
     added, _ = only({**ROW, "object_bbox": ""}, tmp_path)

@@ -1,7 +1,9 @@
 """The client of the A1111 API against a real server on the loopback."""
 
 import base64
+import contextlib
 import json
+import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -131,6 +133,29 @@ def test_a_slow_server_is_not_waited_for(server: Server) -> None:
     server.delay_s = 1.0
     with pytest.raises(ModelError, match="longer than 0.2 s; raise it with --set api_timeout_s"):
         painter(server.url, timeout_s=0.2).paint([patch()])
+
+
+def test_a_server_that_drips_its_head_is_not_waited_for_either() -> None:
+    """Every byte comes in time, and the answer never: time-outs between two bytes are no end."""
+    over = threading.Event()
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+
+        def drip() -> None:
+            connection, _ = listening.accept()
+            with connection, contextlib.suppress(OSError):
+                for byte in b"HTTP/1.1 200 OK\r\nX-Slow: " + b"x" * 1000:
+                    if over.wait(0.05):
+                        return
+                    connection.sendall(bytes([byte]))
+
+        dripping = threading.Thread(target=drip, daemon=True)
+        dripping.start()
+        began = time.monotonic()
+        with pytest.raises(ModelError, match="longer than 0.5 s"):
+            painter(f"http://127.0.0.1:{listening.getsockname()[1]}", timeout_s=0.5).paint([patch()])
+        assert time.monotonic() - began < 10
+        over.set()
+        dripping.join()
 
 
 def test_a_dead_server_is_a_missing_requirement_that_says_what_to_start(server: Server) -> None:

@@ -1,9 +1,13 @@
 import shutil
 
+import numpy as np
 import pytest
+from safetensors.numpy import save_file
 from tiny_hub import cache
 
 from llmgen.cli import main
+from llmgen.diffusion.sources import resolve_source
+from llmgen.errors import MissingRequirementError
 from llmgen.pipeline.checkup import examine
 from llmgen.presets import Preset, RoleSpec, load_preset, preset_names
 
@@ -129,3 +133,29 @@ def test_doctor_prints_commands_that_can_be_copied(workplace, capsys):
     assert "remark: layout_to_image: masterful/gligen-1-4-generation-text-box follows 'refs/pr/2'" in said.out
     assert main(["doctor"]) == 0
     assert "`llmgen doctor --preset sd15` says which" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("left", "said"),
+    [
+        (lambda whole: whole[:-7], "has {short} of {size} bytes; fetch it again"),
+        (lambda whole: whole[:5], "is no safetensors file, or only its beginning (5 bytes)"),
+        (lambda whole: b"", "is no safetensors file, or only its beginning (0 bytes)"),
+        (
+            lambda whole: b"version https://git-lfs.github.com/spec/v1\n",
+            "is a pointer of Git LFS and not the file itself",
+        ),
+        (lambda whole: b"\x80\x04\x95" + bytes(300), "is no safetensors file"),
+    ],
+)
+def test_weights_that_are_not_whole_are_found_without_loading_them(there, monkeypatch, left, said):
+    save_file({"weight": np.zeros((4, 4), np.float32)}, there / "model.safetensors")
+    roles = {"detector": role(str(there), files=("config.json", "model.safetensors"))}
+    assert status_of(monkeypatch, roles)["missing"] == []
+    whole = (there / "model.safetensors").read_bytes()
+    (there / "model.safetensors").write_bytes(left(whole))
+    (line,) = status_of(monkeypatch, roles)["missing"]
+    assert said.format(short=len(whole) - 7, size=len(whole)) in line
+    with pytest.raises(MissingRequirementError) as caught:
+        resolve_source(roles["detector"])
+    assert said.format(short=len(whole) - 7, size=len(whole)) in str(caught.value)

@@ -1,3 +1,4 @@
+import errno
 import hashlib
 import struct
 import zlib
@@ -111,6 +112,17 @@ def test_large_files_are_not_read(tmp_path, monkeypatch):
 def test_pictures_stay_below_the_root(tmp_path):
     with pytest.raises(OutputError, match="must lie below"):
         ImageStore(tmp_path, "../elsewhere")
+
+
+def test_a_folder_that_cannot_be_written_is_found_before_anything_is_drawn(tmp_path, monkeypatch):
+    (tmp_path / "images").mkdir()
+
+    def refused(**_):
+        raise OSError(errno.EROFS, "Read-only file system")
+
+    monkeypatch.setattr("llmgen.artifacts.files.tempfile.TemporaryFile", refused)
+    with pytest.raises(OutputError, match="cannot write .*images: Read-only file system; choose another folder"):
+        ImageStore(tmp_path).check()
 
 
 def test_a_folder_that_cannot_be_written_is_one_clear_line(tmp_path):

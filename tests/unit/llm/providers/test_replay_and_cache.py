@@ -13,6 +13,8 @@ from llmgen.llm.questions.differences import DifferencesQuestion
 from llmgen.llm.questions.edit import EditQuestion
 from llmgen.llm.questions.layout import LayoutQuestion
 from llmgen.llm.questions.parse import ParseQuestion
+from llmgen.pipeline.options import RunOptions
+from llmgen.vision.images import ImageStore
 
 PROMPT = "a meadow with two red balls and a blue car without trees"
 
@@ -145,3 +147,32 @@ def test_a_cache_that_cannot_be_written_is_no_error(tmp_path: Path) -> None:
     cache = ReplyCache(tmp_path / "file" / "replies")
     cache.put(cache.key({}), CachedReply("text", 1, "m"))
     assert cache.get(cache.key({})) is None
+
+
+def test_a_reply_without_its_prompt_is_no_cache_of_the_prompts_call_and_text(tmp_path: Path) -> None:
+    (tmp_path / "r.json").write_text(json.dumps([{"call": "pose_choice", "text": "the second picture"}]))
+    with pytest.raises(
+        InputError, match='a reply to the pose_choice call does not say to which prompt; give it a "prompt"'
+    ):
+        Replay(tmp_path / "r.json")
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("rule", "no critic 'rule'. Did you mean 'rules'"),
+        ("openai:gpt", "no critic 'openai:gpt'"),
+        ("replay:", "critic 'replay' needs a file"),
+        (
+            "replay:replys.json",
+            "cannot read the recorded replies replys.json: No such file or directory .did you mean 'replies.json'",
+        ),
+    ],
+)
+def test_who_cannot_be_asked_is_known_by_name_before_any_work(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, words: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "replies.json").write_text("[]")
+    with pytest.raises((InputError, UnknownNameError), match=words):
+        RunOptions(critic=name).context(ImageStore(tmp_path))

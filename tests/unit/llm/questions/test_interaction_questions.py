@@ -1,12 +1,13 @@
 """The three questions about interactions: what replies of models are read as, and what is refused."""
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from llmgen.errors import ModelError
-from llmgen.llm.planning.interactions import Figure
+from llmgen.llm.planning.interactions import Figure, Joint, verb_poses
 from llmgen.llm.questions.interaction import InteractionQuestion
 from llmgen.llm.questions.object_place import ObjectPlaceQuestion
 from llmgen.llm.questions.pose_choice import PoseChoiceQuestion
@@ -119,6 +120,18 @@ def test_rules_answer_in_the_form_of_the_question() -> None:
         value, text = question.by_rules(lambda line: None)
         assert question.read(text, lambda line: None) == value
     assert choice((None, None, FIGURE)).by_rules(lambda line: None)[0].index == 2
+
+
+def test_the_nearest_pose_of_those_that_show_most() -> None:
+    fitting, standing = (
+        Figure(FIGURE.box, {name: Joint(x, y) for name, (x, y) in verb_poses()[verb].items()})
+        for verb in ("kick", "stand")
+    )
+    question = choice((fitting, standing, fitting))
+    assert question.by_rules(lambda line: None)[0].index == 0
+    for shares, index in (((0.3, 1.0, 1.0), 2), ((0.3, 1.0, 0.3), 1), ((1.0, 1.0, 1.0), 0)):
+        value, text = replace(question, shares=shares).by_rules(lambda line: None)
+        assert value.index == index and question.read(text, lambda line: None) == value
 
 
 def test_words_must_stand_in_the_prompt() -> None:

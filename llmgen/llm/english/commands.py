@@ -58,10 +58,11 @@ class Replace:
 
 @dataclass(frozen=True, slots=True)
 class Swap:
-    """Exchange the places of two objects."""
+    """Exchange the places of two objects, or their colours or sizes."""
 
     first: Selection
     second: Selection
+    of: Literal["place", "color", "size"] = "place"
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,10 +93,19 @@ class Move:
 
 @dataclass(frozen=True, slots=True)
 class Resize:
-    """Make objects larger or smaller, by a factor of their sides."""
+    """Make objects larger or smaller.
+
+    Attributes:
+        what: Which.
+        factor: Of their sides; of those of `than`, where there is one.
+        than: What they are compared with.
+        side: By which sides.
+    """
 
     what: Selection
     factor: float
+    than: Selection | None = None
+    side: Literal["width", "height", "both"] = "both"
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,13 +117,37 @@ class Add:
 
 
 @dataclass(frozen=True, slots=True)
+class Count:
+    """Have so many of something: what is missing is added (where `to` says), what is too much goes."""
+
+    what: Described
+    to: Location | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Duplicate:
+    """Draw what is there once more, or several times."""
+
+    what: Selection
+    times: int = 1
+    to: Location | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Prefer:
+    """Have what is there like this: "I'd rather have a square clock"."""
+
+    what: Described
+
+
+@dataclass(frozen=True, slots=True)
 class Keep:
     """Leave objects as they are; None where only a property was named ("keep their shape")."""
 
     what: Selection | None
 
 
-Command = Remove | Change | Replace | Swap | Shift | Move | Resize | Add | Keep
+Command = Remove | Change | Replace | Swap | Shift | Move | Resize | Add | Count | Duplicate | Prefer | Keep
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,10 +157,12 @@ class Instruction:
     Attributes:
         commands: In the order in which they were said.
         background: The scene, where the instruction names it.
+        remarks: What was said and is not carried out.
     """
 
     commands: tuple[Command, ...]
     background: str | None = None
+    remarks: tuple[str, ...] = ()
 
 
 def exchanged(commands: list[Command]) -> list[Command]:
@@ -146,7 +182,7 @@ def spoken_of(command: Command) -> Selection | None:
     """What "it" means after a command."""
     if isinstance(command, Swap):
         return None
-    if isinstance(command, Add | Replace):
-        new = command.what if isinstance(command, Add) else command.by
+    if isinstance(command, Add | Replace | Count | Prefer):
+        new = command.by if isinstance(command, Replace) else command.what
         return Selection(new.noun, new.attributes, every=new.count > 1)
     return command.what

@@ -78,12 +78,14 @@ def read_description(tokens: Sequence[Token], start: int) -> tuple[Described, in
         noun, attributes, index = "one", (*attributes, noun), index + 1  # "a stone one"
     if phrase.article:
         attributes = tuple(a for a in attributes if a not in _ORDINAL)
-    attributes, detail, index = _said_of_it(tokens, index, attributes)
+    more, detail, index = read_details(tokens, index)
+    attributes = tuple(dict.fromkeys((*more, *attributes)))
     return Described(noun, attributes, phrase.count, bool(phrase.article), phrase.plural, detail), index
 
 
-def _said_of_it(tokens: Sequence[Token], index: int, attributes: tuple[str, ...]) -> tuple[tuple[str, ...], str, int]:
+def read_details(tokens: Sequence[Token], index: int) -> tuple[tuple[str, ...], str, int]:
     """What follows a noun and says what the thing is like: attributes, the rest in its own words, and the index after it."""
+    attributes: tuple[str, ...] = ()
     details: list[str] = []
     while True:
         made = next((words for words in _MADE if _ahead(tokens, index, words)), "")

@@ -6,7 +6,7 @@ that are named by noun, attributes and place ("the left tree"); `llmgen.llm.plan
 
 import re
 from dataclasses import replace
-from typing import Final
+from typing import Final, Literal
 
 from llmgen.errors import InputError
 from llmgen.llm.english import lexicon as lex
@@ -17,10 +17,13 @@ from llmgen.llm.english.commands import (
     Add,
     Change,
     Command,
+    Count,
+    Duplicate,
     Instruction,
     Keep,
     Location,
     Move,
+    Prefer,
     Remove,
     Replace,
     Resize,
@@ -29,34 +32,28 @@ from llmgen.llm.english.commands import (
     exchanged,
     spoken_of,
 )
-from llmgen.llm.english.descriptions import read_description
+from llmgen.llm.english.descriptions import Described, read_description, read_details
 from llmgen.llm.english.ellipses import with_nouns
+from llmgen.llm.english.growing import growth, read_size
 from llmgen.llm.english.locations import ahead, read_location
 from llmgen.llm.english.phrases import describes
 from llmgen.llm.english.selections import ANYTHING, Selection, how_many, read_selection
 from llmgen.llm.english.tokens import Token, tokenize
 from llmgen.llm.english.wishes import as_command
+from llmgen.llm.english.words import singularize
 
 DEFAULT_BACKGROUND: Final = "A realistic image"
 MOST_CHARACTERS: Final = 2000
-GROWTH: Final = 1.3
-"""How much larger "make it larger" is."""
 
 _SCENE = re.compile(
-    r",?\s*\b(?:in|from|of)\s+((?:an?|the|this|that)\s+(?:[\w-]+\s+){0,2}?"
+    r",?\s*\b(?:in|from|(?<!rid )of)\s+((?:an?|the|this|that)\s+(?:[\w-]+\s+){0,2}?"
     r"(?:image|picture|photo|photograph|painting|scene|illustration|drawing)(?:\s+(?:of|at|in)\s+[^.,;!?]+)?)",
     re.IGNORECASE,
 )
 _UNTIL = re.compile(r"\s+(?:until|till)\b[^.,;]*", re.IGNORECASE)
 _OF_MEASURE = re.compile(r"\b(?:the\s+)?(?:size|colou?r|position|place|location)s?\s+of\s+", re.IGNORECASE)
 _MEASURE = re.compile(r"['’]s?\s+(?:size|colou?r|position|place|location)s?\b", re.IGNORECASE)
-_EXCHANGE_OF = re.compile(
-    r"\b(?:swap|switch|exchange|interchange|trade)\b[^.;,]*\b(?:colou?r|size|shape|material)s?\b", re.IGNORECASE
-)
-_LARGER: Final = frozenset("larger bigger greater taller wider longer huger large big".split())
-_SMALLER: Final = frozenset("smaller shorter narrower thinner tinier littler small little tiny".split())
-_LONG: Final = frozenset("tall high wide long broad".split())
-"""Sizes where a factor is said: "twice as tall"."""
+_EXCHANGE_OF = re.compile(r"\b(?:swap|switch|exchange|interchange|trade)\b[^.;,]*\b(?:shape|material)s?\b", re.IGNORECASE)
 _INSTEAD: Final = ("with", "by", "for")
 _DIRECTIONS: Final[dict[str, tuple[int, int]]] = {
     "up": (0, -1), "upward": (0, -1), "upwards": (0, -1), "higher": (0, -1), "down": (0, 1), "downward": (0, 1),
@@ -94,7 +91,9 @@ def read_instruction(text: str) -> Instruction:
         raise InputError(f"the instruction has {len(text)} characters; at most {MOST_CHARACTERS} are read")
     if _EXCHANGE_OF.search(text):
         raise InputError(f"things change places, not looks, in {text[:80]!r}; say what each of them should become")
-    plain = _UNTIL.sub(" all the way", _MEASURE.sub("", _OF_MEASURE.sub("", _SCENE.sub("", as_command(text)))))
+    remarks: list[str] = []
+    said = as_command(text, remarks.append)
+    plain = _UNTIL.sub(" all the way", _MEASURE.sub("", _OF_MEASURE.sub("", _SCENE.sub("", said))))
     clauses = split_clauses(tokenize(plain))
     if not clauses:
         raise InputError(
@@ -110,7 +109,7 @@ def read_instruction(text: str) -> Instruction:
             )
         commands += found
         last = spoken_of(found[-1]) or last
-    return Instruction(tuple(exchanged(commands)), background)
+    return Instruction(tuple(exchanged(commands)), background, tuple(remarks))
 
 
 class _ClauseReader:
@@ -118,6 +117,10 @@ class _ClauseReader:
 
     def __init__(self, clause: Clause, last: Selection | None) -> None:
         self.verb, self.last = clause.verb, last
+        self.of: Literal["place", "color", "size"] = "place"
+        """What is exchanged."""
+        if clause.of:
+            self.of = clause.of
         self.tokens, self.measures = take_measures(with_nouns(clause.tokens))
         self.amount, self.pixels = 1.0, False
         self.factor: float | None = None
@@ -133,7 +136,7 @@ class _ClauseReader:
             if step is None or step[1] <= index:
                 return []  # nothing was read, and never will be
             command, index = step
-            if self.factor is not None and not isinstance(command, Resize | Keep):
+            if self.factor is not None and not isinstance(command, Resize | Duplicate | Keep):
                 return []  # "remove half of the cups": how many are meant is said, and would be lost
             # "make the cat and the dog red": what is said of the last is said of all.
             if isinstance(command, Change | Resize | Replace):
@@ -164,8 +167,14 @@ class _ClauseReader:
             self.amount, self.pixels = measure.value, measure.kind == "pixels"
 
     def _one(self, index: int) -> tuple[Command, int] | None:
-        if self.verb == "add":
-            return self._add(index)
+        match self.verb:
+            case "add":
+                return self._add(index)
+            case "count":
+                return self._count(index)
+            case "prefer":
+                wanted = read_description(self.tokens, index)
+                return None if wanted is None else (Prefer(wanted[0]), self._skip_place(wanted[1]))
         if self.verb == "keep" and self._word(index) in ("its", "their", "his", "her"):
             return Keep(None), len(self.tokens)
         picked = read_selection(
@@ -198,7 +207,12 @@ class _ClauseReader:
             case "replace":
                 return self._replace(what, index)
             case "enlarge" | "shrink":
-                return Resize(what, self._growth(larger=self.verb == "enlarge")), self._skip_place(index)
+                by = growth(self.verb == "enlarge", self.factor, self.amount)
+                return Resize(what, by), self._skip_place(index)
+            case "duplicate":
+                to = read_location(self.tokens, index, what)
+                times = max(1, round(self.factor or 1))
+                return Duplicate(what, times, to and to[0]), to[1] if to else self._skip_place(index)
             case "put" if not what.definite or how_many(self._word(start)) is not None:
                 return self._add(start)
             case "move" | "put":
@@ -215,10 +229,6 @@ class _ClauseReader:
 
     def _word(self, index: int) -> str:
         return self.tokens[index].lower if 0 <= index < len(self.tokens) else ""
-
-    def _growth(self, *, larger: bool) -> float:
-        factor = self.factor if self.factor is not None else 1 + (GROWTH - 1) * self.amount
-        return factor if larger == (factor > 1) else 1 / factor
 
     def _skip_place(self, index: int) -> int:
         """Index after what says nothing new: "from the picture"; other words stay, and are an error."""
@@ -243,11 +253,12 @@ class _ClauseReader:
     def _swap(self, first: Selection, index: int) -> tuple[Command, int] | None:
         if self._word(index) not in ("and", "with", "for", ","):
             # "swap the two balls"
-            return (Swap(first, first), index) if first.count == 2 or (first.every and first.count is None) else None
+            two = first.count == 2 or (first.every and first.count is None)
+            return (Swap(first, first, self.of), self._skip_place(index)) if two else None
         picked = read_selection(self.tokens, index + 1, first)
         if self._word(index) in ("with", "for") and picked is not None and not picked[0].definite:
             return self._replace(first, index)  # "swap the cup for a mug": there is no mug yet
-        return None if picked is None else (Swap(first, picked[0]), self._skip_place(picked[1]))
+        return None if picked is None else (Swap(first, picked[0], self.of), self._skip_place(picked[1]))
 
     def _replace(self, what: Selection, index: int) -> tuple[Command, int] | None:
         if self._word(index) not in _INSTEAD:
@@ -290,11 +301,34 @@ class _ClauseReader:
             return None
         described, index = new
         instead = next((words for words in _IN_PLACE if ahead(self.tokens, index, words)), "")
-        old = read_selection(self.tokens, index + instead.count(" ") + 1, self.last) if instead else None
+        new_one = Selection(described.noun, described.attributes)
+        if not instead and self._word(index) in (",", "not") and "not" in (self._word(index), self._word(index + 1)):
+            instead = ", not" if self._word(index) == "," else "not"  # "a cat, not a dog"
+        old = read_selection(self.tokens, index + instead.count(" ") + 1, new_one) if instead else None
+        if old is not None and old[0].noun == described.noun and described.attributes and described.count == 1:
+            return Change(old[0], described.attributes, described.detail), self._skip_place(old[1])
         if old is not None:
             return Replace(old[0], described), self._skip_place(old[1])
-        place = read_location(self.tokens, index, self.last)
+        # "a cup to the right of the green one": of the green cup.
+        one = {"one", "ones"} & {token.lower for token in self.tokens[index:]}
+        place = read_location(self.tokens, index, Selection(described.noun) if one else self.last)
         return (Add(described), self._skip_place(index)) if place is None else (Add(described, place[0]), place[1])
+
+    def _count(self, index: int) -> tuple[Command, int] | None:
+        """So many of something: "exactly five birds in the sky instead of three"."""
+        many = how_many("one" if self._word(index) in ("a", "single") else self._word(index))
+        new = read_description(self.tokens, index)
+        if new is None or new[0].noun in ("one", "ones"):
+            if self.last is None or many is None:
+                return None
+            new = Described(self.last.noun, self.last.attributes, many), index + 1
+        described, index = new
+        place = read_location(self.tokens, index, self.last)
+        to, index = place or (None, index)
+        if any(ahead(self.tokens, index, words) for words in _IN_PLACE):
+            index += 2 if how_many(self._word(index + 2)) is not None else 0
+            index += 1 + (singularize(self._word(index + 1)) == described.noun)
+        return Count(described, to), self._skip_place(index)
 
     def _move(self, what: Selection, index: int) -> tuple[Command, int] | None:
         another = {"one", "ones", "other", "others"} & {token.lower for token in self.tokens[index:]}
@@ -328,15 +362,15 @@ class _ClauseReader:
                 break
             self.also.append(what)
             what, index = other
-        while self._word(index) in ("into", "to", "be", "look", "become", "appear", "as"):
+        while self._word(index) in ("into", "to", "for", "be", "look", "become", "appear", "as"):
             index += 1
         alike = next((words for words in _ALIKE if ahead(self.tokens, index, words)), "")
         if alike:
             model = read_selection(self.tokens, index + alike.count(" ") + 1, what)
             return None if model is None else (Change(what, (), like=model[0]), model[1])
-        size = self._size(index)
+        size = read_size(self.tokens, index, what, self.factor, self.amount)
         if size is not None:
-            return Resize(what, size[0]), size[1]
+            return size
         made = next(
             (words for words in ("made out of", "made of", "made from", "out of") if ahead(self.tokens, index, words)),
             "",
@@ -354,9 +388,13 @@ class _ClauseReader:
         if self._word(index) in lex.POINTING:
             return None  # "make the ball the kite"
         adjectives, after = self._adjectives(index)
-        if ahead(self.tokens, after, "instead of") or ahead(self.tokens, after, "rather than"):
-            after = self._adjectives(after + 2)[1]  # what it was
-        return (Change(what, adjectives), after) if adjectives else None
+        instead = next((words for words in (*_IN_PLACE, ", not", "not") if ahead(self.tokens, after, words)), "")
+        if instead and adjectives:
+            after = self._adjectives(after + instead.count(" ") + 1)[1]  # what it was
+        if not adjectives and self._word(index) not in ("with", "in"):
+            return None
+        more, detail, after = read_details(self.tokens, after)
+        return (Change(what, (*adjectives, *more), detail), after) if adjectives or more or detail else None
 
     def _adjectives(self, index: int) -> tuple[tuple[str, ...], int]:
         """What stands without a noun: known adjectives joined by "and", else one unknown word."""
@@ -381,19 +419,3 @@ class _ClauseReader:
         # "blue and the car green" goes on with another object, "red and shiny" does not.
         after = self._word(index + 1)
         return not after or after in (",", "and", ".") or describes(after)
-
-    def _size(self, index: int) -> tuple[float, int] | None:
-        while self._word(index) in ("as", "be", "look", "the", "its", "their"):
-            index += 1
-        word = self._word(index)
-        if self.factor is not None and (word in _LARGER | _SMALLER | _LONG | {"size", ""}):
-            while self._word(index) in _LARGER | _SMALLER | _LONG | {"size", "as", "the", "original"}:
-                index += 1
-            return (1 / self.factor if word in _SMALLER and self.factor > 1 else self.factor), index
-        if (
-            word in _LARGER | _SMALLER
-            and not self._word(index + 1).isalpha()
-            or (word in _LARGER | _SMALLER and self._word(index + 1) in ("and", "than"))
-        ):
-            return self._growth(larger=word in _LARGER), index + 1
-        return None

@@ -290,6 +290,13 @@ ANIMALS: Final = _words(
 SORTS: Final[dict[str, frozenset[str]]] = {
     "person": PEOPLE,
     "animal": ANIMALS,
+    "male": _words(
+        "man boy guy gentleman king prince knight waiter policeman fisherman cowboy wizard father brother grandfather groom monk uncle son "
+        "dad grandpa"
+    ),
+    "female": _words(
+        "woman girl lady queen princess waitress witch mother sister grandmother bride nun aunt daughter mermaid mom mum grandma"
+    ),
     "fruit": _words(
         "apple banana orange pear lemon lime plum peach cherry grape kiwi mango melon watermelon pineapple strawberry raspberry "
         "blueberry blackberry apricot fig coconut papaya grapefruit tangerine pomegranate"

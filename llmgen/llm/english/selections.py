@@ -29,7 +29,8 @@ _ORDINALS: Final[dict[str, int]] = {
 }  # fmt: skip
 TELLING: Final = frozenset(_WHICH) | frozenset(_ORDINALS)
 """Words that tell one of several from the others by place, size or order."""
-_PRONOUNS: Final = frozenset("it them this that these those they".split())
+_PRONOUNS: Final = frozenset("it them this that these those they him her he she".split())
+_GENDERS: Final = {"him": "male", "he": "male", "her": "female", "she": "female"}
 _EVERY: Final = frozenset("all every each any".split())
 _DEFINITE: Final = frozenset("the this that these those my your his her its their other only".split())
 _EXCEPT: Final = (
@@ -117,6 +118,9 @@ def read_selection(
         noun = last.noun if word == "all" and last is not None else noun
         return _with_exceptions(tokens, Selection(noun, every=True), start + 1)
     if word in _PRONOUNS and not _nominal(tokens, start + 1):
+        gender = _GENDERS.get(word, "")
+        if gender and (last is None or last.noun in lex.SORTS["female" if gender == "male" else "male"]):
+            return Selection(gender), start + 1  # the only one that "she" can be
         return None if last is None else (last, start + 1)
     if _at(tokens, start) in _OF_SOME and _at(tokens, start + 1) == "of":
         return None  # which of them, nobody knows

@@ -134,6 +134,8 @@ def _being_before(words: Sequence[Word], at: int) -> int | None:
         index -= 1
     if index + 1 < at and words[index + 1].kind in ("and", "comma"):
         return None  # "a boy is tall and kicks": "and" joins adverbs only
+    if index > 0 and words[index].kind == "be" and words[index - 1].lower in ("has", "have", "had", "will", "must"):
+        return index - 1  # "has been milking"
     return index if index >= 0 and words[index].kind == "be" else None
 
 

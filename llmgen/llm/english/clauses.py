@@ -7,7 +7,9 @@ from llmgen.llm.english.lexicon import FRAME_NOUNS
 from llmgen.llm.english.spelling import misspelt
 from llmgen.llm.english.tokens import Token
 
-EXCHANGES: Final[dict[str, Literal["color", "size"]]] = {"exchange-colors": "color", "exchange-sizes": "size"}
+EXCHANGES: Final[dict[str, Literal["color", "size"]]] = {
+    "exchange-colors": "color", "exchange-colours": "color", "exchange-sizes": "size",
+}  # fmt: skip
 """Commands, of no English, by which not places are exchanged."""
 _VERBS: Final[dict[str, str]] = {
     **dict.fromkeys(

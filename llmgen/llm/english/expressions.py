@@ -253,6 +253,7 @@ class Expressions(Sentence):
             if (
                 words[0] in ("absent", "opposite", "past", "outside", "inside", "feature", "features")
                 and self.phrase == "opened"
+                and self.at(end) not in lex.ARTICLES | lex.PRONOUNS  # "asleep inside a box"
             ):
                 continue
             if words == ("missing",) and not self._lacks(end):

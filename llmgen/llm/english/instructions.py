@@ -61,6 +61,7 @@ _DIRECTIONS: Final[dict[str, tuple[int, int]]] = {
     "right": (1, 0), "rightward": (1, 0), "rightwards": (1, 0),
 }  # fmt: skip
 _ALIKE: Final = ("the same colour as", "the same color as", "in the same colour as", "in the same color as", "match")
+_LIKE: Final = ("just like", "exactly like", "like", "similar to", "identical to", "same as", "the same as")
 _IN_PLACE: Final = ("instead of", "rather than")
 _BETWEEN: Final = frozenset(", and as well then . too also please so that instead now either".split())
 """Words between two commands of a clause, or after the last."""
@@ -309,6 +310,11 @@ class _ClauseReader:
             return Change(old[0], described.attributes, described.detail), self._skip_place(old[1])
         if old is not None:
             return Replace(old[0], described), self._skip_place(old[1])
+        alike = next((words for words in _LIKE if ahead(self.tokens, index, words)), "")
+        if alike and not described.attributes:
+            model = read_selection(self.tokens, index + alike.count(" ") + 1, new_one)
+            if model is not None:
+                return Duplicate(model[0], described.count), self._skip_place(model[1])
         # "a cup to the right of the green one": of the green cup.
         one = {"one", "ones"} & {token.lower for token in self.tokens[index:]}
         place = read_location(self.tokens, index, Selection(described.noun) if one else self.last)

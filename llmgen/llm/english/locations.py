@@ -17,7 +17,7 @@ _RELATIONS: Final[tuple[tuple[str, Place], ...]] = (
     ("close to", "near"), ("beside", "near"), ("besides", "near"), ("near", "near"), ("by", "near"),
     ("in front of", "near"), ("behind", "near"), ("alongside", "near"), ("between", "between"), ("on", "on"), ("in", "on"), ("into", "on"),
     ("towards", "towards"), ("toward", "towards"), ("closer to", "towards"), ("nearer to", "towards"),
-    ("away from", "away_from"),
+    ("away from", "away_from"), ("to", "near"),
 )  # fmt: skip
 _SPOTS: Final = ("where", "the place of", "the spot of", "place of", "the position of", "the location of")
 _SIDE_LEADS: Final = ("in the", "on the", "at the", "to the", "into the", "in", "at", "to")

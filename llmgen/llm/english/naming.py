@@ -61,6 +61,12 @@ class Namer:
         """What is left of a group of which a part was spoken of."""
         self.weather = False
         """Whether "it" was said where it may be the weather's."""
+        self.spoken: int | None = None
+        """What "it" was in the sentence."""
+        self.heads: Groups = ()
+        """What the parts of the sentence before the last comma are about."""
+        self.begun = 0
+        """How many were named before the sentence."""
         self.owner: Groups = ()
         """Whose the subject of the clause is: "a man whose hat is red"."""
         self.whose: int | None = None
@@ -150,7 +156,9 @@ class Namer:
         if phrase.pronoun:
             if not self.scene.objects:
                 return phrase.last
-            phrase = replace(phrase, noun=self.scene.objects[(self.subject or (-1,))[-1]].noun, definite=False)
+            if phrase.definite and any(a.endswith(("er", "est")) for a in phrase.attributes):
+                self.scene.remark(f"which one of several is not read: {self._said(phrase.first, phrase.last)!r}")
+            phrase = replace(phrase, noun=self._noun_of_one(phrase), definite=False)
         if phrase.noun in lex.OPEN_THINGS and not phrase.attributes:
             self.scene.remark(f"what it is is not said: {self._said(phrase.first, phrase.last)!r}")
             return phrase.last
@@ -170,6 +178,16 @@ class Namer:
             return phrase.last
         self._place(phrase, role)
         return self._content(phrase)
+
+    def _noun_of_one(self, phrase: NounPhrase) -> str:
+        """The noun that "one" stands for: of what differs in the same way ("a boy in red boots and a girl in blue ones"), else the nearest."""
+        recent = [self.scene.objects[g] for g in reversed(self.scene.mentions[-8:])]
+        for kind in (lex.COLORS, lex.SIZES, lex.MATERIALS):
+            if kind & set(phrase.attributes):
+                for other in recent:
+                    if kind & set(other.attributes):
+                        return other.noun
+        return self.scene.objects[self.subject[-1]].noun if self.subject else recent[0].noun
 
     def _whole(self, phrase: NounPhrase) -> NounPhrase | None:
         """What a part belongs to: "the shoulder of a pirate" speaks of the pirate."""

@@ -94,7 +94,8 @@ class Reader(Relater):
         self.subject = self.clause = ()
         self.role, self.waiting, self.chain, self.sides, self.nobody = "free", None, None, "", ""
         self.listed = self.predicate = self.compared = False
-        self.whose = None
+        self.whose = self.spoken = None
+        self.heads, self.begun = (), len(self.scene.mentions)
         return i + 1
 
     def _joint(self, i: int) -> int:
@@ -111,6 +112,8 @@ class Reader(Relater):
             self.scene.remark(f"a choice is not read, both are planned: {self._said(max(0, i - 1), i + 3)!r}")
         if kind != "and" or kind_at(self.words, i + 1) in ("rel", "side"):
             self.chain = None
+        if kind == "comma":
+            self.heads = tuple(dict.fromkeys((*self.heads, *self.clause)))
         self.role, self.waiting = "free", None
         self.predicate = False
         return i + 1

@@ -54,6 +54,7 @@ _AFTER_STATE: Final = frozenset("and but then instead rather please too also".sp
 """Words that may follow what a thing should become."""
 _OF_SOME: Final = frozenset("one any either some most half many several few part".split())
 """Words before "of the" that leave open which are meant."""
+_NO_NEIGHBOURS: Final = lex.FRAME_NOUNS | frozenset("background foreground color colour size".split())
 _VAGUE: Final = frozenset("some most half many several few more".split())
 """Words that leave open how many of those that are there."""
 _CLOSEST: Final[dict[str, Where]] = {"closest": "near", "nearest": "near", "farthest": "far", "furthest": "far"}
@@ -316,10 +317,7 @@ def _where_after(tokens: Sequence[Token], index: int, found: Selection) -> tuple
             # "next to the white one" is another of these; "next to it" is none of them.
             named = None if _at(tokens, first) in _PRONOUNS and not _nominal(tokens, first + 1) else found
             read = read_selection(tokens, first, named, on_side=False)
-            if read is not None and read[0].noun.rpartition(" ")[2] not in lex.FRAME_NOUNS | {
-                "background",
-                "foreground",
-            }:
+            if read is not None and read[0].noun.rpartition(" ")[2] not in _NO_NEIGHBOURS:
                 return where, read[0], read[1]
     return None
 

@@ -23,7 +23,7 @@ _MARGIN: Final = (
 PLACED: Final = (
     _MARGIN + r"(?:(?:on|in|at|to|under|underneath|beneath|above|below|next|near|nearer|behind|beside|besides|between|over|where|further|"
     r"farther|closer|up|upwards?|down|downwards?|higher|lower|inside|onto|alongside|towards?|away from|against)\b|(?:left|right)(?: of\b|$))"
-    rf"(?! (?:{'|'.join(sorted(COLORS))}|colou?r|size|shape|fire)(?: |$))"
+    rf"(?! (?:{'|'.join(sorted(COLORS))}|(?:the |a )?(?:same |different )?(?:colou?r|size|shape)|fire)(?: |$))"
 )
 """How it is said where something should be."""
 IN_IT: Final = r"(?:(?:(?:in|on|part of) (?:it|the (?:picture|image|photo|scene|frame|shot)))|there|here|visible|shown|present)"
@@ -42,8 +42,8 @@ _DOES: Final[tuple[tuple[str, str], ...]] = (
     (r"(?:go|go away|get lost|disappear|vanish|leave|be left out)(?: from .+)?$", r"remove {}"),
     (rf"(?:trade|switch|change|swap|exchange)(?: (?:their|its|his|her))? {_PLACES}(?: with each other)?$", r"swap {}"),
     (rf"(?:trade|switch|change|swap|exchange) {_PLACES} with (.+)$", r"swap {} and \1"),
-    (r"(?:trade|switch|swap|exchange)(?: (?:their|its))? (colou?r|size)s?(?: with each other)?$", r"swap the \1s of {}"),
-    (r"(?:trade|switch|swap|exchange) (colou?r|size)s? with (.+)$", r"swap the \1s of {} and \2"),
+    (r"(?:trade|switch|swap|exchange)(?: (?:their|its))? (colou?r|size)s?(?: with each other)?$", r"exchange-\1s {}"),
+    (r"(?:trade|switch|swap|exchange) (colou?r|size)s? with (.+)$", r"exchange-\1s {} and \2"),
     (r"be (?:swapped|switched|exchanged)(?: around| with each other)?$", r"swap {}"),
     (r"(?:be )?(?:stay|remain|kept|left)\b(?: there| here| alone| as .+| where .+| the same| unchanged| untouched)?$", r"keep {}"),
     (r"match(?:es|ed)? (?=the |my |his |her )", r"make {} match "),

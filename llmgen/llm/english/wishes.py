@@ -26,6 +26,7 @@ _PLAIN: Final[tuple[tuple[str, str], ...]] = (
     (r"\b(?:pls|plz)\b", "please"),
     (r"\b(?:can|could|would|will) u\b", "can you"),
     (r"\bwanna\b", "want to"),
+    (r"\b(there|it|that|he|she)'s (?=\w)", r"\1 is "),
     (r"\bpolka dotted\b", "polka-dotted"),
     (r"\b(can|could|would|will) (?:you|u) (?:please )?(?:make|ensure) (?=(?:sure|it so)\b)", r"\1 you make "),
     (r"\b(?:make|create|add|put|draw) (?:a|one|another) (?:copy|duplicate|clone|double|twin) of\b", "duplicate"),
@@ -33,7 +34,6 @@ _PLAIN: Final[tuple[tuple[str, str], ...]] = (
     (rf"\b(?:swap|switch|trade|change|exchange) (?:out )?({_THE} (?:(?! and |,).)+?)(?: out)? (?=for\b)", r"replace \1 "),
     (rf"\b(?:swap|switch|trade|change) out ({_THE} (?:(?! and |,).)+?) (?=with\b|by\b)", r"replace \1 "),
     (r"\b(?:swap|switch|exchange|interchange|trade) (?:the )?(colou?r|size)s?(?: of| between| for)? (?=the|my|both|all|these|those)", r"exchange-\1s "),
-    ("exchange-colours", "exchange-colors"),
     (r"\b(?:swap|switch|exchange|interchange|trade) (the [\w ]+?)'s (?:colou?r) (?:with|and|for) (the [\w ]+?)(?:'s(?: colou?r)?)?(?=$|[,.;!?])",
      r"exchange-colors \1 and \2"),
     (r"\b(make .+?) the (?:same )?size (?:of|as) (?=the\b|my\b)", r"\1 as big as "),
@@ -102,6 +102,7 @@ _FORMS: Final[tuple[tuple[str, str], ...]] = (
     (rf"^(?:there|it) (?:{_BE[3:-1]}|had|has) no (?:more )?(.+)$", r"remove all \1"),
     (r"^(?:we|you|it|i|they|the (?:picture|image|photo|scene)) (?:had|has|have) no (?:more )?(.+)$", r"remove all \1"),
     (r"^(?:have|let|make|get) there be no (?:more )?(.+)$", r"remove all \1"),
+    (r"^there (?:should|must|need|can|could|would)(?: not|n't)(?: to)? be (?:any |an? |the )?(?!too |more than )(.+)$", r"remove all \1"),
     (rf"^(?:no(?: more)?|without)(?: any| the)? (?!change|edit|need|other|matter|touching|changing|chang|alter)((?:(?!\b{_BE} ).)+)$",
      r"remove all \1"),
     (_UNWANTED, r"remove \1"),
@@ -118,14 +119,14 @@ _FORMS: Final[tuple[tuple[str, str], ...]] = (
     (r"^(?:the )?([\w-]+(?: [\w-]+){0,2}) ?(?:-+|=+|→)>? ?(?:an? )?([\w-]+(?: [\w-]+){0,3})$", r"replace the \1 with a \2"),
     # What should be there.
     (r"^(?:have|let|make|get) (?:there|it) (?:to )?be (.+)$", r"add \1"),
-    (rf"^(?:can|could|should|would|may|might) there (?:also )?be (.+)$|^there {_BE} (?:also )?(.+)$", r"add \1\2"),
+    (rf"^(?:can|could|should|would|may|might) there (?:also )?be (.+)$|^there {_BE} (?:also )?(?!too |not |fewer |less )(.+)$", r"add \1\2"),
     (r"^(?:we|you|i|they|it) (?:had|have|has|got) (?:also )?(.+)$", r"add \1"),
     (rf"^(?:have|let|make|get) ({_NEW}\b.+?) {_STANDS} (?={st.PLACED})", r"add \1 "),
     (rf"^(?:have|get|see) ({_NEW}\b.+)$", r"add \1"),
     (rf"^((?:the|both|all|every)\b(?:(?!\b{_BE} ).)+?) in ({_COLORS})$", r"make \1 \2"),
 )  # fmt: skip
 _BEGINS: Final = re.compile(
-    r"(?:have|let|get|no|without|instead|i|we|only|just|exactly|keep|leave|reduce|increase|limit|change|can|could|should|would|may|double|"
+    r"(?:have|let|get|make|no|without|instead|i|i'd|we|only|just|exactly|keep|leave|reduce|increase|limit|change|can|could|should|would|may|double|"
     rf"twice|show|{_COLORS}) |there |the |all |both |every|neither |none |it |they |he |she |"
     rf"[\w -]+(?:->|=>|→)|{_N} |an? .+ (?:should|would|could|must|needs to|has to) ",
     re.IGNORECASE,
@@ -138,7 +139,7 @@ _ENDS: Final = re.compile(
 )
 _IT: Final = re.compile(r"\b(?:it|them|they)\b", re.IGNORECASE)
 _WHY: Final = re.compile(
-    r"(?:,? (?:because|since|as (?=(?:it|they)\b)|so (?:that )?(?=(?:the|it|they|we|i|you|there|one)\b)|in order to|to make (?:room|space)\b)|"
+    r"(?:,? (?:because|since|as (?=(?:it|they)\b)|(?<!it )so (?:that )?(?=(?:the|it|they|we|i|you|there|one)\b)|in order to|to make (?:room|space)\b)|"
     r", (?=(?:it|they|that)(?:'s|n't| (?:is|are|looks?|seems?|does|do|bothers?|blocks?))\b))(?!.*\b(?:should|must|and then)\b)[^.;!?]*",
     re.IGNORECASE,
 )
@@ -157,6 +158,12 @@ _SAID_SIMPLY: Final[tuple[tuple[str, str], ...]] = (
     (rf"\b(?:in|into|to|at|on) ((?:the|my|that|this) [^,.;]+?)['’]s {_SPOT}\b", r"where \1 is"),
 )
 """Other words for a place that something has or had."""
+_TOPS: Final = frozenset("head back shoulder shoulders lap roof top nose".split())
+_AT_PART: Final = re.compile(
+    rf"\b(on top of|on|in|at|into|onto|over|by|around|to) ({_THE} [\w -]+?)'s ({'|'.join(sorted(_TOPS))}|hands?|foot|feet|arms?|neck|face|mouth|side|paws?)\b",
+    re.IGNORECASE,
+)
+"""A part of something by which a place is named; it lies on top of that thing, or it does not."""
 _BOTH: Final = re.compile(r"\bboth (?=(?:the|my|his|her|their|its) (?:[\w-]+ ){1,4}and\b)", re.IGNORECASE)
 _JUST: Final = re.compile(
     r"\b(?:directly|just|immediately|exactly|precisely|straight|(?<!the )(?<!to )(?<!top )(?<!bottom )(?<!upper )(?<!lower )(?<!far )right)"
@@ -178,6 +185,7 @@ def as_command(text: str, remark: Remark = log_remark) -> str:
     text = _JUST.sub("", _BOTH.sub("", text))
     for pattern, simple in _SAID_SIMPLY:
         text = re.sub(pattern, simple, text, flags=re.IGNORECASE)
+    text = _AT_PART.sub(lambda found: f"{'on' if found[3].lower() in _TOPS else 'next to'} {found[2]}", text)
     text = _without_reason(text, remark)
     parts = _ENDS.split(text)
     said: list[str] = []
@@ -287,11 +295,14 @@ def _converted(text: str, *, wished: bool) -> str:
     for pattern, command in _FORMS:
         found = re.match(pattern, body, re.IGNORECASE)
         if found:
-            return found.expand(command) + body[found.end() :]
+            said = found.expand(command) + body[found.end() :]
+            # "no lamp or chair" is neither of them.
+            return re.sub(r" n?or ", " and ", said) if said.startswith("remove") else said
     caused = re.match(rf"(have|let|get|make) (?={st.SUBJECT})", body, re.IGNORECASE)
     if caused:
         made = caused[1].lower() == "make"
-        return (not made and st.statement(body[caused.end() :], wished=True)) or st.asked(body[caused.end() :])
+        rest = body[caused.end() :]
+        return st.asked(rest) or ("" if made else st.statement(rest, wished=True) or st.small_clause(rest))
     past = re.match(r"(?:we|you|i) (\w+) (.+)$", body, re.IGNORECASE)
     if past and (lemma := look_up(past[1].lower()).verb) and is_command(lemma):
         return f"{lemma} {past[2]}"

@@ -297,6 +297,7 @@ def _moved(board: Board, thing: Thing, to: Location, amount: float) -> BoxXyxy:
             board.remark(f"{left.name!r} is where {thing.name!r} should be; they change places")
             left.box = at_spot(left.box, (center(thing.box, 0), center(thing.box, 1)), board.canvas)
         return at_spot(thing.box, spot, board.canvas)
+    canvas = board.canvas
     to, anchors = anchors_of(board, to, thing)
     width, height = thing.box[2] - thing.box[0], thing.box[3] - thing.box[1]
     if to.kind in ("towards", "away_from"):
@@ -304,6 +305,11 @@ def _moved(board: Board, thing: Thing, to: Location, amount: float) -> BoxXyxy:
     others = board.others(thing)
     found = located(board, Demand(width, height, 0), to, anchors, others, (1.0,))
     found = found or located(board, Demand(width, height, 0), to, anchors, others, (0.9, 0.8))
+    if found is None and to.kind in ("left_of", "right_of", "above", "below"):
+        # At the border: what is in the way goes where this was.
+        spots = [(center(t.box, 0), center(t.box, 1)) for t in (anchors[0], thing)]
+        board.remark(f"there is no room beside {anchors[0].name!r}; it and {thing.name!r} change places")
+        found, anchors[0].box = at_spot(thing.box, spots[0], canvas), at_spot(anchors[0].box, spots[1], canvas)
     if found is None:
         raise InputError(
             f"cannot move {thing.phrase!r} there: no room in {board.canvas.width}x{board.canvas.height} pixels"

@@ -13,7 +13,7 @@ EXCHANGES: Final[dict[str, Literal["color", "size"]]] = {
 """Commands, of no English, by which not places are exchanged."""
 _VERBS: Final[dict[str, str]] = {
     **dict.fromkeys(
-        "remove delete erase eliminate clear lose ditch discard omit exclude scrap trash dump banish wipe axe subtract nix".split(),
+        "remove delete erase eliminate clear lose ditch discard omit exclude scrap trash dump banish wipe axe subtract nix kill nuke zap yank purge".split(),
         "remove",
     ),
     **dict.fromkeys("add insert draw include create introduce generate plant sketch".split(), "add"),
@@ -47,13 +47,14 @@ _PHRASES: Final[dict[tuple[str, ...], str]] = {
     ("size", "down"): "shrink",
 }  # fmt: skip
 _SEPARABLE: Final = frozenset(
-    "take throw cut edit crop wipe clear pull rub blot chuck move carry send drive strip".split()
+    "take throw cut edit crop wipe clear pull rub blot chuck move carry send drive strip scale size blow".split()
 )
 _PARTICLES: Final = frozenset("away out".split())
 """What makes a removal of a verb, next to it or behind what it is said of: "take the lamp away"."""
 _LEADS: Final = frozenset(
     "please now also then and can could would you just i want to need first next finally afterwards".split()
 )
+_SCALED: Final[dict[str, str]] = {"up": "enlarge", "down": "shrink"}
 _DOUBTFUL: Final = frozenset("drop hide throw toss".split())
 """Verbs that put something where it is said where, and remove it where it is not: "drop a ball next to the dog", "drop the ball"."""
 _PLACES: Final = frozenset(
@@ -133,9 +134,13 @@ def split_clauses(tokens: list[Token]) -> list[Clause]:
     return [] if all(clause.text.lower().startswith(_NEGATIONS) for clause in clauses) else clauses
 
 
+COMMANDS: Final = frozenset(_VERBS) | _SEPARABLE
+"""Verbs that begin commands."""
+
+
 def is_command(word: str) -> bool:
     """Whether a word in its base form is a verb of commands."""
-    return word in _VERBS or word in _SEPARABLE or any(word == words[0] for words in _PHRASES)
+    return word in COMMANDS or any(word == words[0] for words in _PHRASES)
 
 
 def _verb(tokens: list[Token], index: int) -> tuple[str | None, int]:
@@ -151,11 +156,21 @@ def _verb(tokens: list[Token], index: int) -> tuple[str | None, int]:
         if tuple(t.lower for t in tokens[index : index + len(words)]) == words:
             return verb, len(words)
     word = tokens[index].lower
+    scaled = _SCALED.get(_particle(tokens, index + 1), "") if word in ("scale", "size", "blow") else ""
+    if scaled:
+        return scaled, 1
     if word in _SEPARABLE and _is_removal(tokens, index + 1):
         return "remove", 1
     if word in _DOUBTFUL:
         return "put" if _is_placed(tokens, index + 1) else "remove", 1
     return _VERBS.get(word) or _VERBS.get(misspelt(word, _VERBS)), 1
+
+
+def _particle(tokens: list[Token], index: int) -> str:
+    """The "up" or "down" of "scale the dog up"."""
+    rest = [token.lower for token in tokens[index:]]
+    end = next((k for k, word in enumerate(rest) if word in (",", ";", "then", "and")), len(rest))
+    return next((word for word in rest[:end] if word in _SCALED), "")
 
 
 def _is_placed(tokens: list[Token], index: int) -> bool:
@@ -183,6 +198,7 @@ def _frame_follows(tokens: list[Token], index: int) -> bool:
 
 
 def _without_particle(verb: str, tokens: list[Token]) -> list[Token]:
-    """A removal without its "away"."""
-    at = next((k for k, token in enumerate(tokens) if verb == "remove" and token.lower in _PARTICLES), None)
+    """A removal without its "away", a change of size without its "up"."""
+    particles = {"remove": _PARTICLES, "enlarge": frozenset(["up"]), "shrink": frozenset(["down"])}.get(verb, frozenset())
+    at = next((k for k, token in enumerate(tokens) if token.lower in particles), None)
     return tokens if at is None else tokens[:at] + tokens[at + 1 :]

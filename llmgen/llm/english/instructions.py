@@ -61,6 +61,7 @@ _DIRECTIONS: Final[dict[str, tuple[int, int]]] = {
     "right": (1, 0), "rightward": (1, 0), "rightwards": (1, 0),
 }  # fmt: skip
 _ALIKE: Final = ("the same colour as", "the same color as", "in the same colour as", "in the same color as", "match")
+_THE_REST: Final = ("the rest", "all the rest", "everything else", "all else", "anything else", "everyone else")
 _LIKE: Final = ("just like", "exactly like", "like", "similar to", "identical to", "same as", "the same as")
 _IN_PLACE: Final = ("instead of", "rather than")
 _BETWEEN: Final = frozenset(", and as well then . too also please so that instead now either".split())
@@ -103,7 +104,8 @@ def read_instruction(text: str) -> Instruction:
     commands: list[Command] = []
     last: Selection | None = None
     for clause in clauses:
-        found = _ClauseReader(clause, last).read()
+        kept = tuple(c.what for c in commands if isinstance(c, Keep) and c.what is not None)
+        found = _ClauseReader(clause, last, kept).read()
         if not found:
             raise InputError(
                 f"cannot read all of {clause.text[:80]!r} in the instruction {text[:80]!r}; say it more simply"
@@ -116,7 +118,7 @@ def read_instruction(text: str) -> Instruction:
 class _ClauseReader:
     """Reads the commands of one clause."""
 
-    def __init__(self, clause: Clause, last: Selection | None) -> None:
+    def __init__(self, clause: Clause, last: Selection | None, kept: tuple[Selection, ...] = ()) -> None:
         self.verb, self.last = clause.verb, last
         self.of: Literal["place", "color", "size"] = "place"
         """What is exchanged."""
@@ -125,6 +127,8 @@ class _ClauseReader:
         self.tokens, self.measures = take_measures(with_nouns(clause.tokens))
         self.amount, self.pixels = 1.0, False
         self.factor: float | None = None
+        self.kept = kept
+        """What earlier clauses said should stay."""
         self.also: list[Selection] = []
         """What the clause names before its last selection."""
 
@@ -178,6 +182,9 @@ class _ClauseReader:
                 return None if wanted is None else (Prefer(wanted[0]), self._skip_place(wanted[1]))
         if self.verb == "keep" and self._word(index) in ("its", "their", "his", "her"):
             return Keep(None), len(self.tokens)
+        rest = next((words for words in _THE_REST if ahead(self.tokens, index, words)), "")
+        if rest and (stay := self.kept or ((self.last,) if self.last is not None else ())):
+            return self._command(Selection(ANYTHING, every=True, besides=stay), index, index + rest.count(" ") + 1)
         picked = read_selection(
             self.tokens, index, self.last, on_side=self.verb not in ("move", "put"), changes=self.verb == "change"
         )
@@ -194,8 +201,10 @@ class _ClauseReader:
             return self._change(self.last, index)  # "make the ball smaller and red"
         if picked is None:
             return self._add(index) if self.verb == "put" else None
-        start = index
-        what, index = picked
+        return self._command(picked[0], index, picked[1])
+
+    def _command(self, what: Selection, start: int, index: int) -> tuple[Command, int] | None:
+        """What is done with a selection that ends at a place."""
         match self.verb:
             case "remove":
                 return Remove(what), self._skip_place(index)
@@ -271,6 +280,9 @@ class _ClauseReader:
 
     def _give(self, what: Selection, index: int) -> tuple[Command, int] | None:
         """How something looks ("give the towel red stripes"), or what comes to it ("give the cat a hat")."""
+        alike = next((words for words in _ALIKE if ahead(self.tokens, index, words)), "")
+        if alike:
+            return self._change(what, index)
         bare = self._word(index) not in lex.ARTICLES and how_many(self._word(index)) is None
         if bare and index < len(self.tokens):
             some = Token("some", "some", self.tokens[index].start, self.tokens[index].start)

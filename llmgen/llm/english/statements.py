@@ -16,12 +16,12 @@ MODAL: Final = (
     r"(?:is|are) (?:supposed |meant )?to)"
 )
 _BE: Final = r"(?:was|were|is|are|be|became|become|becomes|turned|looked|had been)"
-_MARGIN: Final = (
-    r"(?:(?:a (?:little |tiny |small )?bit|a (?:little|lot|touch|tad)|slightly|somewhat|much|way|far|more|some|\d+ (?:pixels?|px)|over|"
+MARGIN: Final = (
+    r"(?:(?:a (?:little |tiny |small )?bit|a (?:little|lot|touch|tad|notch)|slightly|somewhat|much|way|far|more|some|\d+ (?:pixels?|px)|over|"
     r"further|directly|just|right) )*"
 )
 PLACED: Final = (
-    _MARGIN + r"(?:(?:on|in|at|to|under|underneath|beneath|above|below|next|near|nearer|behind|beside|besides|between|over|where|further|"
+    MARGIN + r"(?:(?:on|in|at|to|under|underneath|beneath|above|below|next|near|nearer|behind|beside|besides|between|over|where|further|"
     r"farther|closer|up|upwards?|down|downwards?|higher|lower|inside|onto|alongside|towards?|away from|against)\b|(?:left|right)(?: of\b|$))"
     rf"(?! (?:{'|'.join(sorted(COLORS))}|(?:the |a )?(?:same |different )?(?:colou?r|size|shape)|fire)(?: |$))"
 )
@@ -34,6 +34,7 @@ _STANDS: Final = (
     r"fly|flying|go|going|move|come|be|appear|park|parked|placed|put|live|face)"
 )
 _NEW: Final = r"(?:a|an|some|another|one|two|three|four|five|\d+|more)\b"
+_LACKS: Final = r"(?:(?:also |really )?(?:wants|want|needs|need|deserves|lacks|misses|could use|can use|would like)|is missing|are missing)"
 _ADVERBS: Final = re.compile(
     r"^(?:now|rather|instead|also|just|really|probably|definitely|simply|always|then|still|preferably|please|maybe)\b,? ?"
 )
@@ -80,13 +81,15 @@ def statement(text: str, *, wished: bool = False) -> str:
     if inverted:
         return asked(text[inverted.end() :])
     to = rf"|(?:not )?to(?= (?:{_VERBS})\b)" if wished else ""
-    ties = rf" (?:(?P<modal>{MODAL}{to})(?P<no>n['’]t| not)?|{_BE})\b ?"
+    ties = rf" (?:(?P<lacks>{_LACKS})(?= {_NEW})|(?P<modal>{MODAL}{to})(?P<no>n['’]t| not)?|(?:belongs?|goes)(?= {PLACED})|{_BE})\b ?"
     for tie in re.finditer(ties, text, re.IGNORECASE):
         who = text[: tie.start()]
         if who.rpartition(" ")[2].lower() in _RELATIVES:
             continue  # "the ball that is on the left"
         if not re.match(SUBJECT, who, re.IGNORECASE):
             return _new(who, text[tie.end() :]) if tie["modal"] else ""
+        if tie["lacks"]:
+            return f"give {who} {text[tie.end() :]}"
         return predicate(who, f"{'not ' if tie['no'] else ''}{text[tie.end() :]}")
     return ""
 

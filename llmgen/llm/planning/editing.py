@@ -37,6 +37,7 @@ from llmgen.llm.replies.bounds import Remark, log_remark
 STEP: Final = 0.2
 """How far "move it up" goes, in units of the picture's side."""
 _OF_MATERIALS: Final = frozenset("wooden woolen woollen metallic earthen".split())
+_SHADED: Final[dict[str, str]] = {"darker": "dark", "lighter": "light", "brighter": "bright", "paler": "pale"}
 _EXCLUSIVE: Final[dict[str, frozenset[str]]] = {
     "size": frozenset("small little tiny large big huge giant".split()),
     "shape": frozenset("round circular square rectangular oval triangular heart-shaped star-shaped".split()),
@@ -125,17 +126,21 @@ def changed_attributes(old: Sequence[str], new: Sequence[str]) -> tuple[str, ...
     """
 
     def kind(attribute: str) -> str:
-        colored = attribute in lex.COLORS or attribute in lex.SHADES
+        colored = attribute.rpartition(" ")[2] in lex.COLORS or attribute in lex.SHADES
         if not colored and attribute in lex.MATERIALS | _OF_MATERIALS:
             return "material"
         named = next((name for name, group in _EXCLUSIVE.items() if attribute in group), attribute)
         return "color" if colored else named
 
+    shaded = next((_SHADED[a] for a in new if a in _SHADED), "")
+    if shaded and len(new) == 1:
+        color = next((a.rpartition(" ")[2] for a in old if kind(a) == "color"), "")
+        new = (f"{shaded} {color}".strip(),)  # "darker" is a darker shade of its colour
     taken = {kind(a) for a in new}
+    # As people say it and as detectors were trained: "small red ball", "brown leather bag".
+    order = {"size": 0, "material": 2}
     kept = [a for a in old if kind(a) not in taken]
-    sizes = [a for a in new if kind(a) == "size"]
-    # "small red ball": sizes stand before colours, as people say it and as detectors were trained.
-    return tuple(dict.fromkeys((*sizes, *kept, *(a for a in new if a not in sizes))))
+    return tuple(dict.fromkeys(sorted((*kept, *new), key=lambda a: order.get(kind(a), 1))))
 
 
 def _colors_of(model: Thing) -> tuple[str, ...]:
@@ -304,12 +309,12 @@ def _moved(board: Board, thing: Thing, to: Location, amount: float) -> BoxXyxy:
         return _approached(board, thing, anchors[0], amount if to.kind == "towards" else -amount)
     others = board.others(thing)
     found = located(board, Demand(width, height, 0), to, anchors, others, (1.0,))
-    found = found or located(board, Demand(width, height, 0), to, anchors, others, (0.9, 0.8))
     if found is None and to.kind in ("left_of", "right_of", "above", "below"):
         # At the border: what is in the way goes where this was.
         spots = [(center(t.box, 0), center(t.box, 1)) for t in (anchors[0], thing)]
         board.remark(f"there is no room beside {anchors[0].name!r}; it and {thing.name!r} change places")
         found, anchors[0].box = at_spot(thing.box, spots[0], canvas), at_spot(anchors[0].box, spots[1], canvas)
+    found = found or located(board, Demand(width, height, 0), to, anchors, others, (0.9, 0.8))
     if found is None:
         raise InputError(
             f"cannot move {thing.phrase!r} there: no room in {board.canvas.width}x{board.canvas.height} pixels"

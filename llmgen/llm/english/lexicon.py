@@ -68,7 +68,7 @@ BREAKS: Final = _words("while when because since although though then if until")
 """Conjunctions that begin a clause of their own."""
 ADVERBS: Final = _words(
     "there here together apart away now still always ever never again already yet else too out indoors outdoors "
-    "upright sideways respectively tightly upside please maybe perhaps overhead aloft ahead"
+    "upright sideways respectively tightly upside please maybe perhaps overhead aloft ahead far"
 )
 
 COLORS: Final = _words(

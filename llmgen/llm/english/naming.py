@@ -19,6 +19,7 @@ _HANDMADE = (
     "watercolour",
     "illustration",
 )
+_FILLED = frozenset("filled full covered packed stuffed loaded crammed decorated lined".split())
 _OWN = ("its", "his", "her", "their")
 
 
@@ -297,6 +298,8 @@ class Namer:
             self.subject = (group,)
             return
         self.chain = None
+        if role in ("with", "of") and _FILLED & set(self._said(max(phrase.first - 2, 0), phrase.first).lower().split()):
+            return  # "a crate filled with oranges beside a bicycle": the crate is
         for kind, other in self.fronted if role in ("free", "object") else ():
             scene.relate(kind, (group,), other)
         if role in ("free", "object"):

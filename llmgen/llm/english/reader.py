@@ -35,6 +35,8 @@ class Reader(Relater):
     def _step(self, i: int) -> int:
         word = self.words[i]
         match word.kind:
+            case "break" if word.lower == "while" and self.clause and lower_at(self.words, i + 1).endswith("ing"):
+                self.subject, self.role, self.waiting, self.chain = self.clause, "free", None, None  # of who acts
             case "stop" | "break":
                 return self._end(i)
             case "comma" | "colon" | "and" | "or" | "but":
@@ -242,7 +244,9 @@ class Reader(Relater):
         if self.owner and kind_at(self.words, i - 1) == "adj":
             subject = self.clause = self.owner  # "a man whose hat is red stands ..."
             self.owner = ()
-        if word.value in _SAY and kind_at(self.words, i + 1) not in ("det", "num", "rel", "quote", "side", "pron"):
+        if word.value in _SAY and kind_at(self.words, i + 1) not in (
+            "det", "num", "rel", "quote", "side", "pron", "break"
+        ):  # fmt: skip
             return self._writing(i)
         if word.value in lex.WEATHER_VERBS and self.weather:
             self.scene.places.append(("", lex.WEATHER_VERBS[word.value]))

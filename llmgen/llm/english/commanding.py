@@ -40,6 +40,11 @@ _DIRECTIONS: Final[dict[str, tuple[int, int]]] = {
     "right": (1, 0), "rightward": (1, 0), "rightwards": (1, 0),
 }  # fmt: skip
 _ALIKE: Final = ("the same colour as", "the same color as", "in the same colour as", "in the same color as", "match")
+_SAME_COLOR: Final = tuple(f"{lead} the same {color}{s}" for lead in ("of", "in") for color in ("colour", "color") for s in ("", "s"))
+_TOGETHER: Final[dict[str, Literal["together", "apart"]]] = {
+    "closer together": "together", "nearer together": "together", "together": "together", "closer to each other": "together",
+    "nearer to each other": "together", "further apart": "apart", "farther apart": "apart", "apart": "apart", "away from each other": "apart",
+}  # fmt: skip
 _THE_REST: Final = ("the rest", "all the rest", "everything else", "all else", "anything else", "everyone else")
 _LIKE: Final = ("just like", "exactly like", "like", "similar to", "identical to", "same as", "the same as")
 _IN_PLACE: Final = ("instead of", "rather than")
@@ -121,7 +126,7 @@ class ClauseReader:
                 wanted = read_description(self.tokens, index)
                 return None if wanted is None else (Prefer(wanted[0]), self._skip_place(wanted[1]))
         if self.verb == "keep" and self._word(index) in ("its", "their", "his", "her"):
-            return Keep(None), len(self.tokens)
+            return Keep(None, " ".join(token.lower for token in self.tokens)), len(self.tokens)
         rest = next((words for words in _THE_REST if ahead(self.tokens, index, words)), "")
         if rest and (stay := self.kept or ((self.last,) if self.last is not None else ())):
             return self._command(Selection(ANYTHING, every=True, besides=stay), index, index + rest.count(" ") + 1)
@@ -216,7 +221,10 @@ class ClauseReader:
         new = read_description(self.tokens, index + 1)
         if new is not None and new[0].noun in ("one", "ones"):
             new = replace(new[0], noun=what.noun), new[1]  # "with a stone one"
-        return None if new is None else (Replace(what, new[0]), self._skip_place(new[1]))
+        if new is None:
+            return None
+        same = next((words for words in _SAME_COLOR if ahead(self.tokens, new[1], words)), "")
+        return Replace(what, new[0], bool(same)), self._skip_place(new[1] + (same.count(" ") + 1 if same else 0))
 
     def _give(self, what: Selection, index: int) -> tuple[Command, int] | None:
         """How something looks ("give the towel red stripes"), or what comes to it ("give the cat a hat")."""
@@ -290,6 +298,9 @@ class ClauseReader:
 
     def _move(self, what: Selection, index: int) -> tuple[Command, int] | None:
         another = {"one", "ones", "other", "others"} & {token.lower for token in self.tokens[index:]}
+        group = next((words for words in _TOGETHER if ahead(self.tokens, index, words)), "")
+        if group:
+            return Move(what, Location(_TOGETHER[group]), self.amount), index + group.count(" ") + 1
         place = read_location(self.tokens, index, what if another else self.last)
         if place is not None and not self._is_shift(place[0], index):
             return Move(what, place[0], self.amount), place[1]

@@ -1,12 +1,12 @@
 """What an edit instruction can say."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from llmgen.llm.english.descriptions import Described
 from llmgen.llm.english.selections import Selection
 
-Place = Literal["left_of", "right_of", "above", "on", "below", "near", "between", "towards", "away_from", "side", "at"]
+Place = Literal["left_of", "right_of", "above", "on", "below", "near", "between", "towards", "away_from", "together", "apart", "side", "at"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,7 +14,8 @@ class Location:
     """Where something should go.
 
     Attributes:
-        kind: Relation to the anchors, or `side` of the picture; `at` is where the anchor is, or was.
+        kind: Relation to the anchors, or `side` of the picture; `at` is where the anchor is, or was; `together` and `apart` are
+            said of several.
         anchors: The objects it speaks of; two for `between`.
         sides: For `side`: one or two of left, right, top, bottom, middle.
     """
@@ -50,10 +51,11 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class Replace:
-    """Put other objects in the place of some."""
+    """Put other objects in the place of some, `colored` as those were or as is said."""
 
     what: Selection
     by: Described
+    colored: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,9 +144,10 @@ class Prefer:
 
 @dataclass(frozen=True, slots=True)
 class Keep:
-    """Leave objects as they are; None where only a property was named ("keep their shape")."""
+    """Leave objects as they are; None where only a property was named ("keep their shape"), which `of` says."""
 
     what: Selection | None
+    of: str = ""
 
 
 Command = Remove | Change | Replace | Swap | Shift | Move | Resize | Add | Count | Duplicate | Prefer | Keep
@@ -166,10 +169,13 @@ class Instruction:
 
 
 def exchanged(commands: list[Command]) -> list[Command]:
-    """Commands in which two things that go each to where the other is are swapped."""
+    """Commands in which two things that go each to where the other is are swapped, and what is to be kept goes with what keeps it."""
     done: list[Command] = []
     for command in commands:
         before = done[-1] if done else None
+        if isinstance(command, Keep) and isinstance(before, Replace) and "colo" in command.of:
+            done[-1] = replace(before, colored=True)  # "replace the balls with cups, keeping their colours"
+            continue
         if isinstance(command, Move) and isinstance(before, Move) and command.to.kind == before.to.kind == "at":
             if command.to.anchors == (before.what,) and before.to.anchors == (command.what,):
                 done[-1] = Swap(before.what, command.what)

@@ -290,6 +290,16 @@ ANIMALS: Final = _words(
 SORTS: Final[dict[str, frozenset[str]]] = {
     "person": PEOPLE,
     "animal": ANIMALS,
+    "kid": _words("boy girl child toddler baby teenager son daughter"),
+    "child": _words("boy girl kid toddler baby teenager son daughter"),
+    "pet": _words("dog cat puppy kitten rabbit hamster parrot fish"),
+    "bird": _words(
+        "seagull gull parrot pigeon crow duck goose swan chicken hen rooster turkey flamingo peacock owl eagle heron sparrow penguin"
+    ),
+    "plant": _words("tree flower cactus bush fern palm rose tulip sunflower"),
+    "flower": _words("rose tulip sunflower daisy lily orchid poppy"),
+    "building": _words("house barn church castle tower skyscraper cabin hut temple cathedral palace hotel lighthouse"),
+    "furniture": FURNITURE | _words("chair table stool wardrobe shelf lamp"),
     "male": _words(
         "man boy guy gentleman king prince knight waiter policeman fisherman cowboy wizard father brother grandfather groom monk uncle son "
         "dad grandpa"

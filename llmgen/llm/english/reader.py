@@ -114,6 +114,9 @@ class Reader(Relater):
             self.scene.remark(f"a choice is not read, both are planned: {self._said(max(0, i - 1), i + 3)!r}")
         if kind != "and" or kind_at(self.words, i + 1) in ("rel", "side"):
             self.chain = None
+        if kind == "colon":
+            self.subject = self.clause = ()  # "Breakfast table: two eggs on a plate": the table is on no plate
+            self.listed = False
         if kind == "comma":
             self.heads = tuple(dict.fromkeys((*self.heads, *self.clause)))
         self.role, self.waiting = "free", None
@@ -131,7 +134,7 @@ class Reader(Relater):
             return None
         said = {part for w in some for part in w.lower.split()}
         made = said <= lex.MEDIA | lex.GROUNDS | {"on", "and", "mixed", "wash"} and said & lex.MEDIA
-        lit = some[-1].lower in lex.LIGHTS and len(some) > 1 and all(w.kind in ("adj", "noun", "adv") for w in some)
+        lit = some[-1].lower in lex.LIGHTS | lex.IMAGE_HEADS and len(some) > 1 and all(w.kind in ("adj", "noun", "adv") for w in some[:-1])
         if not (said & lex.STYLE_SURE or some[0].lower == "by" or made or lit):
             return None
         self.scene.extras.append(", " + self._said(i, last))

@@ -158,6 +158,8 @@ class Relater(Namer):
         before = self.words[i - 1] if i else None
         verb = before.value if before is not None and before.kind == "verb" else ""
         self.role, self.waiting, self.chain = word.lower, None, None
+        if word.lower == "from" and lower_at(self.words, i - 1) in ("far", "away"):
+            self.scene.remark(f"this place is not read: {self._said(i - 1, i + 1)!r}")
         if word.lower in _WAYS and before is not None and before.kind == "noun":
             phrase = read_noun_phrase(self.words, i + 1)
             if phrase is not None and phrase.noun and not self._is_place(phrase, led=True):

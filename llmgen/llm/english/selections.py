@@ -48,8 +48,10 @@ _WHERE: Final[tuple[tuple[str, Where], ...]] = (
 )  # fmt: skip
 _ALONE: Final = frozenset(_WHICH) - frozenset("left right top bottom upper lower middle center centre central".split())
 """Words that name one of several without a noun: "all lamps except the rightmost"."""
-_COMPARED: Final = frozenset("closer nearer further farther higher lower".split())
-"""How far things go, behind their nouns."""
+_COMPARED: Final = frozenset(
+    "closer nearer further farther higher lower larger bigger taller wider longer smaller shorter narrower thinner tinier thicker".split()
+)
+"""How far things go and how large they become, behind their nouns."""
 _AFTER_STATE: Final = frozenset("and but then instead rather please too also".split())
 """Words that may follow what a thing should become."""
 _OF_SOME: Final = frozenset("one any either some most half many several few part".split())
@@ -113,6 +115,9 @@ def read_selection(
     Returns:
         The selection and the index after it, or None when none begins there.
     """
+    owned = _owned(tokens, start, last)
+    if owned is not None:
+        return owned
     word = _at(tokens, start)
     if word in ("everything", "everyone", "everybody") or (word == "all" and _except(tokens, start + 1)):
         noun = "person" if word in ("everyone", "everybody") else ANYTHING
@@ -185,6 +190,20 @@ def read_selection(
             return None  # "remove the dog and the other cat": other than which?
         found = replace(found, besides=(last,), other=True)
     return _restricted(tokens, found, index, on_side=on_side)
+
+
+def _owned(tokens: Sequence[Token], start: int, last: Selection | None) -> tuple[Selection, int] | None:
+    """What is somebody's lies near them: "the girl's ball"."""
+    at = next((k for k in range(start, min(start + 5, len(tokens))) if _at(tokens, k).endswith(("'s", "’s"))), None)
+    if at is None or not all(token.is_word for token in tokens[start:at]):
+        return None
+    mark = tokens[at]
+    owner = read_selection([*tokens[start:at], Token(mark.text[:-2], mark.lower[:-2], mark.start, mark.end - 2)], 0, last)
+    the = Token("the", "the", mark.start, mark.end)
+    found = read_selection([*tokens[:at], the, *tokens[at + 1 :]], at, last)
+    if owner is None or owner[1] != at - start + 1 or found is None or found[0].where is not None:
+        return None
+    return replace(found[0], where="near", anchor=owner[0]), found[1]
 
 
 def _restricted(

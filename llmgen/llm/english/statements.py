@@ -22,7 +22,7 @@ MARGIN: Final = (
 )
 PLACED: Final = (
     MARGIN + r"(?:(?:on|in|at|to|under|underneath|beneath|above|below|next|near|nearer|behind|beside|besides|between|over|where|further|"
-    r"farther|closer|up|upwards?|down|downwards?|higher|lower|inside|onto|alongside|towards?|away from|against)\b|(?:left|right)(?: of\b|$))"
+    r"farther|closer|together|apart|up|upwards?|down|downwards?|higher|lower|inside|onto|alongside|towards?|away from|against)\b|(?:left|right)(?: of\b|$))"
     rf"(?! (?:{'|'.join(sorted(COLORS))}|(?:the |a )?(?:same |different )?(?:colou?r|size|shape)|fire)(?: |$))"
 )
 """How it is said where something should be."""
@@ -81,7 +81,7 @@ def statement(text: str, *, wished: bool = False) -> str:
     if inverted:
         return asked(text[inverted.end() :])
     to = rf"|(?:not )?to(?= (?:{_VERBS})\b)" if wished else ""
-    ties = rf" (?:(?P<lacks>{_LACKS})(?= {_NEW})|(?P<modal>{MODAL}{to})(?P<no>n['’]t| not)?|(?:belongs?|goes)(?= {PLACED})|{_BE})\b ?"
+    ties = rf" (?:(?P<lacks>{_LACKS})(?= {_NEW})(?! a (?:bit|little|lot)\b)|(?P<modal>{MODAL}{to})(?P<no>n['’]t| not)?|(?:belongs?|goes)(?= {PLACED})|{_BE})\b ?"
     for tie in re.finditer(ties, text, re.IGNORECASE):
         who = text[: tie.start()]
         if who.rpartition(" ")[2].lower() in _RELATIVES:
@@ -149,7 +149,10 @@ def _new(who: str, said: str) -> str:
     """What is not there yet and should be: "a dog should sit on the bench"."""
     said = re.sub(rf"^(?:(?:be|also|appear) )*(?:added|put|placed|inserted|{_STANDS}\b)? ?(?={PLACED}|$)", "", said)
     placed = not said or re.match(PLACED, said)
-    return f"add {who} {said}".strip() if placed and re.match(_NEW, who, re.IGNORECASE) else ""
+    if not re.match(_NEW, who, re.IGNORECASE):
+        return ""
+    # "one pillow must be blue" is one of those that are there.
+    return f"add {who} {said}".strip() if placed else predicate(who, said)
 
 
 def _passive(who: str, said: str) -> str:

@@ -15,7 +15,7 @@ from llmgen.llm.replies.bounds import Remark
 _ENDS: Final = re.compile(
     r"(\s*[.;!?:]+\s+(?:(?:and|but|then|so)\s+)?|,\s+(?:and|but|then|so)\s+(?:then\s+)?|\s+and\s+(?=no\s)|"
     rf",\s+(?=(?:(?:just|please|so|instead|simply)\s+)?(?:get rid|{'|'.join(sorted(COMMANDS))})\s+(?:{THE[3:-1]}|it|them|an?|only|of|me|in|{N}|one)\b|"
-    rf"(?:it|they|i|i'd|i'll|we|that)\b|{N}(?= (?:is|are|will|would|should|please)|$))|\s*-\s+(?=(?:it|they|make|please)\b))",
+    rf"(?:it|they|i|i'd|i'll|we|that)\b|(?:can|could|should|would|may) (?:it|they|you|we)\b|(?:say |let's say |about |maybe )?{N}(?= (?:is|are|will|would|should|please)|$))|\s*-\s+(?=(?:it|they|make|please)\b))",
     re.IGNORECASE,
 )
 _IT: Final = re.compile(r"\b(?:it|them|they)\b", re.IGNORECASE)
@@ -45,7 +45,7 @@ _MANY: Final = tuple(
 )
 """How many there are of what, before it is said how many there should be."""
 _BARE: Final = re.compile(
-    rf"(?:please |just |only |i |we |you |'d |would |like |want |need |have |see |prefer |give me |show me |make it |make that |make them |leave |keep |with )*"
+    rf"(?:please |just |only |say |let's say |about |maybe |i |we |you |'d |would |like |want |need |have |see |prefer |give me |show me |make it |make that |make them |leave |keep |with )*"
     rf"(?P<n>{N})(?: of (?:them|those|it))?(?: (?:is|are|would be|will be|should be|will do|would do|should do|would suffice|will suffice|suffices?|please|"
     r"instead|only|max|at most|enough|plenty|sufficient|fine|better|nicer|would|will|do))*[ .!?]*",
     re.IGNORECASE,

@@ -7,6 +7,7 @@ from llmgen.llm.english import statements as st
 from llmgen.llm.english.clauses import is_command
 from llmgen.llm.english.dictionary import look_up
 from llmgen.llm.english.lexicon import COLORS
+from llmgen.llm.english.saying import pose_of
 from llmgen.llm.english.topics import UNWANTED, Topics, cut, is_reason, without_reason
 from llmgen.llm.english.wording import THE, N, in_plain_words
 from llmgen.llm.replies.bounds import Remark, log_remark
@@ -22,7 +23,7 @@ _LEADS: Final = re.compile(
     r"(?! (?:see|have|get))|would you mind|do you mind|mind|how about (?=\w+ing\b)|what about (?=\w+ing\b)|why don't (?:you|we)|why not|"
     r"go ahead and|try to|try|feel free to|we should|let's|let us|remember to|don't forget to|be so kind (?:as )?to)\b[, ]*"
     r"|(?P<wish>what if|how about(?: if)?|what about(?: if)?|imagine(?: if| that)?|suppose(?: that)?|i wish(?: for)?|"
-    r"i(?:'d| would) (?:prefer|rather have|rather see)(?: it if| to (?:see|have))?(?= (?:the|all|both|my|it|them|every)\b)|i(?:'d| would) (?:really |also )?(?:like|want|love)(?: it if| to see| to have| to get| that)?|i (?:really |also )?want(?: that| to see| to have)?|"
+    r"i(?:'d| would) (?:prefer|rather have|rather see|rather)(?: it if| to (?:see|have))?(?= (?:the|all|both|my|it|them|every)\b)|i(?:'d| would) (?:really |also )?(?:like|want|love)(?: it if| to see| to have| to get| that)?|i (?:really |also )?want(?: that| to see| to have)?|"
     r"i (?:also )?need(?: to see| to have)?|(?:can|could|may) (?:you|we|i) (?:please )?(?:have|get|see)|make it (?:look like|seem like|so that|so)|"
     r"make it (?=there\b)|(?:make|be) sure(?: that)?|ensure(?: that)?|see to it that|we (?:need|want)(?: to have| to)?|"
     r"it(?: would|'d) (?:be|look) \w+(?: \w+)? if|i(?: would|'d) (?:be happy|be happier|prefer it) if|would it be \w+ if|i hope(?: that)?)\b[, ]*)",
@@ -59,7 +60,9 @@ _FORMS: Final[tuple[tuple[str, str], ...]] = (
     (rf"^(?:reduce|increase|limit|change|raise|lower|bring|cut|make)\b.* number of (.+?) (?:to|be) ({N})$", rf"{_EXACTLY} \2 \1"),
     (rf"^(?:the )?number of (.+?) {st.MODAL} be ({N})$", rf"{_EXACTLY} \2 \1"),
     (r"^double (?:the )?number of (.+)$|^twice as many (.+)$", r"duplicate all \1\2"),
+    (rf"^only (the .+?) {st.MODAL} (?:stay|remain|be left|be there|be visible)$", r"keep only \1"),
     # What should not be there.
+    (r"^(?:nobody|no one|no-one)\b.*$", "remove everyone"),
     (rf"^(?:there|it) (?:{_BE[3:-1]}|had|has) no (?:more )?(.+)$", r"remove all \1"),
     (r"^(?:we|you|it|i|they|the (?:picture|image|photo|scene)) (?:had|has|have) no (?:more )?(.+)$", r"remove all \1"),
     (r"^(?:have|let|make|get) there be no (?:more )?(.+)$", r"remove all \1"),
@@ -78,6 +81,7 @@ _FORMS: Final[tuple[tuple[str, str], ...]] = (
     (rf"^(an? .+?) would (?:be|look) {_BETTER}(?: there| here)? than (.+)$", r"replace \2 with \1"),
     (rf"^(an? .+?) would (?:be|look) {_BETTER}(?: there| here)?$", r"prefer \1"),
     (r"^i(?:'d| would) (?:rather|prefer)(?: to)?(?: have| see)? (an? .+?)(?: instead)?$", r"prefer \1"),
+    (r"^(?:(?:have|try|use|go for|go with|see|i'd like) )?(an? .+?) instead$", r"prefer \1"),
     (rf"^((?:{_COLORS})) ([\w-]+) (?:instead of|not|rather than) (?:{_COLORS})$", r"make the \2 \1"),
     (r"^(?:the )?([\w-]+(?: [\w-]+){0,2}) ?(?:-+|=+|→)>? ?(?:an? )?([\w-]+(?: [\w-]+){0,3})$", r"replace the \1 with a \2"),
     # What should be there.
@@ -90,7 +94,7 @@ _FORMS: Final[tuple[tuple[str, str], ...]] = (
 )  # fmt: skip
 _BEGINS: Final = re.compile(
     r"(?:have|let|get|make|no|without|instead|i|i'd|we|only|just|exactly|keep|leave|reduce|increase|limit|change|can|could|should|would|may|double|"
-    rf"twice|show|{_COLORS}) |there |the |all |both |every|neither |none |it |they |he |she |"
+    rf"twice|show|{_COLORS}) |there |the |all |both |every|neither |none |nobody|no one|no-one|it |an? .+ instead$|(?:try|use|go) |they |he |she |"
     rf"[\w -]+(?:->|=>|→)|{N} |an? .+ (?:should|would|could|must|needs to|has to) ",
     re.IGNORECASE,
 )
@@ -154,6 +158,8 @@ def _joined(text: str, *, wished: bool) -> str:
     whole = _converted(text, wished=wished)
     for joint in re.finditer(r",? and |, (?:but )?", text):
         first = _converted(text[: joint.start()], wished=wished)
+        if not first and _begins_command(text) and _converted(text[joint.end() :], wished=False):
+            first = text[: joint.start()]  # "remove the cat and the dog should be red"
         rest = text[joint.end() :]
         second = first and (_joined(rest, wished=wished) or (rest if _begins_command(rest) else ""))
         if first and not second:
@@ -174,6 +180,9 @@ def _converted(text: str, *, wished: bool) -> str:
     counted = re.match(rf"(?:only |just |exactly )?({N}) (?!of the|more)((?:(?!\b{st.MODAL}\b).)+)$", body, re.IGNORECASE)
     if wished and counted and counted[1].lower() != "one":
         return f"{_EXACTLY} {counted[1]} {counted[2]}"
+    doing = re.match(rf"(?:have|let|get) ({_NEW} [\w ]+?) (\w+) (?={st.PLACED})(.+)$", body, re.IGNORECASE)
+    if doing and not re.fullmatch(_STANDS, doing[2]) and (pose := pose_of(doing[2].lower(), doing[2].lower())):
+        return f"add {doing[1]} {pose} {doing[3]}"  # "have a cat sleep on the bed"
     for pattern, command in _FORMS:
         found = re.match(pattern, body, re.IGNORECASE)
         if found:

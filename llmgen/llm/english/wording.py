@@ -4,6 +4,7 @@ import re
 from typing import Final
 
 from llmgen.llm.english.lexicon import COLORS, NUMBERS
+from llmgen.llm.english.statements import PLACED
 
 THE: Final = r"(?:the|any|all|that|this|those|these|my|his|her|your|both)"
 """How a thing that is there is led in."""
@@ -21,6 +22,18 @@ _PLAIN: Final[tuple[tuple[str, str], ...]] = (
     (r"[\s,.!]*\b(?:thanks|thank you|thx|cheers|ty)(?: so much| a lot| very much| in advance| you)?[\s!.:)]*$", ""),
     (r"\b(?:can|could|would|will) u\b", "can you"),
     (r"\bi'm\b", "i am"),
+    (r"\b(do|does|is|are|should|ca|wo|must|could|would|was|were)nt\b", r"\1n't"),
+    (r"\bid (?=like|love|prefer|rather)", "i'd "),
+    (r"\blets (?=\w)", "let's "),
+    (r"\b(?:get|take|clear|knock|pull|sweep) ((?:(?! and |,).)+?) off (?:of )?the [\w -]+?(?=$|[,.;!?]| and )", r"remove \1"),
+    (r"\bfrom (?=(?:under|underneath|beneath|behind|above|below|beside|next to|between|near|inside|on top of)\b)", ""),
+    (r"\b(?:double|triple|quadruple) (?:the (?:size|height|width|area) of )?(?=(?:the|my|both|all)\b(?! number))", "enlarge 2 times "),
+    (r"\bhalve (?:the (?:size|height|width|area) of )?(?=(?:the|my|both|all)\b(?! number))", "shrink 2 times "),
+    (r"\b(?:take|grab|pick|choose|select) (the (?:(?! and |,).)+?),? and (\w+) (?:it|them)\b", r"\2 \1"),
+    (r"^\s*instead of [\w -]+?, (?=(?:make|paint|turn|dye|colou?r)\b)", ""),
+    (r"^\s*only (the .+?) (?:may|can|should|must) (?:stay|remain)[,;.] ", r"keep \1, "),
+    (rf"^\s*((?!in the (?:picture|image|photo)){PLACED} (?!and\b)(?:[^,]+?)),? (?:there (?:should|must|could) be|put|place|add|draw|insert|i want|i need|i'd like(?: to see)?) "
+     r"((?:a|an|some|another|two|three|four|five|one|\d+)\b.+)$", r"add \2 \1"),
     (r"^\s*(?:rather than|in place of) (?=(?:a|an|the)\b)", "instead of "),
     (r"\b(?:the|a) (?:same |nice |different )?shade of ", ""),
     (r"\b(?:substitute|swap in) (an? (?:(?! and |,).)+?) for (the [^,.;]+?)(?=$|[,.;!?])", r"replace \2 with \1"),

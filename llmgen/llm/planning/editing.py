@@ -87,13 +87,15 @@ def plan_edits(
                 for thing in pick(board, what):
                     thing.attributes = changed_attributes(thing.attributes, attributes)
                     thing.detail = detail or thing.detail
-            case Replace(what, by):
-                _replace(board, pick(board, what), by)
+            case Replace(what, by, colored):
+                _replace(board, pick(board, what), by, colored=colored)
             case Swap():
                 _swap(board, command)
             case Shift():
                 for thing in pick(board, command.what):
                     thing.box = _shifted(board, thing, command)
+            case Move(what, to, amount) if to.kind in ("together", "apart"):
+                _gather(board, pick(board, what), -amount if to.kind == "together" else amount)
             case Move(what, to, amount):
                 for thing in pick(board, what):
                     thing.box = _moved(board, thing, to, amount)
@@ -224,14 +226,33 @@ def _prefer(board: Board, what: Described) -> None:
     there[0].detail = what.detail or there[0].detail
 
 
-def _replace(board: Board, old: Sequence[Thing], by: Described) -> None:
+def _gather(board: Board, things: Sequence[Thing], amount: float) -> None:
+    """Move several towards their common middle, or away from it, without one upon the other."""
+    if len(things) < 2:
+        raise InputError("what should be closer together or further apart must be several things")
+    middle = [sum(center(t.box, axis) for t in things) / len(things) for axis in (0, 1)]
+    for share in (0.4, 0.3, 0.2, 0.1):
+        factor = 1 + share * amount
+        spots = [[middle[k] + factor * (center(t.box, k) - middle[k]) for k in (0, 1)] for t in things]
+        moved = [at_spot(t.box, (x, y), board.canvas) for t, (x, y) in zip(things, spots, strict=True)]
+        others = [t for t in board.there() if not any(t is one for one in things)]
+        boxes = [*others, *(Thing(t.noun, t.attributes, box) for t, box in zip(things, moved, strict=True))]
+        if all(crowd(box, [b for b in boxes if b.box is not box]) < 0.1 for box in moved):
+            break
+    if all(max(abs(a - b) for a, b in zip(t.box, box, strict=True)) < LEAST_MOVE_PX for t, box in zip(things, moved, strict=True)):
+        raise InputError("they cannot be moved further that way")
+    for thing, box in zip(things, moved, strict=True):
+        thing.box = box
+
+
+def _replace(board: Board, old: Sequence[Thing], by: Described, *, colored: bool = False) -> None:
     for thing in old:
         thing.gone = True
     if not old:
         return
     if by.count == 1 or len(old) >= by.count:
         new = [
-            Thing(by.noun, by.attributes, t.box, detail=by.detail)
+            Thing(by.noun, (*_colors_of(t), *by.attributes) if colored else by.attributes, t.box, detail=by.detail)
             for t in old[: max(by.count, 1 if by.count > 1 else len(old))]
         ]
     else:

@@ -117,7 +117,7 @@ def split_clauses(tokens: list[Token]) -> list[Clause]:
         rest = tokens[body:end]
         if end - 1 in adverbs and end < len(tokens):
             rest = rest[:-1]
-        while rest and (rest[-1].lower in _JOINTS or rest[-1].lower in ("please", "too")):
+        while rest and (rest[-1].lower in _JOINTS or rest[-1].lower in ("please", "too") or (len(rest) > 1 and rest[-1].lower == "to" and rest[-2].lower == "and")):
             rest = rest[:-1]
         # "5." at the end of a sentence is no decimal, and marks that say nothing are left out.
         kept = [t for t in rest if t.is_word or t.lower in (",", ".", "%", "-", "#")]

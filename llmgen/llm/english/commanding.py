@@ -54,7 +54,7 @@ _SHADES: Final = frozenset("color colour colored coloured".split())
 _LOOKS: Final = frozenset("look finish surface texture tint shade pattern tone hue".split())
 _CLOSINGS: Final = frozenset(
     "from in of on at the this that picture image photo photograph painting scene illustration drawing frame canvas please too also "
-    "altogether completely entirely totally fully away now there as well unchanged untouched alone same way they are is it its "
+    "altogether completely entirely totally fully away now there as well somewhere anywhere wherever unchanged untouched alone same way they are is it its "
     "their original place again intact be were before exactly instead".split()
 )
 """Words after a command that say nothing of their own."""
@@ -89,7 +89,11 @@ class ClauseReader:
             if self.factor is not None and not isinstance(command, Resize | Duplicate | Keep):
                 return []  # "remove half of the cups": how many are meant is said, and would be lost
             # "make the cat and the dog red": what is said of the last is said of all.
-            if isinstance(command, Change | Resize | Replace):
+            if isinstance(command, Replace) and self.also and command.by.count == 1:
+                found += [Remove(one) for one in self.also]  # "replace the boy and the girl with a dog": one dog
+            elif isinstance(command, Change | Resize | Replace):
+                if isinstance(command, Replace) and self.also and not command.by.article:
+                    command = replace(command, by=replace(command.by, count=1))  # "with dogs": one for each
                 found += [replace(command, what=one) for one in self.also]
             self.also = []
             found.append(command)
@@ -216,6 +220,12 @@ class ClauseReader:
         return None if picked is None else (Swap(first, picked[0], self.of), self._skip_place(picked[1]))
 
     def _replace(self, what: Selection, index: int) -> tuple[Command, int] | None:
+        while self._word(index) in ("and", ","):
+            other = read_selection(self.tokens, index + 1, self.last, on_side=False)
+            if other is None or not other[0].definite:
+                break
+            self.also.append(what)
+            what, index = other
         if self._word(index) not in _INSTEAD:
             return None
         new = read_description(self.tokens, index + 1)

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Final, Literal
 
 from llmgen.llm.english.commands import Resize
-from llmgen.llm.english.selections import Selection, read_selection
+from llmgen.llm.english.selections import ANYTHING, Selection, read_selection
 from llmgen.llm.english.tokens import Token
 
 GROWTH: Final = 1.3
@@ -16,6 +16,9 @@ _LONG: Final = frozenset("tall high wide long broad".split())
 _SIDES: Final[dict[str, Literal["width", "height"]]] = {
     **dict.fromkeys("taller shorter tall short high higher".split(), "height"),
     **dict.fromkeys("wider narrower wide narrow broad broader".split(), "width"),
+}  # fmt: skip
+_SUPERLATIVES: Final[dict[str, Literal["largest", "smallest"]]] = {
+    **dict.fromkeys("biggest largest tallest widest".split(), "largest"), **dict.fromkeys("smallest tiniest shortest".split(), "smallest"),
 }  # fmt: skip
 _ANYWAY: Final = frozenset("before now it they that currently usual".split())
 """What follows "than" and compares with nothing else."""
@@ -48,6 +51,13 @@ def read_size(
     Returns:
         The command and the index after it, or None when no size begins there.
     """
+    superlative = _SUPERLATIVES.get(_at(tokens, index + 1)) if _at(tokens, index) == "the" else None
+    if superlative is not None:
+        after = index + 2
+        while _at(tokens, after) in ("thing", "object", "one", "of", "all", "them", what.noun):
+            after += 1
+        most = Selection(ANYTHING, which=superlative, besides=(what,), every=True)
+        return Resize(what, growth(superlative == "largest", None, amount), most), after
     while _at(tokens, index) in ("as", "be", "look", "the", "its", "their"):
         index += 1
     word, sized = _at(tokens, index), _LARGER | _SMALLER | _LONG | {"size"}

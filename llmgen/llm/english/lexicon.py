@@ -292,6 +292,7 @@ SORTS: Final[dict[str, frozenset[str]]] = {
     "animal": ANIMALS,
     "kid": _words("boy girl child toddler baby teenager son daughter"),
     "child": _words("boy girl kid toddler baby teenager son daughter"),
+    "toy": _words("ball doll car teddy kite block train balloon robot puzzle drum"),
     "pet": _words("dog cat puppy kitten rabbit hamster parrot fish"),
     "bird": _words(
         "seagull gull parrot pigeon crow duck goose swan chicken hen rooster turkey flamingo peacock owl eagle heron sparrow penguin"

@@ -19,6 +19,8 @@ _RELATIONS: Final[tuple[tuple[str, Place], ...]] = (
     ("towards", "towards"), ("toward", "towards"), ("closer to", "towards"), ("nearer to", "towards"),
     ("away from", "away_from"), ("to", "near"),
 )  # fmt: skip
+_WAYS: Final = frozenset("over back out across straight".split())
+_AFTER_WAYS: Final = frozenset("to on in by next near under onto into behind beside there where".split())
 _SPOTS: Final = ("where", "the place of", "the spot of", "place of", "the position of", "the location of")
 _SIDE_LEADS: Final = ("in the", "on the", "at the", "to the", "into the", "in", "at", "to")
 _SIDE_WORDS: Final[dict[str, str]] = {**lex.SIDES, "middle": "middle", "center": "middle", "centre": "middle"}
@@ -35,6 +37,8 @@ def read_location(tokens: Sequence[Token], index: int, last: Selection | None) -
     Returns:
         The location and the index after it, or None when none begins there.
     """
+    if _at(tokens, index) in _WAYS and _at(tokens, index + 1) in _AFTER_WAYS:
+        index += 1  # "over to the house"
     for words, kind in _RELATIONS:
         if not ahead(tokens, index, words):
             continue

@@ -16,6 +16,7 @@ Where = Literal["left_of", "right_of", "above", "below", "near", "far"]
 
 ANYTHING: Final = "thing"
 """The noun of a selection that speaks of whatever there is ("everything except the dog")."""
+_ANY_THING: Final = frozenset("object item element stuff".split())
 _WHICH: Final[dict[str, Which]] = {
     "left": "left", "leftmost": "left", "left-most": "left", "left-hand": "left", "right": "right", "rightmost": "right",
     "right-most": "right", "right-hand": "right", "top": "top", "upper": "top", "topmost": "top", "highest": "top",
@@ -122,7 +123,14 @@ def read_selection(
     if word in ("everything", "everyone", "everybody") or (word == "all" and _except(tokens, start + 1)):
         noun = "person" if word in ("everyone", "everybody") else ANYTHING
         noun = last.noun if word == "all" and last is not None else noun
-        return _with_exceptions(tokens, Selection(noun, every=True), start + 1)
+        after = start + 1 + 2 * (_at(tokens, start + 1) in ("that", "which") and _at(tokens, start + 2) in ("is", "are"))
+        known, first = list[str](), after
+        while not changes and _at(tokens, after) in lex.COLORS | lex.MATERIALS | lex.SIZES:
+            known.append(_at(tokens, after))
+            after += 1
+        if not known and after > start + 1 and _where_after(tokens, first, Selection(noun)) is None:
+            after = start + 1
+        return _restricted(tokens, Selection(noun, tuple(known), every=True), after, on_side=on_side)
     if word in _PRONOUNS and not _nominal(tokens, start + 1):
         gender = _GENDERS.get(word, "")
         if gender and (last is None or last.noun in lex.SORTS["female" if gender == "male" else "male"]):
@@ -175,6 +183,9 @@ def read_selection(
     if read is None or (other and last is None and not _except(tokens, read[3])):
         return None
     name, attributes, plural, index = read
+    name = ANYTHING if name in _ANY_THING else name
+    if name in ("one", "ones") and plural and last is None and attributes:
+        name = ANYTHING  # "the yellow ones"
     if name in ("one", "ones"):
         if last is None:
             return None

@@ -22,7 +22,7 @@ MARGIN: Final = (
 )
 PLACED: Final = (
     MARGIN + r"(?:(?:on|in|at|to|under|underneath|beneath|above|below|next|near|nearer|behind|beside|besides|between|over|where|further|"
-    r"farther|closer|together|apart|up|upwards?|down|downwards?|higher|lower|inside|onto|alongside|towards?|away from|against)\b|(?:left|right)(?: of\b|$))"
+    r"farther|closer|together|apart|up|upwards?|down|downwards?|higher|lower|inside|onto|alongside|towards?|away from|against)\b|(?:(?:top|bottom|upper|lower) )?(?:left|right)(?: of\b| corner\b|$))"
     rf"(?! (?:{'|'.join(sorted(COLORS))}|(?:the |a )?(?:same |different )?(?:colou?r|size|shape)|fire)(?: |$))"
 )
 """How it is said where something should be."""
@@ -45,6 +45,7 @@ _DOES: Final[tuple[tuple[str, str], ...]] = (
     (rf"(?:trade|switch|change|swap|exchange) {_PLACES} with (.+)$", r"swap {} and \1"),
     (r"(?:trade|switch|swap|exchange)(?: (?:their|its))? (colou?r|size)s?(?: with each other)?$", r"exchange-\1s {}"),
     (r"(?:trade|switch|swap|exchange) (colou?r|size)s? with (.+)$", r"exchange-\1s {} and \2"),
+    (r"(?:swap|switch|trade|exchange)(?: with each other)?$", r"swap {}"),
     (r"be (?:swapped|switched|exchanged)(?: around| with each other)?$", r"swap {}"),
     (r"(?:be )?(?:stay|remain|kept|left)\b(?: there| here| alone| as .+| where .+| the same| unchanged| untouched)?$", r"keep {}"),
     (r"match(?:es|ed)? (?=the |my |his |her )", r"make {} match "),
@@ -133,7 +134,7 @@ def small_clause(text: str) -> str:
     who = re.match(rf"(.+?) {_GONE}$", text)
     if who:
         return f"remove {who[1]}"
-    return f"put {text}" if re.search(rf" {PLACED}", text) else _participle(text) or f"make {text}"
+    return _participle(text) or (f"put {text}" if re.search(rf" {PLACED}", text) else f"make {text}")
 
 
 def asked(text: str) -> str:
@@ -160,7 +161,7 @@ def _passive(who: str, said: str) -> str:
     adverb = re.match(r"(\w+ly) (?=\w)", said)
     first, _, rest = (said[adverb.end() :] if adverb else said).partition(" ")
     lemma = look_up(first.lower()).verb
-    if not lemma or verb_form(first.lower(), lemma) != "past" or first.lower() == lemma or not is_command(lemma) or rest.startswith(("of ", "from ", "out of ")):
+    if not lemma or first.lower() == "left" or verb_form(first.lower(), lemma) != "past" or first.lower() == lemma or not is_command(lemma) or rest.startswith(("of ", "from ", "out of ")):
         return ""
     return " ".join(part for part in (adverb[1] if adverb else "", lemma, who, rest) if part)
 

@@ -18,7 +18,7 @@ _ENDS: Final = re.compile(
     rf"(?:it|they|i|i'd|i'll|we|that)\b|(?:can|could|should|would|may) (?:it|they|you|we)\b|(?:say |let's say |about |maybe )?{N}(?= (?:is|are|will|would|should|please)|$))|\s*-\s+(?=(?:it|they|make|please)\b))",
     re.IGNORECASE,
 )
-_IT: Final = re.compile(r"\b(?:it|them|they)\b", re.IGNORECASE)
+_IT: Final = re.compile(r"\b(?:it|them|they|(?:that|this|those|these)(?= (?:an?|one|to|into|bigger|smaller|away)\b|[.,;!?]|$))\b", re.IGNORECASE)
 _IS: Final = (
     r"(?:is|are|was|were|isn't|aren't|does(?:n't| not)|do(?:n't| not)|looks?|seems?|feels?|appears?|has|have|hasn't|haven't|can't|cannot)"
 )

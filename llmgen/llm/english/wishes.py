@@ -5,11 +5,12 @@ from typing import Final
 
 from llmgen.llm.english import statements as st
 from llmgen.llm.english.clauses import is_command
+from llmgen.llm.english.closed import CLOSED
 from llmgen.llm.english.dictionary import look_up
 from llmgen.llm.english.lexicon import COLORS
 from llmgen.llm.english.saying import pose_of
 from llmgen.llm.english.topics import UNWANTED, Topics, cut, is_reason, without_reason
-from llmgen.llm.english.wording import THE, N, in_plain_words
+from llmgen.llm.english.wording import BETTER, THE, N, in_plain_words
 from llmgen.llm.replies.bounds import Remark, log_remark
 
 _SOME: Final = r"(?:a|an|the|some|several|many|more|another|one|two|three|four|five|\d+|any|no|all|both|every|his|her|its|their|my|your)"
@@ -18,7 +19,7 @@ _BE: Final = rf"(?:was|were|is|are|be|{st.MODAL} (?:only |just |also )?be|needs?
 _LEADS: Final = re.compile(
     r"\s*(?:(?:please|kindly|maybe|perhaps|ok|okay|hey|hi|oh|well|actually|instead(?! of)|in addition|additionally|(?:i think|i guess|i feel|"
     r"i believe)(?: that| like)?|if possible)\b[, ]*"
-    r"|(?P<ask>(?:can|could|would|will) you(?: (?:please|maybe|possibly|just))*(?! have| see)|you (?:should|could|can|might|must|need to|have to)|"
+    r"|(?P<ask>(?:can|could|would|will) you(?: (?:please|maybe|possibly|just))*(?! have| see)|(?:can|could|may|should|shall) (?:we|i)(?: (?:please|maybe|just))*(?! have| get(?! rid)| see)|you (?:should|could|can|might|must|need to|have to)|"
     r"would it be possible to|is it possible to|i(?: would|'d) like you to|i want you to|i need you to|i(?: would|'d)? (?:want|like|love|prefer) to"
     r"(?! (?:see|have|get))|would you mind|do you mind|mind|how about (?=\w+ing\b)|what about (?=\w+ing\b)|why don't (?:you|we)|why not|"
     r"go ahead and|try to|try|feel free to|we should|let's|let us|remember to|don't forget to|be so kind (?:as )?to)\b[, ]*"
@@ -43,7 +44,6 @@ _THERE_IS: Final = (
     r"i(?:'d| would) (?:like|prefer|love)(?: to see| to have)?|put|add|place|draw|show|have|insert|use|make it)"
 )
 _STANDS: Final = r"(?:sit|stand|lie|rest|hang|perch|lean|float|hover|fly|be)"
-_BETTER: Final = r"(?:better|nicer|prettier|cooler|preferable|more fitting|more suitable|great|nice|good|cool|lovely)"
 _COLORS: Final = "|".join(sorted(COLORS))
 _EXACTLY: Final = "have exactly"
 """The command by which there are so many of something."""
@@ -76,10 +76,10 @@ _FORMS: Final[tuple[tuple[str, str], ...]] = (
      r"remove all \1"),
     # What should be another.
     (rf"^((?:the )?(?:[\w-]+ ){{1,3}})(?:-+|=+|→)>? ?((?:{_COLORS}))$", r"make \1\2"),
-    (rf"^(an? .+?) would (?:be|look) {_BETTER} (?={st.PLACED})", r"add \1 "),
+    (rf"^(an? .+?) would (?:be|look) {BETTER} (?={st.PLACED})", r"add \1 "),
     (rf"^instead of (.+?),? {_THERE_IS} (.+)$", r"replace \1 with \2"),
-    (rf"^(an? .+?) would (?:be|look) {_BETTER}(?: there| here)? than (.+)$", r"replace \2 with \1"),
-    (rf"^(an? .+?) would (?:be|look) {_BETTER}(?: there| here)?$", r"prefer \1"),
+    (rf"^(an? .+?) would (?:be|look) {BETTER}(?: there| here)? than (.+)$", r"replace \2 with \1"),
+    (rf"^(an? .+?) would (?:be|look) {BETTER}(?: there| here)?$", r"prefer \1"),
     (r"^i(?:'d| would) (?:rather|prefer)(?: to)?(?: have| see)? (an? .+?)(?: instead)?$", r"prefer \1"),
     (r"^(?:(?:have|try|use|go for|go with|see|i'd like) )?(an? .+?) instead$", r"prefer \1"),
     (rf"^((?:{_COLORS})) ([\w-]+) (?:instead of|not|rather than) (?:{_COLORS})$", r"make the \2 \1"),
@@ -113,6 +113,8 @@ def as_command(text: str, remark: Remark = log_remark) -> str:
         if follows and topics.bring_up(part, follows[0]):
             continue
         command = _one(part)
+        if command == part and not number and not _begins_command(part):
+            command = _bare(part) or part
         unread = command == part and not _begins_command(part)
         before = any(map(_begins_command, said))
         if is_reason(part) and ((unread and follows and _begins_command(_one(follows[0]))) or before):
@@ -135,11 +137,22 @@ def _one(text: str) -> str:
         return commands
     if not wished:
         indefinite = re.match(r"(?:(?:an?|another) (?!bit\b|little\b|lot\b)|(?:some|one|two|three) more )", body, re.IGNORECASE)
-        return f"add {body}" if indefinite else body if asked else text
+        return f"add {body}" if indefinite else body if asked or is_command(body.partition(" ")[0].lower()) else text
     bare = _TAIL.sub("", body)
     if re.match(r"(?:an?|some|another|more|several|many)\b|\w+s\b", bare, re.IGNORECASE) or re.match(rf"{_NEW}\b", bare, re.IGNORECASE):
         return f"add {bare}"
     return bare
+
+
+def _bare(text: str) -> str:
+    """A thing without its article, and what should become of it: "star top left", "house bigger"; "" for any other text."""
+    said = rf"(?:[\w-]+ ){{1,3}}?(?:{st.PLACED}.*|(?:{_COLORS}|bigger|smaller|larger|taller|shorter|wider|narrower|darker|lighter|gone|away))"
+    return st.small_clause(f"the {text}") if re.fullmatch(said, _TAIL.sub("", text), re.IGNORECASE) and _names(text) else ""
+
+
+def _names(text: str) -> bool:
+    first = look_up(text.partition(" ")[0].lower())
+    return (first.noun or first.adjective) and text.partition(" ")[0].lower() not in CLOSED and not re.match(rf"(?:{st.PLACED}|{_SOME}\b)", text, re.IGNORECASE)
 
 
 def _led(text: str) -> tuple[str, bool, bool]:

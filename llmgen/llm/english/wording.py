@@ -1,6 +1,7 @@
 """What instructions say in many ways, said in one: contractions, greetings, "substitute a duck for the hen", "on the boy's head"."""
 
 import re
+from collections.abc import Callable
 from typing import Final
 
 from llmgen.llm.english.lexicon import COLORS, NUMBERS
@@ -14,7 +15,9 @@ _OUT: Final = (
     r"^\s*(?:please[, ]+)?(?:take|cut|edit|leave|get|kick|move) ((?:(?! and | then |,).)+?) out"
     r"(?: of (?:it|here|there|the (?:picture|image|photo|scene|frame|shot|way)))?[.! ]*$"
 )
-_PLAIN: Final[tuple[tuple[str, str], ...]] = (
+_C: Final = "|".join(sorted(COLORS))
+BETTER: Final = r"(?:better|nicer|prettier|cooler|preferable|more fitting|more suitable|great|nice|good|cool|lovely|perfect)"
+_PLAIN: Final[tuple[tuple[str, str | Callable[[re.Match[str]], str]], ...]] = (
     ("’", "'"),
     (r"^\s*(?:please[, ]+)?(?:only|just) (keep|leave) ", r"\1 only "),
     (r"\b(?:pls|plz)\b", "please"),
@@ -22,6 +25,14 @@ _PLAIN: Final[tuple[tuple[str, str], ...]] = (
     (r"[\s,.!]*\b(?:thanks|thank you|thx|cheers|ty)(?: so much| a lot| very much| in advance| you)?[\s!.:)]*$", ""),
     (r"\b(?:can|could|would|will) u\b", "can you"),
     (r"\bi'm\b", "i am"),
+    (rf"^.*\b(?:picture|image|photo|scene|it) (?:would|might|could) (?:be|look) (?:much |way |a lot |even )?{BETTER} (with|without) (.+?)(?: in it| there)?[.!]*$",
+     lambda found: f"{'add' if found[1].lower() == 'with' else 'remove'} {found[2]}"),
+    (r"\btake (?:over )?(the [\w -]+?)'s (?:place|spot|position)\b", r"go where \1 is"),
+    (r"\b(?:center|centre) (?=(?:the|my|both|all)\b(?! (?:of|is)))((?:(?! and |,).)+?)(?=$|[,.;!?]| and )", r"move \1 to the center"),
+    (rf"\b(swap|switch|exchange) (?:the )?({_C}) and (?:the )?({_C}) ([\w-]+)(?! (?:with|for|and))", r"\1 the \2 \4 and the \3 \4"),
+    (rf"^([\w-]+) ({_C}) (?:to|into) ({_C})$", r"make the \2 \1 \3"),
+    (r"^((?:the )?[\w -]+): (remove|delete|erase|get rid of it|gone)$", r"remove \1"),
+    (r"\bwhat(?:ever)?(?:'s| is) (?=(?:on|next|in|under|above|below|left|right|to|near|behind|beside|between)\b)", "everything "),
     (r"\b(do|does|is|are|should|ca|wo|must|could|would|was|were)nt\b", r"\1n't"),
     (r"\bid (?=like|love|prefer|rather)", "i'd "),
     (r"\blets (?=\w)", "let's "),
@@ -70,6 +81,7 @@ _SAID_SIMPLY: Final[tuple[tuple[str, str], ...]] = (
     (r"\b(?:in|into|to|at|on) (?:its|their|his|her) (?:place|stead|spot)\b", "where it was"),
     (rf"\b(?:in|into|to|at|on) (?:the )?{_SPOT} of ((?:the|my|that|this) .+?){_REST}", r"where \1 is"),
     (rf"\b(?:in|into|to|at|on) ((?:the|my|that|this) [^,.;]+?)['’]s {_SPOT}\b", r"where \1 is"),
+    (r"\b(?:put|move|place) (the [^,.;]+?) where (the [^,.;]+?) (?:is|was),? and (?:vice versa|the other way (?:a)?round)", r"swap \1 and \2"),
 )
 """Other words for a place that something has or had."""
 _TOPS: Final = frozenset("head back shoulder shoulders lap roof top nose".split())

@@ -106,6 +106,11 @@ def _fitting(what: Selection, named: list[Thing]) -> list[Thing]:
     fit = [t for t in named if said <= {a.lower() for a in t.attributes}]
     # "make the red ball blue and move the red ball up" speaks of what was red at first.
     fit = fit or [t for t in named if t.seen is not None and said <= {a.lower() for a in t.seen.attributes}]
+    colors = said & lex.COLORS
+    if not fit and what.every and len(colors) > 1:
+        # "the red and blue balls" are those that are either.
+        rest = said - colors
+        fit = [t for t in named if colors & set(t.attributes) and rest <= set(t.attributes)]
     if not fit and what.attributes:
         # The detector did not confirm what was said; it is meant all the same if nothing speaks against it.
         fit = [t for t in named if not _contradicts(what.attributes, t.attributes)]

@@ -54,7 +54,7 @@ _SHADES: Final = frozenset("color colour colored coloured".split())
 _LOOKS: Final = frozenset("look finish surface texture tint shade pattern tone hue".split())
 _CLOSINGS: Final = frozenset(
     "from in of on at the this that picture image photo photograph painting scene illustration drawing frame canvas please too also "
-    "altogether completely entirely totally fully away now there as well somewhere anywhere wherever unchanged untouched alone same way they are is it its "
+    "altogether completely entirely totally fully away now there as well around somewhere anywhere wherever unchanged untouched alone same way they are is it its "
     "their original place again intact be were before exactly instead".split()
 )
 """Words after a command that say nothing of their own."""
@@ -288,6 +288,7 @@ class ClauseReader:
         # "a cup to the right of the green one": of the green cup.
         one = {"one", "ones"} & {token.lower for token in self.tokens[index:]}
         place = read_location(self.tokens, index, Selection(described.noun) if one else self.last)
+        place = place or read_location(self.tokens, index, new_one)  # "to the right of the first"
         return (Add(described), self._skip_place(index)) if place is None else (Add(described, place[0]), place[1])
 
     def _count(self, index: int) -> tuple[Command, int] | None:

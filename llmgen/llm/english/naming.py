@@ -157,7 +157,7 @@ class Namer:
         if phrase.pronoun:
             if not self.scene.objects:
                 return phrase.last
-            if phrase.definite and any(a.endswith(("er", "est")) for a in phrase.attributes):
+            if phrase.definite and (phrase.side or any(a.endswith(("er", "est")) for a in phrase.attributes)):
                 self.scene.remark(f"which one of several is not read: {self._said(phrase.first, phrase.last)!r}")
             phrase = replace(phrase, noun=self._noun_of_one(phrase), definite=False)
         if phrase.noun in lex.OPEN_THINGS and not phrase.attributes:

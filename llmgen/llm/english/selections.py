@@ -12,7 +12,7 @@ from llmgen.llm.english.tokens import Token
 from llmgen.llm.english.words import is_plural, singularize
 
 Which = Literal["left", "right", "top", "bottom", "middle", "largest", "smallest"]
-Where = Literal["left_of", "right_of", "above", "below", "near", "far"]
+Where = Literal["left_of", "right_of", "above", "below", "on", "near", "far"]
 
 ANYTHING: Final = "thing"
 """The noun of a selection that speaks of whatever there is ("everything except the dog")."""
@@ -31,6 +31,7 @@ _ORDINALS: Final[dict[str, int]] = {
 TELLING: Final = frozenset(_WHICH) | frozenset(_ORDINALS)
 """Words that tell one of several from the others by place, size or order."""
 _PRONOUNS: Final = frozenset("it them this that these those they him her he she".split())
+_ALWAYS_ALONE: Final = frozenset("it them they him he she".split())
 _GENDERS: Final = {"him": "male", "he": "male", "her": "female", "she": "female"}
 _EVERY: Final = frozenset("all every each any".split())
 _DEFINITE: Final = frozenset("the this that these those my your his her its their other only".split())
@@ -45,7 +46,7 @@ _WHERE: Final[tuple[tuple[str, Where], ...]] = (
     ("below", "below"), ("under", "below"), ("underneath", "below"), ("beneath", "below"), ("next to", "near"),
     ("close to", "near"), ("beside", "near"), ("near", "near"), ("by", "near"), ("behind", "near"), ("in front of", "near"),
     ("closest to", "near"), ("nearest to", "near"), ("nearest", "near"), ("nearer to", "near"), ("closer to", "near"),
-    ("farthest from", "far"), ("furthest from", "far"), ("in", "near"), ("inside", "near"), ("from", "near"), ("off", "near"),
+    ("farthest from", "far"), ("furthest from", "far"), ("in", "near"), ("inside", "near"), ("from", "on"), ("off", "on"),
 )  # fmt: skip
 _ALONE: Final = frozenset(_WHICH) - frozenset("left right top bottom upper lower middle center centre central".split())
 """Words that name one of several without a noun: "all lamps except the rightmost"."""
@@ -125,13 +126,15 @@ def read_selection(
         noun = last.noun if word == "all" and last is not None else noun
         after = start + 1 + 2 * (_at(tokens, start + 1) in ("that", "which") and _at(tokens, start + 2) in ("is", "are"))
         known, first = list[str](), after
-        while not changes and _at(tokens, after) in lex.COLORS | lex.MATERIALS | lex.SIZES:
+        looks = lex.COLORS | lex.MATERIALS | lex.SIZES
+        # "make everything red blue": what is red. "make everything red": it is not yet.
+        while _at(tokens, after) in looks and (not changes or _at(tokens, after + 1) in looks | {"into", "to"}):
             known.append(_at(tokens, after))
             after += 1
         if not known and after > start + 1 and _where_after(tokens, first, Selection(noun)) is None:
             after = start + 1
         return _restricted(tokens, Selection(noun, tuple(known), every=True), after, on_side=on_side)
-    if word in _PRONOUNS and not _nominal(tokens, start + 1):
+    if word in _PRONOUNS and (word in _ALWAYS_ALONE or not _nominal(tokens, start + 1)):
         gender = _GENDERS.get(word, "")
         if gender and (last is None or last.noun in lex.SORTS["female" if gender == "male" else "male"]):
             return Selection(gender), start + 1  # the only one that "she" can be

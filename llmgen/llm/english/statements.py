@@ -34,6 +34,7 @@ _STANDS: Final = (
     r"fly|flying|go|going|move|come|be|appear|park|parked|placed|put|live|face)"
 )
 _NEW: Final = r"(?:a|an|some|another|one|two|three|four|five|\d+|more)\b"
+BETTER: Final = r"(?:better|nicer|prettier|cooler|preferable|more fitting|more suitable|great|nice|good|cool|lovely|perfect)"
 _LACKS: Final = r"(?:(?:also |really )?(?:wants|want|needs|need|deserves|lacks|misses|could use|can use|would like)|is missing|are missing)"
 _ADVERBS: Final = re.compile(
     r"^(?:now|rather|instead|also|just|really|probably|definitely|simply|always|then|still|preferably|please|maybe)\b,? ?"
@@ -105,6 +106,7 @@ def predicate(who: str, said: str) -> str:
     said = said.strip()
     while (adverb := _ADVERBS.match(said)) is not None:
         said = said[adverb.end() :]
+    said = re.sub(rf"^(?:be|look) (?:much |way |a lot |even )?{BETTER} (?:as )?(?=\w)", "", said)
     shared = re.match(r"(both|all|each)\b (?=\w)", said)
     if shared:
         who, said = f"{shared[1].replace('each', 'all')} {who}", said[shared.end() :]

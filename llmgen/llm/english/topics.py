@@ -15,7 +15,7 @@ from llmgen.llm.replies.bounds import Remark
 _ENDS: Final = re.compile(
     r"(\s*[.;!?:]+\s+(?:(?:and|but|then|so)\s+)?|,\s+(?:and|but|then|so)\s+(?:then\s+)?|\s+and\s+(?=no\s)|"
     rf",\s+(?=(?:(?:just|please|so|instead|simply)\s+)?(?:get rid|{'|'.join(sorted(COMMANDS))})\s+(?:{THE[3:-1]}|it|them|an?|only|of|me|in|{N}|one)\b|"
-    rf"(?:it|they|i|i'd|i'll|we|that)\b|(?:can|could|should|would|may) (?:it|they|you|we)\b|(?:say |let's say |about |maybe )?{N}(?= (?:is|are|will|would|should|please)|$))|\s*-\s+(?=(?:it|they|make|please)\b))",
+    rf"(?:it|they|i|i'd|i'll|we|that)\b|(?:can|could|should|would|may) (?:it|they|you|we)\b|(?:the rest|everything else|the others?)\b|(?:say |let's say |about |maybe )?{N}(?= (?:is|are|will|would|should|please)|$))|\s*-\s+(?=(?:it|they|make|please)\b))",
     re.IGNORECASE,
 )
 _IT: Final = re.compile(r"\b(?:it|them|they|(?:that|this|those|these)(?= (?:an?|one|to|into|bigger|smaller|away)\b|[.,;!?]|$))\b", re.IGNORECASE)
@@ -52,7 +52,7 @@ _BARE: Final = re.compile(
 )
 """How many there should be, without of what."""
 _WHY: Final = re.compile(
-    r",? (?:because|since|as (?=(?:it|they)\b)|(?<!it )so (?:that )?(?=(?:the|it|they|we|i|you|there|one)\b)|in order to|"
+    r",? (?:because|since|as (?=(?:it|they)\b)|(?<!it )so (?:that )?(?=(?:the|it|she|he|they|we|i|you|there|one)\b)|in order to|"
     r"to make (?:room|space)\b)(?!.*\b(?:should|must|and then)\b)[^.;!?]*",
     re.IGNORECASE,
 )

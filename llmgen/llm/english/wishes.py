@@ -10,7 +10,7 @@ from llmgen.llm.english.dictionary import look_up
 from llmgen.llm.english.lexicon import COLORS
 from llmgen.llm.english.saying import pose_of
 from llmgen.llm.english.topics import UNWANTED, Topics, cut, is_reason, without_reason
-from llmgen.llm.english.wording import BETTER, THE, N, in_plain_words
+from llmgen.llm.english.wording import THE, N, in_plain_words
 from llmgen.llm.replies.bounds import Remark, log_remark
 
 _SOME: Final = r"(?:a|an|the|some|several|many|more|another|one|two|three|four|five|\d+|any|no|all|both|every|his|her|its|their|my|your)"
@@ -55,13 +55,15 @@ _FORMS: Final[tuple[tuple[str, str], ...]] = (
     (rf"^(?:have|show|with|let there be) (?:only|just|exactly) ({N} [^,]+)$", rf"{_EXACTLY} \1"),
     (rf"^({N}) of (?:the |them )?(.*?) ?(?:is|are|would be|will be) (?:enough|plenty|sufficient|all .+)$", rf"{_EXACTLY} \1 \2"),
     (rf"^({N} .+?|{N}) (?:(?:is|are|would be|will be|'d be) (?:enough|plenty|sufficient|fine)|(?:would|will|should|'ll) (?:do|suffice))$", rf"{_EXACTLY} \1"),
-    (rf"^({N} .+?) (?:only|in total|altogether)$", rf"{_EXACTLY} \1"),
+    (rf"^({N} .+?) (?:only|in total|altogether|(?:instead of|not|rather than) (?:just |only )?(?:{N}|one))$", rf"{_EXACTLY} \1"),
     (rf"^({N}) (.+?) (?:less|fewer)$|^({N}) (?:less|fewer) (.+)$", r"remove \1\3 \2\4"),
     (rf"^(?:reduce|increase|limit|change|raise|lower|bring|cut|make)\b.* number of (.+?) (?:to|be) ({N})$", rf"{_EXACTLY} \2 \1"),
     (rf"^(?:the )?number of (.+?) {st.MODAL} be ({N})$", rf"{_EXACTLY} \2 \1"),
     (r"^double (?:the )?number of (.+)$|^twice as many (.+)$", r"duplicate all \1\2"),
+    (rf"^(?:the rest|everything else|all else|the others?)\b.* (?:stays?|remains?|unchanged|untouched|as (?:it is|is|they are|before))$", "keep everything"),
     (rf"^only (the .+?) {st.MODAL} (?:stay|remain|be left|be there|be visible)$", r"keep only \1"),
     # What should not be there.
+    (r"^no ([\w -]+?) but (an? .+)$", r"replace the \1 with \2"),
     (r"^(?:nobody|no one|no-one)\b.*$", "remove everyone"),
     (rf"^(?:there|it) (?:{_BE[3:-1]}|had|has) no (?:more )?(.+)$", r"remove all \1"),
     (r"^(?:we|you|it|i|they|the (?:picture|image|photo|scene)) (?:had|has|have) no (?:more )?(.+)$", r"remove all \1"),
@@ -76,10 +78,10 @@ _FORMS: Final[tuple[tuple[str, str], ...]] = (
      r"remove all \1"),
     # What should be another.
     (rf"^((?:the )?(?:[\w-]+ ){{1,3}})(?:-+|=+|→)>? ?((?:{_COLORS}))$", r"make \1\2"),
-    (rf"^(an? .+?) would (?:be|look) {BETTER} (?={st.PLACED})", r"add \1 "),
+    (rf"^(an? .+?) would (?:be|look) {st.BETTER} (?={st.PLACED})", r"add \1 "),
     (rf"^instead of (.+?),? {_THERE_IS} (.+)$", r"replace \1 with \2"),
-    (rf"^(an? .+?) would (?:be|look) {BETTER}(?: there| here)? than (.+)$", r"replace \2 with \1"),
-    (rf"^(an? .+?) would (?:be|look) {BETTER}(?: there| here)?$", r"prefer \1"),
+    (rf"^(an? .+?) would (?:be|look) {st.BETTER}(?: there| here)? than (.+)$", r"replace \2 with \1"),
+    (rf"^(an? .+?) would (?:be|look) {st.BETTER}(?: there| here)?$", r"prefer \1"),
     (r"^i(?:'d| would) (?:rather|prefer)(?: to)?(?: have| see)? (an? .+?)(?: instead)?$", r"prefer \1"),
     (r"^(?:(?:have|try|use|go for|go with|see|i'd like) )?(an? .+?) instead$", r"prefer \1"),
     (rf"^((?:{_COLORS})) ([\w-]+) (?:instead of|not|rather than) (?:{_COLORS})$", r"make the \2 \1"),
@@ -90,7 +92,7 @@ _FORMS: Final[tuple[tuple[str, str], ...]] = (
     (r"^(?:we|you|i|they|it) (?:had|have|has|got) (?:also )?(.+)$", r"add \1"),
     (rf"^(?:have|let|make|get) ({_NEW}\b.+?) {_STANDS} (?={st.PLACED})", r"add \1 "),
     (rf"^(?:have|get|see) ({_NEW}\b.+)$", r"add \1"),
-    (rf"^((?:the|both|all|every)\b(?:(?!\b{_BE} ).)+?) in ({_COLORS})$", r"make \1 \2"),
+    (rf"^((?:the|both|all|every)\b(?:(?!\b(?:{_BE}|{st.MODAL}) ).)+?) in ({_COLORS})$", r"make \1 \2"),
 )  # fmt: skip
 _BEGINS: Final = re.compile(
     r"(?:have|let|get|make|no|without|instead|i|i'd|we|only|just|exactly|keep|leave|reduce|increase|limit|change|can|could|should|would|may|double|"

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import Final
 
 from llmgen.llm.english.lexicon import COLORS, NUMBERS
-from llmgen.llm.english.statements import PLACED
+from llmgen.llm.english.statements import BETTER, PLACED
 
 THE: Final = r"(?:the|any|all|that|this|those|these|my|his|her|your|both)"
 """How a thing that is there is led in."""
@@ -16,7 +16,6 @@ _OUT: Final = (
     r"(?: of (?:it|here|there|the (?:picture|image|photo|scene|frame|shot|way)))?[.! ]*$"
 )
 _C: Final = "|".join(sorted(COLORS))
-BETTER: Final = r"(?:better|nicer|prettier|cooler|preferable|more fitting|more suitable|great|nice|good|cool|lovely|perfect)"
 _PLAIN: Final[tuple[tuple[str, str | Callable[[re.Match[str]], str]], ...]] = (
     ("’", "'"),
     (r"^\s*(?:please[, ]+)?(?:only|just) (keep|leave) ", r"\1 only "),
@@ -27,6 +26,7 @@ _PLAIN: Final[tuple[tuple[str, str | Callable[[re.Match[str]], str]], ...]] = (
     (r"\bi'm\b", "i am"),
     (rf"^.*\b(?:picture|image|photo|scene|it) (?:would|might|could) (?:be|look) (?:much |way |a lot |even )?{BETTER} (with|without) (.+?)(?: in it| there)?[.!]*$",
      lambda found: f"{'add' if found[1].lower() == 'with' else 'remove'} {found[2]}"),
+    (r"(?<!the)(?<!,)(?: first| afterwards| at the end)(?=\s*(?:$|[.,;!?]))", ""),
     (r"\btake (?:over )?(the [\w -]+?)'s (?:place|spot|position)\b", r"go where \1 is"),
     (r"\b(?:center|centre) (?=(?:the|my|both|all)\b(?! (?:of|is)))((?:(?! and |,).)+?)(?=$|[,.;!?]| and )", r"move \1 to the center"),
     (rf"\b(swap|switch|exchange) (?:the )?({_C}) and (?:the )?({_C}) ([\w-]+)(?! (?:with|for|and))", r"\1 the \2 \4 and the \3 \4"),

@@ -330,7 +330,8 @@ def _moved(board: Board, thing: Thing, to: Location, amount: float) -> BoxXyxy:
         return _approached(board, thing, anchors[0], amount if to.kind == "towards" else -amount)
     others = board.others(thing)
     found = located(board, Demand(width, height, 0), to, anchors, others, (1.0,))
-    if found is None and to.kind in ("left_of", "right_of", "above", "below"):
+    alike = bool(anchors) and _extent(anchors[0]) < 1.5 * _extent(thing)
+    if found is None and alike and to.kind in ("left_of", "right_of", "above", "below"):
         # At the border: what is in the way goes where this was.
         spots = [(center(t.box, 0), center(t.box, 1)) for t in (anchors[0], thing)]
         board.remark(f"there is no room beside {anchors[0].name!r}; it and {thing.name!r} change places")

@@ -187,7 +187,11 @@ def _subject(words: Sequence[Word], end: int) -> NounPhrase | None:
         of = found is not None and found.last < end and words[found.last].lower == "of"
         if found is not None and found.noun and not (of and found.head in lex.IMAGE_HEADS):
             first = found.first
-            while first > begin and words[found.first].value == "possessive" and words[first - 1].kind in ("det", "adj", "num"):
+            while (
+                first > begin
+                and words[found.first].value == "possessive"
+                and words[first - 1].kind in ("det", "adj", "num")
+            ):
                 first -= 1  # "the young couple's son"
             return replace(found, first=first)  # and not the photo of "a photo of a surfer riding a wave"
     return None

@@ -13,12 +13,16 @@ EXCHANGES: Final[dict[str, Literal["color", "size"]]] = {
 """Commands, of no English, by which not places are exchanged."""
 _VERBS: Final[dict[str, str]] = {
     **dict.fromkeys(
-        "remove delete erase eliminate clear lose ditch discard omit exclude scrap trash dump banish wipe axe subtract nix kill nuke zap yank purge".split(),
+        (
+            "remove delete erase eliminate clear lose ditch discard omit exclude scrap trash dump banish wipe axe subtract nix kill nuke "
+            "zap yank purge"
+        ).split(),
         "remove",
     ),
     **dict.fromkeys("add insert draw include create introduce generate plant sketch".split(), "add"),
     **dict.fromkeys(
-        "move shift push slide drag relocate raise lift lower pull carry send nudge transfer scoot reposition".split(), "move"
+        "move shift push slide drag relocate raise lift lower pull carry send nudge transfer scoot reposition".split(),
+        "move",
     ),
     **dict.fromkeys(
         "put place position set lay stick hang mount install stand park pop rest bring get attach tie fasten pin glue hook seat sit spread "
@@ -117,7 +121,11 @@ def split_clauses(tokens: list[Token]) -> list[Clause]:
         rest = tokens[body:end]
         if end - 1 in adverbs and end < len(tokens):
             rest = rest[:-1]
-        while rest and (rest[-1].lower in _JOINTS or rest[-1].lower in ("please", "too") or (len(rest) > 1 and rest[-1].lower == "to" and rest[-2].lower == "and")):
+        while rest and (
+            rest[-1].lower in _JOINTS
+            or rest[-1].lower in ("please", "too")
+            or (len(rest) > 1 and rest[-1].lower == "to" and rest[-2].lower == "and")
+        ):
             rest = rest[:-1]
         # "5." at the end of a sentence is no decimal, and marks that say nothing are left out.
         kept = [t for t in rest if t.is_word or t.lower in (",", ".", "%", "-", "#")]
@@ -199,6 +207,8 @@ def _frame_follows(tokens: list[Token], index: int) -> bool:
 
 def _without_particle(verb: str, tokens: list[Token]) -> list[Token]:
     """A removal without its "away", a change of size without its "up"."""
-    particles = {"remove": _PARTICLES, "enlarge": frozenset(["up"]), "shrink": frozenset(["down"])}.get(verb, frozenset())
+    particles = {"remove": _PARTICLES, "enlarge": frozenset(["up"]), "shrink": frozenset(["down"])}.get(
+        verb, frozenset()
+    )
     at = next((k for k, token in enumerate(tokens) if token.lower in particles), None)
     return tokens if at is None else tokens[:at] + tokens[at + 1 :]

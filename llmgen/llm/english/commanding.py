@@ -27,7 +27,7 @@ from llmgen.llm.english.commands import (
 from llmgen.llm.english.descriptions import Described, read_description, read_details
 from llmgen.llm.english.ellipses import with_nouns
 from llmgen.llm.english.growing import growth, read_size
-from llmgen.llm.english.locations import ahead, read_location
+from llmgen.llm.english.locations import ahead, read_gathering, read_location
 from llmgen.llm.english.phrases import describes
 from llmgen.llm.english.selections import ANYTHING, Selection, how_many, read_selection
 from llmgen.llm.english.tokens import Token
@@ -40,11 +40,9 @@ _DIRECTIONS: Final[dict[str, tuple[int, int]]] = {
     "right": (1, 0), "rightward": (1, 0), "rightwards": (1, 0),
 }  # fmt: skip
 _ALIKE: Final = ("the same colour as", "the same color as", "in the same colour as", "in the same color as", "match")
-_SAME_COLOR: Final = tuple(f"{lead} the same {color}{s}" for lead in ("of", "in") for color in ("colour", "color") for s in ("", "s"))
-_TOGETHER: Final[dict[str, Literal["together", "apart"]]] = {
-    "closer together": "together", "nearer together": "together", "together": "together", "closer to each other": "together",
-    "nearer to each other": "together", "further apart": "apart", "farther apart": "apart", "apart": "apart", "away from each other": "apart",
-}  # fmt: skip
+_SAME_COLOR: Final = tuple(
+    f"{lead} the same {color}{s}" for lead in ("of", "in") for color in ("colour", "color") for s in ("", "s")
+)
 _THE_REST: Final = ("the rest", "all the rest", "everything else", "all else", "anything else", "everyone else")
 _LIKE: Final = ("just like", "exactly like", "like", "similar to", "identical to", "same as", "the same as")
 _IN_PLACE: Final = ("instead of", "rather than")
@@ -54,7 +52,8 @@ _SHADES: Final = frozenset("color colour colored coloured".split())
 _LOOKS: Final = frozenset("look finish surface texture tint shade pattern tone hue".split())
 _CLOSINGS: Final = frozenset(
     "from in of on at the this that picture image photo photograph painting scene illustration drawing frame canvas please too also "
-    "altogether completely entirely totally fully away now there as well around somewhere anywhere wherever unchanged untouched alone same way they are is it its "
+    "altogether completely entirely totally fully away now there as well around somewhere anywhere wherever unchanged untouched alone "
+    "same way they are is it its "
     "their original place again intact be were before exactly instead".split()
 )
 """Words after a command that say nothing of their own."""
@@ -309,9 +308,9 @@ class ClauseReader:
 
     def _move(self, what: Selection, index: int) -> tuple[Command, int] | None:
         another = {"one", "ones", "other", "others"} & {token.lower for token in self.tokens[index:]}
-        group = next((words for words in _TOGETHER if ahead(self.tokens, index, words)), "")
-        if group:
-            return Move(what, Location(_TOGETHER[group]), self.amount), index + group.count(" ") + 1
+        gathered = read_gathering(self.tokens, index)
+        if gathered is not None:
+            return Move(what, gathered[0], self.amount), gathered[1]
         place = read_location(self.tokens, index, what if another else self.last)
         if place is not None and not self._is_shift(place[0], index):
             return Move(what, place[0], self.amount), place[1]

@@ -6,7 +6,21 @@ from typing import Literal
 from llmgen.llm.english.descriptions import Described
 from llmgen.llm.english.selections import Selection
 
-Place = Literal["left_of", "right_of", "above", "on", "below", "near", "between", "towards", "away_from", "together", "apart", "side", "at"]
+Place = Literal[
+    "left_of",
+    "right_of",
+    "above",
+    "on",
+    "below",
+    "near",
+    "between",
+    "towards",
+    "away_from",
+    "together",
+    "apart",
+    "side",
+    "at",
+]
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,7 +32,11 @@ _SCENE = re.compile(
 _UNTIL = re.compile(r"\s+(?:until|till)\b[^.,;]*", re.IGNORECASE)
 _OF_MEASURE = re.compile(r"\b(?:the\s+)?(?:size|colou?r|position|place|location)s?\s+of\s+", re.IGNORECASE)
 _MEASURE = re.compile(r"['’]s?\s+(?:size|colou?r|position|place|location)s?\b", re.IGNORECASE)
-_EXCHANGE_OF = re.compile(r"\b(?:swap|switch|exchange|interchange|trade)\b[^.;,]*\b(?:shape|material)s?\b", re.IGNORECASE)
+_EXCHANGE_OF = re.compile(
+    r"\b(?:swap|switch|exchange|interchange|trade)\b[^.;,]*\b(?:shape|material)s?\b", re.IGNORECASE
+)
+
+
 def read_instruction(text: str) -> Instruction:
     """Read an instruction.
 
@@ -70,5 +74,3 @@ def read_instruction(text: str) -> Instruction:
         commands += found
         last = spoken_of(found[-1]) or last
     return Instruction(tuple(exchanged(commands)), background, tuple(remarks))
-
-

@@ -19,6 +19,10 @@ _RELATIONS: Final[tuple[tuple[str, Place], ...]] = (
     ("towards", "towards"), ("toward", "towards"), ("closer to", "towards"), ("nearer to", "towards"),
     ("away from", "away_from"), ("to", "near"),
 )  # fmt: skip
+_TOGETHER: Final[dict[str, Place]] = {
+    **dict.fromkeys(("closer together", "nearer together", "together", "closer to each other", "nearer to each other"), "together"),
+    **dict.fromkeys(("further apart", "farther apart", "apart", "away from each other"), "apart"),
+}  # fmt: skip
 _WAYS: Final = frozenset("over back out across straight".split())
 _AFTER_WAYS: Final = frozenset("to on in by next near under onto into behind beside there where".split())
 _SPOTS: Final = ("where", "the place of", "the spot of", "place of", "the position of", "the location of")
@@ -68,6 +72,12 @@ def read_location(tokens: Sequence[Token], index: int, last: Selection | None) -
             after += 1
         return Location("side", sides=tuple(dict.fromkeys(sides))), after
     return None
+
+
+def read_gathering(tokens: Sequence[Token], index: int) -> tuple[Location, int] | None:
+    """Read how several should lie to each other: "closer together"; the location and the index after it."""
+    said = next((words for words in _TOGETHER if ahead(tokens, index, words)), "")
+    return (Location(_TOGETHER[said]), index + said.count(" ") + 1) if said else None
 
 
 def _spot_of(tokens: Sequence[Token], index: int, last: Selection | None) -> tuple[Location, int] | None:

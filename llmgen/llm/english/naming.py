@@ -181,7 +181,7 @@ class Namer:
         return self._content(phrase)
 
     def _noun_of_one(self, phrase: NounPhrase) -> str:
-        """The noun that "one" stands for: of what differs in the same way ("a boy in red boots and a girl in blue ones"), else the nearest."""
+        """The noun that "one" stands for: what differs in the same way ("a boy in red boots, a girl in blue ones"), else the nearest."""
         recent = [self.scene.objects[g] for g in reversed(self.scene.mentions[-8:])]
         for kind in (lex.COLORS, lex.SIZES, lex.MATERIALS):
             if kind & set(phrase.attributes):

@@ -1,6 +1,19 @@
 """What must be looked for before an instruction can be carried out."""
 
-from llmgen.llm.english.commands import Add, Command, Count, Duplicate, Instruction, Keep, Move, Prefer, Remove, Replace, Resize, Swap
+from llmgen.llm.english.commands import (
+    Add,
+    Command,
+    Count,
+    Duplicate,
+    Instruction,
+    Keep,
+    Move,
+    Prefer,
+    Remove,
+    Replace,
+    Resize,
+    Swap,
+)
 from llmgen.llm.english.meaning import DEFAULT_BACKGROUND
 from llmgen.llm.english.selections import ANYTHING, Selection
 from llmgen.llm.schemas import ParsedInstance, ParsedObject, ParsedPrompt

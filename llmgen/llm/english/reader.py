@@ -134,7 +134,11 @@ class Reader(Relater):
             return None
         said = {part for w in some for part in w.lower.split()}
         made = said <= lex.MEDIA | lex.GROUNDS | {"on", "and", "mixed", "wash"} and said & lex.MEDIA
-        lit = some[-1].lower in lex.LIGHTS | lex.IMAGE_HEADS and len(some) > 1 and all(w.kind in ("adj", "noun", "adv") for w in some[:-1])
+        lit = (
+            some[-1].lower in lex.LIGHTS | lex.IMAGE_HEADS
+            and len(some) > 1
+            and all(w.kind in ("adj", "noun", "adv") for w in some[:-1])
+        )
         if not (said & lex.STYLE_SURE or some[0].lower == "by" or made or lit):
             return None
         self.scene.extras.append(", " + self._said(i, last))

@@ -124,7 +124,9 @@ def read_selection(
     if word in ("everything", "everyone", "everybody") or (word == "all" and _except(tokens, start + 1)):
         noun = "person" if word in ("everyone", "everybody") else ANYTHING
         noun = last.noun if word == "all" and last is not None else noun
-        after = start + 1 + 2 * (_at(tokens, start + 1) in ("that", "which") and _at(tokens, start + 2) in ("is", "are"))
+        after = (
+            start + 1 + 2 * (_at(tokens, start + 1) in ("that", "which") and _at(tokens, start + 2) in ("is", "are"))
+        )
         known, first = list[str](), after
         looks = lex.COLORS | lex.MATERIALS | lex.SIZES
         # "make everything red blue": what is red. "make everything red": it is not yet.
@@ -212,7 +214,9 @@ def _owned(tokens: Sequence[Token], start: int, last: Selection | None) -> tuple
     if at is None or not all(token.is_word for token in tokens[start:at]):
         return None
     mark = tokens[at]
-    owner = read_selection([*tokens[start:at], Token(mark.text[:-2], mark.lower[:-2], mark.start, mark.end - 2)], 0, last)
+    owner = read_selection(
+        [*tokens[start:at], Token(mark.text[:-2], mark.lower[:-2], mark.start, mark.end - 2)], 0, last
+    )
     the = Token("the", "the", mark.start, mark.end)
     found = read_selection([*tokens[:at], the, *tokens[at + 1 :]], at, last)
     if owner is None or owner[1] != at - start + 1 or found is None or found[0].where is not None:

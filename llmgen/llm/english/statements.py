@@ -8,7 +8,8 @@ from llmgen.llm.english.dictionary import look_up, verb_form
 from llmgen.llm.english.lexicon import COLORS
 
 SUBJECT: Final = (
-    r"(?:the|all|every|everything|everyone|both|each|this|that|these|those|its|his|her|their|my|your|it|they|he|she|(?:one|two|three) of the)\b"
+    r"(?:the|all|every|everything|everyone|both|each|this|that|these|those|its|his|her|their|my|your|it|they|he|she|"
+    r"(?:one|two|three) of the)\b"
 )
 """How what is there begins."""
 MODAL: Final = (
@@ -17,24 +18,33 @@ MODAL: Final = (
 )
 _BE: Final = r"(?:was|were|is|are|be|became|become|becomes|turned|looked|had been)"
 MARGIN: Final = (
-    r"(?:(?:a (?:little |tiny |small )?bit|a (?:little|lot|touch|tad|notch)|slightly|somewhat|much|way|far|more|some|\d+ (?:pixels?|px)|over|"
+    r"(?:(?:a (?:little |tiny |small )?bit|a (?:little|lot|touch|tad|notch)|slightly|somewhat|much|way|far|more|some|\d+ (?:pixels?|"
+    r"px)|over|"
     r"further|directly|just|right) )*"
 )
 PLACED: Final = (
-    MARGIN + r"(?:(?:on|in|at|to|under|underneath|beneath|above|below|next|near|nearer|behind|beside|besides|between|over|where|further|"
-    r"farther|closer|together|apart|up|upwards?|down|downwards?|higher|lower|inside|onto|alongside|towards?|away from|against)\b|(?:(?:top|bottom|upper|lower) )?(?:left|right)(?: of\b| corner\b|$))"
+    MARGIN
+    + r"(?:(?:on|in|at|to|under|underneath|beneath|above|below|next|near|nearer|behind|beside|besides|between|over|where|further|"
+    r"farther|closer|together|apart|up|upwards?|down|downwards?|higher|lower|inside|onto|alongside|towards?|away from|against)\b|"
+    r"(?:(?:top|bottom|upper|lower) )?(?:left|right)(?: of\b| corner\b|$))"
     rf"(?! (?:{'|'.join(sorted(COLORS))}|(?:the |a )?(?:same |different )?(?:colou?r|size|shape)|fire)(?: |$))"
 )
 """How it is said where something should be."""
-IN_IT: Final = r"(?:(?:(?:in|on|part of) (?:it|the (?:picture|image|photo|scene|frame|shot)))|there|here|visible|shown|present)"
-_GONE: Final = rf"(?:gone|removed|deleted|missing|absent|away|erased|out|out of (?:it|here|there|the \w+)|not {IN_IT}|no more)"
+IN_IT: Final = (
+    r"(?:(?:(?:in|on|part of) (?:it|the (?:picture|image|photo|scene|frame|shot)))|there|here|visible|shown|present)"
+)
+_GONE: Final = (
+    rf"(?:gone|removed|deleted|missing|absent|away|erased|out|out of (?:it|here|there|the \w+)|not {IN_IT}|no more)"
+)
 _PLACES: Final = r"(?:places?|positions?|spots?|locations?|sides)"
 _STANDS: Final = (
     r"(?:sit|sitting|stand|standing|lie|lying|rest|resting|hang|hanging|perch|perching|lean|leaning|float|floating|hover|hovering|"
     r"fly|flying|go|going|move|come|be|appear|park|parked|placed|put|live|face)"
 )
 _NEW: Final = r"(?:a|an|some|another|one|two|three|four|five|\d+|more)\b"
-BETTER: Final = r"(?:better|nicer|prettier|cooler|preferable|more fitting|more suitable|great|nice|good|cool|lovely|perfect)"
+BETTER: Final = (
+    r"(?:better|nicer|prettier|cooler|preferable|more fitting|more suitable|great|nice|good|cool|lovely|perfect)"
+)
 _LACKS: Final = r"(?:(?:also |really )?(?:wants|want|needs|need|deserves|lacks|misses|could use|can use|would like)|is missing|are missing)"
 _ADVERBS: Final = re.compile(
     r"^(?:now|rather|instead|also|just|really|probably|definitely|simply|always|then|still|preferably|please|maybe)\b,? ?"
@@ -83,7 +93,10 @@ def statement(text: str, *, wished: bool = False) -> str:
     if inverted:
         return asked(text[inverted.end() :])
     to = rf"|(?:not )?to(?= (?:{_VERBS})\b)" if wished else ""
-    ties = rf" (?:(?P<lacks>{_LACKS})(?= {_NEW})(?! a (?:bit|little|lot)\b)|(?P<modal>{MODAL}{to})(?P<no>n['’]t| not)?|(?:belongs?|goes)(?= {PLACED})|{_BE})\b ?"
+    ties = (
+        rf" (?:(?P<lacks>{_LACKS})(?= {_NEW})(?! a (?:bit|little|lot)\b)|(?P<modal>{MODAL}{to})(?P<no>n['’]t| not)?|"
+        rf"(?:belongs?|goes)(?= {PLACED})|{_BE})\b ?"
+    )
     for tie in re.finditer(ties, text, re.IGNORECASE):
         who = text[: tie.start()]
         if who.rpartition(" ")[2].lower() in _RELATIVES:
@@ -159,17 +172,24 @@ def _new(who: str, said: str) -> str:
 
 
 def _passive(who: str, said: str) -> str:
-    """ "remove the dog" of "removed", "replace the dog with a cat" of "replaced with a cat"."""
+    """The command in a passive: "replace the dog with a cat" of "replaced with a cat"."""
     adverb = re.match(r"(\w+ly) (?=\w)", said)
     first, _, rest = (said[adverb.end() :] if adverb else said).partition(" ")
     lemma = look_up(first.lower()).verb
-    if not lemma or first.lower() == "left" or verb_form(first.lower(), lemma) != "past" or first.lower() == lemma or not is_command(lemma) or rest.startswith(("of ", "from ", "out of ")):
+    if (
+        not lemma
+        or first.lower() == "left"
+        or verb_form(first.lower(), lemma) != "past"
+        or first.lower() == lemma
+        or not is_command(lemma)
+        or rest.startswith(("of ", "from ", "out of "))
+    ):
         return ""
     return " ".join(part for part in (adverb[1] if adverb else "", lemma, who, rest) if part)
 
 
 def _participle(text: str) -> str:
-    """ "the dog removed" and "the ball painted red" as commands."""
+    """The command in what is named and a participle: "the dog removed", "the ball painted red"."""
     words = text.split(" ")
     for index in range(2, len(words)):
         command = _passive(" ".join(words[:index]), " ".join(words[index:]))

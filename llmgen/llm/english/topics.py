@@ -14,23 +14,28 @@ from llmgen.llm.replies.bounds import Remark
 
 _ENDS: Final = re.compile(
     r"(\s*[.;!?:]+\s+(?:(?:and|but|then|so)\s+)?|,\s+(?:and|but|then|so)\s+(?:then\s+)?|\s+and\s+(?=no\s)|"
-    rf",\s+(?=(?:(?:just|please|so|instead|simply)\s+)?(?:get rid|{'|'.join(sorted(COMMANDS))})\s+(?:{THE[3:-1]}|it|them|an?|only|of|me|in|{N}|one)\b|"
-    rf"(?:it|they|i|i'd|i'll|we|that)\b|(?:can|could|should|would|may) (?:it|they|you|we)\b|(?:the rest|everything else|the others?)\b|(?:say |let's say |about |maybe )?{N}(?= (?:is|are|will|would|should|please)|$))|\s*-\s+(?=(?:it|they|make|please)\b))",
+    rf",\s+(?=(?:(?:just|please|so|instead|simply)\s+)?(?:get rid|{'|'.join(sorted(COMMANDS))})\s+(?:{THE[3:-1]}|it|them|an?|only|of|"
+    rf"me|in|{N}|one)\b|"
+    rf"(?:it|they|i|i'd|i'll|we|that)\b|(?:can|could|should|would|may) (?:it|they|you|we)\b|(?:the rest|everything else|the "
+    rf"others?)\b|(?:say |let's say |about |maybe )?{N}(?= (?:is|are|will|would|should|please)|$))|\s*-\s+(?=(?:it|they|make|please)\b))",
     re.IGNORECASE,
 )
-_IT: Final = re.compile(r"\b(?:it|them|they|(?:that|this|those|these)(?= (?:an?|one|to|into|bigger|smaller|away)\b|[.,;!?]|$))\b", re.IGNORECASE)
+_IT: Final = re.compile(
+    r"\b(?:it|them|they|(?:that|this|those|these)(?= (?:an?|one|to|into|bigger|smaller|away)\b|[.,;!?]|$))\b",
+    re.IGNORECASE,
+)
 _IS: Final = (
-    r"(?:is|are|was|were|isn't|aren't|does(?:n't| not)|do(?:n't| not)|looks?|seems?|feels?|appears?|has|have|hasn't|haven't|can't|cannot)"
+    r"(?:is|are|was|were|isn't|aren't|does(?:n't| not)|do(?:n't| not)|looks?|seems?|feels?|appears?|has|have|hasn't|haven't|can't|"
+    r"cannot)"
 )
-UNWANTED: Final = (
-    rf"^(?:i|we) (?:do not|don't|no longer) (?:want|need|like)(?: to see)? ({THE}\b.+?)(?: any ?more| in there| {IN_IT})*$"
-)
+UNWANTED: Final = rf"^(?:i|we) (?:do not|don't|no longer) (?:want|need|like)(?: to see)? ({THE}\b.+?)(?: any ?more| in there| {IN_IT})*$"
 """What somebody does not want."""
 _BROUGHT_UP: Final = tuple(
     re.compile(pattern, re.IGNORECASE)
     for pattern in (
         UNWANTED,
-        rf"^(?:i|we) (?:am |are |really |just )*(?:hate|dislike|can't stand|cannot stand|not happy with|unhappy with|tired of|bored of|not sure about|"
+        rf"^(?:i|we) (?:am |are |really |just )*(?:hate|dislike|can't stand|cannot stand|not happy with|unhappy with|tired of|bored "
+        rf"of|not sure about|"
         rf"don't care for|am not a fan of|not a fan of|don't love|do not love) ({THE}\b.+)$",
         rf"^(?:(?:i think|i feel) )?({SUBJECT}(?:(?!\b{IN_IT}\b).)*?) {_IS}\b.*$",
         rf"^({THE} (?:[\w-]+ )??[\w-]+) ([a-z]+s) (?:the|my|a|our|everything|too|me)\b.*$",
@@ -39,14 +44,18 @@ _BROUGHT_UP: Final = tuple(
 _MANY: Final = tuple(
     re.compile(pattern, re.IGNORECASE)
     for pattern in (
-        rf"^there (?:is|are) (?:only |just |already |way |far |too |many |so |currently |now )*(?:{N} )?(?P<what>(?!too\b)[\w -]+?)(?: {IN_IT})?$",
-        rf"^(?:(?:only |just )?{N}|too many|so many|fewer|less|not so many|more|too few) (?P<what>[\w -]+?)(?: (?:is|are)(?: not|n't) enough| is too (?:few|many|much)| please)?$",
+        rf"^there (?:is|are) (?:only |just |already |way |far |too |many |so |currently |now )*(?:{N} )?(?P<what>(?!too\b)[\w "
+        rf"-]+?)(?: {IN_IT})?$",
+        rf"^(?:(?:only |just )?{N}|too many|so many|fewer|less|not so many|more|too few) (?P<what>[\w -]+?)(?: (?:is|are)(?: not|n't) "
+        rf"enough| is too (?:few|many|much)| please)?$",
     )
 )
 """How many there are of what, before it is said how many there should be."""
 _BARE: Final = re.compile(
-    rf"(?:please |just |only |say |let's say |about |maybe |i |we |you |'d |would |like |want |need |have |see |prefer |give me |show me |make it |make that |make them |leave |keep |with )*"
-    rf"(?P<n>{N})(?: of (?:them|those|it))?(?: (?:is|are|would be|will be|should be|will do|would do|should do|would suffice|will suffice|suffices?|please|"
+    rf"(?:please |just |only |say |let's say |about |maybe |i |we |you |'d |would |like |want |need |have |see |prefer |give me |show "
+    rf"me |make it |make that |make them |leave |keep |with )*"
+    rf"(?P<n>{N})(?: of (?:them|those|it))?(?: (?:is|are|would be|will be|should be|will do|would do|should do|would suffice|will "
+    rf"suffice|suffices?|please|"
     r"instead|only|max|at most|enough|plenty|sufficient|fine|better|nicer|would|will|do))*[ .!?]*",
     re.IGNORECASE,
 )
@@ -86,7 +95,11 @@ def without_reason(text: str, remark: Remark) -> str:
 
 def is_reason(part: str) -> bool:
     """Whether a part of an instruction says how things are: it begins no command and asks for nothing."""
-    says = re.match(rf"\s*(?:there|it|they|this|that|these|those|the|my|i|we) .*?\b(?:{_IS[3:-1]}|too|\w+n't|hate|dislike|[a-z]+s)\b", part, re.IGNORECASE)
+    says = re.match(
+        rf"\s*(?:there|it|they|this|that|these|those|the|my|i|we) .*?\b(?:{_IS[3:-1]}|too|\w+n't|hate|dislike|[a-z]+s)\b",
+        part,
+        re.IGNORECASE,
+    )
     return says is not None and not re.search(rf"\b{MODAL}\b|\b(?:want|need|like)s?\b", part, re.IGNORECASE)
 
 

@@ -17,17 +17,24 @@ _SOME: Final = r"(?:a|an|the|some|several|many|more|another|one|two|three|four|f
 _NEW: Final = r"(?:a|an|some|another|one|two|three|four|five|\d+)"
 _BE: Final = rf"(?:was|were|is|are|be|{st.MODAL} (?:only |just |also )?be|needs? to be)"
 _LEADS: Final = re.compile(
-    r"\s*(?:(?:please|kindly|maybe|perhaps|ok|okay|hey|hi|oh|well|actually|instead(?! of)|in addition|additionally|(?:i think|i guess|i feel|"
+    r"\s*(?:(?:please|kindly|maybe|perhaps|ok|okay|hey|hi|oh|well|actually|instead(?! of)|in addition|additionally|(?:i think|i guess|"
+    r"i feel|"
     r"i believe)(?: that| like)?|if possible)\b[, ]*"
-    r"|(?P<ask>(?:can|could|would|will) you(?: (?:please|maybe|possibly|just))*(?! have| see)|(?:can|could|may|should|shall) (?:we|i)(?: (?:please|maybe|just))*(?! have| get(?! rid)| see)|you (?:should|could|can|might|must|need to|have to)|"
-    r"would it be possible to|is it possible to|i(?: would|'d) like you to|i want you to|i need you to|i(?: would|'d)? (?:want|like|love|prefer) to"
+    r"|(?P<ask>(?:can|could|would|will) you(?: (?:please|maybe|possibly|just))*(?! have| see)|(?:can|could|may|should|shall) (?:we|"
+    r"i)(?: (?:please|maybe|just))*(?! have| get(?! rid)| see)|you (?:should|could|can|might|must|need to|have to)|"
+    r"would it be possible to|is it possible to|i(?: would|'d) like you to|i want you to|i need you to|i(?: would|'d)? (?:want|like|"
+    r"love|prefer) to"
     r"(?! (?:see|have|get))|would you mind|do you mind|mind|how about (?=\w+ing\b)|what about (?=\w+ing\b)|why don't (?:you|we)|why not|"
     r"go ahead and|try to|try|feel free to|we should|let's|let us|remember to|don't forget to|be so kind (?:as )?to)\b[, ]*"
     r"|(?P<wish>what if|how about(?: if)?|what about(?: if)?|imagine(?: if| that)?|suppose(?: that)?|i wish(?: for)?|"
-    r"i(?:'d| would) (?:prefer|rather have|rather see|rather)(?: it if| to (?:see|have))?(?= (?:the|all|both|my|it|them|every)\b)|i(?:'d| would) (?:really |also )?(?:like|want|love)(?: it if| to see| to have| to get| that)?|i (?:really |also )?want(?: that| to see| to have)?|"
-    r"i (?:also )?need(?: to see| to have)?|(?:can|could|may) (?:you|we|i) (?:please )?(?:have|get|see)|make it (?:look like|seem like|so that|so)|"
+    r"i(?:'d| would) (?:prefer|rather have|rather see|rather)(?: it if| to (?:see|have))?(?= (?:the|all|both|my|it|them|every)\b)|"
+    r"i(?:'d| would) (?:really |also )?(?:like|want|love)(?: it if| to see| to have| to get| that)?|i (?:really |also )?want(?: that| "
+    r"to see| to have)?|"
+    r"i (?:also )?need(?: to see| to have)?|(?:can|could|may) (?:you|we|i) (?:please )?(?:have|get|see)|make it (?:look like|seem "
+    r"like|so that|so)|"
     r"make it (?=there\b)|(?:make|be) sure(?: that)?|ensure(?: that)?|see to it that|we (?:need|want)(?: to have| to)?|"
-    r"it(?: would|'d) (?:be|look) \w+(?: \w+)? if|i(?: would|'d) (?:be happy|be happier|prefer it) if|would it be \w+ if|i hope(?: that)?)\b[, ]*)",
+    r"it(?: would|'d) (?:be|look) \w+(?: \w+)? if|i(?: would|'d) (?:be happy|be happier|prefer it) if|would it be \w+ if|i hope(?: "
+    r"that)?)\b[, ]*)",
     re.IGNORECASE,
 )
 """How a request (a command follows) and a wish (a state of things, or a thing) begin."""
@@ -36,7 +43,8 @@ _TAIL: Final = re.compile(
 )
 _DISLIKED: Final = (
     rf"^({THE}\b.+?) (?:(?:is|are) (?:not|no longer) (?:needed|necessary|wanted)|(?:is|are)n't (?:needed|necessary|wanted)|"
-    r"(?:is|are) (?:unnecessary|superfluous|in the way|not supposed to be there)|(?:does|do)(?: not|n't) (?:belong|fit)(?: in)?(?: here| there| in it)?|"
+    r"(?:is|are) (?:unnecessary|superfluous|in the way|not supposed to be there)|(?:does|do)(?: not|n't) (?:belong|fit)(?: in)?(?: "
+    r"here| there| in it)?|"
     r"bothers? me|annoys? me|distracts? me)$"
 )
 _THERE_IS: Final = (
@@ -51,16 +59,19 @@ _FORMS: Final[tuple[tuple[str, str], ...]] = (
     # How many there should be.
     (rf"^there (?:is|are) ({N}) (.+?) too many$", r"remove \1 \2"),
     (rf"^(?:there|it) (?:{_BE[3:-1]}|had|has) (?:only |just |exactly )*({N} .+?)(?: only)?$", rf"{_EXACTLY} \1"),
-    (rf"^(?:only|just|exactly|keep only|keep just|leave only|leave just|only keep|only leave|make (?:it|that)) ({N} [^,]+)$", rf"{_EXACTLY} \1"),
+    (rf"^(?:only|just|exactly|keep only|keep just|leave only|leave just|only keep|only leave|make (?:it|that)) ({N} "
+     rf"[^,]+)$", rf"{_EXACTLY} \1"),
     (rf"^(?:have|show|with|let there be) (?:only|just|exactly) ({N} [^,]+)$", rf"{_EXACTLY} \1"),
     (rf"^({N}) of (?:the |them )?(.*?) ?(?:is|are|would be|will be) (?:enough|plenty|sufficient|all .+)$", rf"{_EXACTLY} \1 \2"),
-    (rf"^({N} .+?|{N}) (?:(?:is|are|would be|will be|'d be) (?:enough|plenty|sufficient|fine)|(?:would|will|should|'ll) (?:do|suffice))$", rf"{_EXACTLY} \1"),
+    (rf"^({N} .+?|{N}) (?:(?:is|are|would be|will be|'d be) (?:enough|plenty|sufficient|fine)|(?:would|will|should|'ll) (?:do|"
+     rf"suffice))$", rf"{_EXACTLY} \1"),
     (rf"^({N} .+?) (?:only|in total|altogether|(?:instead of|not|rather than) (?:just |only )?(?:{N}|one))$", rf"{_EXACTLY} \1"),
     (rf"^({N}) (.+?) (?:less|fewer)$|^({N}) (?:less|fewer) (.+)$", r"remove \1\3 \2\4"),
     (rf"^(?:reduce|increase|limit|change|raise|lower|bring|cut|make)\b.* number of (.+?) (?:to|be) ({N})$", rf"{_EXACTLY} \2 \1"),
     (rf"^(?:the )?number of (.+?) {st.MODAL} be ({N})$", rf"{_EXACTLY} \2 \1"),
     (r"^double (?:the )?number of (.+)$|^twice as many (.+)$", r"duplicate all \1\2"),
-    (rf"^(?:the rest|everything else|all else|the others?)\b.* (?:stays?|remains?|unchanged|untouched|as (?:it is|is|they are|before))$", "keep everything"),
+    (r"^(?:the rest|everything else|all else|the others?)\b.* (?:stays?|remains?|unchanged|untouched|as (?:it is|is|they are|"
+     r"before))$", "keep everything"),
     (rf"^only (the .+?) {st.MODAL} (?:stay|remain|be left|be there|be visible)$", r"keep only \1"),
     # What should not be there.
     (r"^no ([\w -]+?) but (an? .+)$", r"replace the \1 with \2"),
@@ -88,19 +99,24 @@ _FORMS: Final[tuple[tuple[str, str], ...]] = (
     (r"^(?:the )?([\w-]+(?: [\w-]+){0,2}) ?(?:-+|=+|→)>? ?(?:an? )?([\w-]+(?: [\w-]+){0,3})$", r"replace the \1 with a \2"),
     # What should be there.
     (r"^(?:have|let|make|get) (?:there|it) (?:to )?be (.+)$", r"add \1"),
-    (rf"^(?:can|could|should|would|may|might) there (?:also )?be (.+)$|^there {_BE} (?:also )?(?!too |not |fewer |less )(.+)$", r"add \1\2"),
+    (rf"^(?:can|could|should|would|may|might) there (?:also )?be (.+)$|^there {_BE} (?:also )?(?!too |not |fewer |less "
+     rf")(.+)$", r"add \1\2"),
     (r"^(?:we|you|i|they|it) (?:had|have|has|got) (?:also )?(.+)$", r"add \1"),
     (rf"^(?:have|let|make|get) ({_NEW}\b.+?) {_STANDS} (?={st.PLACED})", r"add \1 "),
     (rf"^(?:have|get|see) ({_NEW}\b.+)$", r"add \1"),
     (rf"^((?:the|both|all|every)\b(?:(?!\b(?:{_BE}|{st.MODAL}) ).)+?) in ({_COLORS})$", r"make \1 \2"),
 )  # fmt: skip
 _BEGINS: Final = re.compile(
-    r"(?:have|let|get|make|no|without|instead|i|i'd|we|only|just|exactly|keep|leave|reduce|increase|limit|change|can|could|should|would|may|double|"
-    rf"twice|show|{_COLORS}) |there |the |all |both |every|neither |none |nobody|no one|no-one|it |an? .+ instead$|(?:try|use|go) |they |he |she |"
+    r"(?:have|let|get|make|no|without|instead|i|i'd|we|only|just|exactly|keep|leave|reduce|increase|limit|change|can|could|should|"
+    r"would|may|double|"
+    rf"twice|show|{_COLORS}) |there |the |all |both |every|neither |none |nobody|no one|no-one|it |an? .+ instead$|(?:try|use|go) |"
+    rf"they |he |she |"
     rf"[\w -]+(?:->|=>|→)|{N} |an? .+ (?:should|would|could|must|needs to|has to) ",
     re.IGNORECASE,
 )
 """How a wish begins that nobody led in by "what if" and the like."""
+
+
 def as_command(text: str, remark: Remark = log_remark) -> str:
     """A wish as the command that it means; any other text as it is.
 
@@ -138,23 +154,38 @@ def _one(text: str) -> str:
     if commands:
         return commands
     if not wished:
-        indefinite = re.match(r"(?:(?:an?|another) (?!bit\b|little\b|lot\b)|(?:some|one|two|three) more )", body, re.IGNORECASE)
+        indefinite = re.match(
+            r"(?:(?:an?|another) (?!bit\b|little\b|lot\b)|(?:some|one|two|three) more )", body, re.IGNORECASE
+        )
         return f"add {body}" if indefinite else body if asked or is_command(body.partition(" ")[0].lower()) else text
     bare = _TAIL.sub("", body)
-    if re.match(r"(?:an?|some|another|more|several|many)\b|\w+s\b", bare, re.IGNORECASE) or re.match(rf"{_NEW}\b", bare, re.IGNORECASE):
+    if re.match(r"(?:an?|some|another|more|several|many)\b|\w+s\b", bare, re.IGNORECASE) or re.match(
+        rf"{_NEW}\b", bare, re.IGNORECASE
+    ):
         return f"add {bare}"
     return bare
 
 
 def _bare(text: str) -> str:
     """A thing without its article, and what should become of it: "star top left", "house bigger"; "" for any other text."""
-    said = rf"(?:[\w-]+ ){{1,3}}?(?:{st.PLACED}.*|(?:{_COLORS}|bigger|smaller|larger|taller|shorter|wider|narrower|darker|lighter|gone|away))"
-    return st.small_clause(f"the {text}") if re.fullmatch(said, _TAIL.sub("", text), re.IGNORECASE) and _names(text) else ""
+    said = (
+        rf"(?:[\w-]+ ){{1,3}}?(?:{st.PLACED}.*|"
+        rf"(?:{_COLORS}|bigger|smaller|larger|taller|shorter|wider|narrower|darker|lighter|gone|away))"
+    )
+    return (
+        st.small_clause(f"the {text}")
+        if re.fullmatch(said, _TAIL.sub("", text), re.IGNORECASE) and _names(text)
+        else ""
+    )
 
 
 def _names(text: str) -> bool:
     first = look_up(text.partition(" ")[0].lower())
-    return (first.noun or first.adjective) and text.partition(" ")[0].lower() not in CLOSED and not re.match(rf"(?:{st.PLACED}|{_SOME}\b)", text, re.IGNORECASE)
+    return (
+        (first.noun or first.adjective)
+        and text.partition(" ")[0].lower() not in CLOSED
+        and not re.match(rf"(?:{st.PLACED}|{_SOME}\b)", text, re.IGNORECASE)
+    )
 
 
 def _led(text: str) -> tuple[str, bool, bool]:
@@ -178,9 +209,13 @@ def _joined(text: str, *, wished: bool) -> str:
         rest = text[joint.end() :]
         second = first and (_joined(rest, wished=wished) or (rest if _begins_command(rest) else ""))
         if first and not second:
-            again = re.match(rf"{st.MARGIN}(?:{st.PLACED}|(?:{_COLORS})\b|\w+er\b|(?:be|become|look|have|get) )", rest, re.IGNORECASE)
+            again = re.match(
+                rf"{st.MARGIN}(?:{st.PLACED}|(?:{_COLORS})\b|\w+er\b|(?:be|become|look|have|get) )", rest, re.IGNORECASE
+            )
             # "the heart in the middle and a bit larger"
-            second = st.predicate("it", rest) if again else f"add {rest}" if wished and re.match(rf"{_NEW}\b", rest) else ""
+            second = (
+                st.predicate("it", rest) if again else f"add {rest}" if wished and re.match(rf"{_NEW}\b", rest) else ""
+            )
         if second:
             return f"{first} and {second}"
     return whole
@@ -192,7 +227,9 @@ def _converted(text: str, *, wished: bool) -> str:
     body = _TAIL.sub("", text.strip())
     if not wished and not _BEGINS.match(body):
         return ""
-    counted = re.match(rf"(?:only |just |exactly )?({N}) (?!of the|more)((?:(?!\b{st.MODAL}\b).)+)$", body, re.IGNORECASE)
+    counted = re.match(
+        rf"(?:only |just |exactly )?({N}) (?!of the|more)((?:(?!\b{st.MODAL}\b).)+)$", body, re.IGNORECASE
+    )
     if wished and counted and counted[1].lower() != "one":
         return f"{_EXACTLY} {counted[1]} {counted[2]}"
     doing = re.match(rf"(?:have|let|get) ({_NEW} [\w ]+?) (\w+) (?={st.PLACED})(.+)$", body, re.IGNORECASE)

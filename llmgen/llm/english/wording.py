@@ -24,7 +24,8 @@ _PLAIN: Final[tuple[tuple[str, str | Callable[[re.Match[str]], str]], ...]] = (
     (r"[\s,.!]*\b(?:thanks|thank you|thx|cheers|ty)(?: so much| a lot| very much| in advance| you)?[\s!.:)]*$", ""),
     (r"\b(?:can|could|would|will) u\b", "can you"),
     (r"\bi'm\b", "i am"),
-    (rf"^.*\b(?:picture|image|photo|scene|it) (?:would|might|could) (?:be|look) (?:much |way |a lot |even )?{BETTER} (with|without) (.+?)(?: in it| there)?[.!]*$",
+    (rf"^.*\b(?:picture|image|photo|scene|it) (?:would|might|could) (?:be|look) (?:much |way |a lot |even )?{BETTER} (with|without) "
+     rf"(.+?)(?: in it| there)?[.!]*$",
      lambda found: f"{'add' if found[1].lower() == 'with' else 'remove'} {found[2]}"),
     (r"(?<!the)(?<!,)(?: first| afterwards| at the end)(?=\s*(?:$|[.,;!?]))", ""),
     (r"\btake (?:over )?(the [\w -]+?)'s (?:place|spot|position)\b", r"go where \1 is"),
@@ -43,12 +44,14 @@ _PLAIN: Final[tuple[tuple[str, str | Callable[[re.Match[str]], str]], ...]] = (
     (r"\b(?:take|grab|pick|choose|select) (the (?:(?! and |,).)+?),? and (\w+) (?:it|them)\b", r"\2 \1"),
     (r"^\s*instead of [\w -]+?, (?=(?:make|paint|turn|dye|colou?r)\b)", ""),
     (r"^\s*only (the .+?) (?:may|can|should|must) (?:stay|remain)[,;.] ", r"keep \1, "),
-    (rf"^\s*((?!in the (?:picture|image|photo)){PLACED} (?!and\b)(?:[^,]+?)),? (?:there (?:should|must|could) be|put|place|add|draw|insert|i want|i need|i'd like(?: to see)?) "
+    (rf"^\s*((?!in the (?:picture|image|photo)){PLACED} (?!and\b)(?:[^,]+?)),? (?:there (?:should|must|could) be|put|place|add|draw|"
+     rf"insert|i want|i need|i'd like(?: to see)?) "
      r"((?:a|an|some|another|two|three|four|five|one|\d+)\b.+)$", r"add \2 \1"),
     (r"^\s*(?:rather than|in place of) (?=(?:a|an|the)\b)", "instead of "),
     (r"\b(?:the|a) (?:same |nice |different )?shade of ", ""),
     (r"\b(?:substitute|swap in) (an? (?:(?! and |,).)+?) for (the [^,.;]+?)(?=$|[,.;!?])", r"replace \2 with \1"),
-    (r"\bmake (?=(?:the|all|both|my|it|them|every)\b[^,.;]*? (?:disappear|vanish|go away|go)\b(?! to))([^,.;]*?) (?:disappear|vanish|go away|go)\b",
+    (r"\bmake (?=(?:the|all|both|my|it|them|every)\b[^,.;]*? (?:disappear|vanish|go away|go)\b(?! to))([^,.;]*?) (?:disappear|vanish|"
+     r"go away|go)\b",
      r"remove \1"),
     (r"\bwanna\b", "want to"),
     (r"\b(there|it|that|he|she)'s (?=\w)", r"\1 is "),
@@ -58,12 +61,15 @@ _PLAIN: Final[tuple[tuple[str, str | Callable[[re.Match[str]], str]], ...]] = (
     (r"\b(?:make|create|add|put|draw) (\w+) (?:copies|duplicates|clones) of (.+?)(?=$|[,.;!?])", r"duplicate \2 \1 times"),
     (rf"\b(?:swap|switch|trade|change|exchange) (?:out )?({THE} (?:(?! and |,).)+?)(?: out)? (?=for\b)", r"replace \1 "),
     (rf"\b(?:swap|switch|trade|change) out ({THE} (?:(?! and |,).)+?) (?=with\b|by\b)", r"replace \1 "),
-    (r"\b(?:swap|switch|exchange|interchange|trade) (?:the )?(colou?r|size)s?(?: of| between| for)? (?=the|my|both|all|these|those)", r"exchange-\1s "),
-    (r"\b(?:swap|switch|exchange|interchange|trade) (the [\w ]+?)'s (?:colou?r) (?:with|and|for) (the [\w ]+?)(?:'s(?: colou?r)?)?(?=$|[,.;!?])",
+    (r"\b(?:swap|switch|exchange|interchange|trade) (?:the )?(colou?r|size)s?(?: of| between| for)? (?=the|my|both|all|these|"
+     r"those)", r"exchange-\1s "),
+    (r"\b(?:swap|switch|exchange|interchange|trade) (the [\w ]+?)'s (?:colou?r) (?:with|and|for) (the [\w ]+?)(?:'s(?: "
+     r"colou?r)?)?(?=$|[,.;!?])",
      r"exchange-colors \1 and \2"),
     (r"\b(make .+?) the (?:same )?size (?:of|as) (?=the\b|my\b)", r"\1 as big as "),
-    (rf"\b(?:duplicate|clone|copy|add|draw|remove|delete) (?:the |that |more |some )?([\w ]+?) (?:so|until|till)(?: that)? (?:we|i|you|there) "
-     rf"(?:have|are|is|get)(?: only| just)? ({N})\b(?: of (?:them|it|those))?(?: left)?", rf"have exactly \2 \1"),
+    (rf"\b(?:duplicate|clone|copy|add|draw|remove|delete) (?:the |that |more |some )?([\w ]+?) (?:so|until|till)(?: that)? (?:we|i|"
+     rf"you|there) "
+     rf"(?:have|are|is|get)(?: only| just)? ({N})\b(?: of (?:them|it|those))?(?: left)?", r"have exactly \2 \1"),
     (r"\bset (?=the (?:colou?r|size)\b)", "change "),
     (r"\b(?:the )?way (the .+?|it) (?:is|are) (?:colou?red|painted)", r"the same colour as \1"),
     (rf"\bfrom ({'|'.join(sorted(COLORS))}) (?=to\b)", ""),
@@ -81,12 +87,16 @@ _SAID_SIMPLY: Final[tuple[tuple[str, str], ...]] = (
     (r"\b(?:in|into|to|at|on) (?:its|their|his|her) (?:place|stead|spot)\b", "where it was"),
     (rf"\b(?:in|into|to|at|on) (?:the )?{_SPOT} of ((?:the|my|that|this) .+?){_REST}", r"where \1 is"),
     (rf"\b(?:in|into|to|at|on) ((?:the|my|that|this) [^,.;]+?)['’]s {_SPOT}\b", r"where \1 is"),
-    (r"\b(?:put|move|place) (the [^,.;]+?) where (the [^,.;]+?) (?:is|was),? and (?:vice versa|the other way (?:a)?round)", r"swap \1 and \2"),
+    (
+        r"\b(?:put|move|place) (the [^,.;]+?) where (the [^,.;]+?) (?:is|was),? and (?:vice versa|the other way (?:a)?round)",
+        r"swap \1 and \2",
+    ),
 )
 """Other words for a place that something has or had."""
 _TOPS: Final = frozenset("head back shoulder shoulders lap roof top nose".split())
 _AT_PART: Final = re.compile(
-    rf"\b(on top of|on|in|at|into|onto|over|by|around|to) ({THE} [\w -]+?)'s ({'|'.join(sorted(_TOPS))}|hands?|foot|feet|arms?|neck|face|mouth|side|paws?)\b",
+    rf"\b(on top of|on|in|at|into|onto|over|by|around|to) ({THE} [\w -]+?)'s ({'|'.join(sorted(_TOPS))}|hands?|foot|feet|arms?|neck|"
+    rf"face|mouth|side|paws?)\b",
     re.IGNORECASE,
 )
 """A part of something by which a place is named; it lies on top of that thing, or it does not."""

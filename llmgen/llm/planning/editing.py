@@ -239,7 +239,10 @@ def _gather(board: Board, things: Sequence[Thing], amount: float) -> None:
         boxes = [*others, *(Thing(t.noun, t.attributes, box) for t, box in zip(things, moved, strict=True))]
         if all(crowd(box, [b for b in boxes if b.box is not box]) < 0.1 for box in moved):
             break
-    if all(max(abs(a - b) for a, b in zip(t.box, box, strict=True)) < LEAST_MOVE_PX for t, box in zip(things, moved, strict=True)):
+    if all(
+        max(abs(a - b) for a, b in zip(t.box, box, strict=True)) < LEAST_MOVE_PX
+        for t, box in zip(things, moved, strict=True)
+    ):
         raise InputError("they cannot be moved further that way")
     for thing, box in zip(things, moved, strict=True):
         thing.box = box

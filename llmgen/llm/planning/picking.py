@@ -146,7 +146,10 @@ def _by_anchor(board: Board, what: Selection, fit: list[Thing]) -> list[Thing]:
 
 def _lies_on(box: BoxXyxy, anchor: BoxXyxy, canvas: Canvas) -> bool:
     """Whether a box is over another, and its lower end close to that or within it."""
-    return anchor[0] < center(box, 0) < anchor[2] and abs(center(box, 1) - anchor[1]) < 0.1 * canvas.unit + (box[3] - box[1]) / 2
+    return (
+        anchor[0] < center(box, 0) < anchor[2]
+        and abs(center(box, 1) - anchor[1]) < 0.1 * canvas.unit + (box[3] - box[1]) / 2
+    )
 
 
 def _in_half(side: str, fit: list[Thing], canvas: Canvas) -> list[Thing]:

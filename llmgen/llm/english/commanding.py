@@ -64,10 +64,8 @@ class ClauseReader:
 
     def __init__(self, clause: Clause, last: Selection | None, kept: tuple[Selection, ...] = ()) -> None:
         self.verb, self.last = clause.verb, last
-        self.of: Literal["place", "color", "size"] = "place"
+        self.of: Literal["place", "color", "size"] = clause.of or "place"
         """What is exchanged."""
-        if clause.of:
-            self.of = clause.of
         self.tokens, self.measures = take_measures(with_nouns(clause.tokens))
         self.amount, self.pixels = 1.0, False
         self.factor: float | None = None
@@ -195,7 +193,8 @@ class ClauseReader:
         return index
 
     def _end_of_keep(self, index: int) -> int:
-        while index < len(self.tokens) and (self._word(index) in _CLOSINGS or describes(self._word(index))):
+        # Not beyond the "and" of "keep the lamps and the vase".
+        while self._word(index) not in ("", "and") and (self._word(index) in _CLOSINGS or describes(self._word(index))):
             index += 1
         return index
 

@@ -85,8 +85,8 @@ def read_description(tokens: Sequence[Token], start: int) -> tuple[Described, in
         noun, attributes, index = "one", (*attributes, noun), index + 1  # "a stone one"
     if phrase.article:
         attributes = tuple(a for a in attributes if a not in _ORDINAL)
-    more, detail, index = read_details(tokens, index)
-    attributes = tuple(dict.fromkeys((*more, *attributes)))
+    said, detail, index = read_details(tokens, index)
+    attributes = tuple(dict.fromkeys((*said, *attributes)))
     return Described(noun, attributes, phrase.count, bool(phrase.article), phrase.plural, detail), index
 
 

@@ -71,10 +71,10 @@ def read_size(
         while _at(tokens, index) in sized | {"as", "original"} or _at(tokens, index) == "the":
             index += 1
         return Resize(what, 1 / factor if word in _SMALLER and factor > 1 else factor), index
-    after = _at(tokens, index + 1)
-    if word in _LARGER | _SMALLER and (not after.isalpha() or after in ("and", "than", "but")):
+    following = _at(tokens, index + 1)
+    if word in _LARGER | _SMALLER and (not following.isalpha() or following in ("and", "than", "but")):
         index += 1
-        if after == "than" and _at(tokens, index + 1) in _ANYWAY:
+        if following == "than" and _at(tokens, index + 1) in _ANYWAY:
             index += 2
             index += _at(tokens, index) in ("is", "was", "are", "were")
         return Resize(what, growth(word in _LARGER, factor, amount)), index

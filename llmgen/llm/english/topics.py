@@ -1,6 +1,7 @@
 """What the parts of an instruction only bring up or give for a reason: "the plant looks sad, replace it", "two cups? One is enough"."""
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
@@ -10,7 +11,6 @@ from llmgen.llm.english.selections import read_selection
 from llmgen.llm.english.statements import IN_IT, MODAL, SUBJECT
 from llmgen.llm.english.tokens import tokenize
 from llmgen.llm.english.wording import THE, N
-from llmgen.llm.replies.bounds import Remark
 
 _ENDS: Final = re.compile(
     r"(\s*[.;!?:]+\s+(?:(?:and|but|then|so)\s+)?|,\s+(?:and|but|then|so)\s+(?:then\s+)?|\s+and\s+(?=no\s)|"
@@ -79,7 +79,7 @@ def cut(text: str) -> list[str]:
     return parts
 
 
-def without_reason(text: str, remark: Remark) -> str:
+def without_reason(text: str, remark: Callable[[str], None]) -> str:
     """A text without a clause that says why something should be done.
 
     Args:

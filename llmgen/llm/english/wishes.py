@@ -1,6 +1,7 @@
 """Wishes, questions and fragments turned into commands: "What if the ball were blue?", "no lamp please", "cat -> dog"."""
 
 import re
+from collections.abc import Callable
 from typing import Final
 
 from llmgen.llm.english import statements as st
@@ -11,7 +12,6 @@ from llmgen.llm.english.lexicon import COLORS
 from llmgen.llm.english.saying import pose_of
 from llmgen.llm.english.topics import UNWANTED, Topics, cut, is_reason, without_reason
 from llmgen.llm.english.wording import THE, N, in_plain_words
-from llmgen.llm.replies.bounds import Remark, log_remark
 
 _SOME: Final = r"(?:a|an|the|some|several|many|more|another|one|two|three|four|five|\d+|any|no|all|both|every|his|her|its|their|my|your)"
 _NEW: Final = r"(?:a|an|some|another|one|two|three|four|five|\d+)"
@@ -117,7 +117,7 @@ _BEGINS: Final = re.compile(
 """How a wish begins that nobody led in by "what if" and the like."""
 
 
-def as_command(text: str, remark: Remark = log_remark) -> str:
+def as_command(text: str, remark: Callable[[str], None]) -> str:
     """A wish as the command that it means; any other text as it is.
 
     Args:

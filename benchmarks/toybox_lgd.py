@@ -177,7 +177,12 @@ def main() -> None:
     for item in args.set:
         name, _, value = item.partition("=")
         shared[name] = json.loads(value)
-    chosen = [arm for arm in arms(args.tuned) if not args.arms or arm.name in args.arms]
+    known = arms(args.tuned)
+    if unknown := set(args.arms or ()) - {arm.name for arm in known}:
+        parser.error(
+            f"no such arm: {', '.join(sorted(unknown))}; there are {', '.join(repr(arm.name) for arm in known)}"
+        )
+    chosen = [arm for arm in known if not args.arms or arm.name in args.arms]
     splits: tuple[HeldOut, ...] = ("scenes", "templates") if args.split == "both" else (args.split,)
     store, preset = ImageStore(args.output), load_preset(args.preset)
     for split in splits:

@@ -1,6 +1,7 @@
 """Who does what with what: subject, verb and object of a prompt, with their places in it."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Final
 
 from llmgen.artifacts.interaction import Interaction, WordSpan
@@ -134,6 +135,10 @@ def _being_before(words: Sequence[Word], at: int) -> int | None:
         index -= 1
     if index + 1 < at and words[index + 1].kind in ("and", "comma"):
         return None  # "a boy is tall and kicks": "and" joins adverbs only
+    if index >= 0 and words[index].lower in ("has", "have", "had") and not words[at].lower.endswith("ing"):
+        return index  # "has just thrown"
+    if index > 0 and words[index].kind == "be" and words[index - 1].lower in ("has", "have", "had", "will", "must"):
+        return index - 1  # "has been milking"
     return index if index >= 0 and words[index].kind == "be" else None
 
 
@@ -175,10 +180,20 @@ def _subject(words: Sequence[Word], end: int) -> NounPhrase | None:
     while begin > 0 and (words[begin - 1].kind not in _BOUNDARIES or (plural and words[begin - 1].kind == "and")):
         begin -= 1
     for index in range(begin, end):
+        if words[index].kind == "pron" and index == begin:
+            several = words[index].lower in ("they", "we")
+            return NounPhrase(words[index].lower, (), 1 + several, False, True, index, index + 1, plural=several)
         found = read_noun_phrase(words[:end], index)
         of = found is not None and found.last < end and words[found.last].lower == "of"
         if found is not None and found.noun and not (of and found.head in lex.IMAGE_HEADS):
-            return found  # and not the photo of "a photo of a surfer riding a wave"
+            first = found.first
+            while (
+                first > begin
+                and words[found.first].value == "possessive"
+                and words[first - 1].kind in ("det", "adj", "num")
+            ):
+                first -= 1  # "the young couple's son"
+            return replace(found, first=first)  # and not the photo of "a photo of a surfer riding a wave"
     return None
 
 

@@ -1,28 +1,43 @@
 """Instructions cut into clauses, one verb each."""
 
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Literal
 
 from llmgen.llm.english.lexicon import FRAME_NOUNS
 from llmgen.llm.english.spelling import misspelt
 from llmgen.llm.english.tokens import Token
 
+EXCHANGES: Final[dict[str, Literal["color", "size"]]] = {
+    "exchange-colors": "color", "exchange-colours": "color", "exchange-sizes": "size",
+}  # fmt: skip
+"""Commands, of no English, by which not places are exchanged."""
 _VERBS: Final[dict[str, str]] = {
     **dict.fromkeys(
-        "remove delete erase eliminate drop clear hide lose ditch discard omit exclude scrap trash dump banish wipe".split(),
+        (
+            "remove delete erase eliminate clear lose ditch discard omit exclude scrap trash dump banish wipe axe subtract nix kill nuke "
+            "zap yank purge"
+        ).split(),
         "remove",
     ),
-    **dict.fromkeys("add insert draw include create introduce generate plant".split(), "add"),
+    **dict.fromkeys("add insert draw include create introduce generate plant sketch".split(), "add"),
     **dict.fromkeys(
-        "move shift push slide bring drag relocate raise lift lower pull carry send nudge transfer get".split(), "move"
+        "move shift push slide drag relocate raise lift lower pull carry send nudge transfer scoot reposition".split(),
+        "move",
     ),
-    **dict.fromkeys("put place position set lay stick hang mount install stand park pop rest".split(), "put"),
-    **dict.fromkeys("swap exchange switch interchange trade".split(), "swap"),
-    **dict.fromkeys("replace substitute".split(), "replace"),
-    **dict.fromkeys("enlarge increase grow expand magnify upscale".split(), "enlarge"),
-    **dict.fromkeys("shrink reduce decrease downsize".split(), "shrink"),
     **dict.fromkeys(
-        "make turn change transform convert paint color colour recolor recolour dye tint let modify morph".split(),
+        "put place position set lay stick hang mount install stand park pop rest bring get attach tie fasten pin glue hook seat sit spread "
+        "scatter arrange lean tuck squeeze float drop hide throw toss".split(),
+        "put",
+    ),
+    **dict.fromkeys("swap exchange switch interchange trade".split(), "swap"),
+    **dict.fromkeys(EXCHANGES, "swap"),
+    **dict.fromkeys("duplicate clone copy replicate repeat multiply".split(), "duplicate"),
+    "prefer": "prefer",
+    **dict.fromkeys("replace substitute".split(), "replace"),
+    **dict.fromkeys("enlarge increase grow expand magnify upscale embiggen inflate widen lengthen".split(), "enlarge"),
+    **dict.fromkeys("shrink reduce decrease downsize downscale minimize minimise shorten narrow".split(), "shrink"),
+    **dict.fromkeys(
+        "make turn change transform convert paint color colour recolor recolour dye tint let modify morph repaint shade stain".split(),
         "change",
     ),
     "give": "give",
@@ -32,15 +47,22 @@ _PHRASES: Final[dict[tuple[str, ...], str]] = {
     ("get", "rid", "of"): "remove", ("do", "away", "with"): "remove", ("dispose", "of"): "remove", ("scale", "up"): "enlarge",
     ("blow", "up"): "enlarge", ("scale", "down"): "shrink", ("don't", "change"): "keep", ("do", "not", "change"): "keep",
     ("bring", "in"): "add", ("throw", "in"): "add", ("put", "in"): "add", ("give", "me"): "add", ("show", "me"): "add",
-    ("give", "us"): "add", ("draw", "in"): "add", ("paint", "in"): "add",
+    ("give", "us"): "add", ("draw", "in"): "add", ("paint", "in"): "add", ("have", "exactly"): "count", ("size", "up"): "enlarge",
+    ("size", "down"): "shrink",
 }  # fmt: skip
 _SEPARABLE: Final = frozenset(
-    "take throw cut edit crop wipe clear pull rub blot chuck move carry send drive strip".split()
+    "take throw cut edit crop wipe clear pull rub blot chuck move carry send drive strip scale size blow".split()
 )
 _PARTICLES: Final = frozenset("away out".split())
 """What makes a removal of a verb, next to it or behind what it is said of: "take the lamp away"."""
 _LEADS: Final = frozenset(
     "please now also then and can could would you just i want to need first next finally afterwards".split()
+)
+_SCALED: Final[dict[str, str]] = {"up": "enlarge", "down": "shrink"}
+_DOUBTFUL: Final = frozenset("drop hide throw toss".split())
+"""Verbs that put something where it is said where, and remove it where it is not: "drop a ball next to the dog", "drop the ball"."""
+_PLACES: Final = frozenset(
+    "on onto in into to under underneath beneath above below next near behind beside besides between over at by where up down".split()
 )
 _NEGATIONS: Final = ("do not ", "don't ", "never ")
 _JOINTS: Final = frozenset([",", ";", ".", "and", "then", "but", "while", "!", "?", "also", "please"])
@@ -53,14 +75,17 @@ class Clause:
     """One clause.
 
     Attributes:
-        verb: What is to be done, as one of a few words: remove, add, move, put, swap, replace, enlarge, shrink, change, give, keep.
+        verb: What is to be done, as one of a few words: remove, add, move, put, swap, replace, enlarge, shrink,
+            change, give, keep, count, duplicate, prefer.
         tokens: What follows the verb.
         text: The clause as it was written, for messages.
+        of: What is exchanged, where it is not the place.
     """
 
     verb: str
     tokens: tuple[Token, ...]
     text: str
+    of: Literal["color", "size"] | None = None
 
 
 def split_clauses(tokens: list[Token]) -> list[Clause]:
@@ -96,7 +121,11 @@ def split_clauses(tokens: list[Token]) -> list[Clause]:
         rest = tokens[body:end]
         if end - 1 in adverbs and end < len(tokens):
             rest = rest[:-1]
-        while rest and (rest[-1].lower in _JOINTS or rest[-1].lower in ("please", "too")):
+        while rest and (
+            rest[-1].lower in _JOINTS
+            or rest[-1].lower in ("please", "too")
+            or (len(rest) > 1 and rest[-1].lower == "to" and rest[-2].lower == "and")
+        ):
             rest = rest[:-1]
         # "5." at the end of a sentence is no decimal, and marks that say nothing are left out.
         kept = [t for t in rest if t.is_word or t.lower in (",", ".", "%", "-", "#")]
@@ -104,11 +133,22 @@ def split_clauses(tokens: list[Token]) -> list[Clause]:
             kept.insert(0, adverbs[first - 1])
         direction = _LIFTS.get(tokens[first].lower)
         if direction is not None:
-            kept.append(Token(direction, direction, 0, 0))
+            end = tokens[end - 1].end
+            kept.append(Token(direction, direction, end + 1, end + 2))
         kept = _without_particle(verb, kept)
-        clauses.append(Clause(verb, tuple(kept), " ".join(t.text for t in tokens[first:end])))
+        said = " ".join(t.text for t in tokens[first:end])
+        clauses.append(Clause(verb, tuple(kept), said, EXCHANGES.get(tokens[first].lower)))
     # "do not remove the ball", and nothing else, asks for nothing.
     return [] if all(clause.text.lower().startswith(_NEGATIONS) for clause in clauses) else clauses
+
+
+COMMANDS: Final = frozenset(_VERBS) | _SEPARABLE
+"""Verbs that begin commands."""
+
+
+def is_command(word: str) -> bool:
+    """Whether a word in its base form is a verb of commands."""
+    return word in COMMANDS or any(word == words[0] for words in _PHRASES)
 
 
 def _verb(tokens: list[Token], index: int) -> tuple[str | None, int]:
@@ -124,9 +164,28 @@ def _verb(tokens: list[Token], index: int) -> tuple[str | None, int]:
         if tuple(t.lower for t in tokens[index : index + len(words)]) == words:
             return verb, len(words)
     word = tokens[index].lower
+    scaled = _SCALED.get(_particle(tokens, index + 1), "") if word in ("scale", "size", "blow") else ""
+    if scaled:
+        return scaled, 1
     if word in _SEPARABLE and _is_removal(tokens, index + 1):
         return "remove", 1
+    if word in _DOUBTFUL:
+        return "put" if _is_placed(tokens, index + 1) else "remove", 1
     return _VERBS.get(word) or _VERBS.get(misspelt(word, _VERBS)), 1
+
+
+def _particle(tokens: list[Token], index: int) -> str:
+    """The "up" or "down" of "scale the dog up"."""
+    rest = [token.lower for token in tokens[index:]]
+    end = next((k for k, word in enumerate(rest) if word in (",", ";", "then", "and")), len(rest))
+    return next((word for word in rest[:end] if word in _SCALED), "")
+
+
+def _is_placed(tokens: list[Token], index: int) -> bool:
+    """Whether the clause says where something goes, or that it is a new thing."""
+    rest = [token.lower for token in tokens[index:]]
+    end = next((k for k, word in enumerate(rest) if word in (",", ";", ".", "then", "and")), len(rest))
+    return rest[:1] in (["a"], ["an"], ["some"], ["another"]) or any(word in _PLACES for word in rest[:end])
 
 
 def _is_removal(tokens: list[Token], index: int) -> bool:
@@ -147,6 +206,9 @@ def _frame_follows(tokens: list[Token], index: int) -> bool:
 
 
 def _without_particle(verb: str, tokens: list[Token]) -> list[Token]:
-    """A removal without its "away"."""
-    at = next((k for k, token in enumerate(tokens) if verb == "remove" and token.lower in _PARTICLES), None)
+    """A removal without its "away", a change of size without its "up"."""
+    particles = {"remove": _PARTICLES, "enlarge": frozenset(["up"]), "shrink": frozenset(["down"])}.get(
+        verb, frozenset()
+    )
+    at = next((k for k, token in enumerate(tokens) if token.lower in particles), None)
     return tokens if at is None else tokens[:at] + tokens[at + 1 :]

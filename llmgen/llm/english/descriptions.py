@@ -24,6 +24,8 @@ _HAVING: Final = tuple(
     )
 )  # fmt: skip
 """What joins a thing to what it has on it, in it or about it."""
+_PILES: Final = frozenset("stack pile heap bouquet bunch bundle".split())
+"""What holds many together as one thing: "a stack of books"."""
 _MADE: Final = ("made out of", "made of", "made from")
 _POSTURES: Final = frozenset("sit stand lie hang rest".split())
 _ORDINAL: Final = lex.ORDINALS | {"other"}
@@ -67,6 +69,11 @@ def read_description(tokens: Sequence[Token], start: int) -> tuple[Described, in
     if more is not None and _phrase(tokens, more + 1) is not None:
         read = read_description([*tokens[:more], *tokens[more + 1 :]], start)
         return None if read is None else (read[0], read[1] + 1)
+    pile = start + 1 if _at(tokens, start) in ("a", "an", "another", "one") else start
+    if pile > start and _at(tokens, pile) in _PILES and _at(tokens, pile + 1) == "of":
+        held = _had(tokens, pile + 1, pile + 2)
+        if held is not None:
+            return Described(_at(tokens, pile), (), 1, article=True, detail=held[1]), held[2]
     found = _phrase(tokens, start)
     if found is None or not found[0].noun:
         return None
@@ -78,12 +85,14 @@ def read_description(tokens: Sequence[Token], start: int) -> tuple[Described, in
         noun, attributes, index = "one", (*attributes, noun), index + 1  # "a stone one"
     if phrase.article:
         attributes = tuple(a for a in attributes if a not in _ORDINAL)
-    attributes, detail, index = _said_of_it(tokens, index, attributes)
+    said, detail, index = read_details(tokens, index)
+    attributes = tuple(dict.fromkeys((*said, *attributes)))
     return Described(noun, attributes, phrase.count, bool(phrase.article), phrase.plural, detail), index
 
 
-def _said_of_it(tokens: Sequence[Token], index: int, attributes: tuple[str, ...]) -> tuple[tuple[str, ...], str, int]:
+def read_details(tokens: Sequence[Token], index: int) -> tuple[tuple[str, ...], str, int]:
     """What follows a noun and says what the thing is like: attributes, the rest in its own words, and the index after it."""
+    attributes: tuple[str, ...] = ()
     details: list[str] = []
     while True:
         made = next((words for words in _MADE if _ahead(tokens, index, words)), "")

@@ -12,6 +12,8 @@ _PARTITIVE: Final = ("of the", "of these", "of those", "of his", "of her", "of t
 _OPEN_NUMBERS: Final = (
     ("up", "to"), ("at", "most"), ("no", "more", "than"), ("not", "more", "than"), ("no", "fewer", "than"), ("between",), ("from",),
 )  # fmt: skip
+_SHOWS = frozenset("shows show contains has features depicts holds".split())
+"""What a side of a picture does."""
 
 
 class Expressions(Sentence):
@@ -210,7 +212,7 @@ class Expressions(Sentence):
         if self.at(i) == "of":
             frame = i + 2 if self.at(i + 1) in lex.POINTING else i + 1
             if self.at(frame) in lex.FRAME_NOUNS and self.at(i + 1) not in ("a", "an"):
-                return self._word("side", start, frame + 1, " ".join(sides))
+                return self._word("side", start, frame + 1 + (self.at(frame + 1) in _SHOWS), " ".join(sides))
             if "middle" in sides:
                 return self._word("rel", start, i + 1, "in")
             if sides == ["top"] and led:
@@ -228,6 +230,12 @@ class Expressions(Sentence):
             ):
                 return None if not self._verbal(follows) else self._word("side", start, i, " ".join(sides))
             return self._word("side", start, i, " ".join(sides))
+        fresh = not self.words or self.words[-1].kind in ("comma", "stop", "break", "and")
+        if self.at(i) == ":" and fresh:
+            return self._word("side", start, i + 1, " ".join(sides))  # "left: a cat, right: a dog"
+        shows = self.at(i) in _SHOWS
+        if first_tail < i and self.words and self.words[-1].lower == "the" and (shows or self.at(i) in lex.ARTICLES):
+            return self._word("side", start, i + shows, " ".join(sides))  # "the right half a tiger"
         bare = (
             (self.phrase == "named" or self._clothed())
             and sides[-1] in ("left", "right")
@@ -253,6 +261,7 @@ class Expressions(Sentence):
             if (
                 words[0] in ("absent", "opposite", "past", "outside", "inside", "feature", "features")
                 and self.phrase == "opened"
+                and self.at(end) not in lex.ARTICLES | lex.PRONOUNS  # "asleep inside a box"
             ):
                 continue
             if words == ("missing",) and not self._lacks(end):

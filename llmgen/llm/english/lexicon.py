@@ -68,7 +68,7 @@ BREAKS: Final = _words("while when because since although though then if until")
 """Conjunctions that begin a clause of their own."""
 ADVERBS: Final = _words(
     "there here together apart away now still always ever never again already yet else too out indoors outdoors "
-    "upright sideways respectively tightly upside please maybe perhaps overhead aloft ahead"
+    "upright sideways respectively tightly upside please maybe perhaps overhead aloft ahead far"
 )
 
 COLORS: Final = _words(
@@ -290,6 +290,24 @@ ANIMALS: Final = _words(
 SORTS: Final[dict[str, frozenset[str]]] = {
     "person": PEOPLE,
     "animal": ANIMALS,
+    "kid": _words("boy girl child toddler baby teenager son daughter"),
+    "child": _words("boy girl kid toddler baby teenager son daughter"),
+    "toy": _words("ball doll car teddy kite block train balloon robot puzzle drum"),
+    "pet": _words("dog cat puppy kitten rabbit hamster parrot fish"),
+    "bird": _words(
+        "seagull gull parrot pigeon crow duck goose swan chicken hen rooster turkey flamingo peacock owl eagle heron sparrow penguin"
+    ),
+    "plant": _words("tree flower cactus bush fern palm rose tulip sunflower"),
+    "flower": _words("rose tulip sunflower daisy lily orchid poppy"),
+    "building": _words("house barn church castle tower skyscraper cabin hut temple cathedral palace hotel lighthouse"),
+    "furniture": FURNITURE | _words("chair table stool wardrobe shelf lamp"),
+    "male": _words(
+        "man boy guy gentleman king prince knight waiter policeman fisherman cowboy wizard father brother grandfather groom monk uncle son "
+        "dad grandpa"
+    ),
+    "female": _words(
+        "woman girl lady queen princess waitress witch mother sister grandmother bride nun aunt daughter mermaid mom mum grandma"
+    ),
     "fruit": _words(
         "apple banana orange pear lemon lime plum peach cherry grape kiwi mango melon watermelon pineapple strawberry raspberry "
         "blueberry blackberry apricot fig coconut papaya grapefruit tangerine pomegranate"

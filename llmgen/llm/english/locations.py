@@ -17,8 +17,14 @@ _RELATIONS: Final[tuple[tuple[str, Place], ...]] = (
     ("close to", "near"), ("beside", "near"), ("besides", "near"), ("near", "near"), ("by", "near"),
     ("in front of", "near"), ("behind", "near"), ("alongside", "near"), ("between", "between"), ("on", "on"), ("in", "on"), ("into", "on"),
     ("towards", "towards"), ("toward", "towards"), ("closer to", "towards"), ("nearer to", "towards"),
-    ("away from", "away_from"),
+    ("away from", "away_from"), ("to", "near"),
 )  # fmt: skip
+_TOGETHER: Final[dict[str, Place]] = {
+    **dict.fromkeys(("closer together", "nearer together", "together", "closer to each other", "nearer to each other"), "together"),
+    **dict.fromkeys(("further apart", "farther apart", "apart", "away from each other"), "apart"),
+}  # fmt: skip
+_WAYS: Final = frozenset("over back out across straight".split())
+_AFTER_WAYS: Final = frozenset("to on in by next near under onto into behind beside there where".split())
 _SPOTS: Final = ("where", "the place of", "the spot of", "place of", "the position of", "the location of")
 _SIDE_LEADS: Final = ("in the", "on the", "at the", "to the", "into the", "in", "at", "to")
 _SIDE_WORDS: Final[dict[str, str]] = {**lex.SIDES, "middle": "middle", "center": "middle", "centre": "middle"}
@@ -35,6 +41,8 @@ def read_location(tokens: Sequence[Token], index: int, last: Selection | None) -
     Returns:
         The location and the index after it, or None when none begins there.
     """
+    if _at(tokens, index) in _WAYS and _at(tokens, index + 1) in _AFTER_WAYS:
+        index += 1  # "over to the house"
     for words, kind in _RELATIONS:
         if not ahead(tokens, index, words):
             continue
@@ -64,6 +72,12 @@ def read_location(tokens: Sequence[Token], index: int, last: Selection | None) -
             after += 1
         return Location("side", sides=tuple(dict.fromkeys(sides))), after
     return None
+
+
+def read_gathering(tokens: Sequence[Token], index: int) -> tuple[Location, int] | None:
+    """Read how several should lie to each other: "closer together"; the location and the index after it."""
+    said = next((words for words in _TOGETHER if ahead(tokens, index, words)), "")
+    return (Location(_TOGETHER[said]), index + said.count(" ") + 1) if said else None
 
 
 def _spot_of(tokens: Sequence[Token], index: int, last: Selection | None) -> tuple[Location, int] | None:

@@ -19,6 +19,7 @@ _HANDMADE = (
     "watercolour",
     "illustration",
 )
+_FILLED = frozenset("filled full covered packed stuffed loaded crammed decorated lined".split())
 _OWN = ("its", "his", "her", "their")
 
 
@@ -61,6 +62,12 @@ class Namer:
         """What is left of a group of which a part was spoken of."""
         self.weather = False
         """Whether "it" was said where it may be the weather's."""
+        self.spoken: int | None = None
+        """What "it" was in the sentence."""
+        self.heads: Groups = ()
+        """What the parts of the sentence before the last comma are about."""
+        self.begun = 0
+        """How many were named before the sentence."""
         self.owner: Groups = ()
         """Whose the subject of the clause is: "a man whose hat is red"."""
         self.whose: int | None = None
@@ -150,7 +157,9 @@ class Namer:
         if phrase.pronoun:
             if not self.scene.objects:
                 return phrase.last
-            phrase = replace(phrase, noun=self.scene.objects[(self.subject or (-1,))[-1]].noun, definite=False)
+            if phrase.definite and (phrase.side or any(a.endswith(("er", "est")) for a in phrase.attributes)):
+                self.scene.remark(f"which one of several is not read: {self._said(phrase.first, phrase.last)!r}")
+            phrase = replace(phrase, noun=self._noun_of_one(phrase), definite=False)
         if phrase.noun in lex.OPEN_THINGS and not phrase.attributes:
             self.scene.remark(f"what it is is not said: {self._said(phrase.first, phrase.last)!r}")
             return phrase.last
@@ -170,6 +179,16 @@ class Namer:
             return phrase.last
         self._place(phrase, role)
         return self._content(phrase)
+
+    def _noun_of_one(self, phrase: NounPhrase) -> str:
+        """The noun that "one" stands for: what differs in the same way ("a boy in red boots, a girl in blue ones"), else the nearest."""
+        recent = [self.scene.objects[g] for g in reversed(self.scene.mentions[-8:])]
+        for kind in (lex.COLORS, lex.SIZES, lex.MATERIALS):
+            if kind & set(phrase.attributes):
+                for other in recent:
+                    if kind & set(other.attributes):
+                        return other.noun
+        return self.scene.objects[self.subject[-1]].noun if self.subject else recent[0].noun
 
     def _whole(self, phrase: NounPhrase) -> NounPhrase | None:
         """What a part belongs to: "the shoulder of a pirate" speaks of the pirate."""
@@ -279,6 +298,8 @@ class Namer:
             self.subject = (group,)
             return
         self.chain = None
+        if role in ("with", "of") and _FILLED & set(self._said(max(phrase.first - 2, 0), phrase.first).lower().split()):
+            return  # "a crate filled with oranges beside a bicycle": the crate is
         for kind, other in self.fronted if role in ("free", "object") else ():
             scene.relate(kind, (group,), other)
         if role in ("free", "object"):

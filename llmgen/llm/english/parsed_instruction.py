@@ -1,6 +1,19 @@
 """What must be looked for before an instruction can be carried out."""
 
-from llmgen.llm.english.commands import Add, Command, Instruction, Keep, Move, Remove, Replace, Swap
+from llmgen.llm.english.commands import (
+    Add,
+    Command,
+    Count,
+    Duplicate,
+    Instruction,
+    Keep,
+    Move,
+    Prefer,
+    Remove,
+    Replace,
+    Resize,
+    Swap,
+)
 from llmgen.llm.english.meaning import DEFAULT_BACKGROUND
 from llmgen.llm.english.selections import ANYTHING, Selection
 from llmgen.llm.schemas import ParsedInstance, ParsedObject, ParsedPrompt
@@ -26,8 +39,8 @@ def parsed_from_instruction(instruction: Instruction) -> ParsedPrompt:
             wanted.setdefault(selection.noun, [])
             if one not in wanted[selection.noun]:
                 wanted[selection.noun].append(one)
-        if isinstance(command, Add | Replace):
-            new = command.what if isinstance(command, Add) else command.by
+        if isinstance(command, Add | Replace | Count | Prefer):
+            new = command.by if isinstance(command, Replace) else command.what
             wanted.setdefault(new.noun, []).append(ParsedInstance(attributes=[]))
     kept = {noun: some for noun, some in wanted.items() if noun not in negative}
     return ParsedPrompt(
@@ -50,8 +63,14 @@ def _direct_selections(command: Command) -> tuple[Selection, ...]:
     match command:
         case Swap(first, second):
             return (first, second)
-        case Add(_, to):
+        case Add(_, to) | Count(_, to):
             return to.anchors if to is not None else ()
+        case Prefer():
+            return ()
+        case Duplicate(what, _, to):
+            return (what, *(to.anchors if to is not None else ()))
+        case Resize(what, _, than):
+            return (what, than) if than is not None else (what,)
         case Move(what, to):
             return (what, *to.anchors)
         case Keep(what):

@@ -35,6 +35,8 @@ class Reader(Relater):
     def _step(self, i: int) -> int:
         word = self.words[i]
         match word.kind:
+            case "break" if word.lower == "while" and self.clause and lower_at(self.words, i + 1).endswith("ing"):
+                self.subject, self.role, self.waiting, self.chain = self.clause, "free", None, None  # of who acts
             case "stop" | "break":
                 return self._end(i)
             case "comma" | "colon" | "and" | "or" | "but":
@@ -94,7 +96,8 @@ class Reader(Relater):
         self.subject = self.clause = ()
         self.role, self.waiting, self.chain, self.sides, self.nobody = "free", None, None, "", ""
         self.listed = self.predicate = self.compared = False
-        self.whose = None
+        self.whose = self.spoken = None
+        self.heads, self.begun = (), len(self.scene.mentions)
         return i + 1
 
     def _joint(self, i: int) -> int:
@@ -111,6 +114,11 @@ class Reader(Relater):
             self.scene.remark(f"a choice is not read, both are planned: {self._said(max(0, i - 1), i + 3)!r}")
         if kind != "and" or kind_at(self.words, i + 1) in ("rel", "side"):
             self.chain = None
+        if kind == "colon":
+            self.subject = self.clause = ()  # "Breakfast table: two eggs on a plate": the table is on no plate
+            self.listed = False
+        if kind == "comma":
+            self.heads = tuple(dict.fromkeys((*self.heads, *self.clause)))
         self.role, self.waiting = "free", None
         self.predicate = False
         return i + 1
@@ -126,7 +134,11 @@ class Reader(Relater):
             return None
         said = {part for w in some for part in w.lower.split()}
         made = said <= lex.MEDIA | lex.GROUNDS | {"on", "and", "mixed", "wash"} and said & lex.MEDIA
-        lit = some[-1].lower in lex.LIGHTS and len(some) > 1 and all(w.kind in ("adj", "noun", "adv") for w in some)
+        lit = (
+            some[-1].lower in lex.LIGHTS | lex.IMAGE_HEADS
+            and len(some) > 1
+            and all(w.kind in ("adj", "noun", "adv") for w in some[:-1])
+        )
         if not (said & lex.STYLE_SURE or some[0].lower == "by" or made or lit):
             return None
         self.scene.extras.append(", " + self._said(i, last))
@@ -239,7 +251,9 @@ class Reader(Relater):
         if self.owner and kind_at(self.words, i - 1) == "adj":
             subject = self.clause = self.owner  # "a man whose hat is red stands ..."
             self.owner = ()
-        if word.value in _SAY and kind_at(self.words, i + 1) not in ("det", "num", "rel", "quote", "side", "pron"):
+        if word.value in _SAY and kind_at(self.words, i + 1) not in (
+            "det", "num", "rel", "quote", "side", "pron", "break"
+        ):  # fmt: skip
             return self._writing(i)
         if word.value in lex.WEATHER_VERBS and self.weather:
             self.scene.places.append(("", lex.WEATHER_VERBS[word.value]))

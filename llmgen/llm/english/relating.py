@@ -33,7 +33,10 @@ class Relater(Namer):
         leads = self._fresh(i) and kind_at(self.words, i + 1) in ("det", "num", "be", "there", "adj", "noun", "comma")
         if kind_at(self.words, i + 1) == "comma":
             leads = self._fresh(i) and not free
-        if free and not (leads and kind_at(self.words, i + 1) != "comma"):
+        host = next((g for g in self.scene.mentions[self.begun :] if g not in self.subject), None)
+        if self.words[i].lower == "on top" and free and host is not None and not self.scene.placed:
+            self.scene.relate("on", free, host)  # "a cake with a cherry on top"
+        elif free and not (leads and kind_at(self.words, i + 1) != "comma"):
             self.scene.put(sides, free)
         else:
             self.sides = sides
@@ -66,7 +69,7 @@ class Relater(Namer):
         phrase = read_noun_phrase(self.words, other)
         if phrase is None or not phrase.noun or phrase.pronoun:
             if phrase is not None and phrase.pronoun and self.scene.mentions:
-                phrase = replace(phrase, noun=self.scene.objects[self.scene.mentions[-1]].noun)
+                phrase = replace(phrase, noun=self._noun_of_one(phrase))
             elif phrase is not None and phrase.attributes:
                 self.waiting = (kind, self.subject)
                 return i + 1
@@ -155,6 +158,8 @@ class Relater(Namer):
         before = self.words[i - 1] if i else None
         verb = before.value if before is not None and before.kind == "verb" else ""
         self.role, self.waiting, self.chain = word.lower, None, None
+        if word.lower == "from" and lower_at(self.words, i - 1) in ("far", "away"):
+            self.scene.remark(f"this place is not read: {self._said(i - 1, i + 1)!r}")
         if word.lower in _WAYS and before is not None and before.kind == "noun":
             phrase = read_noun_phrase(self.words, i + 1)
             if phrase is not None and phrase.noun and not self._is_place(phrase, led=True):
@@ -208,4 +213,9 @@ class Relater(Namer):
         others = [g for g in recent if g not in self.subject] or recent
         several = pronoun in ("them", "they")
         fit = [g for g in others if (self.scene.objects[g].count > 1) == several]
-        return next(iter(fit or others), None)
+        if self.spoken in fit:
+            return self.spoken  # "a piano with a vase on it and a cello leaning against it"
+        # "an owl on a branch, the moon behind it": behind what the sentence is about, not where that is.
+        heads = [g for g in fit if g in self.heads] if self.clause == self.subject else []
+        self.spoken = next(iter(heads or fit or others), None)
+        return self.spoken

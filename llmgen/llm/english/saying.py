@@ -36,6 +36,9 @@ def phrase_of(noun: str, attributes: Sequence[str], detail: str = "") -> str:
     if not said and noun.rpartition(" ")[2] in _CLOTHED and _COLORS_OF_CLOTHES & set(before):
         worn = sorted((a for a in before if a in _COLORS_OF_CLOTHES | _PATTERNS), key=lambda a: a not in _PATTERNS)
         before = [a for a in before if a not in worn]
+    for at in range(len(before) - 1, 0, -1):
+        if {before[at], before[at - 1]} <= lex.COLORS and before[at - 1] not in lex.SHADES:
+            before.insert(at, "and")  # "an orange and white cat"
     parts = [with_article(" ".join((*before, noun))), f"in {' '.join(worn)}" if worn else "", detail]
     return " ".join(part for part in parts if part)
 

@@ -12,10 +12,11 @@ from llmgen.llm.english.tokens import Token
 from llmgen.llm.english.words import is_plural, singularize
 
 Which = Literal["left", "right", "top", "bottom", "middle", "largest", "smallest"]
-Where = Literal["left_of", "right_of", "above", "below", "near", "far"]
+Where = Literal["left_of", "right_of", "above", "below", "on", "near", "far"]
 
 ANYTHING: Final = "thing"
 """The noun of a selection that speaks of whatever there is ("everything except the dog")."""
+_ANY_THING: Final = frozenset("object item element stuff".split())
 _WHICH: Final[dict[str, Which]] = {
     "left": "left", "leftmost": "left", "left-most": "left", "left-hand": "left", "right": "right", "rightmost": "right",
     "right-most": "right", "right-hand": "right", "top": "top", "upper": "top", "topmost": "top", "highest": "top",
@@ -29,7 +30,9 @@ _ORDINALS: Final[dict[str, int]] = {
 }  # fmt: skip
 TELLING: Final = frozenset(_WHICH) | frozenset(_ORDINALS)
 """Words that tell one of several from the others by place, size or order."""
-_PRONOUNS: Final = frozenset("it them this that these those they".split())
+_PRONOUNS: Final = frozenset("it them this that these those they him her he she".split())
+_ALWAYS_ALONE: Final = frozenset("it them they him he she".split())
+_GENDERS: Final = {"him": "male", "he": "male", "her": "female", "she": "female"}
 _EVERY: Final = frozenset("all every each any".split())
 _DEFINITE: Final = frozenset("the this that these those my your his her its their other only".split())
 _EXCEPT: Final = (
@@ -43,16 +46,19 @@ _WHERE: Final[tuple[tuple[str, Where], ...]] = (
     ("below", "below"), ("under", "below"), ("underneath", "below"), ("beneath", "below"), ("next to", "near"),
     ("close to", "near"), ("beside", "near"), ("near", "near"), ("by", "near"), ("behind", "near"), ("in front of", "near"),
     ("closest to", "near"), ("nearest to", "near"), ("nearest", "near"), ("nearer to", "near"), ("closer to", "near"),
-    ("farthest from", "far"), ("furthest from", "far"), ("in", "near"), ("inside", "near"), ("from", "near"), ("off", "near"),
+    ("farthest from", "far"), ("furthest from", "far"), ("in", "near"), ("inside", "near"), ("from", "on"), ("off", "on"),
 )  # fmt: skip
 _ALONE: Final = frozenset(_WHICH) - frozenset("left right top bottom upper lower middle center centre central".split())
 """Words that name one of several without a noun: "all lamps except the rightmost"."""
-_COMPARED: Final = frozenset("closer nearer further farther higher lower".split())
-"""How far things go, behind their nouns."""
+_COMPARED: Final = frozenset(
+    "closer nearer further farther higher lower larger bigger taller wider longer smaller shorter narrower thinner tinier thicker".split()
+)
+"""How far things go and how large they become, behind their nouns."""
 _AFTER_STATE: Final = frozenset("and but then instead rather please too also".split())
 """Words that may follow what a thing should become."""
 _OF_SOME: Final = frozenset("one any either some most half many several few part".split())
 """Words before "of the" that leave open which are meant."""
+_NO_NEIGHBOURS: Final = lex.FRAME_NOUNS | frozenset("background foreground color colour size".split())
 _VAGUE: Final = frozenset("some most half many several few more".split())
 """Words that leave open how many of those that are there."""
 _CLOSEST: Final[dict[str, Where]] = {"closest": "near", "nearest": "near", "farthest": "far", "furthest": "far"}
@@ -111,12 +117,29 @@ def read_selection(
     Returns:
         The selection and the index after it, or None when none begins there.
     """
+    owned = _owned(tokens, start, last)
+    if owned is not None:
+        return owned
     word = _at(tokens, start)
     if word in ("everything", "everyone", "everybody") or (word == "all" and _except(tokens, start + 1)):
         noun = "person" if word in ("everyone", "everybody") else ANYTHING
         noun = last.noun if word == "all" and last is not None else noun
-        return _with_exceptions(tokens, Selection(noun, every=True), start + 1)
-    if word in _PRONOUNS and not _nominal(tokens, start + 1):
+        after = (
+            start + 1 + 2 * (_at(tokens, start + 1) in ("that", "which") and _at(tokens, start + 2) in ("is", "are"))
+        )
+        known, first = list[str](), after
+        looks = lex.COLORS | lex.MATERIALS | lex.SIZES
+        # "make everything red blue": what is red. "make everything red": it is not yet.
+        while _at(tokens, after) in looks and (not changes or _at(tokens, after + 1) in looks | {"into", "to"}):
+            known.append(_at(tokens, after))
+            after += 1
+        if not known and after > start + 1 and _where_after(tokens, first, Selection(noun)) is None:
+            after = start + 1
+        return _restricted(tokens, Selection(noun, tuple(known), every=True), after, on_side=on_side)
+    if word in _PRONOUNS and (word in _ALWAYS_ALONE or not _nominal(tokens, start + 1)):
+        gender = _GENDERS.get(word, "")
+        if gender and (last is None or last.noun in lex.SORTS["female" if gender == "male" else "male"]):
+            return Selection(gender), start + 1  # the only one that "she" can be
         return None if last is None else (last, start + 1)
     if _at(tokens, start) in _OF_SOME and _at(tokens, start + 1) == "of":
         return None  # which of them, nobody knows
@@ -165,6 +188,9 @@ def read_selection(
     if read is None or (other and last is None and not _except(tokens, read[3])):
         return None
     name, attributes, plural, index = read
+    name = ANYTHING if name in _ANY_THING else name
+    if name in ("one", "ones") and plural and last is None and attributes:
+        name = ANYTHING  # "the yellow ones"
     if name in ("one", "ones"):
         if last is None:
             return None
@@ -180,6 +206,22 @@ def read_selection(
             return None  # "remove the dog and the other cat": other than which?
         found = replace(found, besides=(last,), other=True)
     return _restricted(tokens, found, index, on_side=on_side)
+
+
+def _owned(tokens: Sequence[Token], start: int, last: Selection | None) -> tuple[Selection, int] | None:
+    """What is somebody's lies near them: "the girl's ball"."""
+    at = next((k for k in range(start, min(start + 5, len(tokens))) if _at(tokens, k).endswith(("'s", "’s"))), None)
+    if at is None or not all(token.is_word for token in tokens[start:at]):
+        return None
+    mark = tokens[at]
+    owner = read_selection(
+        [*tokens[start:at], Token(mark.text[:-2], mark.lower[:-2], mark.start, mark.end - 2)], 0, last
+    )
+    the = Token("the", "the", mark.start, mark.end)
+    found = read_selection([*tokens[:at], the, *tokens[at + 1 :]], at, last)
+    if owner is None or owner[1] != at - start + 1 or found is None or found[0].where is not None:
+        return None
+    return replace(found[0], where="near", anchor=owner[0]), found[1]
 
 
 def _restricted(
@@ -312,10 +354,7 @@ def _where_after(tokens: Sequence[Token], index: int, found: Selection) -> tuple
             # "next to the white one" is another of these; "next to it" is none of them.
             named = None if _at(tokens, first) in _PRONOUNS and not _nominal(tokens, first + 1) else found
             read = read_selection(tokens, first, named, on_side=False)
-            if read is not None and read[0].noun.rpartition(" ")[2] not in lex.FRAME_NOUNS | {
-                "background",
-                "foreground",
-            }:
+            if read is not None and read[0].noun.rpartition(" ")[2] not in _NO_NEIGHBOURS:
                 return where, read[0], read[1]
     return None
 

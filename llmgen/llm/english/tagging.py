@@ -63,6 +63,12 @@ def _misspelt(word: str) -> str:
     return near[0] if near else ""
 
 
+def _undone(word: str) -> bool:
+    """Whether a word that is not known is a participle with "un": "unmade"."""
+    verb = look_up(word[2:]).verb if word.startswith("un") and not look_up(word).noun else ""
+    return bool(verb) and verb_form(word[2:], verb) == "past"
+
+
 class _Tagger(Places):
     """Goes through the tokens once, with a bounded look ahead."""
 
@@ -159,7 +165,7 @@ class _Tagger(Places):
         )
         ing = word.endswith("ing") and word not in lex.ING_NOUNS
         adjective = (
-            entry.adjective or word in lex.COLORS or word in lex.SIZES or (word in lex.MATERIALS and follows)
+            entry.adjective or word in lex.COLORS or word in lex.SIZES or _undone(word) or (word in lex.MATERIALS and follows)
             or (participle and (ing or not entry.noun) and (follows or word not in lex.ING_NOUNS))
             or (not entry.known and (word.endswith(_ADJECTIVE_ENDINGS) or (word.endswith("y") and follows)))
         )  # fmt: skip

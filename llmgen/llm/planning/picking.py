@@ -106,6 +106,11 @@ def _fitting(what: Selection, named: list[Thing]) -> list[Thing]:
     fit = [t for t in named if said <= {a.lower() for a in t.attributes}]
     # "make the red ball blue and move the red ball up" speaks of what was red at first.
     fit = fit or [t for t in named if t.seen is not None and said <= {a.lower() for a in t.seen.attributes}]
+    colors = said & lex.COLORS
+    if not fit and what.every and len(colors) > 1:
+        # "the red and blue balls" are those that are either.
+        rest = said - colors
+        fit = [t for t in named if colors & set(t.attributes) and rest <= set(t.attributes)]
     if not fit and what.attributes:
         # The detector did not confirm what was said; it is meant all the same if nothing speaks against it.
         fit = [t for t in named if not _contradicts(what.attributes, t.attributes)]
@@ -129,9 +134,22 @@ def _by_anchor(board: Board, what: Selection, fit: list[Thing]) -> list[Thing]:
         others = [t for t in others if sign * (center(anchor.box, axis) - center(t.box, axis)) > 0]
     if not others:
         raise InputError(f"nothing in the picture matches {what.phrase!r} there")
+    if what.every and what.where == "on":
+        lying = [t for t in others if _lies_on(t.box, anchor.box, board.canvas)]
+        if not lying:
+            raise InputError(f"nothing in the picture lies on {what.anchor.phrase!r}")
+        return lying
     far = -1 if what.where == "far" else 1
     others.sort(key=lambda t: far * sum((center(t.box, k) - center(anchor.box, k)) ** 2 for k in (0, 1)))
     return others
+
+
+def _lies_on(box: BoxXyxy, anchor: BoxXyxy, canvas: Canvas) -> bool:
+    """Whether a box is over another, and its lower end close to that or within it."""
+    return (
+        anchor[0] < center(box, 0) < anchor[2]
+        and abs(center(box, 1) - anchor[1]) < 0.1 * canvas.unit + (box[3] - box[1]) / 2
+    )
 
 
 def _in_half(side: str, fit: list[Thing], canvas: Canvas) -> list[Thing]:

@@ -32,6 +32,15 @@ BASES = {
         ("a boy is feeding a bird", "a boy is feeding", ("a boy", "feeding", "a bird", "bird"), "feed"),
         ("a kid is standing on a chair", "a kid is standing", ("a kid", "standing", "a chair", "chair"), "stand"),
         ("a girl is holding a hot dog", "a girl is holding", ("a girl", "holding", "a hot dog", "hot dog"), "hold"),
+        ("a cook has been stirring a pot", "a cook has been stirring", ("a cook", "stirring", "a pot", "pot"), "stir"),
+        ("a boy has just kicked a ball", "a boy has just kicked", ("a boy", "kicked", "a ball", "ball"), "kick"),
+        ("She is painting a fence", "She is painting", ("She", "painting", "a fence", "fence"), "paint"),
+        (
+            "the young king's son is riding a pony",
+            "the young king's son is riding",
+            ("the young king's son", "riding", "a pony", "pony"),
+            "ride",
+        ),
         (
             "a boy in green is kicking a yellow cup in the snow with a red ball",
             "a boy in green is kicking in the snow with a red ball",

@@ -124,6 +124,31 @@ def test_commands(said: str, wanted: str) -> None:
             ["move black cat #1", "move red vase #1"],
         ),
         ("remove the cat and add a fox where it was", ["add a fox", "delete black cat #1"]),
+        # How many there should be.
+        ("there should be five lamps", ["add a lamp", "add a lamp"]),
+        ("only two lamps please", ["delete lamp #3"]),
+        ("there are too many lamps, one is enough", ["delete lamp #2", "delete lamp #3"]),
+        ("two vases instead of one", ["add a red vase"]),
+        ("one lamp less", ["delete lamp #1"]),
+        # Sentences and questions.
+        ("can the cat be white?", ["a white cat #1"]),
+        ("the vase ought to be painted gold", ["a gold vase #1"]),
+        ("I want the vase green and the cat gone", ["a green vase #1", "delete black cat #1"]),
+        ("the vase is way too small", ["resize red vase #1"]),
+        ("let the cat wear a hat", ["add a hat"]),
+        ("we can do without the vase", ["delete red vase #1"]),
+        # What is brought up, and reasons.
+        ("The vase? It should be blue.", ["a blue vase #1"]),
+        ("I'm tired of the cat, get rid of it", ["delete black cat #1"]),
+        ("remove the cat because it scares me", ["delete black cat #1"]),
+        ("keep the lamps and the vase but delete the rest", ["delete black cat #1"]),
+        # Copies, exchanges, preferences.
+        ("duplicate the vase", ["add a red vase"]),
+        ("swap the colours of the cat and the vase", ["a black vase #1", "a red cat #1"]),
+        ("I'd prefer a green vase", ["a green vase #1"]),
+        ("paint the cat orange and white", ["an orange and white cat #1"]),
+        ("Rather than a cat, I'd like a fox", ["add a fox", "delete black cat #1"]),
+        ("everything red should become blue", ["a blue vase #1"]),
         ("put a clock in the place of the cat", ["add a clock", "delete black cat #1"]),
     ],
 )
@@ -144,7 +169,11 @@ def test_the_others_and_the_first_few(said: str, changes: list[str]) -> None:
         ("remove the other lamp", "cannot read all"),
         ("make the first lamp blue and the other lamp red", "which other 'lamp' is meant"),
         ("remove the second two lamps", "are meant is not said"),
-        ("swap the colours of the cat and the vase", "not looks"),
+        ("swap the shapes of the cat and the vase", "not looks"),
+        ("turn the vase upside down", "cannot read all"),
+        ("make the picture better", "matches|cannot read"),
+        ("I'd rather have a stool", "cannot tell what 'a stool' should be instead of"),
+        ("there should be three lamps", "there are 3 'lamp' already"),
         ("make the vase the cat", "cannot read all"),
         ("no more than one lamp", "cannot read all"),
         ("do not remove the cat", "begin with a verb"),
@@ -261,6 +290,29 @@ def test_wishes_are_commands(said: str, operation: str, phrase: str) -> None:
 def test_what_is_said_of_the_last_is_said_of_all() -> None:
     edits = edit("make the left tree and the house yellow").edits
     assert [(e.op, e.target) for e in edits] == [("change_attribute", "tree #2"), ("change_attribute", "house #1")]
+
+
+def test_sizes_are_compared() -> None:
+    scene = (thing("cup", 10, 10, 20.0), thing("house", 60, 60, 40.0))
+    for said, side in (("make the cup as big as the house", 40.0), ("make the cup bigger than the house", 52.0)):
+        (edited,) = edit(said, *scene).edits
+        assert isinstance(edited, MoveEdit) and edited.box_xyxy[2] - edited.box_xyxy[0] == pytest.approx(side, abs=0.1)
+
+
+def test_what_has_no_room_or_a_taken_place_changes_places() -> None:
+    said: list[str] = []
+    scene = (thing("boy", 0, 40, 50.0), thing("girl", 70, 40, 50.0))
+    for wish in ("the girl should be left of the boy", "the girl should be where the boy is"):
+        plan, _ = EditQuestion(wish, scene, seed=0, **SIZE).by_rules(said.append)
+        boy, girl = (next(i.box_xyxy for i in plan.target if i.noun == noun) for noun in ("boy", "girl"))
+        assert girl[0] < boy[0]
+    assert all("change places" in line for line in said)
+
+
+def test_reasons_that_are_left_out_are_said() -> None:
+    said: list[str] = []
+    EditQuestion("remove the tree so the house is visible", SCENE, seed=0, **SIZE).by_rules(said.append)
+    assert "'so the house is visible' is taken for a reason" in said
 
 
 def test_a_hat_may_touch_the_head_it_is_on() -> None:

@@ -21,6 +21,16 @@ ROWS = [
     ("a cat with blue eyes on a chair", "cat with blue eyes; chair; 0 on 1"),
     ("a tree with a door in its trunk", "tree; door; trunk; 1 in 2"),
     ("a car with a missing wheel", "car with a missing wheel"),
+    # What "one" and "it" stand for, and what is on top.
+    ("a red cup on a table and a blue one on a chair", "red cup; table; blue cup; chair; 0 on 1; 2 on 3"),
+    ("a girl holding a red balloon and a boy holding a blue one", "girl; red balloon; boy; blue balloon; 0 holding 1; 2 holding 3"),
+    ("an owl on a branch, a moon behind it", "owl; branch; moon; 0 on 1; 2 behind 0"),
+    ("a cake with a cherry on top", "cake; cherry; 1 on 0"),
+    ("a crate filled with oranges beside a bicycle", "crate; 2 orange; bicycle; 0 next_to 2"),
+    ("a panda eating bamboo while sitting on a swing", "panda; bamboo; swing; 0 on 2"),
+    ("a kitten asleep inside a box", "asleep kitten; box; 0 in 1"),
+    ("left: a cat, right: a dog", "cat; dog; 0 on_left; 1 on_right"),
+    ("the left half of the picture shows a lion, the right half a tiger", "lion; tiger; 0 on_left; 1 on_right"),
     # Verbs in the base form after plurals and lists.
     ("several mice nibble cheese under the table", "3 mouse; cheese; table; 0 below 2; 1 below 2"),
     ("two chefs chop onions in a kitchen", "2 chef; 2 onion"),

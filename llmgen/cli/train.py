@@ -19,7 +19,7 @@ app.command("lgd-cache")(lgd_cache)
 app.command("lgd-unet")(lgd_unet)
 
 Model = Literal[
-    "all", "vae", "text", "judge", "detector", "mask-rcnn-objects", "mask-rcnn-parts", "clip", "segmenter", "pose", "diffusion",
+    "all", "vae", "text", "judge", "detector", "mask-rcnn-objects", "mask-rcnn-parts", "clip", "segmenter", "pose", "diffusion", "inpaint",
     "instances", "blip2", "editor", "lgd", "question_editor",
 ]  # fmt: skip
 

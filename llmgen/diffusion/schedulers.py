@@ -138,3 +138,23 @@ def scheduler_of(pipe: Any) -> str:
         if stepper.name == kind and all(config.get(key) == value for key, value in stepper.settings.items()):
             return name
     return kind
+
+
+def first_timestep(pipe: Any, steps: int) -> tuple[int, int] | None:
+    """Where steps through noise begin: the first timestep, and the number that the model was trained with.
+
+    With Stable Diffusion's spacing few steps begin far below the top, one of them beside the finished picture.
+
+    Args:
+        pipe: Any pipeline with a scheduler.
+        steps: How many.
+
+    Returns:
+        None where timesteps are counted otherwise: along a flow, and by EDM's classes.
+    """
+    if type(pipe.scheduler).__name__ not in {stepper.name for stepper in SCHEDULERS.values()}:
+        return None
+    scheduler = copy.deepcopy(pipe.scheduler)
+    with quiet_steps():
+        scheduler.set_timesteps(steps)
+    return round(float(scheduler.timesteps[0])), int(scheduler.config.num_train_timesteps)

@@ -8,7 +8,7 @@ Source: Rombach et al. 2022, High-resolution image synthesis with latent diffusi
 """
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import TYPE_CHECKING, ClassVar, Final, Literal
 
 from pydantic import Field
 
@@ -18,7 +18,7 @@ from llmgen.diffusion.drawing import cut_chats, draw_texts, has_unet
 from llmgen.diffusion.failures import as_model_errors
 from llmgen.diffusion.latents import sides_multiple
 from llmgen.diffusion.progress import Steps
-from llmgen.diffusion.schedulers import with_scheduler
+from llmgen.diffusion.schedulers import first_timestep, scheduler_of, with_scheduler
 from llmgen.engine.long_runs import CompileConfig, CompiledMethod
 from llmgen.engine.samples import SampledConfig
 from llmgen.engine.stage import Profile
@@ -26,6 +26,10 @@ from llmgen.generate.canvas import group_by_canvas, remark_on_limits, with_first
 
 if TYPE_CHECKING:
     from llmgen.engine.context import StageContext
+
+
+_LATE: Final = 0.6
+"""Share of the timesteps below which what is taken for a picture is noise: steps that begin there leave it so."""
 
 
 class TextGenerateConfig(SampledConfig, CompileConfig):
@@ -79,10 +83,13 @@ class TextGenerate(CompiledMethod):
         made: dict[int, Record] = {}
         multiple = sides_multiple(pipe)
         batches = group_by_canvas(records, self._context, width=config.width, height=config.height, multiple=multiple)
+        late = self._late_start()
         for (width, height), rows in batches:
             batch = [records[i] for i in rows]
             for record in batch:
                 self._remark_on_limits(record)
+                if late:
+                    self._context.remark_on(record.id, late)
                 self._remark_if_uncompiled(record.id, (width, height))
             total = config.num_inference_steps * (1 if has_unet(pipe) else len(batch))
             told = Steps(self._context.progress, f"generate sd: {len(batch)} pictures", total)
@@ -104,6 +111,19 @@ class TextGenerate(CompiledMethod):
             }
             self._context.progress(f"generate sd: {len(made)}/{len(records)}")
         return [made[i] for i in range(len(records))]
+
+    def _late_start(self) -> str | None:
+        """What to say of steps that begin where half of the picture should be there."""
+        steps = self._config.num_inference_steps
+        with as_model_errors("generate sd"):
+            begin = first_timestep(self._pipe, steps)
+        if begin is None or begin[0] >= _LATE * begin[1]:
+            return None
+        by = f"{steps} {'step' if steps == 1 else 'steps'} by {scheduler_of(self._pipe)}"
+        return (
+            f"{by}: the first is timestep {begin[0]} of {begin[1]}, too late to make a picture of noise; "
+            "take more, or dpm++-2m-karras, which begins at the top"
+        )
 
     def _remark_on_limits(self, record: Record) -> None:
         negative = self._config.negative_prompt

@@ -1,6 +1,7 @@
 """Schedulers by name, with diffusers' own classes."""
 
 import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -13,11 +14,20 @@ from tiny_models import noise_image, tiny_context, tiny_pipeline, tiny_scheduler
 from llmgen.artifacts import Record
 from llmgen.artifacts.schedulers import SCHEDULER_LABELS, scheduler_name
 from llmgen.diffusion.sampling import make_levels
-from llmgen.diffusion.schedulers import SCHEDULERS, make_scheduler, quiet_steps, scheduler_of, with_scheduler
+from llmgen.diffusion.schedulers import (
+    SCHEDULERS,
+    first_timestep,
+    make_scheduler,
+    quiet_steps,
+    scheduler_of,
+    with_scheduler,
+)
 from llmgen.engine.context import StageContext
 from llmgen.errors import MissingRequirementError
 from llmgen.generate.sd import TextGenerate, TextGenerateConfig
 from llmgen.presets import RoleSpec
+
+PAGE = Path(__file__).parents[3] / "llmgen/presets/README.md"
 
 
 def test_every_name_has_a_class_and_a_label() -> None:
@@ -93,6 +103,38 @@ def test_the_scheduler_of_the_repository_is_the_one_that_draws(tmp_path: Path, k
             generator=torch.Generator().manual_seed(5),
         ).images[0]  # fmt: skip
     assert np.abs(ours.astype(float) - theirs * 255).max() <= 2
+
+
+def test_the_page_says_where_few_steps_begin() -> None:
+    config = {**tiny_scheduler().config, "timestep_spacing": "leading", "steps_offset": 1}
+    _, *rows = [line for line in PAGE.read_text().partition("| steps | `ddim")[2].splitlines() if line.startswith("|")]
+    names = [
+        cell.split() for cell in re.findall(r"`([^`]+)`", PAGE.read_text().partition("| steps |")[2].splitlines()[0])
+    ]
+    table = [[int(cell) for cell in row.strip("|").split("|")] for row in rows]
+    assert len(table) == 5 and sum(map(len, names)) == 15
+    pipe = tiny_pipeline()
+    for steps, *firsts in table:
+        for first, group in zip(firsts, names, strict=True):
+            for name in group:
+                pipe.scheduler = make_scheduler(name, config)
+                assert first_timestep(pipe, steps) == (first, 1000), (steps, name)
+                pipe.scheduler = make_scheduler(name, {**config, "timestep_spacing": "trailing"})
+                assert first_timestep(pipe, steps) == (999, 1000), (steps, name)
+
+
+def test_steps_that_begin_late_are_said(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    context = saved_with(tmp_path, tiny_scheduler("v_prediction"))
+    for steps, scheduler in ((1, "ddim"), (2, "euler"), (3, "ddim"), (1, "dpm++-2m-karras")):
+        method = TextGenerate(context, TextGenerateConfig(num_inference_steps=steps, scheduler=scheduler))
+        method([Record(id=f"{steps}", prompt="a ball", seed=5)])
+    said = [record.getMessage() for record in caplog.records if "too late" in record.getMessage()]
+    assert said == [
+        "record '1': 1 step by ddim: the first is timestep 1 of 1000, too late to make a picture of noise; "
+        "take more, or dpm++-2m-karras, which begins at the top",
+        "record '2': 2 steps by euler: the first is timestep 501 of 1000, too late to make a picture of noise; "
+        "take more, or dpm++-2m-karras, which begins at the top",
+    ]
 
 
 def test_the_loop_of_ones_own_has_the_same_levels_whichever_class_has_read_them() -> None:

@@ -70,7 +70,7 @@ def test_what_the_model_cannot_take_in_is_said_of_its_record(tmp_path: Path, cap
     fine, full = Layout(width=SIZE, height=SIZE, background_prompt=""), layout().model_copy(update={"instances": many})
     method = GligenGenerate(context, GligenGenerateConfig(num_inference_steps=1, negative_prompt=""))
     method([Record(id="fine", prompt="x", layout=fine), Record(id="full", prompt="x", layout=full)])
-    unwanted = TextGenerateConfig(num_inference_steps=1, negative_prompt="a car " * 20)
+    unwanted = TextGenerateConfig(num_inference_steps=3, negative_prompt="a car " * 20)
     TextGenerate(context, unwanted)([Record(id="long", prompt="a ball " * 20)])
     ours = [record.getMessage() for record in caplog.records if record.name.startswith("llmgen")]
     # The tiny tokenizer spells, and its model reads 24 letters.

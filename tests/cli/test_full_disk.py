@@ -38,7 +38,7 @@ def test_workers_and_a_full_disk(llmgen, workplace, monkeypatch, most, full):
     command = ("generate", "p.json", "--method", "tiny", "--batch-size", "2", "-o")
     code, said = limited(most, *command, "o.jsonl", *WORKERS)
     (error,) = [line for line in said if line.startswith("error: ")]
-    assert code == 1 and error.startswith("error: cannot write ") and full in error and "free some space" in error
+    assert code == 1 and error.startswith("error: cannot write ") and full in error and "choose another folder" in error
     assert not any("Traceback" in line for line in said) and not Path("o.jsonl").exists()
     monkeypatch.setenv("TINY_WORK_LOG", str(Path("log").resolve()))
     assert llmgen(*command, "o.jsonl", "--resume").code == 0

@@ -1,5 +1,6 @@
 """The contract of whoever answers questions: rules, a model behind a server, recorded replies."""
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Generic, Protocol, TypeVar
@@ -110,11 +111,11 @@ def check_provider(name: str, *, role: str) -> None:
         raise unknown(role, name, PROVIDERS)
     if kind == "replay" and not rest:
         raise InputError(f"{role} 'replay' needs a file: replay:replies.jsonl")
+    if kind != "replay":
+        return
     try:
-        there = kind != "replay" or Path(rest).exists()
-    except (OSError, ValueError):  # longer than a name can be, or with a NUL
-        there = False
-    if not there:
-        raise InputError(
-            f"cannot read the recorded replies {rest[:200]}: No such file or directory{near_names(Path(rest))}"
-        )
+        os.stat(rest)
+    except (OSError, ValueError) as error:  # One that is longer than a name can be, or holds a NUL, too.
+        reason = getattr(error, "strerror", None) or str(error)
+        near = near_names(Path(rest)) if isinstance(error, FileNotFoundError) else ""
+        raise InputError(f"cannot read the recorded replies {rest[-200:]}: {reason}{near}") from error

@@ -49,7 +49,7 @@ class InpaintRecipe(DiffusionRecipe):
     """Everything that shapes the training of the painter of details.
 
     Attributes:
-        rank: Of the change of each layer.
+        rank: Of the change of each layer; a training that goes on from one has its rank.
         usual_share: Share of scenes as the denoiser has seen them, characters among them.
         detail_weight: Weight of the cells of things with a detail, beside 1 of the others.
     """
@@ -80,7 +80,7 @@ class InpaintRecipe(DiffusionRecipe):
 
     def load(self, out_dir: Path, weights: Path = WEIGHTS) -> PositionedUNet2DConditionModel:
         """The denoiser with its details; see `Recipe.load`."""
-        return _merged(_denoiser(weights), load_averaged_weights(out_dir), self.rank)
+        return _merged(_denoiser(weights), load_averaged_weights(out_dir))
 
     def ship(self, out_dir: Path, weights: Path = WEIGHTS) -> None:
         """See `Recipe.ship`; the file is a LoRA as diffusers reads it."""
@@ -147,14 +147,15 @@ def with_details(unet: PositionedUNet2DConditionModel, folder: Path) -> Position
         unet: Changed in place.
         folder: Of the LoRA.
     """
-    state = read_changes(folder)
-    return _merged(unet, state, next(len(value) for name, value in state.items() if name.endswith(".down")))
+    return _merged(unet, read_changes(folder))
 
 
-def _merged(
-    unet: PositionedUNet2DConditionModel, state: Mapping[str, Tensor], rank: int
-) -> PositionedUNet2DConditionModel:
-    add_low_ranks(unet, rank).load_state_dict(state)
+def _rank_of(changes: Mapping[str, Tensor]) -> int:
+    return next(len(value) for name, value in changes.items() if name.endswith(".down"))
+
+
+def _merged(unet: PositionedUNet2DConditionModel, changes: Mapping[str, Tensor]) -> PositionedUNet2DConditionModel:
+    add_low_ranks(unet, _rank_of(changes)).load_state_dict(changes)
     for module in unet.modules():
         if parametrize.is_parametrized(module, "weight"):
             parametrize.remove_parametrizations(module, "weight")
@@ -183,9 +184,11 @@ class InpaintLesson(Lesson[tuple[int, bool]]):
         self._models = models = TextToImage.from_pretrained(run.weights / "text_to_image", run.device)
         models.vae.to(memory_format=torch.channels_last)
         self._unet = _denoiser(run.weights).to(run.device, memory_format=run.memory_format)
-        self.module = add_low_ranks(self._unet, recipe.rank).to(run.device)
-        if run.start is not None:
-            self.module.load_state_dict(read_changes(run.start))
+        begun = read_changes(run.start) if run.start is not None else None
+        rank = recipe.rank if begun is None else _rank_of(begun)
+        self.module = add_low_ranks(self._unet, rank).to(run.device)
+        if begun is not None:
+            self.module.load_state_dict(begun)
         self._rng = random.Random()
         self._pool = LatentPool(models, recipe, self._rng, self._scene)
         self._conditioner = Conditioner(models, recipe, self._rng)

@@ -57,7 +57,8 @@ def test_a_single_file_draws_what_its_folder_draws(tmp_path: Path, family: str) 
     preset = preset_of(tmp_path, family, "text_to_image")
     folder = RoleSpec(source=str(tmp_path / "whole"), family=family)
     whole = preset.model_copy(update={"roles": {"text_to_image": folder}})
-    assert (drawn(preset, tmp_path) == drawn(whole, tmp_path)).all()
+    # The same weights; where they lie in memory moves single values by a grey level on some processors.
+    assert np.abs(drawn(preset, tmp_path).astype(int) - drawn(whole, tmp_path)).max() <= 1
 
 
 def test_the_refiner_and_the_inpainter_are_single_files_too(tmp_path: Path) -> None:
@@ -73,7 +74,8 @@ def test_the_refiner_and_the_inpainter_are_single_files_too(tmp_path: Path) -> N
     given = {"prompt": "a ball", "image": noise_image(), "strength": 0.5, "num_inference_steps": 4, "output_type": "np"}
     seed = torch.Generator().manual_seed
     ours = pool.image_to_image("refiner")(**given, aesthetic_score=7.0, generator=seed(1)).images
-    assert (ours == refiner(**given, aesthetic_score=7.0, generator=seed(1)).images).all()
+    theirs = refiner(**given, aesthetic_score=7.0, generator=seed(1)).images
+    assert np.allclose(ours, theirs, atol=1e-4)
     picture = pool.inpainting("inpaint")(**given, mask_image=noise_image(2), generator=seed(1)).images
     assert np.isfinite(picture).all()
 

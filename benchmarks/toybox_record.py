@@ -37,7 +37,7 @@ from PIL import Image, ImageDraw, ImageFont
 # The script's own folder is on the path when it is run.
 from toybox_frozen import HELD_OUT_SEED, share
 
-from llmgen.artifacts import AddEdit, MoveEdit, Record
+from llmgen.artifacts import AddEdit, ImageRef, MoveEdit, Record
 from llmgen.artifacts.hashing import digest
 from llmgen.artifacts.statistics import mcnemar
 from llmgen.engine.context import StageContext
@@ -247,14 +247,14 @@ def print_moved(study: Study, chosen: Sequence[Record], corrected: Sequence[Reco
     kept, between = [], []
     for before, after in moved:
         others = [s for s in before.samples if not s.chosen]
+        if before.image is None or not others:
+            continue
         # What was drawn counts, also where the candidate was kept in its stead.
-        made = after.grown(image=after.history[-1].image)
-        distance = figure_distance(study, pose, before, made)
-        if distance is not None and others:
-            other = figure_distance(study, pose, before, before.grown(image=others[0].image, samples=(), edits=None))
-            if other is not None:
-                kept.append(distance)
-                between.append(other)
+        distance = figure_distance(study, pose, before.id, before.image, after.history[-1].image)
+        other = figure_distance(study, pose, before.id, before.image, others[0].image)
+        if distance is not None and other is not None:
+            kept.append(distance)
+            between.append(other)
     if kept:
         print(
             f"pose kept, {len(kept)} pictures: joints apart {statistics.fmean(kept):.3f} from candidate to corrected, "
@@ -268,16 +268,16 @@ def was_moved(record: Record) -> bool:
     return isinstance(edit, AddEdit) or (isinstance(edit, MoveEdit) and iou(edit.from_box_xyxy, edit.box_xyxy) < 0.5)
 
 
-def figure_distance(study: Study, pose: Path, one: Record, other: Record) -> float | None:
-    """How far the figures of two pictures are apart, in units of their spread; None where one has none."""
-    joints = [figure_joints(study, pose, record) for record in (one, other)]
+def figure_distance(study: Study, pose: Path, name: str, one: ImageRef, other: ImageRef) -> float | None:
+    """How far the figures of two pictures of a prompt are apart, in units of their spread; None where one has none."""
+    joints = [figure_joints(study, pose, name, ref) for ref in (one, other)]
     return pose_difference(*joints) if all(joints) else None
 
 
 _LOADED: dict[Path, Any] = {}
 
 
-def figure_joints(study: Study, pose: Path, record: Record) -> dict[str, tuple[float, float]]:
+def figure_joints(study: Study, pose: Path, name: str, ref: ImageRef) -> dict[str, tuple[float, float]]:
     """Joints of the surest figure of the asked class, where the judge sees it."""
     if pose not in _LOADED:
         from transformers import VitPoseForPoseEstimation, VitPoseImageProcessor
@@ -286,10 +286,8 @@ def figure_joints(study: Study, pose: Path, record: Record) -> dict[str, tuple[f
 
         model = VitPoseForPoseEstimation.from_pretrained(pose)
         _LOADED[pose] = VitPoseEstimator(model, VitPoseImageProcessor.from_pretrained(WEIGHTS / "pose"))
-    if record.image is None:
-        return {}
-    image = study.store.load(record.image)
-    truth = study.asked[record.id].truth
+    image = study.store.load(ref)
+    truth = study.asked[name].truth
     actor = truth.demands[truth.acts[0].first]
     seen = [item for item in study.judge.look([image])[0].objects if item.noun == actor.noun]
     if not seen:

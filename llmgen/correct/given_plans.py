@@ -125,8 +125,11 @@ def _aim(objects: dict[str, Instance], edit: Edit, detections: Sequence[Detectio
 
 def _found(name: str, detections: Sequence[Detection]) -> Instance | None:
     found = next((one for one in detections if one.id == name), None)
-    if found is None:
-        return None
+    return as_instance(found) if found is not None else None
+
+
+def as_instance(found: Detection) -> Instance:
+    """What was found, as an object that a plan leaves where it is."""
     return Instance(
         id=found.id, phrase=found.phrase, noun=found.noun, attributes=found.attributes, box_xyxy=found.box_xyxy
     )

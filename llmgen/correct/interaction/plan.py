@@ -22,6 +22,7 @@ from llmgen.artifacts import (
     Reply,
     Sample,
 )
+from llmgen.correct.given_plans import as_instance
 from llmgen.correct.interaction.check import share_seen
 from llmgen.engine.seeds import derive_seed
 from llmgen.errors import InputError, ModelError
@@ -281,7 +282,7 @@ class Planner:
                 attributes=attributes,
                 box_xyxy=place.box,
             )
-        target = [_as_instance(detection) for detection in candidate.detections if detection is not found]
+        target = [as_instance(detection) for detection in candidate.detections if detection is not found]
         placed = Instance(
             id=edit.target, phrase=interaction.object.text, noun=noun, attributes=attributes, box_xyxy=place.box
         )
@@ -319,9 +320,3 @@ def _view(record: Record, sample: Sample) -> Record:
 
 def _same_size(one: BoxTuple, other: BoxTuple) -> bool:
     return all(abs((one[k + 2] - one[k]) - (other[k + 2] - other[k])) <= 1.5 for k in (0, 1))
-
-
-def _as_instance(found: Detection) -> Instance:
-    return Instance(
-        id=found.id, phrase=found.phrase, noun=found.noun, attributes=found.attributes, box_xyxy=found.box_xyxy
-    )

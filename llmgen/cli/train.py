@@ -20,7 +20,7 @@ app.command("lgd-unet")(lgd_unet)
 
 Model = Literal[
     "all", "vae", "text", "judge", "detector", "mask-rcnn-objects", "mask-rcnn-parts", "clip", "segmenter", "pose", "diffusion", "inpaint",
-    "instances", "blip2", "editor", "lgd", "question_editor",
+    "instances", "blip2", "editor", "lgd", "question_editor", "decoder",
 ]  # fmt: skip
 
 

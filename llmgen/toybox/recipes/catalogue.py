@@ -29,8 +29,8 @@ _RECIPES: Final = {
     "editor": "editor:EditorRecipe",
     "lgd": "editor:LgdRecipe",
 }
-_MEASURED: Final = {"question_editor": "editor:QuestionEditorRecipe"}
-"""Recipes of models that do not ship and are only measured against."""
+_BESIDE: Final = {"decoder": "vae:DecoderRecipe", "question_editor": "editor:QuestionEditorRecipe"}
+"""Recipes outside the training of all: the autoencoder's decoder once more, and a model that does not ship and is only measured against."""
 NAMES: Final = tuple(_RECIPES)
 
 
@@ -38,9 +38,9 @@ def load_recipe(name: str) -> Recipe:
     """The recipe of a model with its usual settings.
 
     Args:
-        name: One of `NAMES`, or `question_editor`.
+        name: One of `NAMES`, or `decoder` or `question_editor`.
     """
-    module, _, recipe_class = {**_RECIPES, **_MEASURED}[name].partition(":")
+    module, _, recipe_class = {**_RECIPES, **_BESIDE}[name].partition(":")
     recipe: Recipe = getattr(importlib.import_module(f"llmgen.toybox.recipes.{module}"), recipe_class)()
     return recipe
 

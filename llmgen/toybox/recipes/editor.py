@@ -23,13 +23,23 @@ from llmgen.diffusion.answering.bridge import Bridge, fill_slots
 from llmgen.diffusion.answering.dropout import DROP, dropped_conditions
 from llmgen.diffusion.answering.editor import EditSettings, PictureEditor
 from llmgen.diffusion.answering.latents import LatentReader
-from llmgen.diffusion.answering.saved import UNET_EMA, LgdSettings, save_bridge, save_null, write_settings
+from llmgen.diffusion.answering.saved import (
+    BRIDGE_EMA,
+    UNET_EMA,
+    LgdSettings,
+    load_bridge,
+    read_settings,
+    save_bridge,
+    save_null,
+    write_settings,
+)
 from llmgen.diffusion.answering.unet import widen_input
 from llmgen.diffusion.answering.wording import clean_question
 from llmgen.toybox import WEIGHTS
 from llmgen.toybox.models.answerer import load_answerer
 from llmgen.toybox.models.judge import ToyboxJudge
 from llmgen.toybox.models.unet import PositionedUNet2DConditionModel
+from llmgen.toybox.recipes.edit_error import edit_error
 from llmgen.toybox.recipes.edit_words import instruction_for
 from llmgen.toybox.recipes.growth import grow_from, read_weights
 from llmgen.toybox.recipes.progress import paste_rows
@@ -39,7 +49,7 @@ from llmgen.toybox.recipes.sampling import TextToImage, build_scheduler
 from llmgen.toybox.recipes.shipping import tidy
 from llmgen.toybox.recipes.vae import to_tensor
 from llmgen.toybox.world.answers import answer_of, is_right_answer
-from llmgen.toybox.world.pairs import Pair, sample_pair
+from llmgen.toybox.world.pairs import CATEGORIES, Pair, sample_pair
 from llmgen.toybox.world.scenes import render_image
 from llmgen.training.checkpoint import load_averaged_weights
 from llmgen.training.lesson import Lesson, save_staged
@@ -48,8 +58,6 @@ from llmgen.training.loop import FitSettings
 logger = logging.getLogger(__name__)
 
 SAMPLING: Final = EditSettings(steps=20, text_guidance=3.0, image_guidance=1.5, batch_size=24)
-_DIFFERENT: Final = 0.15
-"""Difference of two scaled latents from which a cell is one that changes."""
 
 
 @dataclass(frozen=True)
@@ -60,7 +68,8 @@ class EditorRecipe(Recipe):
         batch: Pairs a step and process.
         fit: Optimizer, schedule and rhythm.
         noisy_share: Share of the times drawn from the noisier part, where it is decided what is drawn.
-        changed_weight: Weight of the cells that change, beside 1 of the others: most of a picture stays, and to copy it is easy.
+        changed_weight: Weight of the cells that change, beside 1 of the others: see `edit_error`.
+        categories: How often each kind of question is asked, in the order of `CATEGORIES`.
         pool: Pairs kept for reuse with their latents.
         fresh: New pairs a step.
         filled: Pairs that the pool holds before the first step.
@@ -90,6 +99,7 @@ class EditorRecipe(Recipe):
     )
     noisy_share: float = 0.4
     changed_weight: float = 4.0
+    categories: tuple[float, ...] = (0.12, 0.2, 0.15, 0.28, 0.25)
     pool: int = 8000
     fresh: int = 4
     filled: int = 400
@@ -224,7 +234,8 @@ class EditorLesson(Lesson[int]):
         vae = self._models.vae
         for start in range(0, count, 32):
             few = min(32, count - start)
-            pairs = [sample_pair(self._rng, wider_share=self._recipe.wider_share) for _ in range(few)]
+            kinds = self._rng.choices(CATEGORIES, self._recipe.categories, k=few)
+            pairs = [sample_pair(self._rng, kind, wider_share=self._recipe.wider_share) for kind in kinds]
             before = [render_image(pair.before) for pair in pairs]
             images = to_tensor([*before, *(render_image(pair.after) for pair in pairs)]).to(vae.device)
             with self._run.autocast():
@@ -238,7 +249,7 @@ class EditorLesson(Lesson[int]):
                     self._pool[self._rng.randrange(self._recipe.pool)] = new
 
     def losses(self, batch: int) -> dict[str, Tensor]:
-        """See `Lesson.losses`: the weighted error of the velocity, and its parts where the picture changes and where it stays."""
+        """See `Lesson.losses` and `edit_error`."""
         recipe, device = self._recipe, self._run.device
         self._rng.seed(self._run.key(batch))
         self._add(recipe.fresh if self._pool else recipe.filled)
@@ -258,15 +269,7 @@ class EditorLesson(Lesson[int]):
         velocity = alpha.sqrt() * noise - (1 - alpha).sqrt() * target
         with self._run.autocast():
             said = self._unet(torch.cat([noised, picture], dim=1), times, context).sample
-        error = (said.float() - velocity).square()
-        changes = ((source - target).abs().amax(dim=1, keepdim=True) > _DIFFERENT).float()
-        weight = 1 + recipe.changed_weight * changes
-        share = changes.sum().clamp(min=1) * target.shape[1]
-        return {
-            "velocity": (error * weight).sum() / (weight.sum() * target.shape[1]),
-            "changed": ((error * changes).sum() / share).detach(),
-            "kept": ((error * (1 - changes)).sum() / ((1 - changes).sum().clamp(min=1) * target.shape[1])).detach(),
-        }
+        return edit_error(said, velocity, source, target, recipe.changed_weight)
 
     def look(self, average: Mapping[str, Tensor], ended: bool) -> None:
         """Save the editor, and now and then answer held-out questions: a contact sheet and the share of right answers."""
@@ -355,7 +358,11 @@ class LatentLesson(EditorLesson):
         super().__init__(recipe, run)
 
     def bridges(self) -> dict[str, nn.Module]:
-        """The bridge."""
+        """The bridge; that of the model to start from, if it is one of LGD."""
+        start = self._run.start
+        if start is not None and (start.parent / BRIDGE_EMA).is_file():
+            bridge = load_bridge(start.parent, read_settings(start.parent)).requires_grad_(True)
+            return {"bridge": bridge}
         weights = self._run.weights / "text_to_image"
         width = int(TextToImage.from_pretrained(weights).text_encoder.config.hidden_size)
         return {"bridge": Bridge(self._null.shape[-1], width)}

@@ -5,9 +5,10 @@ import logging
 import math
 import random
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
-from typing import ClassVar
+from typing import ClassVar, Final
 
 import numpy as np
 import torch
@@ -21,13 +22,16 @@ from llmgen.toybox.models.unet import LATENT_CHANNELS
 from llmgen.toybox.recipes.growth import grow_from, read_weights
 from llmgen.toybox.recipes.run import MODEL, Recipe, TrainingRun
 from llmgen.toybox.recipes.shipping import tidy
-from llmgen.toybox.world.scenes import SIZE, Scene, render_image, sample_scene
+from llmgen.toybox.world.scenes import SIZE, Scene, render_image, sample_detailed_scene, sample_scene
 from llmgen.toybox.world.vocabulary import CHARACTERS
 from llmgen.training.checkpoint import load_averaged_weights
 from llmgen.training.lesson import Lesson, save_staged
 from llmgen.training.loop import FitSettings
 
 logger = logging.getLogger(__name__)
+
+_FLAT: Final = 0.02
+"""Variance, in pictures of -1..1, that a plain area counts as."""
 
 
 @dataclass(frozen=True)
@@ -46,6 +50,9 @@ class VaeRecipe(Recipe):
             by noise while colour is still clear.
         encoder_share: Share of the budget after which the encoder rests at its average and the decoder learns alone; the
             denoiser can be trained from then on.
+        detailed_share: Share of the scenes in which most things have a pattern or an unusual part.
+        contrast_weight: Of the loss that counts an error by how much the picture changes around it: pale stripes on yellow are
+            a tenth of the contrast of an outline, and are all that tells striped from plain.
         anchor_weight: Of the loss that keeps the latents near those of the autoencoder it starts from, if there is one, so
             that what was trained on those goes on from where it is.
         measured: Held-out pictures that each checkpoint is measured on.
@@ -69,6 +76,8 @@ class VaeRecipe(Recipe):
     color_weight: float = 5.0
     white_weight: float = 0.1
     encoder_share: float = 0.6
+    detailed_share: float = 0.6
+    contrast_weight: float = 0.3
     anchor_weight: float = 0.3
     measured: int = 64
 
@@ -78,7 +87,27 @@ class VaeRecipe(Recipe):
 
     def load(self, out_dir: Path, weights: Path = WEIGHTS) -> AutoencoderTiny:
         """See `Recipe.load`; `scaling_factor` is set so that scaled latents have unit standard deviation."""
-        return averaged_vae(load_averaged_weights(out_dir), self.measured)
+        return self.finish(load_averaged_weights(out_dir), weights)
+
+    def finish(self, average: Mapping[str, torch.Tensor], weights: Path) -> AutoencoderTiny:
+        """The autoencoder of averaged weights."""
+        return averaged_vae(average, self.measured)
+
+
+@dataclass(frozen=True)
+class DecoderRecipe(VaeRecipe):
+    """The decoder alone, taught more of what its encoder says; latents stay as they are, and so does every model trained on them."""
+
+    minutes: ClassVar[float] = 45
+    fit: FitSettings = field(default_factory=lambda: replace(VaeRecipe().fit, learning_rate=1.5e-3))
+    encoder_share: float = 0.0
+
+    def finish(self, average: Mapping[str, torch.Tensor], weights: Path) -> AutoencoderTiny:
+        """See `VaeRecipe.finish`; latents keep their scale too."""
+        vae = super().finish(average, weights)
+        before = AutoencoderTiny.load_config(weights / self.folder)
+        vae.register_to_config(scaling_factor=before["scaling_factor"])
+        return vae
 
 
 def build_vae() -> AutoencoderTiny:
@@ -111,9 +140,9 @@ def to_tensor(images: list[np.ndarray]) -> torch.Tensor:
 def _crops(rng: random.Random, recipe: VaeRecipe) -> torch.Tensor:
     crops: list[np.ndarray] = []
     while len(crops) < recipe.batch:
-        scene = sample_scene(rng)
+        scene = sample_detailed_scene(rng) if rng.random() < recipe.detailed_share else sample_scene(rng)
         image = render_image(scene)
-        for cx, cy in (_interesting(rng, scene), (rng.uniform(0, SIZE), rng.uniform(0, SIZE))):
+        for cx, cy in (*(_interesting(rng, scene) for _ in range(3)), (rng.uniform(0, SIZE), rng.uniform(0, SIZE))):
             left = min(max(int(cx + rng.uniform(-20, 20)) - recipe.crop // 2, 0), SIZE - recipe.crop)
             top = min(max(int(cy + rng.uniform(-20, 20)) - recipe.crop // 2, 0), SIZE - recipe.crop)
             crops.append(image[top : top + recipe.crop, left : left + recipe.crop])
@@ -132,6 +161,22 @@ def _loss(output: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
     edges = (difference.diff(dim=-1)).abs().mean() + (difference.diff(dim=-2)).abs().mean()
     # The square is what small bright details weigh by: an eye is a handful of pixels, each far off when it is missing.
     return difference.abs().mean() + 4.0 * difference.square().mean() + 0.3 * edges
+
+
+def contrast_error(output: torch.Tensor, target: torch.Tensor, side: int = 7) -> torch.Tensor:
+    """Squared error beside the variance of the picture around each pixel.
+
+    Args:
+        output: [B, 3, H, W] in -1..1.
+        target: Likewise.
+        side: Of the neighbourhood in pixels.
+
+    Returns:
+        Scalar.
+    """
+    near = partial(functional.avg_pool2d, kernel_size=side, stride=1, padding=side // 2, count_include_pad=False)
+    variance = near((target - near(target)).square()).mean(1)
+    return ((output - target).square().mean(1) / (variance + _FLAT)).mean()
 
 
 def _drift(anchor: nn.Module, images: torch.Tensor, latents: torch.Tensor) -> torch.Tensor:
@@ -264,14 +309,14 @@ class VaeLesson(Lesson[torch.Tensor]):
         if self._anchor is not None and not resting:
             drift = {"anchor": _drift(self._anchor, images, latents) * recipe.anchor_weight}
         return drift | {
-            "picture": _loss(output, images),
+            "picture": _loss(output, images) + recipe.contrast_weight * contrast_error(output, images),
             "color": recipe.color_weight * (self._reader(latents) - opponent_colors(images)).square().mean(),
             "white": recipe.white_weight * covariance_error(latents),
         }
 
     def look(self, average: Mapping[str, torch.Tensor], ended: bool) -> None:
         """Save the autoencoder, pictures above their reconstructions, and log the quality."""
-        averaged = averaged_vae(average, self._recipe.measured)
+        averaged = self._recipe.finish(average, self._run.weights)
         contact_sheet(averaged, self._run.out_dir / "sheet.png", range(900_000, 900_008))
 
         def save(folder: Path) -> None:

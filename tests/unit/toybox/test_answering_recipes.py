@@ -21,6 +21,7 @@ from llmgen.toybox.models.answerer import (
     take_tower,
 )
 from llmgen.toybox.recipes.blip2 import DESCRIBE, Blip2Recipe, description_of, vision_states
+from llmgen.toybox.recipes.edit_error import edit_error
 from llmgen.toybox.recipes.edit_words import orders_for
 from llmgen.toybox.recipes.editor import EditorRecipe, LgdRecipe, QuestionEditorRecipe
 from llmgen.toybox.recipes.growth import read_weights
@@ -100,6 +101,26 @@ def test_an_editor_is_trained_from_the_denoiser_and_shipped(weights, tmp_path, r
         settings = read_settings(folder)
         assert load_bridge(folder, settings).mlp.weight.shape == (128, 128)
         assert load_null(folder, settings).shape == (1, 77, 128)
+        again = replace(run, out_dir=tmp_path / "again", steps=1, start=weights / recipe.folder)
+        bridge = recipe.lesson(again).module.get_submodule("bridge")
+        assert torch.equal(bridge.mlp.weight, load_bridge(folder, settings).mlp.weight)
+        assert bridge.mlp.weight.requires_grad
+
+
+def test_a_cell_weighs_more_where_few_change():
+    source = torch.zeros(2, 4, 16, 16)
+    target = source.clone()
+    target[0, :, :8] = 1.0
+    target[1, :, :2, :2] = 1.0
+    velocity, weights = torch.zeros_like(source), []
+    for row, (y, x) in ((0, (0, 0)), (0, (15, 15)), (1, (0, 0)), (1, (15, 15))):
+        said = velocity.clone()
+        said[row, :, y, x] = 1.0
+        weights.append(float(edit_error(said, velocity, source, target, 4.0)["velocity"]))
+    half, stays, few, stays_too = weights
+    # A half changes: half of the usual weight; a sixty-fourth: six times.
+    assert half / stays == pytest.approx(1 + 4 * 0.5)
+    assert few / stays_too == pytest.approx(1 + 4 * 6)
 
 
 @pytest.mark.parametrize(

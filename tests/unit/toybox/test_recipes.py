@@ -10,7 +10,7 @@ from llmgen.toybox.recipes.diffusion import DiffusionRecipe
 from llmgen.toybox.recipes.run import TrainingRun
 from llmgen.toybox.recipes.sampling import TextToImage, generate, grounding_of_scenes
 from llmgen.toybox.recipes.text import TextRecipe
-from llmgen.toybox.recipes.vae import VaeRecipe, psnr_on_renders
+from llmgen.toybox.recipes.vae import DecoderRecipe, VaeRecipe, contrast_error, psnr_on_renders
 from llmgen.toybox.world.captions import sample_caption
 from llmgen.toybox.world.scenes import Scene, place, sample_scene
 from llmgen.toybox.world.vocabulary import BACKGROUNDS, COLORS, NOUNS, THINGS
@@ -53,6 +53,25 @@ def test_the_autoencoder_recipe_learns_resumes_and_repeats(tmp_path: Path) -> No
     assert (tmp_path / "a" / "sheet.png").is_file()
     recipe.ship(tmp_path / "a", tmp_path / "weights")
     assert (tmp_path / "weights" / "text_to_image" / "vae" / "config.json").is_file()
+
+
+def test_the_decoder_learns_alone_and_latents_keep_their_scale(tmp_path: Path) -> None:
+    recipe, shipped = DecoderRecipe(batch=4, measured=2), TextToImage.from_pretrained().vae
+    taught = TrainingRun(tmp_path, steps=2, start=WEIGHTS / recipe.folder).train(recipe)
+    assert all(
+        torch.equal(a, b) for a, b in zip(taught.encoder.parameters(), shipped.encoder.parameters(), strict=True)
+    )
+    assert not torch.equal(next(taught.decoder.parameters()), next(shipped.decoder.parameters()))
+    assert taught.config.scaling_factor == shipped.config.scaling_factor
+
+
+def test_an_error_counts_by_the_contrast_around_it() -> None:
+    target = torch.zeros(1, 3, 32, 32)
+    target[..., 16:, ::2] = 1.0
+    plain, busy = target.clone(), target.clone()
+    plain[..., 4, 4] += 0.2
+    busy[..., 28, 4] += 0.2
+    assert contrast_error(plain, target) > 5 * contrast_error(busy, target)
 
 
 def test_the_text_recipe_starts_from_the_words_it_knows(tmp_path: Path) -> None:

@@ -56,6 +56,22 @@ def test_no_wording_is_a_held_out_question() -> None:
         assert close < 0.8, " ".join(question)
 
 
+@pytest.mark.parametrize(
+    ("template", "telling"),
+    [
+        ("scenery/flakes", "flakes"),
+        ("scenery/twelve_hours", "twelve hours"),
+        ("mood/birthday", "birthday"),
+        ("moves/balloon", "balloon"),
+        ("appears/shop", "shopping"),
+    ],
+)
+def test_no_wording_says_what_a_held_out_question_is_known_by(template: str, telling: str) -> None:
+    assert template in held_out().templates
+    assert telling in _changes()[template][0].question
+    assert not [way for ways in wordings().values() for way in ways if telling in way]
+
+
 def test_trainings_mix_wider_wordings_in_and_figures_do_not() -> None:
     usual = {template.name for template in TEMPLATES}
     mixed = [sample_pair(random.Random(n), wider_share=0.5) for n in range(60)]

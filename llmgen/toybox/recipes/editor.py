@@ -103,7 +103,7 @@ class EditorRecipe(Recipe):
     pool: int = 8000
     fresh: int = 4
     filled: int = 400
-    wider_share: float = 0.6
+    wider_share: float = 0.85
     sentence_drop: float = 0.5
     look_s: float = 600.0
     looks: int = 25

@@ -4,6 +4,9 @@ import errno
 import io
 import json
 import sys
+from pathlib import Path
+
+import pytest
 
 from llmgen.__main__ import open_closed_streams
 from llmgen.artifacts.io import read_records
@@ -104,6 +107,13 @@ def test_stdout_that_is_full(llmgen, monkeypatch):
     done = llmgen("layout", "-", "--method", "tiny", stdin=PROMPTS)
     assert done.code == 1
     assert "error: cannot write to stdout: No space left on device; free some space" in done.err.splitlines()[-1]
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no device that is always full")
+def test_a_device_that_is_full_is_named(llmgen):
+    done = llmgen("layout", "-", "--method", "tiny", "-o", "/dev/full", stdin=PROMPTS)
+    assert done.code == 1
+    assert "error: cannot write to /dev/full: No space left on device" in done.err.splitlines()[-1]
 
 
 def test_streams_that_the_caller_closed(llmgen, monkeypatch, capsys):

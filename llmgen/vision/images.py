@@ -156,8 +156,10 @@ class ImageStore:
 
         image = decode(self.read(ref), ref.path)
         if image.size != (ref.width, ref.height):
+            # Other programs give the size of a picture that lies on its side as it is stored.
+            upright = " when upright" if image.size == (ref.height, ref.width) else ""
             raise InputError(
-                f"image {ref.path!r} is {image.width}x{image.height}, but its record says {ref.width}x{ref.height}; "
+                f"image {ref.path!r} is {image.width}x{image.height}{upright}, but its record says {ref.width}x{ref.height}; "
                 "correct the record"
             )
         return image

@@ -98,6 +98,8 @@ def test_bad_pictures_are_refused_with_a_reason(tmp_path):
         store.load(ref("large.png", 9000, 9000))
     with pytest.raises(InputError, match="6x4, but its record says 8x8"):
         store.load(ref("good.png", 8, 8))
+    with pytest.raises(InputError, match="6x4 when upright, but its record says 4x6"):
+        store.load(ref("good.png", 4, 6))
     with pytest.raises(InputError, match="SHA-256"):
         store.load(ref("good.png", sha256="0" * 64))
 

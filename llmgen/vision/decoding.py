@@ -141,7 +141,9 @@ def measure(path: Path) -> tuple[int, int]:
             warnings.simplefilter("ignore")
             with Image.open(path, formats=FORMATS) as image:
                 width, height = upright_size(image)
-    except (OSError, SyntaxError, ValueError, EOFError, struct.error, Image.DecompressionBombError) as error:
+    except Image.DecompressionBombError as error:
+        raise InputError(f"image {str(path)!r} would decompress to too many pixels; make it smaller") from error
+    except (OSError, SyntaxError, ValueError, EOFError, struct.error) as error:
         raise InputError(f"image {str(path)!r} is not a picture (PNG, JPEG or WebP), or broken; replace it") from error
     if width * height > MAX_PIXELS:
         raise InputError(

@@ -141,7 +141,9 @@ class ImageStore:
                 path=relative, sha256=hashlib.sha256(data).hexdigest(), width=image.width, height=image.height
             )
         except ValidationError as error:
-            raise InputError(describe(error).removeprefix("/path: ")) from error
+            said = describe(error)  # of a path, which it names, or of a size
+            told = said.removeprefix("/path: ")
+            raise InputError(told if told != said else f"image {_short(relative)}: {said}; make it smaller") from error
 
     def load(self, ref: ImageRef) -> "Image.Image":
         """A picture as RGB.

@@ -11,6 +11,7 @@ from llmgen.artifacts import Manifest, PromptEntry, Record
 from llmgen.artifacts.files import check_writable, sweep, write_atomic
 from llmgen.artifacts.io import ReadArtifact, pretty_json, read_manifest, records_from_prompts, same_json, validate
 from llmgen.artifacts.manifest import branches
+from llmgen.artifacts.record import check_prompt
 from llmgen.engine.context import StageContext
 from llmgen.engine.lock import locked
 from llmgen.engine.progress import Progress
@@ -299,18 +300,18 @@ def _with_prompts(manifest: Manifest, records: list[Record]) -> Manifest:
 
 
 def _entries(records: Sequence[Record]) -> tuple[PromptEntry, ...]:
-    return tuple(
-        PromptEntry(
-            prompt=record.prompt,
-            id=record.id,
-            seed=record.seed,
-            type=record.type,
-            instruction=record.instruction,
-            source_image=record.source_image,
-            target_image=record.target_image,
-        )
-        for record in records
-    )
+    """The prompts of records; one that failed because it says nothing is no prompt of any manifest."""
+    kept = PromptEntry.model_fields.keys()
+    values = ({name: getattr(record, name) for name in kept} for record in records if _says_something(record))
+    return tuple(PromptEntry(**value) for value in values)
+
+
+def _says_something(record: Record) -> bool:
+    try:
+        check_prompt(record.prompt, record.instruction, record.source_image)
+    except ValueError:
+        return False
+    return True
 
 
 def _claim(folder: Path, manifest: Manifest, targets: Sequence[Path], run: ManifestRun) -> None:

@@ -4,11 +4,25 @@ import difflib
 from collections.abc import Iterable
 
 from pydantic import ValidationError
+from pydantic_core import ErrorDetails
 
 from llmgen.printable import printable
 
 _NAME = 80
 """Characters of a field name in a message."""
+
+
+def _of_objects(problems: list[ErrorDetails]) -> list[ErrorDetails]:
+    """The problems without those of what may be a text or an object and is no text: what is wrong with the object has to be mended."""
+    places = {p["loc"][:-1] for p in problems if p["type"] == "string_type" and p["loc"][-1:] == ("str",)}
+    kept: list[ErrorDetails] = []
+    for problem in problems:
+        place = next((place for place in places if problem["loc"][: len(place)] == place), None)
+        if place is None:
+            kept.append(problem)
+        elif problem["loc"] != (*place, "str"):
+            kept.append({**problem, "loc": (*place, *problem["loc"][len(place) + 1 :])})  # without the name of the kind
+    return kept
 
 
 def describe(error: ValidationError, fields: Iterable[str] = ()) -> str:
@@ -18,7 +32,7 @@ def describe(error: ValidationError, fields: Iterable[str] = ()) -> str:
         error: What pydantic says.
         fields: Names of the fields at the top, to suggest one for a name that is not among them.
     """
-    problems = error.errors(include_url=False)
+    problems = _of_objects(error.errors(include_url=False))
     # A misspelt field also makes a missing one; the misspelling is what has to be mended.
     first = next((p for p in problems if p["type"] == "extra_forbidden"), problems[0])
     pointer = "".join(f"/{printable(str(part), _NAME)}" for part in first["loc"])

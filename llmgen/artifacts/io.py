@@ -124,7 +124,15 @@ def read_manifest(path: Path) -> Manifest:
         InputError: If the file cannot be read or is no valid manifest.
     """
     name, _, data = read_bytes(path)
-    value = parse_json(data, name)
+    return manifest_of(parse_json(data, name), name)
+
+
+def manifest_of(value: Any, name: str) -> Manifest:
+    """The manifest that a JSON value is.
+
+    Raises:
+        InputError: If it is none, or not a valid one.
+    """
     if not isinstance(value, dict):
         raise InputError(f"{name}: a manifest is a JSON object with `name`, `prompts` and `stages`, not a list")
     if value.get("kind", "manifest") != "manifest":

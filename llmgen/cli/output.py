@@ -88,8 +88,13 @@ class Output:
         if stream is None:
             yield self.data
             return
-        with stream.open("w", encoding="utf-8", newline="\n") as opened:
+        opened = stream.open("w", encoding="utf-8", newline="\n")
+        try:
             yield lambda text: self.data(text, opened)
+        finally:
+            # All was flushed: what was not taken would only be complained of once more, and without the name.
+            with contextlib.suppress(OSError):
+                opened.close()
 
     def json(self, value: Any) -> None:
         """Write a JSON value to stdout, for people and programs."""

@@ -19,11 +19,15 @@ def show(
 
     out.configure(quiet=False, verbose=False)
     found: dict[str, Any] = {}
-    silent = []
+    lacking: list[str] = []
     for path in pictures:
-        text, size = read_picture_text(path)
+        try:
+            text, size = read_picture_text(path)
+        except InputError as error:  # the others are shown all the same
+            lacking.append(str(error))
+            continue
         if text is None:
-            silent.append(str(path))
+            lacking.append(f"{path} says nothing of itself")
             continue
         values = text.model_dump(mode="json", exclude_defaults=True)
         found[str(path)] = {"width": size[0], "height": size[1], **values}
@@ -48,10 +52,10 @@ def show(
             rows = [[key.replace("_", " "), str(value)] for key, value in {**values, **models, **asked}.items()]
             rows += [["box", box] for box in boxes]
             out.table(name, ["what", "value"], rows, to_stdout=True)
-    if silent:
-        raise InputError(
-            f"{silent[0]} says nothing of itself" + (f" (and {len(silent) - 1} more)" if len(silent) > 1 else "")
-        )
+    for line in lacking[:-1]:
+        out.warn(line)
+    if lacking:
+        raise InputError(lacking[-1])
 
 
 def loras_of(model: dict[str, Any]) -> str:

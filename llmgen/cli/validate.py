@@ -25,7 +25,7 @@ def validate(
     value = parse_entries(data, name)
     is_manifest = isinstance(value, dict) and (value.get("kind") == "manifest" or "stages" in value)
     if is_manifest:
-        found, problems = check_manifest(Path(source))
+        found, problems = check_manifest(value, Path(source))
     elif isinstance(value, dict) and "roles" in value and source != "-":
         found, problems = check_preset(source)
     else:

@@ -106,7 +106,7 @@ class ImageEditing(SelfCorrection):
         wanted = [parsed]
         if record.layout is not None:
             wanted.append(_parsed_of_layout(record.layout))
-        elif record.instruction is not None:
+        elif record.instruction is not None and record.prompt.strip():
             wanted.append(planner.ask(ParseQuestion(record.prompt)).value)
         asked = Reply(call=ParseQuestion.name, provider="joined", text=_joined(wanted).model_dump_json())
         (seen,) = self._context.collaborator("detect")([record.grown(layout=None, detections=None, replies=(asked,))])
@@ -120,7 +120,7 @@ class ImageEditing(SelfCorrection):
         if record.layout is not None:
             background = record.layout.background_prompt
             negative += record.layout.absent
-        elif record.instruction is not None:
+        elif record.instruction is not None and record.prompt.strip():
             background = self._planner(record).ask(ParseQuestion(record.prompt)).value.background
         return goal_layout(
             plan,

@@ -1,12 +1,21 @@
 """One writer per output: a second process is refused instead of tearing the first one's journal."""
 
 import contextlib
+import errno
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Final
 
 from llmgen.artifacts.files import cannot_write, make_folder
 from llmgen.errors import OutputError
+
+_TAKEN: Final = (errno.EAGAIN, errno.EWOULDBLOCK, errno.EACCES, errno.EDEADLK)
+"""What systems say of a lock that another process holds; whatever else they say is about the place."""
+
+
+class HeldElsewhereError(OutputError):
+    """Another process holds a lock."""
 
 
 @contextlib.contextmanager
@@ -18,7 +27,8 @@ def locked(path: Path, what: str) -> Iterator[None]:
         what: Words for the message.
 
     Raises:
-        OutputError: If another process holds it.
+        HeldElsewhereError: If another process holds it.
+        OutputError: If there can be no lock at that place.
     """
     make_folder(path.parent)
     try:
@@ -29,7 +39,12 @@ def locked(path: Path, what: str) -> Iterator[None]:
         try:
             _lock(descriptor)
         except OSError as error:
-            raise OutputError(
+            if error.errno not in _TAKEN:
+                raise OutputError(
+                    f"{what} cannot be locked: {error.strerror or error}, so two at once would not be noticed; "
+                    "use a folder on a file system that knows locks"
+                ) from error
+            raise HeldElsewhereError(
                 f"another llmgen is writing {what}; wait for it or choose another output with -o"
             ) from error
         yield

@@ -4,31 +4,36 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from llmgen.artifacts.io import read_manifest
+from llmgen.artifacts.io import ReadArtifact
 from llmgen.artifacts.pictures import image_refs
 from llmgen.diffusion.checkpoints import is_single_file
 from llmgen.engine.config import build_config
 from llmgen.errors import InputError, LlmgenError, PresetError
 from llmgen.formats.foreign import read_any_value
-from llmgen.pipeline.manifest import ManifestRun, plan_manifest
+from llmgen.pipeline.manifest import ManifestRun, plan_of, resolve_run
 from llmgen.presets import load_preset, section
 from llmgen.registry import STAGES, resolve
 from llmgen.vision.images import ImageStore
 
 
-def check_manifest(path: Path) -> tuple[str, list[str]]:
-    """Check a manifest, its prompts, the names of its methods and their settings.
+def check_manifest(value: Any, path: Path) -> tuple[str, list[str]]:
+    """Check a manifest, its prompts and their pictures, the names of its methods and their settings.
+
+    Args:
+        value: The JSON value of the file.
+        path: Where it lies; what it names lies beside it.
 
     Returns:
         What it is, and its problems.
     """
-    read_manifest(path)
+    run = ManifestRun(path, device="cpu")
     try:
-        plan = plan_manifest(ManifestRun(path, device="cpu"))
+        ready = resolve_run(run, value)
+        plan = plan_of(run, ready)
     except LlmgenError as error:
         return "", [str(error)]
     stages = ", ".join(f"{s['stage']} {s['method']}" for s in plan["stages"])
-    return f"manifest with {plan['records']} prompts: {stages}", []
+    return f"manifest with {plan['records']} prompts: {stages}", _problems(ready.read)
 
 
 def check_preset(path: str) -> tuple[str, list[str]]:
@@ -85,17 +90,24 @@ def check_records(value: Any, name: str, base: Path) -> tuple[str, list[str]]:
         InputError: If nothing in it is usable.
     """
     read = read_any_value(value, name, base)
+    failed = sum(r.error is not None for r in read.records) - len(read.invalid)
+    more = f", {failed} with an error" if failed else ""
+    return f"{len(read.records)} records of kind {read.kind!r}{more}", _problems(read)
+
+
+def _problems(read: ReadArtifact) -> list[str]:
+    """What does not fit its schema, and pictures that cannot be loaded."""
     problems = [*read.invalid, *read.dropped]
-    store = ImageStore(base)
+    store = ImageStore(read.base)
     for record in read.records:
         if record.error is not None:
             continue
         try:
             for ref in image_refs(record):
                 store.load(ref)
+            for path in (record.source_image, record.target_image):
+                if path is not None:
+                    store.refer(path)
         except InputError as error:
-            problems.append(f"{name}: record {record.id!r}: {error}")
-    failed = sum(r.error is not None for r in read.records) - len(read.invalid)
-    return f"{len(read.records)} records of kind {read.kind!r}" + (
-        f", {failed} with an error" if failed else ""
-    ), problems
+            problems.append(f"{read.name}: record {record.id!r}: {error}")
+    return problems

@@ -9,8 +9,17 @@ from typing import Any
 
 from llmgen.artifacts import Manifest, PromptEntry, Record
 from llmgen.artifacts.files import check_writable, sweep, write_atomic
-from llmgen.artifacts.io import ReadArtifact, pretty_json, read_manifest, records_from_prompts, same_json, validate
+from llmgen.artifacts.io import (
+    ReadArtifact,
+    manifest_of,
+    pretty_json,
+    read_manifest,
+    records_from_prompts,
+    same_json,
+    validate,
+)
 from llmgen.artifacts.manifest import branches
+from llmgen.artifacts.record import check_prompt
 from llmgen.engine.context import StageContext
 from llmgen.engine.lock import locked
 from llmgen.engine.progress import Progress
@@ -99,7 +108,9 @@ class RunOutcome:
 
 
 @dataclass(frozen=True)
-class _Resolved:
+class ResolvedRun:
+    """What a run is going to do, and on what."""
+
     manifest: Manifest
     folder: Path
     read: ReadArtifact
@@ -111,7 +122,11 @@ class _Resolved:
 
 def plan_manifest(run: ManifestRun) -> dict[str, Any]:
     """What a run would do and cost, as JSON values; nothing is written or loaded."""
-    ready = _resolve(run)
+    return plan_of(run, resolve_run(run))
+
+
+def plan_of(run: ManifestRun, ready: ResolvedRun) -> dict[str, Any]:
+    """What `plan_manifest` gives, of a run that is resolved already."""
     journals = journals_near(ready.folder)
     names = [step.branch.entry.stage for step in ready.steps]
     costs = [
@@ -161,7 +176,7 @@ def run_manifest(
         LlmgenError: Before any work if something in the manifest does not exist or the folder belongs to another run; later if a stage
             cannot go on at all. Errors of single records are in the records.
     """
-    ready = _resolve(run)
+    ready = resolve_run(run)
     folder = ready.folder
     check_writable(folder)
     if any(step.choice.method_class.makes in DRAWN for step in ready.steps):
@@ -186,7 +201,7 @@ def run_manifest(
 
 
 def _run_steps(
-    ready: _Resolved, run: ManifestRun, progress: Progress, stage_done: Callable[[StageOutcome], None]
+    ready: ResolvedRun, run: ManifestRun, progress: Progress, stage_done: Callable[[StageOutcome], None]
 ) -> tuple[tuple[StageOutcome, ...], float]:
     folder, context, started = ready.folder, ready.context, time.perf_counter()
     records = brought(ready.read, context.images, "read", progress.problem)
@@ -216,9 +231,17 @@ def _run_steps(
     return tuple(stages.run(progress, stage_done)), time.perf_counter() - started
 
 
-def _resolve(run: ManifestRun) -> _Resolved:
-    """Everything that can be refused before any work is refused here."""
-    manifest, read = _manifest_of(run)
+def resolve_run(run: ManifestRun, value: Any = None) -> ResolvedRun:
+    """Read a manifest and its prompts, and choose its methods and settings; nothing is written or loaded.
+
+    Args:
+        run: What to run.
+        value: The manifest's JSON value, where somebody has read it already.
+
+    Raises:
+        LlmgenError: Whatever can be refused before any work is refused here.
+    """
+    manifest, read = _manifest_of(run, value)
     folder = run.output if run.output is not None else Path("outputs") / manifest.name
     options = RunOptions(
         preset=run.preset or manifest.preset or DEFAULT_PRESET,
@@ -260,10 +283,10 @@ def _resolve(run: ManifestRun) -> _Resolved:
         for stage in NEEDED_ROLES
         if run.path is None and (missing := missing_roles(context.preset, stage))
     ]
-    return _Resolved(resolved, folder, read, steps, context, tuple(left_out))
+    return ResolvedRun(resolved, folder, read, steps, context, tuple(left_out))
 
 
-def _manifest_of(run: ManifestRun) -> tuple[Manifest, ReadArtifact]:
+def _manifest_of(run: ManifestRun, value: Any) -> tuple[Manifest, ReadArtifact]:
     """What is run, and on what."""
     if run.path is None:
         if run.prompts is None:
@@ -272,7 +295,8 @@ def _manifest_of(run: ManifestRun) -> tuple[Manifest, ReadArtifact]:
         return whole_chain(
             load_preset(run.preset or DEFAULT_PRESET), name_of(run.prompts), _entries(read.records)
         ), read
-    manifest = found_beside(read_manifest(run.path), run.path.parent)
+    written = read_manifest(run.path) if value is None else manifest_of(value, str(run.path))
+    manifest = found_beside(written, run.path.parent)
     if run.prompts is not None:
         name = f"{manifest.name}-{name_of(run.prompts)}"
         return manifest.model_copy(update={"name": name}), read_source(run.prompts)
@@ -299,18 +323,18 @@ def _with_prompts(manifest: Manifest, records: list[Record]) -> Manifest:
 
 
 def _entries(records: Sequence[Record]) -> tuple[PromptEntry, ...]:
-    return tuple(
-        PromptEntry(
-            prompt=record.prompt,
-            id=record.id,
-            seed=record.seed,
-            type=record.type,
-            instruction=record.instruction,
-            source_image=record.source_image,
-            target_image=record.target_image,
-        )
-        for record in records
-    )
+    """The prompts of records; one that failed because it says nothing is no prompt of any manifest."""
+    kept = PromptEntry.model_fields.keys()
+    values = ({name: getattr(record, name) for name in kept} for record in records if _says_something(record))
+    return tuple(PromptEntry(**value) for value in values)
+
+
+def _says_something(record: Record) -> bool:
+    try:
+        check_prompt(record.prompt, record.instruction, record.source_image)
+    except ValueError:
+        return False
+    return True
 
 
 def _claim(folder: Path, manifest: Manifest, targets: Sequence[Path], run: ManifestRun) -> None:

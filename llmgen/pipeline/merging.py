@@ -14,7 +14,7 @@ from llmgen.artifacts.manifest import branches
 from llmgen.engine.journal import lock_path
 from llmgen.engine.lock import locked
 from llmgen.engine.pictures import bring
-from llmgen.errors import InputError
+from llmgen.errors import InputError, OutputError
 from llmgen.pipeline.manifest import RESOLVED
 from llmgen.pipeline.output import Output
 from llmgen.pipeline.shards import ShardNote, read_note
@@ -58,7 +58,7 @@ def merge(sources: Sequence[Path], output: Path | None = None, *, force: bool = 
 
     Raises:
         InputError: If a shard is missing, there twice, unfinished or changed, or if two do not belong together.
-        OutputError: If an artifact is there already, or cannot be written.
+        OutputError: If an artifact is there already, cannot be written, or would take the place of a shard.
     """
     if len(sources) == 1 and sources[0].is_dir():
         if output is not None:
@@ -130,7 +130,10 @@ def _checked(paths: Sequence[Path], force: bool, output: Path | None) -> list[_P
             f"{which} {names} of {first.note.of} of {first.note.output} {'is' if len(missing) == 1 else 'are'} missing; "
             "let every shard finish, or give the others' files too"
         )
-    Output(output or first.path.with_name(first.note.output), force=force).check()
+    target = output or first.path.with_name(first.note.output)
+    if any(target.resolve() == part.path.resolve() for part in parts):
+        raise OutputError(f"{target} is a shard, and shards are kept as they are; name another file with -o")
+    Output(target, force=force).check()
     return [by_index[index] for index in sorted(by_index)]
 
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any, Final
 
-from llmgen.engine.lock import locked
+from llmgen.engine.lock import HeldElsewhereError, locked
 from llmgen.errors import OutputError
 from llmgen.serving import place, wire
 from llmgen.serving.workplace import at_place_of
@@ -129,8 +129,8 @@ class Server:
         """
         with contextlib.ExitStack() as held:
             try:
-                held.enter_context(locked(self._path.with_suffix(".lock"), "here"))
-            except OutputError as error:
+                held.enter_context(locked(self._path.with_suffix(".lock"), str(self._path.parent)))
+            except HeldElsewhereError as error:
                 raise OutputError(
                     f"a server of {self._note.preset} on {self._note.device} runs already; `llmgen serve --status` shows it, `llmgen serve "
                     "--stop` ends it"

@@ -35,6 +35,9 @@ _UPRIGHT: Final = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
+_ON_ITS_SIDE: Final = (5, 6, 7, 8)
+_PLAIN: Final = {"1": "L", "L": "L", "LA": "L", "CMYK": "CMYK"}
+"""Mode of a picture to that of the pixels that its profile speaks of; of all others RGB."""
 
 
 def encode(image: Image.Image, form: PictureFormat, text: Mapping[str, str] | None = None) -> bytes:
@@ -78,8 +81,9 @@ def encode_png(image: Image.Image, text: Mapping[str, str] | None = None) -> byt
 def decode(data: bytes, name: str) -> Image.Image:
     """A picture as RGB and upright, its size checked before its pixels are decoded.
 
-    Sixteen bits become eight, palettes and CMYK their colours, what is transparent its own colour. A picture whose EXIF says that the
-    camera was turned is turned back. Of several frames the first counts, and a line says so.
+    Sixteen bits become eight, palettes and CMYK their colours, what is transparent its own colour, the colours of another profile
+    (a phone's Display P3, say) those of sRGB. A picture whose EXIF says that the camera was turned is turned back. Of several frames
+    the first counts, and a line says so.
 
     Args:
         data: PNG, JPEG or WebP.
@@ -101,7 +105,7 @@ def decode(data: bytes, name: str) -> Image.Image:
             frames = int(getattr(image, "n_frames", 1))
             if frames > 1:
                 logger.warning("image %r holds %d pictures; only the first is used", name, frames)
-            pixels = _eight_bits(image)
+            pixels = _rgb(image)
             # What says nothing of itself (all of it is known once the pixels are read) does not say how the camera was held either.
             return _upright(pixels, _orientation(image)) if image.info else pixels
     except Image.DecompressionBombError as error:
@@ -136,25 +140,49 @@ def measure(path: Path) -> tuple[int, int]:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             with Image.open(path, formats=FORMATS) as image:
-                width, height = image.size
-                turned = _orientation(image) >= 5
-    except (OSError, SyntaxError, ValueError, EOFError, struct.error, Image.DecompressionBombError) as error:
+                width, height = upright_size(image)
+    except Image.DecompressionBombError as error:
+        raise InputError(f"image {str(path)!r} would decompress to too many pixels; make it smaller") from error
+    except (OSError, SyntaxError, ValueError, EOFError, struct.error) as error:
         raise InputError(f"image {str(path)!r} is not a picture (PNG, JPEG or WebP), or broken; replace it") from error
     if width * height > MAX_PIXELS:
         raise InputError(
             f"image {str(path)!r} has {width}x{height} pixels, more than {MAX_PIXELS // 10**6} million; make it smaller"
         )
-    return (height, width) if turned else (width, height)
+    return width, height
 
 
-def _eight_bits(image: Image.Image) -> Image.Image:
-    """RGB; Pillow would cut grey of sixteen bits off at 255."""
+def upright_size(image: Image.Image) -> tuple[int, int]:
+    """Width and height of an opened picture as `decode` gives it, in pixels; nothing is decoded."""
+    return image.size[::-1] if _orientation(image) in _ON_ITS_SIDE else image.size
+
+
+def _rgb(image: Image.Image) -> Image.Image:
+    """sRGB; Pillow would cut grey of sixteen bits off at 255, and take the numbers of any profile for those of sRGB."""
     if image.mode.startswith("I"):
         import numpy as np  # Here, because hardly any picture is so deep.
 
         grey = np.clip(np.asarray(image).astype(np.int64), 0, 65535)
         return Image.fromarray(((grey * 255 + 32767) // 65535).astype(np.uint8)).convert("RGB")
-    return image.convert("RGB")
+    profile = image.info.get("icc_profile")
+    return (_converted(image, profile) if profile else None) or image.convert("RGB")
+
+
+def _converted(image: Image.Image, profile: bytes) -> Image.Image | None:
+    """A picture's colours as sRGB has them; None where they are so already, or the profile is broken or of another kind of pixels."""
+    from PIL import ImageCms  # Here, because hardly any picture has a profile.
+
+    try:
+        own = ImageCms.ImageCmsProfile(io.BytesIO(profile))
+        if (own.profile.profile_description or "").startswith("sRGB"):
+            return None  # the same numbers, up to rounding
+        plain = image.convert(_PLAIN.get(image.mode, "RGB"))
+        return ImageCms.profileToProfile(
+            plain, own, ImageCms.createProfile("sRGB"), ImageCms.Intent.RELATIVE_COLORIMETRIC, outputMode="RGB"
+        )
+    except (ImageCms.PyCMSError, OSError, TypeError, ValueError) as error:
+        logger.debug("a profile of colours is left aside: %s", error)
+        return None
 
 
 def _orientation(image: Image.Image) -> int:

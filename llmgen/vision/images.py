@@ -141,7 +141,9 @@ class ImageStore:
                 path=relative, sha256=hashlib.sha256(data).hexdigest(), width=image.width, height=image.height
             )
         except ValidationError as error:
-            raise InputError(describe(error).removeprefix("/path: ")) from error
+            said = describe(error)  # of a path, which it names, or of a size
+            told = said.removeprefix("/path: ")
+            raise InputError(told if told != said else f"image {_short(relative)}: {said}; make it smaller") from error
 
     def load(self, ref: ImageRef) -> "Image.Image":
         """A picture as RGB.
@@ -156,8 +158,10 @@ class ImageStore:
 
         image = decode(self.read(ref), ref.path)
         if image.size != (ref.width, ref.height):
+            # Other programs give the size of a picture that lies on its side as it is stored.
+            upright = " when upright" if image.size == (ref.height, ref.width) else ""
             raise InputError(
-                f"image {ref.path!r} is {image.width}x{image.height}, but its record says {ref.width}x{ref.height}; "
+                f"image {ref.path!r} is {image.width}x{image.height}{upright}, but its record says {ref.width}x{ref.height}; "
                 "correct the record"
             )
         return image

@@ -10,7 +10,7 @@ from PIL import Image, UnidentifiedImageError
 
 from llmgen.artifacts.picture_text import OURS, PARAMETERS, PictureText, read_chunks
 from llmgen.errors import InputError
-from llmgen.vision.decoding import FORMATS
+from llmgen.vision.decoding import FORMATS, upright_size
 from llmgen.vision.exif import texts_of
 from llmgen.vision.images import MAX_FILE_BYTES
 
@@ -19,7 +19,7 @@ SUFFIXES: Final = (".png", ".jpg", ".jpeg", ".webp")
 
 
 def read_picture_text(path: Path) -> tuple[PictureText | None, tuple[int, int]]:
-    """What a picture says of itself, and its width and height in pixels.
+    """What a picture says of itself, and its width and height in pixels as it is upright.
 
     PNG has it as text, JPEG and WebP in their EXIF, where other tools put the same line. Pillow takes no text of more than
     a MiB, packed or not.
@@ -44,7 +44,7 @@ def read_picture_text(path: Path) -> tuple[PictureText | None, tuple[int, int]]:
                 chunks = {str(key): value for key, value in image.info.items() if isinstance(value, str)}
                 if PARAMETERS not in chunks and OURS not in chunks:
                     chunks |= texts_of(image)
-                return read_chunks(chunks), image.size
+                return read_chunks(chunks), upright_size(image)
     except Image.DecompressionBombError as error:
         raise InputError(f"{path} has too many pixels to be a picture of ours") from error
     except UnidentifiedImageError as error:

@@ -42,6 +42,10 @@ def test_show(llmgen, workplace, drawn):
     done = llmgen("show", path, "mute.png", "--json")
     assert done.code == 3 and "mute.png says nothing of itself" in done.err and json.loads(done.out)
     (workplace / "no.png").write_text("no")
+    done = llmgen("show", "no.png", "mute.png", path, "--json")
+    assert (
+        done.code == 3 and "warning: no.png is not a picture" in done.err and list(json.loads(done.out)) == [str(path)]
+    )
     assert "is not a picture" in llmgen("show", "no.png").err
     assert "cannot be read" in llmgen("show", "none.png").err
 

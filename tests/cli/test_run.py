@@ -71,6 +71,17 @@ def test_a_failed_record_does_not_stop_a_run(llmgen, manifest):
     assert "generate tiny: record '0001': cannot do 0001" in done.err
 
 
+def test_a_prompt_that_says_nothing_does_not_stop_a_run(llmgen, manifest, workplace):
+    manifest(prompts=["a red ball", "  "])
+    (workplace / "own.json").write_text(json.dumps(["two cats", {"prompt": "x" * 20_000}]))
+    for arguments in (["m.json", "-o", "r"], ["m.json", "-o", "r"], ["m.json", "--prompts", "own.json", "-o", "s"]):
+        done = llmgen("run", *arguments)
+        assert done.code == 6 and "1 of 2 records failed and carry `error`: 0002" in done.err, done.err
+    for folder in ("r", "s"):
+        assert [p.id for p in read_manifest(workplace / folder / "manifest.json").prompts] == ["0001"]
+        assert [r.id for r in read_records(workplace / folder / "scores.json").records] == ["0001", "0002"]
+
+
 def test_refusals(llmgen, manifest, workplace):
     cases = [
         ({"stages": [{"stage": "layout", "method": "tinny"}]}, [], 3, "Did you mean 'tiny'?"),
@@ -78,6 +89,14 @@ def test_refusals(llmgen, manifest, workplace):
         ({"preset": "toybocks"}, [], 3, "Did you mean 'toybox'?"),
         ({"prompts": None, "prompts_path": "none.json"}, [], 3, "none.json: no such file"),
         ({"prompts": None, "prompts_path": "../p.json"}, [], 3, "/prompts_path"),
+        (
+            {"prompts": ["a", {"prompt": "a", "source_image": "/b.png"}]},
+            [],
+            3,
+            "/prompts/1/source_image: image path '/b.png' leaves",
+        ),
+        ({"prompts": ["a", {"prompt": "a", "seeed": 1}]}, [], 3, "/prompts/1/seeed: unknown field 'seeed'\n"),
+        ({"prompts": ["a", 4]}, [], 3, "/prompts/1: Input should be an object, got 4\n"),
         ({"stages": [{"stage": "detect", "method": "tiny"}]}, [], 3, "no section 'image'"),
         ({}, ["--set", "detects.label=3"], 3, "'detects'"),
         ({}, ["--set", "label=3"], 2, "STAGE.NAME"),

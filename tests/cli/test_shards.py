@@ -126,6 +126,7 @@ def test_what_does_not_belong_together_is_refused(llmgen, workplace):
     assert llmgen("merge", "a.json").code == 0
     assert "exists; use --force to make it anew" in refused(llmgen, workplace, "a.json", code=1)
     assert llmgen("merge", "a.json", "--force").code == 0
+    assert "is a shard" in refused(llmgen, workplace, one, two, three, "-o", one, "--force", code=1)
 
 
 def test_shards_of_another_batch_size_are_refused(llmgen, workplace):

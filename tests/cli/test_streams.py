@@ -4,6 +4,10 @@ import errno
 import io
 import json
 import sys
+from pathlib import Path
+
+import pytest
+from PIL import Image
 
 from llmgen.__main__ import open_closed_streams
 from llmgen.artifacts.io import read_records
@@ -106,6 +110,13 @@ def test_stdout_that_is_full(llmgen, monkeypatch):
     assert "error: cannot write to stdout: No space left on device; free some space" in done.err.splitlines()[-1]
 
 
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no device that is always full")
+def test_a_device_that_is_full_is_named(llmgen):
+    done = llmgen("layout", "-", "--method", "tiny", "-o", "/dev/full", stdin=PROMPTS)
+    assert done.code == 1
+    assert "error: cannot write to /dev/full: No space left on device" in done.err.splitlines()[-1]
+
+
 def test_streams_that_the_caller_closed(llmgen, monkeypatch, capsys):
     monkeypatch.setattr(sys, "stdin", None)
     monkeypatch.setattr(sys, "stdout", None)
@@ -152,6 +163,28 @@ def test_validate(llmgen, workplace):
     )
     done = llmgen("validate", "m.json")
     assert done.code == 3 and "no setting 'r'" in done.err
+
+
+def test_validate_says_what_a_run_would(llmgen, workplace):
+    manifest = {"name": "x", "prompts": ["a", " "], "stages": [{"stage": "layout", "method": "tiny"}]}
+    done = llmgen("validate", "-", stdin=json.dumps(manifest))
+    assert done.code == 3 and "record at position 2: the prompt is empty" in done.err
+    manifest["prompts"].pop()
+    done = llmgen("validate", "-", stdin=json.dumps(manifest))
+    assert done.code == 0 and "valid: manifest with 1 prompts: layout tiny" in done.err
+    Image.new("RGB", (4, 4)).save(workplace / "mine.png")
+    (workplace / "text.png").write_text("no picture")
+    asked = {"instruction": "remove the ball", "source_image": "mine.png"}
+    assert llmgen("validate", "-", stdin=json.dumps([asked])).code == 0
+    for wrong, words in (({"source_image": "gone.png"}, "missing"), ({"target_image": "text.png"}, "is not a picture")):
+        done = llmgen("validate", "-", stdin=json.dumps([asked | wrong]))
+        assert done.code == 3 and words in done.err
+        (workplace / "m.json").write_text(json.dumps({**manifest, "prompts": [asked | wrong]}))
+        assert (
+            llmgen("validate", "m.json")
+            .err.splitlines()[-1]
+            .endswith(done.err.splitlines()[-1].rpartition("record '0001'")[2])
+        )
 
 
 def test_looking_around(llmgen):

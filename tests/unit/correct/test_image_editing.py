@@ -86,6 +86,14 @@ def test_a_picture_of_ones_own_is_edited_and_checked(tmp_path: Path) -> None:
     assert not (old != new).any(axis=-1)[np.asarray(context.images.load(edited.region).convert("L")) == 0].any()
 
 
+def test_an_instruction_and_a_picture_are_enough(tmp_path: Path) -> None:
+    method, _, detector = stage(tmp_path, seen(("red ball", BALL)), seen(("blue ball", BALL)))
+    asked = source(tmp_path, "make the red ball blue")
+    (after,) = method([Record.model_validate({**asked.model_dump(), "prompt": ""})])
+    assert [(e.stage, e.kept) for e in after.history] == [("generate", True), ("correct", True)]
+    assert [reply.call for reply in detector.asked[0].replies] == ["parse"]
+
+
 def test_a_second_round_works_on_what_is_left_and_never_repeats_the_instruction(tmp_path: Path) -> None:
     scene = seen(("red ball", BALL), ("tree", TREE))
     method, _, _ = stage(

@@ -1,6 +1,9 @@
+import errno
+import os
+
 import pytest
 
-from llmgen.engine import devices
+from llmgen.engine import devices, lock
 from llmgen.engine.devices import resolve_device, resolve_dtype, resolve_offload, worker_environments
 from llmgen.engine.lock import locked
 from llmgen.errors import InputError, MissingRequirementError, OutputError
@@ -78,6 +81,19 @@ def test_one_writer_at_a_time(tmp_path):
     ):
         pass
     with locked(path, "x.json"):
+        pass
+
+
+@pytest.mark.parametrize("number", [errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP])
+def test_a_place_without_locks_is_not_taken_for_another_writer(tmp_path, monkeypatch, number):
+    def refuse(descriptor):
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(lock, "_lock", refuse)
+    with (
+        pytest.raises(OutputError, match=f"x.json cannot be locked: {os.strerror(number)}"),
+        locked(tmp_path / "lock", "x.json"),
+    ):
         pass
 
 

@@ -4,6 +4,7 @@ import io
 import json
 import logging
 import os
+import struct
 from pathlib import Path
 from typing import Any
 
@@ -84,6 +85,56 @@ def test_an_orientation_that_does_not_exist_is_upright(orientation: int) -> None
 def test_exif_that_cannot_be_read_is_upright() -> None:
     data = encoded(corner(), "JPEG", exif=b"Exif\0\0MM\0*\0\0\xff\xff")
     assert decode(data, "x").size == (16, 8)
+
+
+def display_p3(space: bytes = b"RGB ", name: bytes = b"Display P3") -> bytes:
+    """A profile as phones write it, with a plain gamma of 2.2: the primaries are those of P3 adapted to D50."""
+
+    def number(value: float) -> bytes:
+        return struct.pack(">i", round(value * 65536))
+
+    def xyz(*values: float) -> bytes:
+        return b"XYZ \0\0\0\0" + b"".join(map(number, values))
+
+    curve = b"curv\0\0\0\0" + struct.pack(">IH", 1, round(2.2 * 256)) + b"\0\0"
+    tags = {
+        b"desc": b"desc\0\0\0\0" + struct.pack(">I", len(name) + 1) + name + b"\0" * 79 + b"\0" * (-len(name) % 4),
+        b"wtpt": xyz(0.9642, 1, 0.8249),
+        b"rXYZ": xyz(0.5151, 0.2412, -0.0011),
+        b"gXYZ": xyz(0.2919, 0.6922, 0.0419),
+        b"bXYZ": xyz(0.1572, 0.0666, 0.7841),
+        **dict.fromkeys((b"rTRC", b"gTRC", b"bTRC", b"kTRC"), curve),
+    }
+    table, data = struct.pack(">I", len(tags)), b""
+    for tag, value in tags.items():
+        table += tag + struct.pack(">II", 132 + 12 * len(tags) + len(data), len(value))
+        data += value
+    head = struct.pack(">I4sI", 132 + 12 * len(tags) + len(data), b"lcms", 0x02400000) + b"mntr" + space + b"XYZ "
+    head += bytes(12) + b"acsp" + bytes(28) + number(0.9642) + number(1) + number(0.8249)
+    return head.ljust(128, b"\0") + table + data
+
+
+@pytest.mark.parametrize(
+    ("kind", "mode"), [("PNG", "RGB"), ("PNG", "RGBA"), ("PNG", "P"), ("JPEG", "RGB"), ("WEBP", "RGB")]
+)
+def test_colours_of_a_phone_become_those_of_srgb(kind: str, mode: str) -> None:
+    more: dict[str, Any] = {"PNG": {}, "JPEG": {"quality": 100}, "WEBP": {"lossless": True}}[kind]
+    plain = Image.new("RGB", (8, 8), (200, 100, 50))
+    image = plain.quantize(2) if mode == "P" else plain.convert(mode)
+    seen = decode(encoded(image, kind, icc_profile=display_p3(), **more), "x")
+    # By hand: linear by the gamma, sRGB from P3 by ((1.2249, -0.2247, 0), (-0.042, 1.0419, 0), (-0.0196, -0.0786, 1.0979)), sRGB's curve.
+    assert np.abs(np.array(seen.getpixel((4, 4)), dtype=int) - (216, 93, 24)).max() <= 2
+
+
+def test_colours_of_srgb_stay_as_they_are_and_profiles_that_say_nothing_are_left_aside() -> None:
+    image = Image.new("RGB", (8, 8), (200, 100, 50))
+    for profile in (
+        display_p3(name=b"sRGB IEC61966-2.1"),
+        display_p3(space=b"CMYK"),
+        b"no profile",
+        display_p3()[:200],
+    ):
+        assert decode(encoded(image, icc_profile=profile), "x").getpixel((4, 4)) == (200, 100, 50)
 
 
 def test_sixteen_bits_become_eight() -> None:

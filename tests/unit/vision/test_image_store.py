@@ -8,6 +8,7 @@ from PIL import Image
 
 from llmgen.artifacts import ImageRef
 from llmgen.errors import InputError, OutputError
+from llmgen.vision.decoding import measure
 from llmgen.vision.images import ImageStore
 
 
@@ -96,8 +97,18 @@ def test_bad_pictures_are_refused_with_a_reason(tmp_path):
         store.load(ref("bomb.png", 16000, 16000))
     with pytest.raises(InputError, match="million"):
         store.load(ref("large.png", 9000, 9000))
+    for name in ("bomb.png", "large.png"):
+        with pytest.raises(InputError, match="pixels.*make it smaller"):
+            measure(root / name)
     with pytest.raises(InputError, match="6x4, but its record says 8x8"):
         store.load(ref("good.png", 8, 8))
+    with pytest.raises(InputError, match="6x4 when upright, but its record says 4x6"):
+        store.load(ref("good.png", 4, 6))
+    Image.new("L", (16385, 1)).save(root / "wide.png")
+    with pytest.raises(InputError, match="image 'wide.png': /width: .* 16384, got 16385; make it smaller"):
+        store.refer("wide.png")
+    with pytest.raises(InputError, match="^image path '../a.png' leaves the folder"):
+        store.refer("../a.png")
     with pytest.raises(InputError, match="SHA-256"):
         store.load(ref("good.png", sha256="0" * 64))
 

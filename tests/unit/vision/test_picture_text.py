@@ -5,6 +5,8 @@ import pytest
 from PIL import Image, PngImagePlugin
 
 from llmgen.errors import InputError
+from llmgen.formats.pictures import read_pictures
+from llmgen.vision.images import ImageStore
 from llmgen.vision.picture_text import read_picture_text
 
 
@@ -26,6 +28,18 @@ def test_size_comes_from_the_head_and_no_pixel_is_decoded(tmp_path):
     (tmp_path / "a.png").write_bytes(b"\x89PNG\r\n\x1a\n" + head + text + chunk(b"IDAT", b"") + chunk(b"IEND", b""))
     found, size = read_picture_text(tmp_path / "a.png")
     assert size == (6000, 5000) and found is not None and found.seed == 4
+
+
+@pytest.mark.parametrize(("orientation", "size"), [(1, (6, 4)), (3, (6, 4)), (6, (4, 6)), (8, (4, 6))])
+def test_a_turned_picture_is_as_large_as_every_stage_sees_it(tmp_path, orientation, size):
+    exif, text = Image.Exif(), PngImagePlugin.PngInfo()
+    exif[0x0112] = orientation
+    text.add_text("parameters", "a cat\nSteps: 3, Seed: 4, Size: 6x4")
+    Image.new("RGB", (6, 4)).save(tmp_path / "a.png", exif=exif, pnginfo=text)
+    found, folder = read_pictures(str(tmp_path))
+    (record,) = found.records
+    assert (record.image.width, record.image.height) == size == read_picture_text(tmp_path / "a.png")[1]
+    assert ImageStore(folder).load(record.image).size == size
 
 
 def test_pictures_that_say_nothing(tmp_path):

@@ -79,8 +79,8 @@ class ImageStore:
     def _path(self, relative: str) -> str:
         try:
             root = self._resolved_root
-            path = _below(root, relative)
-            inside, there = path.startswith(os.path.join(root, "")), _is_file(path)
+            path, mode = _below(root, relative)
+            inside, there = path.startswith(os.path.join(root, "")), stat.S_ISREG(mode)
         except (OSError, ValueError) as error:  # a name too long, a loop of links, a closed folder, a NUL
             reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
             raise InputError(f"image {_short(relative)} cannot be reached: {_short(reason)[1:-1]}") from error
@@ -199,23 +199,31 @@ class ImageStore:
         return ImageRef(path=relative.as_posix(), sha256=sha256, width=size[0], height=size[1])
 
 
-def _below(root: str, relative: str) -> str:
-    """Where a path leads from a folder that is resolved already. Hardly any leads through a link: then only its own parts are looked at."""
-    if os.sep != "/":  # Elsewhere a part can hold separators, and folders are joined in more ways than by links.
-        return os.path.realpath(os.path.join(root, relative))
-    path = root
-    for part in relative.split("/"):
-        path = os.path.join(path, part)
-        if part in ("", ".", "..") or os.path.islink(path):
-            return os.path.realpath(os.path.join(root, relative))
-    return path
+def _below(root: str, relative: str) -> tuple[str, int]:
+    """Where a path leads from a folder that is resolved already, and the mode of what is there, 0 for nothing.
+
+    Hardly any leads through a link: then only its own parts are looked at, each once.
+    """
+    # Elsewhere a part can hold separators, and folders are joined in more ways than by links.
+    parts = relative.split("/") if os.sep == "/" else ()
+    path, mode = root.removesuffix("/"), 0
+    for part in parts:
+        path = f"{path}/{part}"
+        mode = 0 if part in ("", ".", "..") else _mode(path, follow=False)
+        if not mode or stat.S_ISLNK(mode):
+            break
+    else:
+        if parts:
+            return path, mode
+    path = os.path.realpath(os.path.join(root, relative))
+    return path, _mode(path)
 
 
-def _is_file(path: str) -> bool:
+def _mode(path: str, *, follow: bool = True) -> int:
     try:
-        return stat.S_ISREG(os.stat(path).st_mode)
+        return os.stat(path, follow_symlinks=follow).st_mode
     except (FileNotFoundError, NotADirectoryError):
-        return False
+        return 0
 
 
 def _holds(path: Path, data: bytes) -> bool:

@@ -109,6 +109,14 @@ class Adoption:
             if isinstance(entry, dict) and isinstance(entry.get("id"), str) and _NAME.fullmatch(entry["id"])
         )
 
+    def stays(self, entry: Any) -> bool:
+        """Whether an entry surely stays as it is, as nearly all do; its id is kept from being given to others."""
+        name = entry.get("id") if isinstance(entry, dict) else None
+        if not isinstance(name, str) or _NAME.fullmatch(name) is None or self._is_foreign(entry):
+            return False
+        self._taken.add(name)
+        return True
+
     def gives_a_name(self, entry: Any) -> bool:
         """Whether an entry's id will be mended, for which the ids of all entries must be known."""
         if not isinstance(entry, dict):

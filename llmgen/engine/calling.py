@@ -52,6 +52,7 @@ class MethodCaller:
         self._class, self._config, self._given, self._context = method_class, config, dict(given), context
         self._method: StageMethod | None = None
         self._models: list[ModelUse] = []
+        self._said: Provenance | None = None
         self._remarks: dict[str, list[str]] = {}
         self._views: list[View] = []
         check_samples_asked(config)
@@ -179,7 +180,9 @@ class MethodCaller:
 
     def _made_so(self) -> Provenance:
         """How all records of a call are made: the provenance of each, but for what came in."""
-        return Provenance(
+        if self._said is not None and self._said.models == tuple(self._models):
+            return self._said
+        self._said = Provenance(
             stage=self._class.stage,
             method=self._class.name,
             preset=self._context.preset.name,
@@ -193,10 +196,11 @@ class MethodCaller:
             device=self._context.device,
             dtype=self._context.dtype,
         )
+        return self._said
 
     def _finished(self, row: int, old: Record, new: Record, made_so: Provenance) -> Record:
         provenance = made_so.model_copy(update={"input_sha256": record_digest(old)})
-        return self.remarked(row, new.grown(kind=self._class.makes, provenance=(*old.provenance, provenance)))
+        return self.remarked(row, new.finished(self._class.makes, (*old.provenance, provenance)))
 
     def _remark_on(self, record_id: str, text: str) -> None:
         said = self._remarks.setdefault(record_id, [])

@@ -140,12 +140,17 @@ def _folder_digest(source: str) -> str:
 def _bundled_digest(name: str) -> str:
     folder = Path(str(files("llmgen"))) / name
     if folder.is_file():
-        return hashlib.sha256(folder.read_bytes()).hexdigest()
+        return _content_digest(folder).hex()
     total = hashlib.sha256()
     for path in _files_in(folder):
         total.update(path.relative_to(folder).as_posix().encode() + b"\0")
-        total.update(hashlib.sha256(path.read_bytes()).digest())
+        total.update(_content_digest(path))
     return total.hexdigest()
+
+
+def _content_digest(path: Path) -> bytes:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").digest()
 
 
 def _files_in(folder: Path) -> list[Path]:

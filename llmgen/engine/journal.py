@@ -245,9 +245,10 @@ class Journal:
             if self._closed:
                 raise RuntimeError(f"{self.path} is closed")
             try:
-                with self.path.open("r+b" if self.path.exists() else "wb") as file:
-                    file.truncate(self._sound_bytes)
-                    file.seek(self._sound_bytes)
+                with self.path.open("ab") as file:
+                    # Hardly any line follows a torn one, and to cut a file off where it ends takes a system as long as to write a batch.
+                    if file.tell() != self._sound_bytes:
+                        file.truncate(self._sound_bytes)
                     file.write(data)
             except OSError as error:
                 raise cannot_write(self.path, error) from error

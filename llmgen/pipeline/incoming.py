@@ -128,6 +128,9 @@ def _adopted(entries: EntryStream, adoption: Adoption) -> Iterator[Any]:
     coming, position, known_all = iter(entries), 0, False
     while (entry := next(coming, _END)) is not _END:
         position += 1
+        if adoption.stays(entry):
+            yield entry
+            continue
         adoption.know((entry,))
         if not known_all and adoption.gives_a_name(entry):
             # The name must be nobody else's: from here on, the ids of all that comes are needed.

@@ -79,19 +79,18 @@ class ImageStore:
     def _path(self, relative: str) -> str:
         try:
             root = self._resolved_root
-            path = _below(root, relative)
-            inside, there = path.startswith(os.path.join(root, "")), _is_file(path)
+            path, mode, inside = _below(root, relative)
         except (OSError, ValueError) as error:  # a name too long, a loop of links, a closed folder, a NUL
             reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
             raise InputError(f"image {_short(relative)} cannot be reached: {_short(reason)[1:-1]}") from error
+        if inside and stat.S_ISREG(mode):
+            return path
         where = "the working directory" if self.root == Path() else self.root
         if not inside:
             raise InputError(f"image {relative!r} leads out of {where}; copy the picture into that folder")
-        if not there and os.path.isdir(path):
+        if stat.S_ISDIR(mode):
             raise InputError(f"image {_short(relative)} is a folder; name one picture")
-        if not there:
-            raise InputError(f"image {_short(relative)} is missing in {where}; restore it or make it again")
-        return path
+        raise InputError(f"image {_short(relative)} is missing in {where}; restore it or make it again")
 
     @property
     def _resolved_root(self) -> str:
@@ -109,11 +108,14 @@ class ImageStore:
         path = self._path(ref.path)
         try:
             with open(path, "rb", buffering=0) as file:
-                if os.fstat(file.fileno()).st_size > MAX_FILE_BYTES:
+                size = os.fstat(file.fileno()).st_size
+                if size > MAX_FILE_BYTES:
                     raise InputError(
                         f"image {ref.path!r} is larger than {MAX_FILE_BYTES // 2**20} MiB; make it smaller"
                     )
-                data = file.read()
+                data = file.read(size + 1)  # without asking once more how large it is
+                if len(data) != size:
+                    data += file.read()
         except OSError as error:
             raise InputError(f"image {ref.path!r} cannot be read: {error.strerror or error}") from error
         if ref.sha256 is not None and hashlib.sha256(data).hexdigest() != ref.sha256:
@@ -203,23 +205,31 @@ class ImageStore:
         return ImageRef(path=relative.as_posix(), sha256=sha256, width=size[0], height=size[1])
 
 
-def _below(root: str, relative: str) -> str:
-    """Where a path leads from a folder that is resolved already. Hardly any leads through a link: then only its own parts are looked at."""
-    if os.sep != "/":  # Elsewhere a part can hold separators, and folders are joined in more ways than by links.
-        return os.path.realpath(os.path.join(root, relative))
-    path = root
-    for part in relative.split("/"):
-        path = os.path.join(path, part)
-        if part in ("", ".", "..") or os.path.islink(path):
-            return os.path.realpath(os.path.join(root, relative))
-    return path
+def _below(root: str, relative: str) -> tuple[str, int, bool]:
+    """Where a path leads from a folder that is resolved already, the mode of what is there (0 for nothing), and whether that is inside.
+
+    Hardly any leads through a link: then only its own parts are looked at, each once.
+    """
+    # Elsewhere a part can hold separators, and folders are joined in more ways than by links.
+    parts = relative.split("/") if os.sep == "/" else ()
+    path, mode = root.removesuffix("/"), 0
+    for part in parts:
+        path = f"{path}/{part}"
+        mode = 0 if part in ("", ".", "..") else _mode(path, follow=False)
+        if not mode or stat.S_ISLNK(mode):
+            break
+    else:
+        if parts:
+            return path, mode, True
+    path = os.path.realpath(os.path.join(root, relative))
+    return path, _mode(path), path.startswith(os.path.join(root, ""))
 
 
-def _is_file(path: str) -> bool:
+def _mode(path: str, *, follow: bool = True) -> int:
     try:
-        return stat.S_ISREG(os.stat(path).st_mode)
+        return os.stat(path, follow_symlinks=follow).st_mode
     except (FileNotFoundError, NotADirectoryError):
-        return False
+        return 0
 
 
 def _holds(path: Path, data: bytes) -> bool:

@@ -3,14 +3,16 @@
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Generic, Protocol, TypeVar
+from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
 from llmgen.artifacts import Reply
 from llmgen.artifacts.files import near_names
 from llmgen.errors import InputError
 from llmgen.llm.providers.ledger import Ledger
-from llmgen.llm.questions.question import Question
 from llmgen.registry import unknown
+
+if TYPE_CHECKING:  # with questions comes the grammar, which most stages never need
+    from llmgen.llm.questions.question import Question
 
 T = TypeVar("T")
 PROVIDERS = ("rules", "openai", "replay:FILE")
@@ -28,7 +30,7 @@ class Answer(Generic[T]):
     """What was mended, cut, ignored or not understood, a line each."""
 
     @classmethod
-    def read_from(cls, question: Question[T], reply: Reply) -> "Answer[T]":
+    def read_from(cls, question: "Question[T]", reply: Reply) -> "Answer[T]":
         """Read a reply.
 
         Raises:
@@ -56,7 +58,7 @@ class Provider(Protocol):
         """How many questions are answered faster together than one after the other; 1 where it makes no difference."""
         ...
 
-    def ask(self, question: Question[T]) -> Answer[T]:
+    def ask(self, question: "Question[T]") -> Answer[T]:
         """Answer a question. May be called by several threads where `at_once` is more than one.
 
         Raises:

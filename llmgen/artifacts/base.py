@@ -2,8 +2,7 @@
 
 import math
 import re
-from collections.abc import Mapping
-from typing import Annotated, Any, Final, Self
+from typing import Annotated, Any, Final
 
 from pydantic import AfterValidator, ConfigDict, Field
 
@@ -40,17 +39,6 @@ class ArtifactModel(DocumentedModel):
                 for part in value:
                     if type(part) is str and has_surrogate(part):
                         raise ValueError(f"{self._named(value)} holds half of a character (a lone surrogate)")
-
-    def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
-        """As pydantic's, but three times as fast: it need not look for unknown and for private fields, which no artifact has."""
-        if deep:
-            return super().model_copy(update=update, deep=True)
-        new, values = self.__class__.__new__(self.__class__), dict(update or {})
-        object.__setattr__(new, "__dict__", self.__dict__ | values)
-        object.__setattr__(new, "__pydantic_fields_set__", self.__pydantic_fields_set__ | values.keys())
-        object.__setattr__(new, "__pydantic_extra__", None)
-        object.__setattr__(new, "__pydantic_private__", None)
-        return new
 
     def _named(self, value: object) -> str:
         return next(name for name, own in self.__dict__.items() if own is value)

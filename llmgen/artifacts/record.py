@@ -242,8 +242,7 @@ class Record(ArtifactModel):
             check_prompt(self.prompt, self.instruction, self.source_image)
         if self.layout is not None and self.layout.interaction is not None:
             self.layout.interaction.check_prompt(self.prompt)
-        if self.samples:
-            check_samples(self.samples)
+        check_samples(self.samples)
         seen: set[str] = set()
         for detection in self.detections or ():
             if detection.id in seen:
@@ -293,17 +292,3 @@ class Record(ArtifactModel):
     def grown(self, **sections: Any) -> "Record":
         """A new, validated record with sections added or replaced (`model_copy` would not validate)."""
         return Record(**{**self.__dict__, **sections})
-
-    def finished(self, kind: Kind, provenance: tuple[Provenance, ...]) -> "Record":
-        """A valid record as a stage hands it on. Its sections were checked when they were made; only those of the kind are looked for.
-
-        Args:
-            kind: What the stage makes.
-            provenance: How each section was made.
-
-        Raises:
-            ValidationError: If a section of that kind is missing.
-        """
-        new = {"kind": kind, "provenance": provenance}
-        whole = self.error is not None or all(getattr(self, name) is not None for name in REQUIRED_SECTIONS[kind])
-        return self.model_copy(update=new) if whole else self.grown(**new)

@@ -200,7 +200,7 @@ class MethodCaller:
 
     def _finished(self, row: int, old: Record, new: Record, made_so: Provenance) -> Record:
         provenance = made_so.model_copy(update={"input_sha256": record_digest(old)})
-        return self.remarked(row, new.finished(self._class.makes, (*old.provenance, provenance)))
+        return self.remarked(row, new.grown(kind=self._class.makes, provenance=(*old.provenance, provenance)))
 
     def _remark_on(self, record_id: str, text: str) -> None:
         said = self._remarks.setdefault(record_id, [])

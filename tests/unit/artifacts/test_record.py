@@ -1,11 +1,9 @@
 """A record grows out of parts that were checked when they were made."""
 
-import pickle
-
 import pytest
-from pydantic import BaseModel, ValidationError
+from pydantic import ValidationError
 
-from llmgen.artifacts import Detection, ImageRef, Mask, Provenance, Record
+from llmgen.artifacts import Detection, ImageRef, Mask, Record
 
 _PICTURE = ImageRef(path="images/a.png", width=4, height=2)
 
@@ -37,31 +35,3 @@ def test_what_a_record_says_of_its_parts_together_is_checked_whenever_it_grows()
         record.grown(kind="detections")
     with pytest.raises(ValidationError, match="unknown|not permitted"):
         record.grown(detection=())
-
-
-def test_a_copy_is_that_of_pydantic():
-    record = Record(id="a", prompt="a ball", image=_PICTURE)
-    for update in (None, {}, {"kind": "images", "seed": 3}):
-        ours, theirs = record.model_copy(update=update), BaseModel.model_copy(record, update=update)
-        assert ours == theirs == pickle.loads(pickle.dumps(ours)) and ours.model_fields_set == theirs.model_fields_set
-        assert ours.image is _PICTURE and list(ours.__dict__) == list(theirs.__dict__)
-    assert record.kind == "prompts" and record.seed is None
-    deep = record.model_copy(update={"seed": 3}, deep=True)
-    assert deep.image == _PICTURE and deep.image is not _PICTURE
-
-
-def test_a_finished_record_is_the_grown_one_and_has_what_its_kind_says():
-    made = Provenance(
-        stage="detect",
-        method="x",
-        preset="y",
-        config={},
-        input_sha256="0" * 64,
-        llmgen="1",
-        device="cpu",
-        dtype="float32",
-    )
-    record = Record(id="a", prompt="a ball", image=_PICTURE)
-    assert record.finished("images", (made,)) == record.grown(kind="images", provenance=(made,))
-    with pytest.raises(ValidationError, match="needs the section 'detections'"):
-        record.finished("detections", (made,))

@@ -283,12 +283,12 @@ class SelfCorrection(CompiledMethod):
                 return self._load_instruct_painter()
             settings: ContextConfig = self._context.config_for("correct", "context")
             inpainter = load_inpainter(self._context, config.painter, settings)
-            return InpaintPainter(inpainter, models.segmenter("segmenter"), config, settings)
+            return InpaintPainter(inpainter, models.segmenter(), config, settings)
         painter = ReferencePainter if config.profile == "reference" else LatentPainter
         return painter(
             self._compiled(models.stable_diffusion("layout_to_image")),
             models.text("layout_to_image"),
-            models.segmenter("segmenter"),
+            models.segmenter(),
             config,
             batch_size=self._context.batch_size,
             progress=self._context.progress,

@@ -215,7 +215,7 @@ class ContextCorrection:
         """The detector's own masks, and the segmenter's where it gave none."""
         size = (image.height, image.width)
         missing = [found for found in detections if found.mask is None or found.mask.size != size]
-        drawn = object_masks(image, missing, self._context.models.segmenter("segmenter")) if missing else {}
+        drawn = object_masks(image, missing, self._context.models.segmenter()) if missing else {}
         return [
             drawn[found.id] if found.id in drawn or found.mask is None else decode_mask(found.mask)
             for found in detections

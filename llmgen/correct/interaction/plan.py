@@ -105,7 +105,7 @@ class Planner:
         self._context, self._shown_as, self._by_content = context, shown_as, by_content
         self._poses: PoseEstimator | None = None
         if "pose" in context.preset.roles:
-            self._poses = context.models.pose_estimator("pose")
+            self._poses = context.models.pose_estimator()
 
     def plan(self, record: Record) -> Record:
         """The record with its chosen candidate as the current picture, and the edit that is to be carried out.

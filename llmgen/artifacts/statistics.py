@@ -51,7 +51,7 @@ def bootstrap(values: Sequence[float]) -> tuple[float, float] | None:
         values: One value a picture: pictures are drawn, not instances, because instances of one picture are no independent trials.
 
     Returns:
-        Lower and upper bound, the same ones for the same values; None where all are equal, which says nothing of their spread.
+        Lower and upper bound, the same ones for the same values; None where there are no two different ones, which say nothing of a spread.
 
     Source:
         B. Efron, Bootstrap Methods: Another Look at the Jackknife, Annals of Statistics 7 (1979).

@@ -16,6 +16,7 @@ from llmgen.artifacts import ImageRef
 from llmgen.artifacts.complaints import describe
 from llmgen.artifacts.files import check_writable, write_atomic
 from llmgen.errors import InputError, OutputError
+from llmgen.printable import quoted
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -57,7 +58,7 @@ class ImageStore:
             in_the_way = next((p for p in (path, *path.parents) if p.exists() and not p.is_dir()), None)
         except (OSError, RuntimeError) as error:  # a name too long, a loop of links
             reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-            raise OutputError(f"pictures cannot lie in {_short(str(path))}: {_short(reason)[1:-1]}") from error
+            raise OutputError(f"pictures cannot lie in {quoted(str(path))}: {quoted(reason)[1:-1]}") from error
         if not inside:
             raise OutputError(
                 f"{path} leads out of {self.root}, so that the pictures in it could not be read again; "
@@ -83,14 +84,14 @@ class ImageStore:
             inside, there = path.startswith(os.path.join(root, "")), _is_file(path)
         except (OSError, ValueError) as error:  # a name too long, a loop of links, a closed folder, a NUL
             reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-            raise InputError(f"image {_short(relative)} cannot be reached: {_short(reason)[1:-1]}") from error
+            raise InputError(f"image {quoted(relative)} cannot be reached: {quoted(reason)[1:-1]}") from error
         where = "the working directory" if self.root == Path() else self.root
         if not inside:
             raise InputError(f"image {relative!r} leads out of {where}; copy the picture into that folder")
         if not there and os.path.isdir(path):
-            raise InputError(f"image {_short(relative)} is a folder; name one picture")
+            raise InputError(f"image {quoted(relative)} is a folder; name one picture")
         if not there:
-            raise InputError(f"image {_short(relative)} is missing in {where}; restore it or make it again")
+            raise InputError(f"image {quoted(relative)} is missing in {where}; restore it or make it again")
         return path
 
     @property
@@ -223,7 +224,3 @@ def _holds(path: Path, data: bytes) -> bool:
         return path.is_file() and path.read_bytes() == data
     except OSError:
         return False
-
-
-def _short(text: str) -> str:
-    return repr(text if len(text) <= 80 else text[:77] + "...")

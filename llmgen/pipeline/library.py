@@ -18,9 +18,9 @@ from llmgen.artifacts.manifest import PromptEntry, long_names
 from llmgen.engine.local import run_stage
 from llmgen.engine.pictures import bring
 from llmgen.errors import InputError
-from llmgen.pipeline.options import DEFAULT_BATCH_SIZE, DEFAULT_PRESET, Choice, RunOptions, choose
+from llmgen.pipeline.options import DEFAULT_BATCH_SIZE, Choice, RunOptions, choose
 from llmgen.pipeline.settling import settled
-from llmgen.registry import unknown
+from llmgen.registry import DEFAULT_PRESET, unknown
 from llmgen.vision.images import ImageStore
 
 if TYPE_CHECKING:

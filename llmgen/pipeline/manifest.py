@@ -20,7 +20,7 @@ from llmgen.llm.providers.ledger import Tokens
 from llmgen.pipeline.estimate import estimate, journals_near, total
 from llmgen.pipeline.incoming import brought, read_source
 from llmgen.pipeline.naming import found_beside, named_from
-from llmgen.pipeline.options import DEFAULT_PRESET, RunOptions, choose
+from llmgen.pipeline.options import RunOptions, choose
 from llmgen.pipeline.output import DRAWN
 from llmgen.pipeline.settling import settled
 from llmgen.pipeline.shards import Shard, part_of
@@ -29,6 +29,7 @@ from llmgen.pipeline.steps import StageOutcome, Stages, Step, target_of
 from llmgen.pipeline.vocabulary import warning_of
 from llmgen.pipeline.whole_chain import NEEDED_ROLES, missing_roles, name_of, whole_chain
 from llmgen.presets import load_preset
+from llmgen.registry import DEFAULT_PRESET
 from llmgen.vision.images import ImageStore, PictureFormat
 
 RESOLVED = "manifest.json"

@@ -28,6 +28,7 @@ from llmgen.artifacts import (
 from llmgen.correct.context.settings import ContextConfig
 from llmgen.correct.given_plans import settled, waiting_plan
 from llmgen.correct.goals import agreement, goal_layout, remaining
+from llmgen.correct.histories import begun_history
 from llmgen.correct.inpaint_painter import InpaintPainter
 from llmgen.correct.instruct_painter import InstructPainter, sentences_of
 from llmgen.correct.jobs import Job, Painted
@@ -92,6 +93,12 @@ class Loop:
         if self.goal is None:
             return agreement(plan)
         return 1.0 if not plan.edits else max(0.0, 1 - len(plan.edits) / max(1, len(self.goal.edits)))
+
+    def note_best(self) -> None:
+        """Say in the history what was seen in the best picture."""
+        seen, plan = self.best, self.best.plan
+        said = {"detections": seen.detections, "satisfied": not plan.edits, "agreement": self.agreement(plan)}
+        self.history[seen.place] = self.history[seen.place].model_copy(update=said)
 
     def add_reply(self, reply: Reply) -> None:
         """Keep a reply, unless it came with the record."""
@@ -176,19 +183,15 @@ class SelfCorrection(CompiledMethod):
         if record.detections is None:
             record = self._context.collaborator("detect")([record])[0]
         assert record.image is not None and record.detections is not None
-        history = list(record.history) or [HistoryEntry(stage="generate", round=0, image=record.image)]
-        place = max((i for i, e in enumerate(history) if e.image == record.image), default=0)
+        history, place = begun_history(record)
         loop = Loop(record, Seen(record.image, record.detections, EditPlan(), place), history)
-        waiting = waiting_plan(record, history)
+        waiting = waiting_plan(record)
         if waiting is not None:
             waiting = self._settled(record, waiting)
             loop.goal, loop.before = waiting, record.detections
             loop.record = record.grown(layout=self._goal(loop, waiting))
-        plan = waiting if waiting is not None else self._plan(loop, record.detections)
-        loop.best.plan = plan
-        history[place] = history[place].model_copy(
-            update={"detections": record.detections, "satisfied": not plan.edits, "agreement": loop.agreement(plan)}
-        )
+        loop.best.plan = waiting if waiting is not None else self._plan(loop, record.detections)
+        loop.note_best()
         return loop
 
     def _settled(self, record: Record, plan: EditPlan) -> EditPlan:

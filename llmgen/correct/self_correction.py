@@ -37,6 +37,7 @@ from llmgen.correct.painting import LatentPainter
 from llmgen.correct.reference import ReferencePainter
 from llmgen.correct.settings import SelfCorrectionConfig
 from llmgen.diffusion.answering.editor import EditSettings
+from llmgen.diffusion.answering.sampling import ANCESTRAL
 from llmgen.diffusion.failures import as_model_errors
 from llmgen.diffusion.grounding import grounding_slots
 from llmgen.diffusion.prompts import beyond_limits, cut_texts, join_negatives, scene_prompt
@@ -141,7 +142,7 @@ class SelfCorrection(CompiledMethod):
             return ()
         own = tuple(self._context.models.use(role) for role in ("segmenter", "detector"))
         if self._config.painter == "instruct":
-            return (self._context.models.use("edit"), *own)
+            return (self._context.models.use("edit", ANCESTRAL), *own)
         if self._config.painter != "latents":
             settings: ContextConfig = self._context.config_for("correct", "context")
             return (*painter_models(self._context, self._config.painter, settings), *own)

@@ -30,6 +30,7 @@ from llmgen.errors import InputError
 from llmgen.generate.canvas import draw_by_canvas, layout_of, remark_on_limits
 from llmgen.generate.instancediffusion.conditioning import Use, formats_in_use, ground_layout
 from llmgen.generate.instancediffusion.sampler import (
+    SCHEDULERS,
     Evaluations,
     Merge,
     Plan,
@@ -129,7 +130,7 @@ class InstanceGenerate(CompiledMethod):
     def models(self) -> tuple[ModelUse, ...]:
         """The models in use."""
         role = self._context.preset.role("instances_to_image")
-        own = self._context.models.use("instances_to_image")
+        own = self._context.models.use("instances_to_image", SCHEDULERS[self._config.sampler])
         return (own, ModelUse(role="instances_to_image base", source=role.base or "", revision=role.base_revision))
 
     def __call__(self, records: Sequence[Record]) -> list[Record]:

@@ -2,7 +2,7 @@
 
 import contextlib
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -139,12 +139,7 @@ def plan_manifest(run: ManifestRun) -> dict[str, Any]:
     }
 
 
-def run_manifest(
-    run: ManifestRun,
-    *,
-    progress: Progress | None = None,
-    stage_done: Callable[[StageOutcome], None] = lambda outcome: None,
-) -> RunOutcome:
+def run_manifest(run: ManifestRun, *, progress: Progress | None = None) -> RunOutcome:
     """Run a manifest.
 
     Started again on its own folder, finished or not, it takes up where it was: finished records are read from the journals, and the
@@ -156,7 +151,6 @@ def run_manifest(
     Args:
         run: What to run.
         progress: Told about each finished batch; of stages that work at the same time, what its `beside` gives.
-        stage_done: Called after each stage, when its artifact is written.
 
     Raises:
         LlmgenError: Before any work if something in the manifest does not exist or the folder belongs to another run; later if a stage
@@ -173,22 +167,20 @@ def run_manifest(
             contextlib.closing(ready.context),
             locked(folder / ".llmgen" / f"lock.{run.shard}", f"shard {run.shard} of {folder}"),
         ):
-            outcomes, seconds = _run_steps(ready, run, progress or Progress(), stage_done)
+            outcomes, seconds = _run_steps(ready, run, progress or Progress())
             dropped = ready.read.dropped if run.shard.index == 1 else ()
             return RunOutcome(folder, outcomes, None, ready.context.ledger.spent, dropped, seconds)
     with contextlib.closing(ready.context), locked(folder / ".llmgen" / "lock", str(folder)):
         sweep(folder)
         sweep(folder / ready.context.images.folder)
-        outcomes, seconds = _run_steps(ready, run, progress or Progress(), stage_done)
+        outcomes, seconds = _run_steps(ready, run, progress or Progress())
         from llmgen.report import write_report
 
         report, tokens = write_report(folder), ready.context.ledger.spent
         return RunOutcome(folder, outcomes, report, tokens, ready.read.dropped, seconds)
 
 
-def _run_steps(
-    ready: _Resolved, run: ManifestRun, progress: Progress, stage_done: Callable[[StageOutcome], None]
-) -> tuple[tuple[StageOutcome, ...], float]:
+def _run_steps(ready: _Resolved, run: ManifestRun, progress: Progress) -> tuple[tuple[StageOutcome, ...], float]:
     folder, context, started = ready.folder, ready.context, time.perf_counter()
     records = brought(ready.read, context.images, "read", progress.problem)
     targets = [target_of(folder, step, run.shard) for step in ready.steps]
@@ -214,7 +206,7 @@ def _run_steps(
         # Workers take batches of one stage at a time.
         barrier=run.barrier or context.crew is not None,
     )
-    return tuple(stages.run(progress, stage_done)), time.perf_counter() - started
+    return tuple(stages.run(progress)), time.perf_counter() - started
 
 
 def _resolve(run: ManifestRun) -> _Resolved:

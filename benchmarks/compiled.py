@@ -72,7 +72,7 @@ def ways_of(name: str, args: argparse.Namespace, context: StageContext) -> dict[
             "llmgen": plain,
             "compiled": compiled(plain, size=(preset.width, preset.height), told=lambda text: None),
         }
-        parts = (models.text("layout_to_image"), models.segmenter("segmenter"), config)
+        parts = (models.text("layout_to_image"), models.segmenter(), config)
 
         def correct(count: int, pipe: Any) -> list[Image.Image]:
             painter = LatentPainter(pipe, *parts, batch_size=args.batch_size)

@@ -166,7 +166,7 @@ def toybox_model(device: str) -> Model:
     pool = ModelPool(preset, device=device, dtype="float32")
     role = "layout_to_image"
     config = build_config(SelfCorrection, preset.defaults.get("correct.self_correction", {}), {})
-    return Model(pool.stable_diffusion(role), pool.text(role), pool.segmenter("segmenter"), config, preset.width)
+    return Model(pool.stable_diffusion(role), pool.text(role), pool.segmenter(), config, preset.width)
 
 
 def job(side: int, seed: int) -> Job:

@@ -12,8 +12,15 @@ LlmgenError                 1   something failed; the message says what and what
 └─ PartialFailure           6   some records carry `error`; the others are complete
 ```
 
-Success is 0, wrong usage 2 (Typer's own), Ctrl-C 130.
+Success is 0, wrong usage 2 (Typer's own), Ctrl-C 130, SIGTERM 143.
 """
+
+from typing import Final
+
+INTERRUPTED: Final = 130
+"""Exit code after Ctrl-C."""
+TERMINATED: Final = 143
+"""Exit code after SIGTERM."""
 
 
 class LlmgenError(Exception):
@@ -62,3 +69,9 @@ class PartialFailure(LlmgenError):
     """Some records failed; the rest are complete and written."""
 
     exit_code = 6
+
+
+def error_class(name: str) -> type[LlmgenError]:
+    """The class that a record's `error` names; `ModelError` for one that is none of these, such as a library's."""
+    found = globals().get(name)
+    return found if isinstance(found, type) and issubclass(found, LlmgenError) else ModelError

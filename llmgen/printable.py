@@ -34,5 +34,15 @@ def printable(text: str, most: int = MOST) -> str:
     return line
 
 
+def quoted(text: str, most: int = 80) -> str:
+    """The beginning of a text in quotes, its control characters escaped; dots stand for what is left away.
+
+    Args:
+        text: Anything.
+        most: Characters that are looked at, dots included.
+    """
+    return repr(text if len(text) <= most else text[: most - 3] + "...")
+
+
 def _escaped(character: str) -> str:
     return character.encode("unicode_escape").decode("ascii")

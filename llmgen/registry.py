@@ -1,12 +1,13 @@
 """Names to objects: literal tables in the stage packages, imported on first use."""
 
-import difflib
 import importlib
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, Final
 
 from llmgen.errors import UnknownNameError
 
+DEFAULT_PRESET: Final = "toybox"
+"""Whose models are used where nobody names a preset."""
 #: What a stage does where neither a preset nor anybody else says.
 DEFAULT_METHODS = {
     "layout": "lmd",
@@ -60,6 +61,8 @@ def default_method(stage: str) -> str:
 
 def unknown(what: str, name: str, known: Iterable[str]) -> UnknownNameError:
     """An error for a name in no table, with the nearest neighbours and the whole list."""
+    import difflib  # Here, because hardly any command has one, and those that a server answers are over in milliseconds.
+
     names = sorted(known)
     near = difflib.get_close_matches(name, names, n=2, cutoff=0.5)
     hint = f" Did you mean {' or '.join(repr(n) for n in near)}?" if near else ""

@@ -9,6 +9,7 @@ from pydantic import ConfigDict, Field, field_validator, model_validator
 from llmgen.artifacts.base import SCHEMA_VERSION, ArtifactModel
 from llmgen.artifacts.image import RelativePath
 from llmgen.artifacts.record import MAKES, MOST_PROMPT, MOST_SEED, Stage, check_prompt
+from llmgen.registry import DEFAULT_PRESET
 
 
 class PromptEntry(ArtifactModel):
@@ -152,7 +153,7 @@ class Manifest(ArtifactModel):
     """Also the folder under `outputs/`."""
     description: str = ""
     """What the run is for."""
-    preset: str = "toybox"
+    preset: str = DEFAULT_PRESET
     """Which models fill the roles."""
     planner: str | None = None
     """`rules`, `openai` or `replay:FILE`; the preset's by default."""

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 from llmgen.errors import InputError
+from llmgen.printable import quoted
 
 T = TypeVar("T")
 _GZIP = b"\x1f\x8b"
@@ -72,7 +73,7 @@ def json_kind(value: Any) -> str:
 
 def short(text: str) -> str:
     """The beginning of a text, quoted, for a message."""
-    return repr(text if len(text) <= 60 else text[:57] + "...")
+    return quoted(text, 60)
 
 
 def _unique(name: str) -> Callable[[list[tuple[str, Any]]], dict[str, Any]]:

@@ -1,6 +1,6 @@
 """One number about one picture."""
 
-from typing import Any, Literal
+from typing import Any, Final, Literal, get_args
 
 from pydantic import Field
 
@@ -11,6 +11,11 @@ SHARE = "share"
 """Unit of scores between 0 and 1, verdicts among them."""
 
 Better = Literal["higher", "lower"]
+Scored = Literal["layout", "detections", "initial", "final"]
+SCORED: Final[tuple[Scored, ...]] = get_args(Scored)
+"""What can be scored, in the order of a record's life."""
+SCORERS: Final = ("judge", "detector", "layout")
+"""Who looks, the most trusted first."""
 
 
 class Score(ArtifactModel):
@@ -18,7 +23,7 @@ class Score(ArtifactModel):
 
     metric: str
     """For example `lmd` or `coco`."""
-    of: Literal["layout", "detections", "initial", "final"]
+    of: Scored
     """What was scored: the plan, given detections, the first picture or the last one."""
     value: float
     """Any finite number; a `share` lies between 0 and 1."""

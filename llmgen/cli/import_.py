@@ -1,7 +1,7 @@
 """`llmgen import`: files of other programs to artifacts."""
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -9,6 +9,9 @@ from llmgen.cli.completion import words
 from llmgen.cli.options import OUTPUT, ForceOpt, QuietOpt, VerboseOpt
 from llmgen.cli.output import file_or_stream, out
 from llmgen.cli.stage import raise_failures
+
+if TYPE_CHECKING:
+    from llmgen.formats.vgg import VggOptions
 
 
 def import_(
@@ -70,7 +73,10 @@ def import_(
 
     out.configure(quiet=quiet, verbose=verbose)
     if dialect == "vgg":
-        _import_annotations(source, output, images_from, (classes, label_key, default_class), force)
+        from llmgen.formats.vgg import VggOptions
+
+        names = tuple(name.strip() for name in (classes or "").split(",") if name.strip())
+        _import_annotations(source, output, images_from, VggOptions(names, label_key, default_class), force)
         return
     if classes or label_key or default_class:
         raise typer.BadParameter("is for the files of vgg", param_hint="--classes, --label-key, --default-class")
@@ -96,15 +102,13 @@ def _import_annotations(
     source: str,
     output: Path | None,
     pictures: Path | None,
-    options: tuple[str | None, str | None, str | None],
+    options: "VggOptions",
     force: bool,
 ) -> None:
     from llmgen.errors import PartialFailure
     from llmgen.pipeline.importing import import_annotations
 
-    classes, label_key, default_class = options
-    names = tuple(name.strip() for name in (classes or "").split(",") if name.strip())
-    found = import_annotations(source, output, pictures, (names, label_key, default_class), force)
+    found = import_annotations(source, output, pictures, options, force)
     if output is None:
         out.json(found.dataset)
     for note in found.notes:

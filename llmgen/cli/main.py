@@ -15,11 +15,9 @@ from llmgen import __version__, settings
 from llmgen.cli.commands import COMMANDS, add, list_only
 from llmgen.cli.configured import default_map
 from llmgen.cli.output import out
-from llmgen.errors import LlmgenError
+from llmgen.errors import INTERRUPTED, TERMINATED, LlmgenError
 from llmgen.printable import printable
 
-INTERRUPTED = 130
-TERMINATED = 143
 _NAME = 200
 """Characters of a file name in a message."""
 _COMPLETING = "_LLMGEN_COMPLETE"

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, get_type_hints
 import typer
 
 from llmgen.cli.completion import presets, schedulers, words
+from llmgen.registry import DEFAULT_PRESET
 
 if TYPE_CHECKING:
     from llmgen.pipeline.shards import Shard
@@ -216,7 +217,7 @@ class StageFlags:
             rich_help_panel=OUTPUT,
         ),
     ] = None
-    preset: PresetOpt = "toybox"
+    preset: PresetOpt = DEFAULT_PRESET
     planner: PlannerOpt = None
     seed: Annotated[
         int, typer.Option(min=0, help="Seed of the run; each record's own derives from it.", rich_help_panel=RUNNING)

@@ -14,6 +14,7 @@ from llmgen.cli.completion import presets
 from llmgen.cli.options import MODEL, DeviceOpt, JsonOpt, QuietOpt
 from llmgen.cli.output import out
 from llmgen.errors import MissingRequirementError
+from llmgen.registry import DEFAULT_PRESET
 
 IDLE_S = 1800.0
 _ANSWER_S = 10.0
@@ -56,7 +57,7 @@ def serve(
     elif stop:
         _stop(preset)
     else:
-        _serve(preset or "toybox", device, idle, detach)
+        _serve(preset or DEFAULT_PRESET, device, idle, detach)
 
 
 def _serve(preset: str, device: str, idle: float, detach: bool) -> None:

@@ -30,7 +30,7 @@ def run_stage_command(
     source: str,
     method: str | None,
     flags: StageFlags,
-    named: dict[str, Any] | None = None,
+    named: dict[str, Any],
     *,
     records_to_stdout: bool = True,
     images_from: "Path | None" = None,
@@ -76,7 +76,7 @@ def run_stage_command(
     if shard is not None and target is None:
         raise typer.BadParameter("--shard writes a file beside the one that -o names; give -o", param_hint="--shard")
     given = {
-        **{name: value for name, value in (named or {}).items() if value is not None},
+        **{name: value for name, value in named.items() if value is not None},
         **parse_settings(flags.settings),
     }
     request = SingleStage(
@@ -232,9 +232,8 @@ def raise_failures(tally: "Tally", dropped: int) -> None:
         return
     if tally.failed == tally.count and tally.first_error is not None:
         first = tally.first_error
-        kind = getattr(errors, first.type, errors.ModelError)
         more = f" (and {tally.failed - 1} more failed)" if tally.failed > 1 else ""
-        raise kind(f"record {tally.first_failed!r}: {first.message}{more}")
+        raise errors.error_class(first.type)(f"record {tally.first_failed!r}: {first.message}{more}")
     names = ", ".join(tally.named) + (", ..." if tally.failed > len(tally.named) else "")
     parts = [f"{tally.failed} of {tally.count} records failed and carry `error`: {names}"] if tally.failed else []
     if dropped:

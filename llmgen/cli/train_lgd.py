@@ -9,6 +9,7 @@ import typer
 
 from llmgen.cli.options import PresetOpt
 from llmgen.cli.output import out
+from llmgen.registry import DEFAULT_PRESET
 
 if TYPE_CHECKING:
     from llmgen.diffusion.loading import ModelPool
@@ -54,7 +55,7 @@ def lgd_adapter(
     seed: SeedOpt = 41,
     device: DeviceOpt = "auto",
     resume: ResumeOpt = False,
-    preset: PresetOpt = "toybox",
+    preset: PresetOpt = DEFAULT_PRESET,
 ) -> None:
     """Stage A: train what lies between BLIP-2's vision and its language model, by answers and causal features."""
     from llmgen.generate.lgd_training.adapter import AdapterSettings, train_adapter
@@ -86,7 +87,7 @@ def lgd_cache(
     side: Annotated[int | None, typer.Option(min=8, help="Canvas in pixels; the preset's by default.")] = None,
     batch: BatchOpt = 8,
     device: DeviceOpt = "auto",
-    preset: PresetOpt = "toybox",
+    preset: PresetOpt = DEFAULT_PRESET,
 ) -> None:
     """Between the stages: keep the answerer's states and the latents of all samples, so that stage B needs neither model."""
     from llmgen.diffusion.answering.latents import LatentReader
@@ -139,7 +140,7 @@ def lgd_unet(
     seed: SeedOpt = 41,
     device: DeviceOpt = "auto",
     resume: ResumeOpt = False,
-    preset: PresetOpt = "toybox",
+    preset: PresetOpt = DEFAULT_PRESET,
 ) -> None:
     """Stage B: train the editor's U-Net and the bridge on a cache."""
     from llmgen.generate.lgd_training.cache import CachedData

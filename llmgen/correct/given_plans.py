@@ -13,22 +13,22 @@ from llmgen.artifacts import (
     Detection,
     Edit,
     EditPlan,
-    HistoryEntry,
     Instance,
     MoveEdit,
     Record,
 )
 from llmgen.errors import InputError
 from llmgen.llm.planning.corrections import free_id
+from llmgen.llm.replies.wire import as_instance
 from llmgen.vision.boxes import BoxTuple, area, clip, iou
 
 MEANT_IOU = 0.5
 """Overlap above which an edit means the detection in its box, whatever it calls it."""
 
 
-def waiting_plan(record: Record, history: Sequence[HistoryEntry]) -> EditPlan | None:
-    """A plan that no picture of the history was made by: from --plan-only, or by hand."""
-    return record.edits if all(entry.edits != record.edits for entry in history) else None
+def waiting_plan(record: Record) -> EditPlan | None:
+    """A plan that no picture of the record was made by: from --plan-only, or by hand."""
+    return record.edits if all(entry.edits != record.edits for entry in record.history) else None
 
 
 def settled(
@@ -126,10 +126,3 @@ def _aim(objects: dict[str, Instance], edit: Edit, detections: Sequence[Detectio
 def _found(name: str, detections: Sequence[Detection]) -> Instance | None:
     found = next((one for one in detections if one.id == name), None)
     return as_instance(found) if found is not None else None
-
-
-def as_instance(found: Detection) -> Instance:
-    """What was found, as an object that a plan leaves where it is."""
-    return Instance(
-        id=found.id, phrase=found.phrase, noun=found.noun, attributes=found.attributes, box_xyxy=found.box_xyxy
-    )

@@ -13,6 +13,7 @@ from typing import ClassVar
 from llmgen.artifacts import Detection, EditPlan, HistoryEntry, Layout, Record, Reply
 from llmgen.correct.given_plans import waiting_plan
 from llmgen.correct.goals import goal_layout
+from llmgen.correct.histories import begun_history
 from llmgen.correct.self_correction import Loop, Seen, SelfCorrection
 from llmgen.correct.settings import SelfCorrectionConfig
 from llmgen.engine.seeds import derive_seed
@@ -60,9 +61,8 @@ class ImageEditing(SelfCorrection):
         read = self._context.heard(record.id, planner.ask(ParseQuestion(said, instruction=True)))
         parsed = read.value
         detections = record.detections if record.detections is not None else self._look(record, parsed, planner)
-        history = list(record.history) or [HistoryEntry(stage="generate", round=0, image=image)]
-        place = max((i for i, e in enumerate(history) if e.image == image), default=0)
-        plan, replies = waiting_plan(record, history), [read.reply]
+        history, place = begun_history(record)
+        plan, replies = waiting_plan(record), [read.reply]
         if plan is None:
             seed = derive_seed(record.seed or 0, "edit", len(history))
             answer = planner.ask(EditQuestion(said, detections, image.width, image.height, seed))
@@ -79,9 +79,7 @@ class ImageEditing(SelfCorrection):
             goal=plan,
             before=detections,
         )
-        history[place] = history[place].model_copy(
-            update={"detections": detections, "satisfied": not plan.edits, "agreement": loop.agreement(plan)}
-        )
+        loop.note_best()
         for reply in replies:
             loop.add_reply(reply)
         return loop

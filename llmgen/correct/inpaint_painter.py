@@ -74,9 +74,9 @@ class InpaintPainter:
                 free = mask & ~protect
                 if not free.any():
                     continue
-                if warped is not None:
-                    image = paste_back(image, warped, weight_of(free, self._settings, protect))
                 weight = weight_of(free, self._settings, protect)
+                if warped is not None:
+                    image = paste_back(image, warped, weight)
                 task = Task(
                     image=image,
                     mask=free,

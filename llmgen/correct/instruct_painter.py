@@ -8,7 +8,6 @@ Source: InstructPix2Pix (Brooks et al. 2023).
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from typing import Any, Final, Protocol
 
 from PIL import Image
@@ -19,7 +18,7 @@ from llmgen.diffusion.answering.editor import EditSettings, PictureEditor
 from llmgen.diffusion.answering.sizes import edit_size
 from llmgen.diffusion.progress import Steps
 from llmgen.engine.seeds import derive_seed
-from llmgen.vision.boxes import BoxTuple
+from llmgen.vision.boxes import BoxTuple, area
 
 _MOST_SHOWN: Final = 40
 """Characters of an instruction, in a line about it."""
@@ -53,8 +52,7 @@ class InstructPainter:
         side: int,
         progress: Callable[[str], None] = lambda message: None,
     ) -> None:
-        self._editor, self._text, self._side, self._progress = editor, text, side, progress
-        self._settings = replace(settings, batch_size=1)
+        self._editor, self._text, self._settings, self._side, self._progress = editor, text, settings, side, progress
         self.unet_calls = 0
 
     def paint(self, jobs: Sequence[Job]) -> list[Painted]:
@@ -96,12 +94,8 @@ def sentence_of(edit: Edit) -> str:
         return f"turn the {named} into {edit.description}"
     assert isinstance(edit, MoveEdit)
     if edit.op == "resize":
-        return f"make the {named} {'larger' if _area(edit.box_xyxy) > _area(edit.from_box_xyxy) else 'smaller'}"
+        return f"make the {named} {'larger' if area(edit.box_xyxy) > area(edit.from_box_xyxy) else 'smaller'}"
     return f"move the {named} {_direction(edit.from_box_xyxy, edit.box_xyxy)}"
-
-
-def _area(box: BoxTuple) -> float:
-    return (box[2] - box[0]) * (box[3] - box[1])
 
 
 def _direction(old: BoxTuple, new: BoxTuple) -> str:

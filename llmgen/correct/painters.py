@@ -65,7 +65,7 @@ def load_inpainter(context: "StageContext", name: Painter, config: ContextConfig
             LatentPainter(
                 models.stable_diffusion("layout_to_image"),
                 models.text("layout_to_image"),
-                models.segmenter("segmenter"),
+                models.segmenter(),
                 settings,
                 batch_size=context.batch_size,
                 progress=context.progress,

@@ -28,6 +28,7 @@ from llmgen.artifacts import (
 from llmgen.correct.context.settings import ContextConfig
 from llmgen.correct.given_plans import settled, waiting_plan
 from llmgen.correct.goals import agreement, goal_layout, remaining
+from llmgen.correct.histories import begun_history
 from llmgen.correct.inpaint_painter import InpaintPainter
 from llmgen.correct.instruct_painter import InstructPainter, sentences_of
 from llmgen.correct.jobs import Job, Painted
@@ -36,6 +37,7 @@ from llmgen.correct.painting import LatentPainter
 from llmgen.correct.reference import ReferencePainter
 from llmgen.correct.settings import SelfCorrectionConfig
 from llmgen.diffusion.answering.editor import EditSettings
+from llmgen.diffusion.answering.sampling import ANCESTRAL
 from llmgen.diffusion.failures import as_model_errors
 from llmgen.diffusion.grounding import grounding_slots
 from llmgen.diffusion.prompts import beyond_limits, cut_texts, join_negatives, scene_prompt
@@ -93,6 +95,12 @@ class Loop:
             return agreement(plan)
         return 1.0 if not plan.edits else max(0.0, 1 - len(plan.edits) / max(1, len(self.goal.edits)))
 
+    def note_best(self) -> None:
+        """Say in the history what was seen in the best picture."""
+        seen, plan = self.best, self.best.plan
+        said = {"detections": seen.detections, "satisfied": not plan.edits, "agreement": self.agreement(plan)}
+        self.history[seen.place] = self.history[seen.place].model_copy(update=said)
+
     def add_reply(self, reply: Reply) -> None:
         """Keep a reply, unless it came with the record."""
         if not any(known is reply for known in self.record.replies):
@@ -134,7 +142,7 @@ class SelfCorrection(CompiledMethod):
             return ()
         own = tuple(self._context.models.use(role) for role in ("segmenter", "detector"))
         if self._config.painter == "instruct":
-            return (self._context.models.use("edit"), *own)
+            return (self._context.models.use("edit", ANCESTRAL), *own)
         if self._config.painter != "latents":
             settings: ContextConfig = self._context.config_for("correct", "context")
             return (*painter_models(self._context, self._config.painter, settings), *own)
@@ -176,19 +184,15 @@ class SelfCorrection(CompiledMethod):
         if record.detections is None:
             record = self._context.collaborator("detect")([record])[0]
         assert record.image is not None and record.detections is not None
-        history = list(record.history) or [HistoryEntry(stage="generate", round=0, image=record.image)]
-        place = max((i for i, e in enumerate(history) if e.image == record.image), default=0)
+        history, place = begun_history(record)
         loop = Loop(record, Seen(record.image, record.detections, EditPlan(), place), history)
-        waiting = waiting_plan(record, history)
+        waiting = waiting_plan(record)
         if waiting is not None:
             waiting = self._settled(record, waiting)
             loop.goal, loop.before = waiting, record.detections
             loop.record = record.grown(layout=self._goal(loop, waiting))
-        plan = waiting if waiting is not None else self._plan(loop, record.detections)
-        loop.best.plan = plan
-        history[place] = history[place].model_copy(
-            update={"detections": record.detections, "satisfied": not plan.edits, "agreement": loop.agreement(plan)}
-        )
+        loop.best.plan = waiting if waiting is not None else self._plan(loop, record.detections)
+        loop.note_best()
         return loop
 
     def _settled(self, record: Record, plan: EditPlan) -> EditPlan:
@@ -283,12 +287,12 @@ class SelfCorrection(CompiledMethod):
                 return self._load_instruct_painter()
             settings: ContextConfig = self._context.config_for("correct", "context")
             inpainter = load_inpainter(self._context, config.painter, settings)
-            return InpaintPainter(inpainter, models.segmenter("segmenter"), config, settings)
+            return InpaintPainter(inpainter, models.segmenter(), config, settings)
         painter = ReferencePainter if config.profile == "reference" else LatentPainter
         return painter(
             self._compiled(models.stable_diffusion("layout_to_image")),
             models.text("layout_to_image"),
-            models.segmenter("segmenter"),
+            models.segmenter(),
             config,
             batch_size=self._context.batch_size,
             progress=self._context.progress,

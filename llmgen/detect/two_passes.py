@@ -79,7 +79,7 @@ class TwoPassDetect(ABC):
         self.context = context
         self.config = config
         self.detector = context.models.phrase_detector("detector")
-        self.segmenter = context.models.segmenter("segmenter") if config.masks else None
+        self.segmenter = context.models.segmenter() if config.masks else None
         self._parsed: dict[str, tuple[tuple[Demand, ...], Reply]] = {}
 
     @property

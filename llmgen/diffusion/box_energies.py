@@ -11,6 +11,10 @@ from llmgen.vision.boxes import to_grid
 
 SHARPNESS = 100.0
 """BoxDiff's factor on attention before its softmax over tokens."""
+TOP_SHARE = 0.2
+"""Share of the cells inside a box, and of those outside, that BoxDiff counts; at least one, where the original divides by none."""
+CORNER_CELLS = 1
+"""Cells on both sides of a box's edge that BoxDiff's corner terms look at."""
 
 
 def ratio_energy(phrases: tuple[GuidedPhrase, ...], shape: tuple[int, int]) -> Energy | None:
@@ -71,17 +75,13 @@ def boxdiff_energy(phrases: tuple[GuidedPhrase, ...], shape: tuple[int, int]) ->
     return energy
 
 
-def boxdiff_loss(
-    attention: Tensor, phrases: list[GuidedPhrase], grid: tuple[int, int], *, top: float = 0.2, corner_cells: int = 1
-) -> Tensor:
+def boxdiff_loss(attention: Tensor, phrases: list[GuidedPhrase], grid: tuple[int, int]) -> Tensor:
     """The sum of BoxDiff's terms over all tokens of all phrases.
 
     Args:
         attention: Averaged map, `[cells, tokens]` in [0, 1]; the first and last token are the start and the end.
         phrases: What should be where.
         grid: Rows and columns.
-        top: Share of the cells inside and outside that count; at least one (the reference divides by none for tiny boxes).
-        corner_cells: Cells on both sides of a box's edge that the corner terms look at.
 
     Returns:
         A number to minimise.
@@ -93,12 +93,12 @@ def boxdiff_loss(
     total = attention.new_zeros(())
     for phrase in phrases:
         inside = boxes_on_grid(phrase.boxes, rows, columns).to(smooth)
-        near_x, near_y = _edges(phrase.boxes, grid, corner_cells)
+        near_x, near_y = _edges(phrase.boxes, grid)
         for token in phrase.tokens:
             # The last token that the softmax left out belongs to no phrase.
             seen = smooth[token - 1]
-            inner = _top_mean(seen * inside, top, int(inside.sum()))
-            outer = _top_mean(seen * (1 - inside), top, int((1 - inside).sum()))
+            inner = _top_mean(seen * inside, int(inside.sum()))
+            outer = _top_mean(seen * (1 - inside), int((1 - inside).sum()))
             across = ((seen.amax(dim=0) - inside.amax(dim=0)).abs() * near_x.to(seen)).mean()
             down = ((seen.amax(dim=1) - inside.amax(dim=1)).abs() * near_y.to(seen)).mean()
             total = total + (1 - inner).clamp(min=0) + outer + across + down
@@ -120,16 +120,16 @@ def smoothing_kernel(size: int = 3, sigma: float = 0.5) -> Tensor:
     return kernel / kernel.sum()
 
 
-def _top_mean(values: Tensor, share: float, cells: int) -> Tensor:
-    return values.flatten().topk(max(1, int(share * cells))).values.mean()
+def _top_mean(values: Tensor, cells: int) -> Tensor:
+    return values.flatten().topk(max(1, int(TOP_SHARE * cells))).values.mean()
 
 
-def _edges(boxes: tuple[Box, ...], grid: tuple[int, int], reach: int) -> tuple[Tensor, Tensor]:
+def _edges(boxes: tuple[Box, ...], grid: tuple[int, int]) -> tuple[Tensor, Tensor]:
     """1 for columns, and for rows, close to an edge of a box; the far edge is the first cell behind the box."""
     near_y, near_x = torch.zeros(grid[0]), torch.zeros(grid[1])
     for box in boxes:
         x0, y0, x1, y1 = to_grid(box, *grid)
         for near, edges in ((near_x, (x0, x1)), (near_y, (y0, y1))):
             for edge in edges:
-                near[max(edge - reach, 0) : edge + reach + 1] = 1
+                near[max(edge - CORNER_CELLS, 0) : edge + CORNER_CELLS + 1] = 1
     return near_x, near_y

@@ -101,16 +101,13 @@ def box_mask(box: tuple[float, float, float, float], height: int, width: int) ->
 
 
 def compose_layers(
-    layers: Sequence[tuple[Tensor, Tensor]],
-    noise: Tensor,
-    removal: Tensor | None = None,
-    background: Tensor | None = None,
+    layers: Sequence[tuple[Tensor, Tensor]], noise: Tensor, removal: Tensor, background: Tensor
 ) -> tuple[Tensor, Tensor]:
     """Paste stored trajectories onto each other.
 
     Args:
         layers: Trajectories `[T + 1, c, h, w]` with masks `bool[h, w]`. The largest mask is pasted first, so small objects end on top.
-        noise: What cells in no layer hold, `[T + 1, c, h, w]` or broadcastable to it.
+        noise: What removed cells in no layer hold, `[T + 1, c, h, w]` or broadcastable to it.
         removal: Cells that must be drawn anew, `bool[h, w]`.
         background: Trajectory of the whole picture; it fills cells of no layer that are not removed.
 
@@ -119,18 +116,12 @@ def compose_layers(
 
     Source: SLD (Wu et al. 2023), section 5.6 of the specification.
     """
-    stack = list(layers)
-    if background is not None:
-        mask = torch.ones(background.shape[-2:], dtype=torch.bool, device=background.device)
-        for _, other in layers:
-            mask = mask & ~other
-        if removal is not None:
-            mask = mask & ~removal
-        stack.append((background, mask))
-    shape = stack[0][0].shape if stack else noise.shape
-    composed = noise.expand(shape).clone()
-    frozen = torch.zeros(shape[-2:], dtype=torch.bool, device=composed.device)
-    for trajectory, mask in sorted(stack, key=lambda layer: -int(layer[1].sum())):
+    bare = ~removal
+    for _, mask in layers:
+        bare = bare & ~mask
+    composed = noise.expand(background.shape).clone()
+    frozen = torch.zeros_like(bare)
+    for trajectory, mask in sorted((*layers, (background, bare)), key=lambda layer: -int(layer[1].sum())):
         composed = torch.where(mask, trajectory, composed)
         frozen = frozen | mask
     return composed, frozen

@@ -5,7 +5,6 @@ import json
 import logging
 import re
 import warnings
-from collections import OrderedDict
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Protocol, cast
@@ -102,7 +101,7 @@ class ModelPool:
         self.preset, self.device, self.dtype = preset, device, dtype
         self._loaded: dict[str, Any] = {}
         self._offloader = Offloader(offload, device)
-        self._text: OrderedDict[int, TextEncoder] = OrderedDict()
+        self._text: dict[int, TextEncoder] = {}
 
     def _get(self, role: str) -> Any:
         spec = self.preset.role(role)
@@ -162,16 +161,18 @@ class ModelPool:
         lora = tuple(LoraUse(source=lora.source, weight=lora.weight) for lora in spec.lora) or None
         return ModelUse(role=role, source=spec.source, revision=spec.revision, scheduler=scheduler, lora=lora)
 
-    def text_to_image(self, role: str = "text_to_image") -> Any:
+    def text_to_image(self) -> Any:
         """A pipeline of diffusers that draws from text, whatever its backbone.
 
         Raises:
             PresetError: If the role is of a family that does not.
         """
-        pipe = self._get(role)
+        pipe = self._get("text_to_image")
         if not hasattr(pipe, "tokenizer") or "image" in inspect.signature(type(pipe).__call__).parameters:
-            family = self.preset.role(role).family
-            raise PresetError(f"the role {role!r} is of the family {family!r}, which does not draw from text alone")
+            family = self.preset.role("text_to_image").family
+            raise PresetError(
+                f"the role 'text_to_image' is of the family {family!r}, which does not draw from text alone"
+            )
         return pipe
 
     def stable_diffusion(self, role: str) -> Any:
@@ -214,30 +215,30 @@ class ModelPool:
         made.unifusion.to(torch.device(self.device))
         return made
 
-    def answerer(self, role: str = "answerer") -> "LatentReader":
-        """What reads questions about pictures, for a role of the family `blip2`.
+    def answerer(self) -> "LatentReader":
+        """What reads questions about pictures: the role `answerer`, of the family `blip2`.
 
         Raises:
-            PresetError: If the role is of another family.
+            PresetError: If it is of another family.
         """
         from llmgen.diffusion.answering.latents import LatentReader
 
-        return cast("LatentReader", self._of(role, LatentReader, "blip2"))
+        return cast("LatentReader", self._of("answerer", LatentReader, "blip2"))
 
-    def picture_editor(self, role: str = "edit") -> "PictureEditor":
-        """What edits pictures by instruction, for a role of the family `instruct-pix2pix`.
+    def picture_editor(self) -> "PictureEditor":
+        """What edits pictures by instruction: the role `edit`, of the family `instruct-pix2pix`.
 
         Raises:
-            PresetError: If the role is of another family.
+            PresetError: If it is of another family.
         """
         from diffusers import StableDiffusionInstructPix2PixPipeline
 
         from llmgen.diffusion.answering.loading import editor_of
 
-        return editor_of(self._of(role, StableDiffusionInstructPix2PixPipeline, "instruct-pix2pix"))
+        return editor_of(self._of("edit", StableDiffusionInstructPix2PixPipeline, "instruct-pix2pix"))
 
-    def latent_editor(self, role: str = "answer_to_image") -> "tuple[LatentEditor, LatentReader]":
-        """What draws answers, for a role of the family `lgd`, and the answerer with what was trained of it.
+    def latent_editor(self) -> "tuple[LatentEditor, LatentReader]":
+        """What draws answers: the role `answer_to_image`, of the family `lgd`; and the answerer with what was trained of it.
 
         Raises:
             PresetError: If a role is of another family.
@@ -246,7 +247,7 @@ class ModelPool:
         from llmgen.diffusion.answering.editor import LatentEditor
         from llmgen.diffusion.answering.loading import reader_for
 
-        editor = cast("LatentEditor", self._of(role, LatentEditor, "lgd"))
+        editor = cast("LatentEditor", self._of("answer_to_image", LatentEditor, "lgd"))
         key = f"reader:{id(editor)}"
         if key not in self._loaded:
             self._loaded[key] = reader_for(editor, self.answerer())
@@ -279,7 +280,7 @@ class ModelPool:
         """The text encoder of a role, where its pipeline takes encoded texts; None for a pipeline that does it by its own models."""
         return self.text(role) if self.preset.role(role).family in _TAKE_ENCODED else None
 
-    def image_to_image(self, role: str = "refiner") -> Any:
+    def image_to_image(self, role: str) -> Any:
         """An image-to-image pipeline made of the role's components, whatever its family."""
         from diffusers import AutoPipelineForImage2Image, StableDiffusionImg2ImgPipeline, StableDiffusionPipeline
 
@@ -297,7 +298,7 @@ class ModelPool:
             self._loaded[key] = made
         return self._loaded[key]
 
-    def inpainting(self, role: str = "inpaint") -> Any:
+    def inpainting(self, role: str) -> Any:
         """An inpainting pipeline made of the role's components, whatever its family."""
         from diffusers import AutoPipelineForInpainting, StableDiffusionInpaintPipeline, StableDiffusionPipeline
 
@@ -327,7 +328,7 @@ class ModelPool:
         """The detector with classes and masks of its own of a role, `detector_objects` or `detector_parts`."""
         return cast(InstanceDetector, self._able(role, "detect_instances", "finds instances of classes of its own"))
 
-    def phrase_scorer(self, role: str = "clip") -> PhraseScorer:
+    def phrase_scorer(self, role: str) -> PhraseScorer:
         """What compares crops with phrases; where a detector fills the role, its best hits do."""
         from llmgen.diffusion.phrase_scoring import DetectorPhraseScorer
 
@@ -340,11 +341,11 @@ class ModelPool:
             )
         return DetectorPhraseScorer(cast(PhraseDetector, model))
 
-    def picture_encoder(self, role: str = "clip") -> PictureEncoder:
+    def picture_encoder(self, role: str) -> PictureEncoder:
         """What turns pictures into vectors that can be compared."""
         return cast(PictureEncoder, self._able(role, "picture_features", "turns pictures into vectors"))
 
-    def world_judge(self, role: str = "judge") -> Any:
+    def world_judge(self, role: str) -> Any:
         """A judge that names all that a picture of the toybox world shows."""
         return self._able(role, "look", "says what a picture of the toybox world shows")
 
@@ -360,13 +361,13 @@ class ModelPool:
             raise PresetError(f"the model of the role {role!r}, {type(model).__name__}, has no autoencoder")
         return vae
 
-    def pose_estimator(self, role: str = "pose") -> PoseEstimator:
+    def pose_estimator(self) -> PoseEstimator:
         """The model that finds the joints of figures in boxes."""
-        return cast(PoseEstimator, self._able(role, "estimate_poses", "finds the joints of figures"))
+        return cast(PoseEstimator, self._able("pose", "estimate_poses", "finds the joints of figures"))
 
-    def segmenter(self, role: str = "segmenter") -> Segmenter:
+    def segmenter(self) -> Segmenter:
         """The model that turns boxes into masks."""
-        return cast(Segmenter, self._able(role, "segment", "turns boxes into masks"))
+        return cast(Segmenter, self._able("segmenter", "segment", "turns boxes into masks"))
 
     def _able(self, role: str, method: str, what: str) -> Any:
         """The model of a role, which must have a method.

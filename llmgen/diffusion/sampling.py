@@ -79,12 +79,6 @@ def convert_prediction(
     return output, (latents - a * output) / b
 
 
-def ddim_timesteps(num_train_timesteps: int, steps: int, *, offset: int = 1) -> tuple[int, ...]:
-    """Times of the U-Net calls with leading spacing, falling: 981, 961, ..., 1 for 1000 and 50."""
-    stride = num_train_timesteps // steps
-    return tuple(stride * i + offset for i in range(steps - 1, -1, -1))
-
-
 def fast_timesteps(timesteps: Sequence[int], after: int, rate: int) -> tuple[int, ...]:
     """A schedule that keeps only every `rate`-th call from step `after` on, the last one included.
 

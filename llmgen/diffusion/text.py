@@ -128,6 +128,6 @@ class TextEncoder:
                 memory[text] = one(text)
                 if len(memory) > self._remember:
                     memory.popitem(last=False)
-            memory.move_to_end(text) if text in memory else None
+            memory.move_to_end(text)
             rows.append(memory[text])
         return torch.stack(rows)

@@ -20,11 +20,10 @@ class XLTextEncoder(TextEncoder):
         model: The first encoder, a `CLIPTextModel`.
         tokenizer_2: Of the second; it pads with another token.
         model_2: The second encoder, a `CLIPTextModelWithProjection`.
-        remember: Most strings kept, per kind of embedding.
     """
 
-    def __init__(self, tokenizer: Any, model: Any, tokenizer_2: Any, model_2: Any, *, remember: int = 512) -> None:
-        super().__init__(tokenizer, model, remember=remember)
+    def __init__(self, tokenizer: Any, model: Any, tokenizer_2: Any, model_2: Any) -> None:
+        super().__init__(tokenizer, model)
         self._second = TextEncoder(tokenizer_2, model_2)
 
     def conditions(self, texts: Sequence[str], size: tuple[int, int]) -> TextCondition:

@@ -59,9 +59,3 @@ def local_score(crops: Sequence[CropScores]) -> float | None:
     """Mean score of attribute and category over one picture's crops; None when there is none."""
     values = [crop.local for crop in crops if crop.local is not None]
     return sum(values) / len(values) if values else None
-
-
-def mean_over_pictures(values: Sequence[float | None]) -> float | None:
-    """Mean over the pictures that have a value."""
-    found = [value for value in values if value is not None]
-    return sum(found) / len(found) if found else None

@@ -81,7 +81,7 @@ def _verdicts(metric: str, summary: dict[str, Any]) -> bool:
 def _against(first: dict[str, float], own: dict[str, float], *, verdicts: bool) -> dict[str, Any]:
     both = [name for name in first if name in own]
     differences = [own[name] - first[name] for name in both]
-    interval = bootstrap(differences) if differences else None
+    interval = bootstrap(differences)
     against: dict[str, Any] = {
         "n": len(both),
         "difference": sum(differences) / len(both) if both else None,

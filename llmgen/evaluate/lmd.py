@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 from pydantic import Field
 
 from llmgen.artifacts import Detection, ImageRef, Kind, ModelUse, Record, Score, Stage
+from llmgen.artifacts.score import Scored
 from llmgen.engine.stage import StageConfig
 from llmgen.errors import InputError
 from llmgen.evaluate.scores import merge_scores, pictures_to_score
@@ -216,7 +217,7 @@ class LmdEvaluate:
         meaning: PromptMeaning,
         verdict: Verdict,
         *,
-        of: Literal["layout", "detections", "initial", "final"],
+        of: Scored,
         by: str,
         seen: tuple[Detection, ...] | None = None,
     ) -> Score:

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any, Literal
 
 from llmgen.artifacts import Record, Score
-from llmgen.artifacts.score import SHARE, Better, best_of
+from llmgen.artifacts.score import SCORERS, SHARE, Better, best_of
 from llmgen.artifacts.statistics import bootstrap, mcnemar, wilson
 from llmgen.errors import InputError
 from llmgen.evaluate.average_precision import average_precision, equal_scores, masked_pictures, scored_pictures
@@ -12,7 +12,6 @@ from llmgen.evaluate.grounding import label_overlaps
 
 VERDICTS = ("hoi.subject", "hoi.object", "hoi.relation")
 """Metrics of several parts that are verdicts all the same, and no means over the instances of a picture."""
-_BY = ("judge", "detector", "layout")
 _LAST_OF = ("final", "detections", "layout")
 
 
@@ -57,7 +56,7 @@ def summarize(records: Sequence[Record], metric: str, *, by: str | None = None) 
     """
     done = [record for record in records if record.error is None]
     failed = [record.id for record in records if record.error is not None]
-    by = by or _first(_BY, {score.by for record in done for score in record.scores or () if score.metric == metric})
+    by = by or _first(SCORERS, {score.by for record in done for score in record.scores or () if score.metric == metric})
     scored = {record.id: _scores(record, metric, by) for record in done}
     of = _first(_LAST_OF, {of for scores in scored.values() for of in scores})
     last = [(record, scored[record.id][of]) for record in done if of in scored[record.id]]
@@ -142,7 +141,7 @@ def _samples_table(samples: dict[str, list[float]], better: Better, shares: bool
 def _difference(pairs: Sequence[tuple[float, float]]) -> dict[str, Any]:
     """Mean of after minus before over the records that have both, with its bootstrap interval."""
     differences = [after - before for before, after in pairs]
-    interval = bootstrap(differences) if differences else None
+    interval = bootstrap(differences)
     return {
         "n": len(differences),
         "value": sum(differences) / len(differences) if differences else None,

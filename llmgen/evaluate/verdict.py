@@ -18,7 +18,6 @@ from llmgen.vision.boxes import BoxTuple, center
 
 MOST_EQUAL = 5
 """Up to so many boxes of one name are tried in every order."""
-PROMPT_TYPES = ("negation", "numeracy", "attribution", "spatial")
 
 
 @dataclass(frozen=True)

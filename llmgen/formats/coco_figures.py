@@ -31,8 +31,6 @@ def coco_figures(
     dataset: dict[str, Any],
     results: Sequence[dict[str, Any]],
     kind: Kind,
-    *,
-    image_ids: Sequence[Id] | None = None,
 ) -> dict[str, float | None]:
     """Compare results with annotations, over all categories of the annotations.
 
@@ -40,7 +38,6 @@ def coco_figures(
         dataset: A COCO annotation file: `images`, `categories`, `annotations`.
         results: Entries of a COCO results file, all of images of the dataset.
         kind: `bbox` for boxes, `segm` for masks.
-        image_ids: The images that count; all by default.
 
     Returns:
         `FIGURES`, each in [0, 1]; None where nothing of that size was wanted.
@@ -48,7 +45,7 @@ def coco_figures(
     Source:
         pycocotools' `COCOeval` with its own settings.
     """
-    values = [float(value) for value in _evaluation(dataset, results, kind, image_ids).stats]
+    values = [float(value) for value in _evaluation(dataset, results, kind).stats]
     return {name: None if value < 0 else value for name, value in zip(FIGURES, values, strict=True)}
 
 
@@ -66,7 +63,7 @@ def ap_by_category(
         Id of a category to both, each in [0, 1]; None where nothing of that category was wanted.
     """
     # [thresholds, recalls, categories, area ranges, most detections]: all areas, at most 100.
-    precision = _evaluation(dataset, results, kind, None).eval["precision"][:, :, :, 0, -1]
+    precision = _evaluation(dataset, results, kind).eval["precision"][:, :, :, 0, -1]
     found: dict[Id, tuple[float | None, float | None]] = {}
     for place, category in enumerate(sorted({entry["id"] for entry in dataset["categories"]}, key=id_order)):
         own = precision[:, :, place]
@@ -75,9 +72,7 @@ def ap_by_category(
     return found
 
 
-def _evaluation(
-    dataset: dict[str, Any], results: Sequence[dict[str, Any]], kind: Kind, image_ids: Sequence[Id] | None
-) -> Any:
+def _evaluation(dataset: dict[str, Any], results: Sequence[dict[str, Any]], kind: Kind) -> Any:
     """The evaluation object with `stats` and `eval`.
 
     Ids are renumbered in their order: the tools take the annotation 0 for "no match", mix up equal ones, and sort texts and numbers
@@ -121,8 +116,6 @@ def _evaluation(
     wanted, found = (COCO({**common, "annotations": entries}) for entries in (annotations, detections))
     # One thread: its work is in Python between short calls, and threads that wait for each other cost more than they save.
     evaluation = COCOeval_faster(wanted, found, kind, rle_iou_max_workers=1)
-    if image_ids is not None:
-        evaluation.params.imgIds = sorted(image[one] for one in image_ids)
     _count(evaluation, annotations)
     evaluation.summarize()
     return evaluation
@@ -138,8 +131,8 @@ def _count(evaluation: Any, annotations: Sequence[dict[str, Any]]) -> None:
     import numpy as np
 
     params = evaluation.params
-    images, categories = set(params.imgIds), {number: place for place, number in enumerate(params.catIds)}
-    counted = [a for a in annotations if not a["iscrowd"] and a["image_id"] in images]
+    categories = {number: place for place, number in enumerate(params.catIds)}
+    counted = [a for a in annotations if not a["iscrowd"]]
     places = np.array([categories[a["category_id"]] for a in counted], dtype=int)
     areas = np.array([a["area"] for a in counted], dtype=float)
     wanted = np.stack(

@@ -64,13 +64,6 @@ class _NoShape(ValueError):
     """A region that is nothing, for the count."""
 
 
-def is_vgg(value: Any) -> bool:
-    """Whether a JSON value looks like a file of the annotator, of whatever version."""
-    if not isinstance(value, dict):
-        return False
-    return "_via_img_metadata" in value or value.keys() >= _VERSION_3 or any(map(_is_picture, value.values()))
-
-
 def read_vgg(value: Any, name: str, pictures: Path, options: VggOptions = VggOptions()) -> VggAnnotations:
     """Turn an annotator's file into COCO instance annotations.
 

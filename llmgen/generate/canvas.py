@@ -1,11 +1,12 @@
 """What the generate methods share: the size of the canvas and the record's first picture."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from PIL import Image
 
 from llmgen.artifacts import HistoryEntry, Layout, Record
+from llmgen.diffusion.failures import as_model_errors
 from llmgen.diffusion.prompts import beyond_limits
 from llmgen.errors import InputError
 
@@ -14,17 +15,56 @@ if TYPE_CHECKING:
     from llmgen.engine.context import StageContext
 
 
+def draw_by_canvas(
+    records: Sequence[Record],
+    context: "StageContext",
+    draw: Callable[[Sequence[Record], int, int], Sequence[Image.Image]],
+    *,
+    method: str,
+    multiple: int,
+    width: int | None = None,
+    height: int | None = None,
+) -> list[Record]:
+    """The records with their first pictures.
+
+    Args:
+        records: Records.
+        context: Gives the preset's canvas and the largest batch, keeps the pictures, and is told of each batch.
+        draw: Draws a batch whose pictures have one width and height in pixels.
+        method: Name of the method, for messages.
+        multiple: As of `group_by_canvas`.
+        width: As of `group_by_canvas`.
+        height: As of `group_by_canvas`.
+
+    Raises:
+        InputError: If a side does not fit.
+        ModelError: If memory runs out.
+    """
+    made: dict[int, Record] = {}
+    for size, rows in group_by_canvas(records, context, width=width, height=height, multiple=multiple):
+        with as_model_errors(f"generate {method}"):
+            images = draw([records[i] for i in rows], *size)
+        made |= {i: with_first_picture(records[i], context, image) for i, image in zip(rows, images, strict=True)}
+        context.progress(f"generate {method}: {len(made)}/{len(records)}")
+    return [made[i] for i in range(len(records))]
+
+
 def group_by_canvas(
-    records: Sequence[Record], context: "StageContext", *, width: int | None, height: int | None, multiple: int
+    records: Sequence[Record],
+    context: "StageContext",
+    *,
+    multiple: int,
+    width: int | None = None,
+    height: int | None = None,
 ) -> list[tuple[tuple[int, int], list[int]]]:
     """Batches of records whose pictures have one size.
 
     Args:
         records: Records.
         context: Gives the preset's canvas and the largest batch.
+        multiple: Sides must be multiples of it.
         width: Width in pixels that was asked for; else the layout's, else the preset's.
         height: Height in pixels, likewise.
-        multiple: Sides must be multiples of it.
 
     Returns:
         Size and places of the records, at most `context.batch_size` of them.

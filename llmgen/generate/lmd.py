@@ -19,7 +19,7 @@ from torch import Tensor
 
 from llmgen.artifacts import Kind, ModelUse, Record, Stage
 from llmgen.diffusion.attention import Remembering, guidance_layers
-from llmgen.diffusion.failures import as_model_errors, check_finite
+from llmgen.diffusion.failures import check_finite
 from llmgen.diffusion.grounding import GroundedPhrase, Grounding, grounding_slots, make_grounding
 from llmgen.diffusion.guidance import EnergySettings, guidance_iterations, layer_grid, phrase_energy, phrase_places
 from llmgen.diffusion.latents import blend_noise, box_mask, decode_latents, latent_factor, make_noise, sides_multiple
@@ -31,7 +31,7 @@ from llmgen.diffusion.sampling import OWN_LOOP, GuidedUNet, Levels, fast_timeste
 from llmgen.diffusion.steering import Energy, Steering, SteeringRule, noise_rate
 from llmgen.engine.long_runs import CompiledMethod
 from llmgen.engine.seeds import derive_seed
-from llmgen.generate.canvas import group_by_canvas, layout_of, remark_on_limits, with_first_picture
+from llmgen.generate.canvas import draw_by_canvas, layout_of, remark_on_limits
 from llmgen.generate.lmd_settings import LayoutGenerateConfig
 from llmgen.generate.wording import WordedLayout, word
 from llmgen.llm.planning.conditioning import ObjectText
@@ -114,19 +114,14 @@ class LayoutGenerate(CompiledMethod):
 
     def __call__(self, records: Sequence[Record]) -> list[Record]:
         """Draw each record's layout."""
-        made: dict[int, Record] = {}
         multiple = sides_multiple(self._pipe)
-        batches = group_by_canvas(records, self._context, width=None, height=None, multiple=multiple)
-        for (width, height), rows in batches:
-            with as_model_errors("generate lmd"), torch.no_grad():
-                scenes = [self._prepare(records[i], width, height) for i in rows]
-                self._draw_objects([thing for scene in scenes for thing in scene.objects], scenes, width, height)
-                images = self._draw_scenes(scenes)
-            made |= {
-                i: with_first_picture(records[i], self._context, image) for i, image in zip(rows, images, strict=True)
-            }
-            self._context.progress(f"generate lmd: {len(made)}/{len(records)}")
-        return [made[i] for i in range(len(records))]
+        return draw_by_canvas(records, self._context, self._draw, method=self.name, multiple=multiple)
+
+    @torch.no_grad()
+    def _draw(self, records: Sequence[Record], width: int, height: int) -> list[Image.Image]:
+        scenes = [self._prepare(record, width, height) for record in records]
+        self._draw_objects([thing for scene in scenes for thing in scene.objects], scenes, width, height)
+        return self._draw_scenes(scenes)
 
     # 1. Texts and noise
 

@@ -78,9 +78,7 @@ class RecordGenerate:
         for record in records:
             interaction_of(record)
         multiple = sides_multiple(self._pipe)
-        for (width, height), rows in group_by_canvas(
-            records, self._context, width=None, height=None, multiple=multiple
-        ):
+        for (width, height), rows in group_by_canvas(records, self._context, multiple=multiple):
             batch = [records[i] for i in rows]
             for record in batch:
                 unwanted = self._config.negative_prompt

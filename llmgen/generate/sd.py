@@ -10,19 +10,19 @@ Source: Rombach et al. 2022, High-resolution image synthesis with latent diffusi
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, ClassVar, Final, Literal
 
+from PIL import Image
 from pydantic import Field
 
 from llmgen.artifacts import Kind, ModelUse, Record, Stage
 from llmgen.artifacts.schedulers import OWN, SchedulerName
 from llmgen.diffusion.drawing import cut_chats, draw_texts, has_unet
-from llmgen.diffusion.failures import as_model_errors
 from llmgen.diffusion.latents import sides_multiple
 from llmgen.diffusion.progress import Steps
 from llmgen.diffusion.schedulers import first_timestep, scheduler_of, with_scheduler
 from llmgen.engine.long_runs import CompileConfig, CompiledMethod
 from llmgen.engine.samples import SampledConfig
 from llmgen.engine.stage import Profile
-from llmgen.generate.canvas import group_by_canvas, remark_on_limits, with_first_picture
+from llmgen.generate.canvas import draw_by_canvas, remark_on_limits
 
 if TYPE_CHECKING:
     from llmgen.engine.context import StageContext
@@ -79,44 +79,43 @@ class TextGenerate(CompiledMethod):
 
     def __call__(self, records: Sequence[Record]) -> list[Record]:
         """Draw each record's picture."""
+        config = self._config
+        return draw_by_canvas(
+            records,
+            self._context,
+            self._draw,
+            method=self.name,
+            multiple=sides_multiple(self._pipe),
+            width=config.width,
+            height=config.height,
+        )
+
+    def _draw(self, records: Sequence[Record], width: int, height: int) -> list[Image.Image]:
         config, pipe = self._config, self._pipe
-        made: dict[int, Record] = {}
-        multiple = sides_multiple(pipe)
-        batches = group_by_canvas(records, self._context, width=config.width, height=config.height, multiple=multiple)
         late = self._late_start()
-        for (width, height), rows in batches:
-            batch = [records[i] for i in rows]
-            for record in batch:
-                self._remark_on_limits(record)
-                if late:
-                    self._context.remark_on(record.id, late)
-                self._remark_if_uncompiled(record.id, (width, height))
-            total = config.num_inference_steps * (1 if has_unet(pipe) else len(batch))
-            told = Steps(self._context.progress, f"generate sd: {len(batch)} pictures", total)
-            with as_model_errors("generate sd"):
-                images = draw_texts(
-                    pipe,
-                    [record.prompt for record in batch],
-                    config.negative_prompt,
-                    (width, height),
-                    steps=config.num_inference_steps,
-                    guidance=config.guidance_scale,
-                    seeds=[record.seed or 0 for record in batch],
-                    told=told,
-                    what="generate sd",
-                    encoder=self._encoder,
-                )
-            made |= {
-                i: with_first_picture(records[i], self._context, image) for i, image in zip(rows, images, strict=True)
-            }
-            self._context.progress(f"generate sd: {len(made)}/{len(records)}")
-        return [made[i] for i in range(len(records))]
+        for record in records:
+            self._remark_on_limits(record)
+            if late:
+                self._context.remark_on(record.id, late)
+            self._remark_if_uncompiled(record.id, (width, height))
+        total = config.num_inference_steps * (1 if has_unet(pipe) else len(records))
+        return draw_texts(
+            pipe,
+            [record.prompt for record in records],
+            config.negative_prompt,
+            (width, height),
+            steps=config.num_inference_steps,
+            guidance=config.guidance_scale,
+            seeds=[record.seed or 0 for record in records],
+            told=Steps(self._context.progress, f"generate sd: {len(records)} pictures", total),
+            what="generate sd",
+            encoder=self._encoder,
+        )
 
     def _late_start(self) -> str | None:
         """What to say of steps that begin where half of the picture should be there."""
         steps = self._config.num_inference_steps
-        with as_model_errors("generate sd"):
-            begin = first_timestep(self._pipe, steps)
+        begin = first_timestep(self._pipe, steps)
         if begin is None or begin[0] >= _LATE * begin[1]:
             return None
         by = f"{steps} {'step' if steps == 1 else 'steps'} by {scheduler_of(self._pipe)}"

@@ -9,7 +9,7 @@ from pydantic import Field
 
 from llmgen.artifacts import Kind, ModelUse, Record, Stage
 from llmgen.diffusion.attention import ATTENTION_GRID
-from llmgen.diffusion.failures import as_model_errors, check_finite
+from llmgen.diffusion.failures import check_finite
 from llmgen.diffusion.guidance import GuidedPhrase
 from llmgen.diffusion.latents import decode_latents, latent_factor, make_noise, sides_multiple
 from llmgen.diffusion.progress import Steps
@@ -17,7 +17,7 @@ from llmgen.diffusion.prompts import OVERALL_NEGATIVE, join_negatives
 from llmgen.diffusion.sampling import OWN_LOOP, GuidedUNet, make_levels, sample
 from llmgen.diffusion.steering import Energy, Steering, SteeringRule
 from llmgen.engine.samples import SampledConfig
-from llmgen.generate.canvas import group_by_canvas, layout_of, remark_on_limits, with_first_picture
+from llmgen.generate.canvas import draw_by_canvas, layout_of, remark_on_limits
 from llmgen.generate.wording import word
 
 if TYPE_CHECKING:
@@ -71,17 +71,8 @@ class SteeredGenerate:
 
     def __call__(self, records: Sequence[Record]) -> list[Record]:
         """Draw each record's layout."""
-        made: dict[int, Record] = {}
         multiple = sides_multiple(self._pipe)
-        batches = group_by_canvas(records, self._context, width=None, height=None, multiple=multiple)
-        for (width, height), rows in batches:
-            with as_model_errors(f"generate {self.name}"):
-                images = self._draw([records[i] for i in rows], width, height)
-            made |= {
-                i: with_first_picture(records[i], self._context, image) for i, image in zip(rows, images, strict=True)
-            }
-            self._context.progress(f"generate {self.name}: {len(made)}/{len(records)}")
-        return [made[i] for i in range(len(records))]
+        return draw_by_canvas(records, self._context, self._draw, method=self.name, multiple=multiple)
 
     @torch.no_grad()
     def _draw(self, records: Sequence[Record], width: int, height: int) -> list[Image.Image]:

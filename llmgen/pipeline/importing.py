@@ -123,8 +123,8 @@ def import_annotations(
     source: str,
     output: Path | None,
     pictures: Path | None,
-    options: tuple[tuple[str, ...], str | None, str | None],
-    force: bool = False,
+    options: VggOptions,
+    force: bool,
 ) -> VggAnnotations:
     """Read a file of the VGG annotator and write it as COCO instance annotations.
 
@@ -132,7 +132,7 @@ def import_annotations(
         source: Path, or `-` for stdin.
         output: File to write, or None to hand the annotations back only.
         pictures: Folder of the pictures; the file's own by default.
-        options: Classes, key of the label and class of regions without one; see `VggOptions`.
+        options: What the file does not say.
         force: Whether to replace a file.
 
     Raises:
@@ -142,7 +142,7 @@ def import_annotations(
     target = Output(output, force=force)
     target.check()
     name, folder, data = read_bytes(source)
-    found = read_vgg(parse_json(data, name), name, pictures or folder, VggOptions(*options))
+    found = read_vgg(parse_json(data, name), name, pictures or folder, options)
     if output is not None:
         write_atomic(output, pretty_json(found.dataset).encode())
     return found

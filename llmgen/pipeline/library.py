@@ -11,16 +11,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, get_args, overload
 
-from llmgen import errors
 from llmgen.artifacts import HistoryEntry, ImageRef, Record, Stage
 from llmgen.artifacts.io import records_from_prompts
 from llmgen.artifacts.manifest import PromptEntry, long_names
 from llmgen.engine.local import run_stage
 from llmgen.engine.pictures import bring
-from llmgen.errors import InputError
-from llmgen.pipeline.options import DEFAULT_BATCH_SIZE, DEFAULT_PRESET, Choice, RunOptions, choose
+from llmgen.errors import InputError, LlmgenError, error_class
+from llmgen.pipeline.options import DEFAULT_BATCH_SIZE, Choice, RunOptions, choose
 from llmgen.pipeline.settling import settled
-from llmgen.registry import unknown
+from llmgen.registry import DEFAULT_PRESET, unknown
 from llmgen.vision.images import ImageStore
 
 if TYPE_CHECKING:
@@ -292,7 +291,6 @@ def _entry(prompt: Mapping[str, Any]) -> PromptEntry:
         raise InputError(f"a prompt: {describe(error, PromptEntry.model_fields)}") from error
 
 
-def _as_error(record: Record) -> errors.LlmgenError:
+def _as_error(record: Record) -> LlmgenError:
     assert record.error is not None
-    kind: type[errors.LlmgenError] = getattr(errors, record.error.type, errors.ModelError)
-    return kind(f"record {record.id!r}: {record.error.message}")
+    return error_class(record.error.type)(f"record {record.id!r}: {record.error.message}")

@@ -2,7 +2,7 @@
 
 import contextlib
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -29,7 +29,7 @@ from llmgen.llm.providers.ledger import Tokens
 from llmgen.pipeline.estimate import estimate, journals_near, total
 from llmgen.pipeline.incoming import brought, read_source
 from llmgen.pipeline.naming import found_beside, named_from
-from llmgen.pipeline.options import DEFAULT_PRESET, RunOptions, choose
+from llmgen.pipeline.options import RunOptions, choose
 from llmgen.pipeline.output import DRAWN
 from llmgen.pipeline.settling import settled
 from llmgen.pipeline.shards import Shard, part_of
@@ -38,6 +38,7 @@ from llmgen.pipeline.steps import StageOutcome, Stages, Step, target_of
 from llmgen.pipeline.vocabulary import warning_of
 from llmgen.pipeline.whole_chain import NEEDED_ROLES, missing_roles, name_of, whole_chain
 from llmgen.presets import load_preset
+from llmgen.registry import DEFAULT_PRESET
 from llmgen.vision.images import ImageStore, PictureFormat
 
 RESOLVED = "manifest.json"
@@ -153,12 +154,7 @@ def plan_of(run: ManifestRun, ready: ResolvedRun) -> dict[str, Any]:
     }
 
 
-def run_manifest(
-    run: ManifestRun,
-    *,
-    progress: Progress | None = None,
-    stage_done: Callable[[StageOutcome], None] = lambda outcome: None,
-) -> RunOutcome:
+def run_manifest(run: ManifestRun, *, progress: Progress | None = None) -> RunOutcome:
     """Run a manifest.
 
     Started again on its own folder, finished or not, it takes up where it was: finished records are read from the journals, and the
@@ -170,7 +166,6 @@ def run_manifest(
     Args:
         run: What to run.
         progress: Told about each finished batch; of stages that work at the same time, what its `beside` gives.
-        stage_done: Called after each stage, when its artifact is written.
 
     Raises:
         LlmgenError: Before any work if something in the manifest does not exist or the folder belongs to another run; later if a stage
@@ -187,22 +182,20 @@ def run_manifest(
             contextlib.closing(ready.context),
             locked(folder / ".llmgen" / f"lock.{run.shard}", f"shard {run.shard} of {folder}"),
         ):
-            outcomes, seconds = _run_steps(ready, run, progress or Progress(), stage_done)
+            outcomes, seconds = _run_steps(ready, run, progress or Progress())
             dropped = ready.read.dropped if run.shard.index == 1 else ()
             return RunOutcome(folder, outcomes, None, ready.context.ledger.spent, dropped, seconds)
     with contextlib.closing(ready.context), locked(folder / ".llmgen" / "lock", str(folder)):
         sweep(folder)
         sweep(folder / ready.context.images.folder)
-        outcomes, seconds = _run_steps(ready, run, progress or Progress(), stage_done)
+        outcomes, seconds = _run_steps(ready, run, progress or Progress())
         from llmgen.report import write_report
 
         report, tokens = write_report(folder), ready.context.ledger.spent
         return RunOutcome(folder, outcomes, report, tokens, ready.read.dropped, seconds)
 
 
-def _run_steps(
-    ready: ResolvedRun, run: ManifestRun, progress: Progress, stage_done: Callable[[StageOutcome], None]
-) -> tuple[tuple[StageOutcome, ...], float]:
+def _run_steps(ready: ResolvedRun, run: ManifestRun, progress: Progress) -> tuple[tuple[StageOutcome, ...], float]:
     folder, context, started = ready.folder, ready.context, time.perf_counter()
     records = brought(ready.read, context.images, "read", progress.problem)
     targets = [target_of(folder, step, run.shard) for step in ready.steps]
@@ -228,7 +221,7 @@ def _run_steps(
         # Workers take batches of one stage at a time.
         barrier=run.barrier or context.crew is not None,
     )
-    return tuple(stages.run(progress, stage_done)), time.perf_counter() - started
+    return tuple(stages.run(progress)), time.perf_counter() - started
 
 
 def resolve_run(run: ManifestRun, value: Any = None) -> ResolvedRun:

@@ -8,10 +8,9 @@ from llmgen.engine.context import StageContext
 from llmgen.engine.devices import resolve_device, resolve_dtype, resolve_offload
 from llmgen.engine.engines import make_crew
 from llmgen.presets import load_preset
-from llmgen.registry import resolve
+from llmgen.registry import DEFAULT_PRESET, resolve
 from llmgen.vision.images import ImageStore, PictureFormat
 
-DEFAULT_PRESET = "toybox"
 DEFAULT_BATCH_SIZE = 8
 
 

@@ -33,8 +33,8 @@ class SingleStage:
     """One call of a stage."""
 
     stage: str
-    source: str | Source = "-"
-    """Path, or `-` for stdin; or prompts."""
+    source: Source = Source()
+    """A file, stdin, or prompts."""
     output: Path | None = None
     """File to write, or None to hand the records to `emit` only."""
     images: Path | None = None
@@ -72,7 +72,7 @@ class SingleResult:
 
 def plan_single(request: SingleStage) -> dict[str, Any]:
     """What a call would do and cost, as JSON values; nothing is loaded, and of the input only its records are counted."""
-    choice, source = _choice(request), _source(request)
+    choice, source = _choice(request), request.source
     images = choice.context.images
     return {
         "stage": request.stage,
@@ -111,7 +111,7 @@ def run_single(
     output.check()
     if choice.method_class.makes in DRAWN:
         choice.context.images.check()
-    source = _source(request)
+    source = request.source
     ending = None
     if request.images_from is None and request.reuse is None and request.shard is None:
         ending = Ending.of(source, request.target, choice)
@@ -207,10 +207,6 @@ def _estimate(choice: Choice, source: Source, request: SingleStage) -> dict[str,
     folder = request.output.parent if request.output is not None else Path("outputs")
     found = estimate(choice, records, journals_near(folder), stages_before=before)
     return {**found, "memory_gb": total(choice, [found])["memory_gb"]}
-
-
-def _source(request: SingleStage) -> Source:
-    return request.source if isinstance(request.source, Source) else Source(request.source)
 
 
 def _choice(request: SingleStage) -> Choice:

@@ -1,7 +1,7 @@
 """The stages of a run, at work: at the same time, each on what the one before has finished, or one after the other."""
 
 import functools
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -80,12 +80,11 @@ class Stages:
     _looked_at: set[tuple[bytes, bytes]] = field(default_factory=set, init=False)
     """References to pictures that are as they were."""
 
-    def run(self, progress: Progress, stage_done: Callable[[StageOutcome], None]) -> list[StageOutcome]:
+    def run(self, progress: Progress) -> list[StageOutcome]:
         """Run all stages; those that an earlier run finished are only looked at.
 
         Args:
             progress: Told how they get on.
-            stage_done: Called after each stage, in the thread of the caller, when its artifact is written.
 
         Returns:
             What they came to, in their order.
@@ -94,22 +93,20 @@ class Stages:
             LlmgenError: If a stage cannot go on at all; the others end, too, and what is finished is in the journals.
         """
         left = []
-
-        def keep(outcome: StageOutcome) -> None:
-            self._done[outcome.branch.name] = outcome
-            stage_done(outcome)
-
         for step in self.steps:
             before = self._finished_before(step, progress)
             if before is None:
                 left.append(step)
             else:
-                keep(before)
+                self._keep(before)
         if self.barrier or len(left) < 2:
-            self._one_by_one(left, progress, keep)
+            self._one_by_one(left, progress)
         else:
-            self._together(left, progress, keep)
+            self._together(left, progress)
         return [self._done[step.branch.name] for step in self.steps]
+
+    def _keep(self, outcome: StageOutcome) -> None:
+        self._done[outcome.branch.name] = outcome
 
     def _finished_before(self, step: Step, progress: Progress) -> StageOutcome | None:
         """What a stage came to in an earlier run, if one line of its journal and its files tell that there is nothing left to do."""
@@ -137,12 +134,12 @@ class Stages:
         name = step.branch.source
         return self.records if name == PROMPTS else self._done[name].records
 
-    def _one_by_one(self, steps: Sequence[Step], progress: Progress, keep: Callable[[StageOutcome], None]) -> None:
+    def _one_by_one(self, steps: Sequence[Step], progress: Progress) -> None:
         for step in steps:
             with self._opened(step) as files:
-                keep(self._work(step, files, self._at_hand(step), (), progress))
+                self._keep(self._work(step, files, self._at_hand(step), (), progress))
 
-    def _together(self, steps: Sequence[Step], progress: Progress, keep: Callable[[StageOutcome], None]) -> None:
+    def _together(self, steps: Sequence[Step], progress: Progress) -> None:
         """All at once, each in a thread. Whatever is to be refused is refused before any begins."""
         weights_digest(steps[0].choice.context.preset)  # looked at once, not by each thread for itself
         flow: Flow[StageOutcome] = Flow()
@@ -157,7 +154,7 @@ class Stages:
                 records = inboxes[name] if name in inboxes else self._at_hand(step)
                 followers = [inbox for other, inbox in inboxes.items() if waits_for[other] == name]
                 flow.add(functools.partial(self._work, own, opened, records, followers, progress.beside()))
-            flow.run(keep)
+            flow.run(self._keep)
 
     @contextmanager
     def _opened(self, step: Step) -> Iterator[tuple[Journal, ArtifactWriter]]:

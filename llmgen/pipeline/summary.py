@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from statistics import fmean
 
 from llmgen.artifacts import Record, Score
-from llmgen.artifacts.score import SHARE, best_of
+from llmgen.artifacts.score import SCORED, SHARE, Scored, best_of
 from llmgen.artifacts.statistics import wilson
 
 
@@ -33,19 +33,18 @@ def score_lines(records: Sequence[Record]) -> list[ScoreLine]:
     Args:
         records: As the last stage left them; those with `error` do not count.
     """
-    groups: dict[tuple[str, str, str], list[Score]] = {}
-    best: dict[tuple[str, str, str], list[float]] = {}
+    groups: dict[tuple[str, str, Scored], list[Score]] = {}
+    best: dict[tuple[str, str, Scored], list[float]] = {}
     for record in records:
         for score in (record.scores or ()) if record.error is None else ():
             groups.setdefault((score.metric, score.by, score.of), []).append(score)
-        of_samples: dict[tuple[str, str, str], list[Score]] = {}
+        of_samples: dict[tuple[str, str, Scored], list[Score]] = {}
         for score in [score for sample in record.samples for score in sample.scores or () if record.error is None]:
             of_samples.setdefault((score.metric, score.by, score.of), []).append(score)
         for group, scores in of_samples.items():
             best.setdefault(group, []).append(best_of([score.value for score in scores], scores[0].better))
-    order = ("layout", "detections", "initial", "final")
     lines = []
-    for metric, by, of in sorted(groups, key=lambda g: (g[0], g[1], order.index(g[2]))):
+    for metric, by, of in sorted(groups, key=lambda g: (g[0], g[1], SCORED.index(g[2]))):
         group = metric, by, of
         values, unit = [score.value for score in groups[group]], groups[group][0].unit
         binary = unit == SHARE and all(value in (0.0, 1.0) for value in values)

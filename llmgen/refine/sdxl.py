@@ -26,7 +26,7 @@ from llmgen.diffusion.drawing import cut_chats, has_unet
 from llmgen.diffusion.failures import as_model_errors
 from llmgen.diffusion.latents import sides_multiple
 from llmgen.diffusion.progress import Steps, telling
-from llmgen.diffusion.prompts import cut_texts, longest_tokenizer
+from llmgen.diffusion.prompts import cut_texts, join_negatives, longest_tokenizer
 from llmgen.diffusion.schedulers import quiet_steps, with_scheduler
 from llmgen.diffusion.text import pipeline_texts
 from llmgen.engine.seeds import derive_seed
@@ -165,13 +165,8 @@ class ImageToImageRefine:
     def _refine(self, records: Sequence[Record], images: Sequence[Image.Image]) -> list[Image.Image]:
         config = self._config
         negatives = [
-            ", ".join(
-                x
-                for x in (
-                    r.layout.negative_prompt if r.layout and config.layout_negative else "",
-                    config.negative_prompt,
-                )
-                if x
+            join_negatives(
+                r.layout.negative_prompt if r.layout and config.layout_negative else "", config.negative_prompt
             )
             for r in records
         ]

@@ -240,7 +240,7 @@ def _measure(scorer: Scorer, pairs: Sequence[tuple[Record, Record]]) -> Measure:
         test = mcnemar(values)
         words = f"{test['fixed']} right in B alone, {test['broken']} in A alone; McNemar's p = {test['p_value']:.3g}"
         return Measure(f"{scorer.metric} by {scorer.by}", shown[0], shown[1], f"{counts[1] - counts[0]:+d}", words, n)
-    interval = bootstrap([y - x for x, y in values]) if n else None
+    interval = bootstrap([y - x for x, y in values])
     spread = f"95 % bootstrap interval [{interval[0]:+.3g}, {interval[1]:+.3g}]" if interval else "no spread"
     return Measure(
         f"{scorer.metric} by {scorer.by}",

@@ -7,6 +7,7 @@ from typing import Final, Literal, get_args
 from llmgen.artifacts import Instance, Layout
 from llmgen.report.contours import outline
 from llmgen.report.overlay import LONGEST_LABEL, XYXY, Label, Labels, number
+from llmgen.vision.boxes import area
 
 Format = Literal["masks", "boxes", "scribbles", "points"]
 FORMATS: Final[tuple[Format, ...]] = get_args(Format)
@@ -102,7 +103,7 @@ def draw_layout(layout: Layout, width: int, height: int, labels: Labels) -> Draw
     longest = _LONGEST_NAME if legend else LONGEST_LABEL
     names = []
     # Large ones first, so that small ones can be pointed at.
-    order = sorted(enumerate(layout.instances), key=lambda item: -_area(item[1].box_xyxy))
+    order = sorted(enumerate(layout.instances), key=lambda item: -area(item[1].box_xyxy))
     for index, instance in order:
         hue = hues[index]
         box = _scaled_box(instance.box_xyxy, scale)
@@ -140,10 +141,6 @@ def in_words(layout: Layout) -> str:
 def _inputs(instance: Instance) -> tuple[str, ...]:
     given = {"point": instance.point_xy, "scribble": instance.scribble_xy, "mask": instance.mask}
     return tuple(name for name, value in given.items() if value is not None)
-
-
-def _area(box: XYXY) -> float:
-    return (box[2] - box[0]) * (box[3] - box[1])
 
 
 def _scaled_box(box: XYXY, scale: tuple[float, float]) -> XYXY:

@@ -12,6 +12,7 @@ from llmgen.artifacts.manifest import branches
 from llmgen.artifacts.pictures import image_refs
 from llmgen.artifacts.record import MAKES
 from llmgen.errors import InputError
+from llmgen.printable import quoted
 from llmgen.vision.images import ImageStore
 
 logger = logging.getLogger(__name__)
@@ -89,7 +90,7 @@ def _say_missing(artifact: ReadArtifact) -> None:
     )
     if missing:
         more = f" and {len(missing) - _MOST_NAMED} more" if len(missing) > _MOST_NAMED else ""
-        shown = ", ".join(repr(path if len(path) <= 80 else path[:77] + "...") for path in missing[:_MOST_NAMED])
+        shown = ", ".join(quoted(path) for path in missing[:_MOST_NAMED])
         logger.warning(
             "%s: %d %s missing: %s%s; copy them beside it, the report has their places only",
             artifact.name,

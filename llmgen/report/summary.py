@@ -6,16 +6,13 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 from llmgen.artifacts import Record, Score
-from llmgen.artifacts.score import SHARE, Better, best_of
+from llmgen.artifacts.score import SCORED, SCORERS, SHARE, Better, best_of
 from llmgen.artifacts.statistics import bootstrap, wilson
 
 Outcome = Literal["right", "fixed", "wrong", "worse", "error", "unscored"]
 
 OUTCOMES: Final[tuple[Outcome, ...]] = ("right", "fixed", "wrong", "worse", "error", "unscored")
 _TYPES: Final = ("negation", "numeracy", "attribution", "spatial")
-PICTURES: Final = ("layout", "detections", "initial", "final")
-"""What can be scored, in the order of a record's life."""
-_BY: Final = ("judge", "detector", "layout")
 SCORER_WORDS: Final = {"judge": "an independent judge", "detector": "the loop's own detector", "layout": "the plan"}
 """Who scored, in words."""
 _VERDICTS: Final = ("lmd",)
@@ -122,7 +119,7 @@ def scorers(records: Sequence[Record]) -> tuple[Scorer, ...]:
     """All ways of scoring that occur: those that saw most pictures before and after first, the judge before others."""
     seen = Counter(Scorer(s.metric, s.by) for r in records for s in r.scores or ())
     looked = {Scorer(s.metric, s.by) for r in records for s in r.scores or () if s.of in ("initial", "final")}
-    return tuple(sorted(seen, key=lambda s: (s not in looked, _rank(s.by, _BY), s.metric != "lmd", s.metric)))
+    return tuple(sorted(seen, key=lambda s: (s not in looked, _rank(s.by, SCORERS), s.metric != "lmd", s.metric)))
 
 
 def score_tables(records: Sequence[Record]) -> tuple[ScoreTable, ...]:
@@ -130,7 +127,7 @@ def score_tables(records: Sequence[Record]) -> tuple[ScoreTable, ...]:
     tables = []
     for scorer in scorers(records):
         scored = [(record, scores_of(record, scorer)) for record in records]
-        columns = sorted({of for _, scores in scored for of in scores}, key=lambda of: _rank(of, PICTURES))
+        columns = sorted({of for _, scores in scored for of in scores}, key=lambda of: _rank(of, SCORED))
         groups: dict[str, dict[str, list[float]]] = {}
         overall: dict[str, list[float]] = {}
         measures: set[tuple[str, Better]] = set()
@@ -184,7 +181,7 @@ def outcome(record: Record, scorer: Scorer | None) -> Outcome:
     scores = scores_of(record, scorer) if scorer and scorer.verdicts else {}
     if not scores:
         return "unscored"
-    after = scores[max(scores, key=PICTURES.index)].value
+    after = scores[max(scores, key=SCORED.index)].value
     before = scores["initial"].value if "initial" in scores and "final" in scores else after
     if after < before:
         return "worse"

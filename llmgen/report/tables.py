@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
-from llmgen.artifacts.score import SHARE
+from llmgen.artifacts.score import SCORED, SHARE
 from llmgen.report.charts import Dot, dot, percent
-from llmgen.report.summary import PICTURES, SCORER_WORDS, Scorer, ScoreTable, Share
+from llmgen.report.summary import SCORER_WORDS, Scorer, ScoreTable, Share
 
 COLUMN_WORDS: Final = {"layout": "Plan", "detections": "Found", "initial": "Before", "final": "After"}
 
@@ -119,7 +119,7 @@ def _table(table: ScoreTable) -> Table:
 
 def _means_table(tables: Sequence[ScoreTable]) -> Table:
     there = {column for table in tables for column in table.columns}
-    columns = tuple(of for of in PICTURES if of in there)
+    columns = tuple(of for of in SCORED if of in there)
     changes = {"initial", "final"} <= there
     eyes = list(dict.fromkeys(_by(table.scorer) for table in tables))
     rows = []

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from llmgen.registry import DEFAULT_PRESET
 from llmgen.serving.place import Flags
 
-DEFAULT_PRESET: Final = "toybox"
 _INPUT_LESS: Final = "run"
 """The command that reads stdin only where it is named."""
 _MOST_MANIFEST_BYTES: Final = 2**22

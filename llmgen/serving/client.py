@@ -14,13 +14,11 @@ from types import FrameType
 from typing import Any, Final
 
 from llmgen import settings
-from llmgen.errors import LlmgenError
+from llmgen.errors import INTERRUPTED, TERMINATED, LlmgenError
 from llmgen.serving import SERVED, place, wire
 from llmgen.serving.arguments import Arguments
 from llmgen.serving.identity import code_digest, environment_digest
 
-INTERRUPTED: Final = 130
-TERMINATED: Final = 143
 _WAIT_S: Final = 5.0
 """For a server to take a connection, which takes no time where it is well."""
 

@@ -16,12 +16,10 @@ from types import FrameType
 from typing import Any, Final
 
 from llmgen.engine.lock import HeldElsewhereError, locked
-from llmgen.errors import OutputError
+from llmgen.errors import INTERRUPTED, TERMINATED, OutputError
 from llmgen.serving import place, wire
 from llmgen.serving.workplace import at_place_of
 
-INTERRUPTED: Final = 130
-TERMINATED: Final = 143
 _SIGNALS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _LULL_S: Final = 1.0
 """Without a command, after which rubbish is collected: beside loaded models that takes as long as planning a layout, and the next command

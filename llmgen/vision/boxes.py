@@ -25,18 +25,6 @@ def xyxy_to_xywh(box: Sequence[float]) -> BoxTuple:
     return (x0, y0, x1 - x0, y1 - y0)
 
 
-def cxcywh_to_xyxy(box: Sequence[float]) -> BoxTuple:
-    """Centre, width, height to corners."""
-    cx, cy, w, h = box
-    return (cx - w / 2, cy - h / 2, cx + w / 2, cy + h / 2)
-
-
-def xyxy_to_cxcywh(box: Sequence[float]) -> BoxTuple:
-    """Corners to centre, width, height."""
-    x0, y0, x1, y1 = box
-    return ((x0 + x1) / 2, (y0 + y1) / 2, x1 - x0, y1 - y0)
-
-
 def to_unit(box: Sequence[float], width: float, height: float) -> BoxTuple:
     """Pixels to fractions of a `width x height` picture."""
     x0, y0, x1, y1 = box

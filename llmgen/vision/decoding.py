@@ -12,6 +12,7 @@ from PIL import Image, UnidentifiedImageError
 from PIL.PngImagePlugin import PngInfo
 
 from llmgen.errors import InputError
+from llmgen.printable import quoted
 from llmgen.vision.exif import exif_of
 from llmgen.vision.images import MAX_FILE_BYTES, PictureFormat
 
@@ -113,7 +114,7 @@ def decode(data: bytes, name: str) -> Image.Image:
     except UnidentifiedImageError as error:
         raise InputError(f"image {name!r} is not a picture (PNG, JPEG or WebP); convert or replace it") from error
     except (OSError, SyntaxError, ValueError, EOFError, struct.error, IndexError) as error:
-        raise InputError(f"image {name!r} is broken: {_short(str(error))[1:-1]}; replace it") from error
+        raise InputError(f"image {name!r} is broken: {quoted(str(error))[1:-1]}; replace it") from error
 
 
 def load_picture(path: Path) -> Image.Image:
@@ -197,7 +198,3 @@ def _orientation(image: Image.Image) -> int:
 def _upright(image: Image.Image, orientation: int) -> Image.Image:
     turn = _UPRIGHT.get(orientation)
     return image if turn is None else image.transpose(turn)
-
-
-def _short(text: str) -> str:
-    return repr(text if len(text) <= 80 else text[:77] + "...")

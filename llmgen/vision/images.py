@@ -16,6 +16,7 @@ from llmgen.artifacts import ImageRef
 from llmgen.artifacts.complaints import describe
 from llmgen.artifacts.files import check_writable, write_atomic
 from llmgen.errors import InputError, OutputError
+from llmgen.printable import quoted
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -57,7 +58,7 @@ class ImageStore:
             in_the_way = next((p for p in (path, *path.parents) if p.exists() and not p.is_dir()), None)
         except (OSError, RuntimeError) as error:  # a name too long, a loop of links
             reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-            raise OutputError(f"pictures cannot lie in {_short(str(path))}: {_short(reason)[1:-1]}") from error
+            raise OutputError(f"pictures cannot lie in {quoted(str(path))}: {quoted(reason)[1:-1]}") from error
         if not inside:
             raise OutputError(
                 f"{path} leads out of {self.root}, so that the pictures in it could not be read again; "
@@ -82,15 +83,15 @@ class ImageStore:
             path, mode, inside = _below(root, relative)
         except (OSError, ValueError) as error:  # a name too long, a loop of links, a closed folder, a NUL
             reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-            raise InputError(f"image {_short(relative)} cannot be reached: {_short(reason)[1:-1]}") from error
+            raise InputError(f"image {quoted(relative)} cannot be reached: {quoted(reason)[1:-1]}") from error
         if inside and stat.S_ISREG(mode):
             return path
         where = "the working directory" if self.root == Path() else self.root
         if not inside:
             raise InputError(f"image {relative!r} leads out of {where}; copy the picture into that folder")
         if stat.S_ISDIR(mode):
-            raise InputError(f"image {_short(relative)} is a folder; name one picture")
-        raise InputError(f"image {_short(relative)} is missing in {where}; restore it or make it again")
+            raise InputError(f"image {quoted(relative)} is a folder; name one picture")
+        raise InputError(f"image {quoted(relative)} is missing in {where}; restore it or make it again")
 
     @property
     def _resolved_root(self) -> str:
@@ -107,15 +108,13 @@ class ImageStore:
         """
         path = self._path(ref.path)
         try:
-            with open(path, "rb", buffering=0) as file:
+            with open(path, "rb") as file:
                 size = os.fstat(file.fileno()).st_size
                 if size > MAX_FILE_BYTES:
                     raise InputError(
                         f"image {ref.path!r} is larger than {MAX_FILE_BYTES // 2**20} MiB; make it smaller"
                     )
-                data = file.read(size + 1)  # without asking once more how large it is
-                if len(data) != size:
-                    data += file.read()
+                data = file.read(size + 1)  # no more than was found, should it grow
         except OSError as error:
             raise InputError(f"image {ref.path!r} cannot be read: {error.strerror or error}") from error
         if ref.sha256 is not None and hashlib.sha256(data).hexdigest() != ref.sha256:
@@ -145,7 +144,7 @@ class ImageStore:
         except ValidationError as error:
             said = describe(error)  # of a path, which it names, or of a size
             told = said.removeprefix("/path: ")
-            raise InputError(told if told != said else f"image {_short(relative)}: {said}; make it smaller") from error
+            raise InputError(told if told != said else f"image {quoted(relative)}: {said}; make it smaller") from error
 
     def load(self, ref: ImageRef) -> "Image.Image":
         """A picture as RGB.
@@ -237,7 +236,3 @@ def _holds(path: Path, data: bytes) -> bool:
         return path.is_file() and path.read_bytes() == data
     except OSError:
         return False
-
-
-def _short(text: str) -> str:
-    return repr(text if len(text) <= 80 else text[:77] + "...")

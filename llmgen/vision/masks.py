@@ -11,6 +11,10 @@ from llmgen.artifacts import Mask
 from llmgen.vision.boxes import BoxTuple
 
 BoolMask = NDArray[np.bool_]
+_SURE = 0.85
+"""Least trust in a drawn object's mask without penalty, and"""
+_NEAR = 0.25
+"""least IoU with its box: LMD's."""
 
 
 def encode_mask(mask: BoolMask) -> Mask:
@@ -105,22 +109,13 @@ def union_masks(masks: BoolMask) -> BoolMask:
     return np.asarray(masks.any(axis=1))
 
 
-def choose_drawn_mask(
-    sizes: Sequence[float],
-    predicted_iou: Sequence[float],
-    box_iou: Sequence[float],
-    *,
-    sure: float = 0.85,
-    near: float = 0.25,
-) -> int:
+def choose_drawn_mask(sizes: Sequence[float], predicted_iou: Sequence[float], box_iou: Sequence[float]) -> int:
     """Which proposal stands for an object that was just drawn in a box: the largest that is sure and near the box.
 
     Args:
         sizes: Area of each proposal.
         predicted_iou: The segmenter's trust in each.
         box_iou: IoU of each with the box it was asked for.
-        sure: Least trust without penalty.
-        near: Least IoU with the box without penalty.
 
     Returns:
         Index of the first best proposal.
@@ -129,7 +124,7 @@ def choose_drawn_mask(
         LMD (Lian et al. 2024), mask selection: size minus the largest size for each condition that fails.
     """
     size, trust, overlap = np.asarray(sizes, float), np.asarray(predicted_iou, float), np.asarray(box_iou, float)
-    return int(np.argmax(size - (trust < sure) * size.max() - (overlap < near) * size.max()))
+    return int(np.argmax(size - (trust < _SURE) * size.max() - (overlap < _NEAR) * size.max()))
 
 
 def sample_cells(mask: BoolMask, factor: int = 8) -> BoolMask:

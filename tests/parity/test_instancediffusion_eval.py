@@ -1,6 +1,7 @@
 """The evaluation protocols of InstanceDiffusion give the numbers of their reference functions and of pycocotools."""
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,6 @@ from llmgen.evaluate.attribute_binding import (
     attribute_of,
     is_hit,
     local_score,
-    mean_over_pictures,
 )
 from llmgen.evaluate.coco_files import choose_images, pair
 from llmgen.evaluate.grounding_boxes import NamedBox, best_by_label, read_grounded_reply
@@ -71,6 +71,12 @@ def judge(wanted: list[Wanted], seen: list[Seen]) -> list[Judged]:
 
 def shares(judged: list[Judged]) -> list[float]:
     return [entry.share for entry in judged if entry.share is not None]
+
+
+def mean_over_pictures(values: Sequence[float | None]) -> float | None:
+    """Mean over the pictures that have a value."""
+    found = [value for value in values if value is not None]
+    return sum(found) / len(found) if found else None
 
 
 def test_points_in_masks(golden: Golden) -> None:

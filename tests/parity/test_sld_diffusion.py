@@ -31,7 +31,6 @@ from llmgen.diffusion.latents import blend_noise, compose_layers, make_noise
 from llmgen.diffusion.sampling import (
     GuidedUNet,
     Levels,
-    ddim_timesteps,
     fast_timesteps,
     freeze_from,
     make_levels,
@@ -110,7 +109,6 @@ def _timesteps(case: Case) -> Any:
         return z
 
     levels = make_levels(SCHEDULER, steps)
-    assert levels.timesteps == ddim_timesteps(1000, steps)
     invert(predict, torch.zeros(1, 1, 1, 1), levels, convention="source")
     return {"forward": list(levels.timesteps), "inverse": asked}
 
@@ -205,7 +203,7 @@ def _fast(case: Case) -> Any:
             r"\((\d+)\) with fast_after_steps (\d+) and rate (\d+)", "(50) with fast_after_steps 30 and rate 2"
         )
     )
-    return list(fast_timesteps(ddim_timesteps(1000, steps), after, rate))
+    return list(fast_timesteps(make_levels(SCHEDULER, steps).timesteps, after, rate))
 
 
 def _phrases(case: Case) -> Any:

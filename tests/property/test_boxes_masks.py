@@ -16,7 +16,6 @@ MASK = hnp.arrays(bool, hnp.array_shapes(min_dims=2, max_dims=2, min_side=1, max
 def test_conversions_invert(box: bx.BoxTuple) -> None:
     for there, back in (
         (bx.xyxy_to_xywh, bx.xywh_to_xyxy),
-        (bx.xyxy_to_cxcywh, bx.cxcywh_to_xyxy),
         (lambda b: bx.to_unit(b, 128, 96), lambda b: bx.to_pixels(b, 128, 96)),
     ):
         assert np.allclose(back(there(box)), box, atol=1e-4)

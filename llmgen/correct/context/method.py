@@ -37,6 +37,7 @@ from llmgen.correct.context.planning import LEFT, ask_for_contexts, depths_behin
 from llmgen.correct.context.resuming import Finished, FinishedDepths
 from llmgen.correct.context.settings import ContextConfig
 from llmgen.correct.context.surroundings import Surroundings
+from llmgen.correct.given_plans import waiting_plan
 from llmgen.correct.painters import cut_by_painter, load_inpainter, painter_models, texts_of
 from llmgen.correct.regions import object_masks
 from llmgen.errors import InputError, MissingRequirementError
@@ -140,7 +141,7 @@ class ContextCorrection:
     def _depth(self, record: Record, number: int, budget: Budget) -> tuple[Record, bool]:
         """The record after a depth, and whether the loop ends with it."""
         waiting = waiting_plan(record)
-        if waiting is not None:
+        if waiting is not None and waiting.edits:
             plan, replies = waiting, tuple[Reply, ...]()
         else:
             detections, plan, replies = self._plan(record, number)
@@ -215,7 +216,7 @@ class ContextCorrection:
         """The detector's own masks, and the segmenter's where it gave none."""
         size = (image.height, image.width)
         missing = [found for found in detections if found.mask is None or found.mask.size != size]
-        drawn = object_masks(image, missing, self._context.models.segmenter("segmenter")) if missing else {}
+        drawn = object_masks(image, missing, self._context.models.segmenter()) if missing else {}
         return [
             drawn[found.id] if found.id in drawn or found.mask is None else decode_mask(found.mask)
             for found in detections
@@ -361,10 +362,3 @@ def _with_history(record: Record) -> Record:
         return record
     first = HistoryEntry(stage="generate", round=0, image=record.image, detections=record.detections)
     return record.grown(history=(first,))
-
-
-def waiting_plan(record: Record) -> EditPlan | None:
-    """A plan that no picture of the history was made by: from --plan-only, or by hand."""
-    plan = record.edits
-    waiting = plan is not None and plan.edits and all(entry.edits != plan for entry in record.history)
-    return plan if waiting else None

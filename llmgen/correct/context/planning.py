@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
-from llmgen.artifacts import EditOutcome, EditPlan, HistoryEntry, Instance, Record, RepaintEdit, Reply
+from llmgen.artifacts import EditOutcome, EditPlan, HistoryEntry, Record, RepaintEdit, Reply
 from llmgen.correct.context.masks import Target, painted_masks
 from llmgen.correct.context.settings import ContextConfig
 from llmgen.engine.seeds import derive_seed
@@ -13,6 +13,7 @@ from llmgen.llm.providers.provider import Provider
 from llmgen.llm.questions.context import ContextQuestion, EarlierDepth, PaintedBefore
 from llmgen.llm.questions.pictures import Picture
 from llmgen.llm.replies.context_reply import Context, Contexts
+from llmgen.llm.replies.wire import as_instance
 from llmgen.vision.masks import encode_mask, mask_bounds
 
 if TYPE_CHECKING:
@@ -132,15 +133,7 @@ def plan_of(
             )
         )
     objects = tuple(
-        Instance(
-            id=target.detection.id,
-            phrase=with_article(target.detection.phrase),
-            noun=target.detection.noun,
-            attributes=target.detection.attributes,
-            box_xyxy=target.detection.box_xyxy,
-            mask=encode_mask(target.mask),
-        )
-        for target in targets
+        as_instance(target.detection).model_copy(update={"mask": encode_mask(target.mask)}) for target in targets
     )
     return EditPlan(edits=tuple(edits), target=objects, reasoning=contexts.story or None)
 

@@ -9,7 +9,7 @@ from pydantic import Field, field_validator, model_validator
 from llmgen.artifacts import ArtifactModel
 from llmgen.artifacts.schedulers import OWN, SchedulerName
 from llmgen.engine.stage import Profile, StageConfig
-from llmgen.paint.web_payload import IMG2IMG, LOOP_MASK_BLUR
+from llmgen.paint.web_payload import IMG2IMG, LOOP_MASK_BLUR, PORT
 
 Painter = Literal["inpaint", "latents", "web"]
 
@@ -140,7 +140,7 @@ class ContextConfig(StageConfig):
     """Pictures that are painted of one record at most, all depths together."""
     most_seconds: float | None = Field(default=None, gt=0)
     """Time after which no other object of a record is begun. Whoever sets it gives up that two runs are alike."""
-    api_url: str = "http://127.0.0.1:7860"
+    api_url: str = f"http://127.0.0.1:{PORT}"
     """Where the server of `painter=web` listens."""
     api_timeout_s: float = Field(default=300.0, gt=0, le=86_400)
     """Longest time for one picture."""
@@ -154,7 +154,7 @@ class ContextConfig(StageConfig):
     def _is_address(cls, url: str) -> str:
         parsed = urlsplit(url)
         if parsed.scheme not in ("http", "https") or not parsed.hostname:
-            raise ValueError("that is no address of a server, such as http://127.0.0.1:7860")
+            raise ValueError(f"that is no address of a server, such as http://127.0.0.1:{PORT}")
         return url
 
     @model_validator(mode="after")

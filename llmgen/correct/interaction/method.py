@@ -115,7 +115,7 @@ class InteractionCorrection:
 
     def _planned(self, record: Record) -> Record:
         interaction_of(record)
-        waiting = waiting_plan(record, record.history)
+        waiting = waiting_plan(record)
         if waiting is not None:
             self._check_name(record, waiting)
             return record.grown(edits=waiting)

@@ -14,7 +14,6 @@ from llmgen.artifacts import (
     AddEdit,
     Detection,
     EditPlan,
-    HistoryEntry,
     Instance,
     Interaction,
     MoveEdit,
@@ -22,7 +21,7 @@ from llmgen.artifacts import (
     Reply,
     Sample,
 )
-from llmgen.correct.given_plans import as_instance
+from llmgen.correct.histories import begun_history
 from llmgen.correct.interaction.check import share_seen
 from llmgen.engine.seeds import derive_seed
 from llmgen.errors import InputError, ModelError
@@ -36,6 +35,7 @@ from llmgen.llm.questions.object_place import ObjectPlaceQuestion
 from llmgen.llm.questions.pictures import Picture
 from llmgen.llm.questions.pose_choice import PoseChoiceQuestion
 from llmgen.llm.questions.question import MOST_PICTURES, Question
+from llmgen.llm.replies.wire import as_instance
 from llmgen.vision.boxes import BoxTuple, area
 from llmgen.vision.contact_sheets import numbered_sheet
 from llmgen.vision.protocols import PoseEstimator
@@ -105,7 +105,7 @@ class Planner:
         self._context, self._shown_as, self._by_content = context, shown_as, by_content
         self._poses: PoseEstimator | None = None
         if "pose" in context.preset.roles:
-            self._poses = context.models.pose_estimator("pose")
+            self._poses = context.models.pose_estimator()
 
     def plan(self, record: Record) -> Record:
         """The record with its chosen candidate as the current picture, and the edit that is to be carried out.
@@ -129,8 +129,7 @@ class Planner:
             looked = looked.with_choice(index, reason)
         place = self._place(looked, interaction, candidates[index], replies)
         assert looked.image is not None
-        history = list(looked.history) or [HistoryEntry(stage="generate", round=0, image=looked.image)]
-        last = max((i for i, entry in enumerate(history) if entry.image == looked.image), default=0)
+        history, last = begun_history(looked)
         history[last] = history[last].model_copy(update={"detections": candidates[index].detections})
         return looked.grown(
             edits=place,

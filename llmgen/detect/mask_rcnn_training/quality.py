@@ -1,6 +1,5 @@
 """How good a Mask R-CNN is on annotated pictures: COCO's figures of boxes and masks, by pycocotools, also of each class."""
 
-from collections.abc import Callable
 from typing import Any
 
 from llmgen.diffusion.mask_rcnn import MaskRcnnDetector
@@ -15,15 +14,12 @@ from llmgen.vision.protocols import InstanceThresholds
 LEAST_SCORE = 0.05
 
 
-def instance_quality(
-    detector: MaskRcnnDetector, data: InstanceSet, told: Callable[[int, int], None] = lambda done, total: None
-) -> dict[str, Any]:
+def instance_quality(detector: MaskRcnnDetector, data: InstanceSet) -> dict[str, Any]:
     """Measure a detector.
 
     Args:
         detector: With the classes of the data.
         data: What is to be found.
-        told: Of progress, pictures done and all.
 
     Returns:
         JSON values: `bbox` and `segm` with COCO's twelve figures, `by_class` with name to `bbox_ap`, `bbox_ap50`, `segm_ap`, `segm_ap50`,
@@ -61,7 +57,6 @@ def instance_quality(
             }
             for one in found
         ]
-        told(number, len(data.pictures))
     dataset = {
         "images": [
             {"id": number, "width": picture.width, "height": picture.height}

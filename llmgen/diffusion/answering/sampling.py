@@ -5,11 +5,13 @@ Source: InstructPix2Pix (Brooks et al. 2023) and k-diffusion's `sample_euler_anc
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 import torch
 from torch import Tensor
 
+ANCESTRAL: Final = "euler-a"
+"""What an editor steps by, as schedulers are called."""
 Prediction = Literal["epsilon", "v_prediction"]
 Denoise = Callable[[Tensor, int], Tensor]
 """`denoise(latents, step) -> guided clean latents`; latents are `clean + sigma * noise`."""

@@ -112,7 +112,6 @@ def hico_figures(
     found: Mapping[str, Sequence[Pair]],
     shown: Mapping[str, Set[str]],
     rare: Set[Action] | None,
-    rules: HicoRules | None = None,
 ) -> dict[str, Any]:
     """Mean average precision over the actions that are wanted somewhere.
 
@@ -121,14 +120,13 @@ def hico_figures(
         found: Picture to a detector's pairs; pictures that are no key of `wanted` do not count.
         shown: Picture to the names of the objects of its annotated pairs, also of pairs that do not count.
         rare: The rare actions, None where nobody says which they are.
-        rules: Constants; the published ones by default.
 
     Returns:
         `default` and `known_object`, each with `full`, `rare`, `non_rare` (means, null where there is nothing to average) and
         `mean_max_recall`; `n_actions`, `n_rare`; and `actions`: verb, object, `n`, `ap`, `known_object_ap`, `rare`. With a known object
         an action is looked for only in pictures in which its object is annotated.
     """
-    rules = rules or HicoRules()
+    rules = HicoRules()
     count: dict[Action, int] = defaultdict(int)
     for pairs in wanted.values():
         for pair in pairs:

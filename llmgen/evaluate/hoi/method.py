@@ -174,7 +174,7 @@ class HoiEvaluate:
         return answers
 
     def _add_poses(self, images: "Sequence[Image.Image]", answers: Sequence[dict[str, Any]]) -> None:
-        estimator = self.context.models.pose_estimator("pose")
+        estimator = self.context.models.pose_estimator()
         poses = estimator.estimate_poses(images, [[hit[:4] for hit in answer["subject"]] for answer in answers])
         for answer, figures in zip(answers, poses, strict=True):
             answer["joints"] = list(estimator.joints)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 from PIL import Image
 
 from llmgen.artifacts import ModelUse, Record, Reply
+from llmgen.diffusion.answering.sampling import ANCESTRAL
 from llmgen.engine.seeds import derive_seed
 from llmgen.errors import ModelError
 from llmgen.generate.answering.answered import AnsweredConfig, AnsweredGenerate, Condition, worded
@@ -50,8 +51,9 @@ class AnswerGuided(AnsweredGenerate):
     @property
     def models(self) -> tuple[ModelUse, ...]:
         """The models in use."""
-        roles = ["edit", *(["answerer"] if self._answerer else []), *(["detector"] if self._looking else [])]
-        return tuple(self._context.models.use(role) for role in roles)
+        models = self._context.models
+        roles = [*(["answerer"] if self._answerer else []), *(["detector"] if self._looking else [])]
+        return (models.use("edit", ANCESTRAL), *map(models.use, roles))
 
     def condition(self, record: Record, picture: Image.Image) -> Condition:
         """The answer's instruction, or the answer itself where BLIP-2 gave it."""

@@ -102,15 +102,14 @@ class Condition:
 class Memory(Generic[T]):
     """The last few values by their keys."""
 
-    def __init__(self, most: int = _REMEMBERED) -> None:
+    def __init__(self) -> None:
         self._values: OrderedDict[Any, T] = OrderedDict()
-        self._most = most
 
     def get(self, key: Any, make: Callable[[], T]) -> T:
         """The value of a key, made if it is not remembered."""
         if key not in self._values:
             self._values[key] = make()
-            if len(self._values) > self._most:
+            if len(self._values) > _REMEMBERED:
                 self._values.popitem(last=False)
         self._values.move_to_end(key)
         return self._values[key]

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from llmgen.artifacts import ModelUse, Record, Reply
 from llmgen.diffusion.answering.bridge import Slots, fill_slots
+from llmgen.diffusion.answering.sampling import ANCESTRAL
 from llmgen.diffusion.answering.wording import TEXT_TOKENS, clean_question, lost_words, question_at_evaluation
 from llmgen.engine.stage import Profile
 from llmgen.generate.answering.answered import (
@@ -64,7 +65,7 @@ class LgdGenerate(AnsweredGenerate):
         """The models in use."""
         role = self._context.preset.role("answer_to_image")
         base = ModelUse(role="answer_to_image base", source=role.base or "", revision=role.base_revision)
-        return (self._context.models.use("answer_to_image"), base, self._context.models.use("answerer"))
+        return (self._context.models.use("answer_to_image", ANCESTRAL), base, self._context.models.use("answerer"))
 
     @torch.no_grad()
     def condition(self, record: Record, picture: Image.Image) -> Condition:

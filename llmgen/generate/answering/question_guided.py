@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, ClassVar
 from PIL import Image
 
 from llmgen.artifacts import ModelUse, Record
+from llmgen.diffusion.answering.sampling import ANCESTRAL
 from llmgen.generate.answering.answered import AnsweredConfig, AnsweredGenerate, Condition, worded
 
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ class QuestionGuided(AnsweredGenerate):
     @property
     def models(self) -> tuple[ModelUse, ...]:
         """The model in use."""
-        return (self._context.models.use("edit"),)
+        return (self._context.models.use("edit", ANCESTRAL),)
 
     def condition(self, record: Record, picture: Image.Image) -> Condition:
         """The question, untouched."""

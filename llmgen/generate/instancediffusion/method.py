@@ -16,7 +16,7 @@ from pydantic import Field
 from torch import Tensor
 
 from llmgen.artifacts import Kind, Layout, ModelUse, Record, Stage
-from llmgen.diffusion.failures import as_model_errors, check_finite
+from llmgen.diffusion.failures import check_finite
 from llmgen.diffusion.instances.fusers import enable_masked_attention
 from llmgen.diffusion.instances.masked_attention import Orientation, instance_masks
 from llmgen.diffusion.instances.unifusion import Format, InstanceGrounding, stack_groundings
@@ -27,9 +27,10 @@ from llmgen.diffusion.prompts import join_negatives
 from llmgen.engine.long_runs import CompileConfig, CompiledMethod
 from llmgen.engine.samples import SampledConfig
 from llmgen.errors import InputError
-from llmgen.generate.canvas import group_by_canvas, layout_of, remark_on_limits, with_first_picture
+from llmgen.generate.canvas import draw_by_canvas, layout_of, remark_on_limits
 from llmgen.generate.instancediffusion.conditioning import Use, formats_in_use, ground_layout
 from llmgen.generate.instancediffusion.sampler import (
+    SCHEDULERS,
     Evaluations,
     Merge,
     Plan,
@@ -129,22 +130,13 @@ class InstanceGenerate(CompiledMethod):
     def models(self) -> tuple[ModelUse, ...]:
         """The models in use."""
         role = self._context.preset.role("instances_to_image")
-        own = self._context.models.use("instances_to_image")
+        own = self._context.models.use("instances_to_image", SCHEDULERS[self._config.sampler])
         return (own, ModelUse(role="instances_to_image base", source=role.base or "", revision=role.base_revision))
 
     def __call__(self, records: Sequence[Record]) -> list[Record]:
         """Draw each record's layout."""
-        made: dict[int, Record] = {}
         multiple = sides_multiple(self._pipe)
-        batches = group_by_canvas(records, self._context, width=None, height=None, multiple=multiple)
-        for (width, height), rows in batches:
-            with as_model_errors("generate instancediffusion"):
-                images = self._draw([records[i] for i in rows], width, height)
-            made |= {
-                i: with_first_picture(records[i], self._context, image) for i, image in zip(rows, images, strict=True)
-            }
-            self._context.progress(f"generate instancediffusion: {len(made)}/{len(records)}")
-        return [made[i] for i in range(len(records))]
+        return draw_by_canvas(records, self._context, self._draw, method=self.name, multiple=multiple)
 
     @torch.no_grad()
     def _draw(self, records: Sequence[Record], width: int, height: int) -> list[Image.Image]:

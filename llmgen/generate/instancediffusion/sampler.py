@@ -8,7 +8,7 @@ Source: InstanceDiffusion (Wang et al., CVPR 2024), section 3.4; PLMS is that of
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 import torch
 from torch import Tensor
@@ -18,6 +18,8 @@ from llmgen.errors import InputError
 from llmgen.vision.boxes import BoxTuple
 
 Sampler = Literal["plms", "ddim"]
+SCHEDULERS: Final[dict[Sampler, str]] = {"plms": "pndm", "ddim": "ddim"}
+"""What each is called among the schedulers."""
 Merge = Literal["mean", "crop-paste"]
 LEAST_COVER = 0.85
 """Share of the training steps that a schedule must span, so that it begins where pictures still are noise."""

@@ -7,9 +7,9 @@ stopped, to the bit.
 import json
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Final, Literal, Protocol
+from typing import Any, Final, Protocol
 
 import torch
 from torch import Tensor, nn
@@ -18,7 +18,6 @@ from llmgen.training.loop import FitSettings, Trainer
 
 logger = logging.getLogger(__name__)
 
-REFERENCE_BATCH: Final = 8
 REFERENCE_RATE: Final = 3e-5
 
 
@@ -112,11 +111,10 @@ def fit(
     if plan.device == "cpu" and place.world > 1:
         torch.set_num_threads(1)
     step.to(accelerator.device)
-    settings = plan.fit
     trainer = Trainer(
         step,
         plan.out_dir,
-        settings if averaged else _unaveraged(settings),
+        plan.fit if averaged else replace(plan.fit, ema_decay=0.0),
         steps=plan.steps,
         resume=plan.resume,
         leads=accelerator.is_main_process,
@@ -145,19 +143,13 @@ def fit(
     accelerator.end_training()
 
 
-def generator_of(seed: int, place: Place, number: int, stream: Literal["data", "noise"] = "noise") -> torch.Generator:
+def generator_of(seed: int, place: Place, number: int) -> torch.Generator:
     """Source of chance of a backward pass."""
-    return torch.Generator("cpu").manual_seed(_seed_of(seed, place.rank, number) + (stream == "data"))
+    return torch.Generator("cpu").manual_seed(_seed_of(seed, place.rank, number))
 
 
 def _seed_of(seed: int, rank: int, number: int) -> int:
     return (seed * 1_000_003 + rank * 7_919 + number) * 2 % 2**62
-
-
-def _unaveraged(settings: FitSettings) -> FitSettings:
-    from dataclasses import replace
-
-    return replace(settings, ema_decay=0.0)
 
 
 def draw_curves(folder: Path, width: int = 720, height: int = 160) -> None:

@@ -54,11 +54,6 @@ class CodeDistances(NamedTuple):
         """By how much the farthest positive is farther than the nearest negative, at least 0."""
         return (self.positive.max() - self.negative.min()).clamp(min=0)
 
-    @property
-    def mean_margin(self) -> Tensor:
-        """The same of the means; the original has it and does not use it."""
-        return (self.positive.mean() - self.negative.mean()).clamp(min=0)
-
 
 def code_distances(code: Tensor, rows: Tensor, positives: int) -> CodeDistances:
     """Compare a predictive code with causal features.

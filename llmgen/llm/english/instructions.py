@@ -21,7 +21,6 @@ from llmgen.llm.english.selections import Selection
 from llmgen.llm.english.tokens import tokenize
 from llmgen.llm.english.wishes import as_command
 
-DEFAULT_BACKGROUND: Final = "A realistic image"
 MOST_CHARACTERS: Final = 2000
 
 _SCENE = re.compile(

@@ -51,7 +51,7 @@ class Relater(Namer):
         if (owner := next(iter(set(self.words[i].lower.split()) & lex.OWNERS), "")) and kind.startswith("sides "):
             return self._beside_owner(kind, owner, i)
         verb = self.words[i - 1] if i and self.words[i - 1].kind == "verb" else None
-        if verb is not None and self.words[i].lower == "by" and self._agent(verb, i):
+        if verb is not None and self.words[i].lower == "by" and self._agent(verb):
             return i + 1
         if verb is not None and self.words[i].lower == "by" and verb.value in _HANGING:
             self.role, self.waiting, self.chain = "object", None, None  # "hangs by a thread": what holds it
@@ -141,7 +141,7 @@ class Relater(Namer):
         self.scene.relate(kind, tuple(g for g in self.subject if g != group), group)
         return i + 1
 
-    def _agent(self, verb: Word, i: int) -> bool:
+    def _agent(self, verb: Word) -> bool:
         """Whether "by" names who does it: "held by a clown"."""
         if verb.value in _NEARBY or verb.lower.endswith("ing") or verb.lower == verb.value:
             return False

@@ -51,7 +51,7 @@ class Sentence:
         self.words: list[Word] = []
         self.phrase: Literal["none", "opened", "named"] = "none"
         """Whether a noun phrase is not begun, waits for its noun, or has one."""
-        self.single = self.plural = self.after_be = self.coordinated = False
+        self.single = self.plural = self.after_be = False
         self.numbered = False
         self.named = False
         """Whether the clause has named something."""
@@ -81,7 +81,6 @@ class Sentence:
             uncounted = word.lower in INVARIANT and not self.single
             self.named, self.plural = True, word.value == "plural" or uncounted
         elif kind not in ("adv", "mark", "quote", "odd"):
-            self.coordinated = kind == "and" and self.phrase == "named"
             self.phrase = "none"
             if kind in ("stop", "break"):
                 self.named = False

@@ -223,7 +223,7 @@ class _Tagger(Places):
     def _after_noun(self, i: int, entry: Entry) -> tuple[Word, int]:
         word, last = self.lower[i], self.words[-1].lower if self.words else ""
         if not entry.known:
-            return self._unknown_after_noun(i, entry, last)
+            return self._unknown_after_noun(i, last)
         if not entry.noun:
             plural = word.endswith("s") and singularize(word) != word
             if plural and self.numbered and not self.plural and entry.verb not in POSTURES:
@@ -249,7 +249,7 @@ class _Tagger(Places):
     def _past_or_ing(self, word: str, entry: Entry) -> bool:
         return verb_form(word, entry.verb) in ("past", "ing")
 
-    def _unknown_after_noun(self, i: int, entry: Entry, last: str) -> tuple[Word, int]:
+    def _unknown_after_noun(self, i: int, last: str) -> tuple[Word, int]:
         word = self.lower[i]
         if word.endswith(("ed", "ing")) and len(word) > 4:
             return self._word("verb", i, i + 1, word)

@@ -181,14 +181,14 @@ def _trees(demands: Sequence[Demand], nouns: Sequence[str], touching: Sequence[R
         for k, i in enumerate(small):
             j = large[k * len(large) // len(small) if len(small) >= len(large) else k]
             if relation.kind == "between":
-                _between(nodes, parent, root, i, large)
+                _between(nodes, parent, i, large)
             elif i not in parent and root(j) != i:
                 parent[i] = j
                 nodes[j].children.append((relation.kind, nodes[i]))
     return [node for node in nodes if node.index not in parent]
 
 
-def _between(nodes: list[_Node], parent: dict[int, int], root: object, i: int, large: Sequence[int]) -> None:
+def _between(nodes: list[_Node], parent: dict[int, int], i: int, large: Sequence[int]) -> None:
     """What a thing lies between goes to its left and right, by turns."""
     for j in large:
         ancestor = i

@@ -25,6 +25,7 @@ from llmgen.llm.planning.placement import (
 )
 from llmgen.llm.planning.sizes import wished_size
 from llmgen.llm.planning.wanted import Wanted, assign, lacks, relation_slack
+from llmgen.vision.boxes import iou
 
 SAME_OBJECT = 0.6
 """Overlap (IoU) from which two detections are one object seen twice."""
@@ -73,7 +74,7 @@ def _ghosts(pairs: dict[int, int], wanted: Sequence[Wanted], detections: Sequenc
     found: set[int] = set()
     by_fit = sorted(pairs, key=lambda i: (lacks(wanted[i], detections[pairs[i]]), -detections[pairs[i]].score, i))
     for one, other in itertools.combinations(by_fit, 2):
-        if pairs[one] not in found and _iou(detections[pairs[one]].box_xyxy, detections[pairs[other]].box_xyxy) > (
+        if pairs[one] not in found and iou(detections[pairs[one]].box_xyxy, detections[pairs[other]].box_xyxy) > (
             SAME_OBJECT
         ):
             found.add(pairs[other])
@@ -143,7 +144,7 @@ def _movable_sets(
 def _faulty(boxes: Sequence[tuple[int | None, BoxXyxy]], rules: Rules, canvas: Canvas) -> list[tuple[int, int | None]]:
     found = violations(boxes, rules, canvas, relation_slack(canvas))
     for (i, (_, a)), (j, (_, b)) in itertools.combinations(enumerate(boxes), 2):
-        if _iou(a, b) > CROWDED:
+        if iou(a, b) > CROWDED:
             found.append((i, j))
     return found
 
@@ -202,11 +203,3 @@ def free_id(phrase: str, taken: set[str]) -> str:
 def _op(old: BoxXyxy, new: BoxXyxy) -> Literal["move", "resize"]:
     change = max(abs((new[k + 2] - new[k]) - (old[k + 2] - old[k])) for k in (0, 1))
     return "resize" if change > _RESIZED_PX else "move"
-
-
-def _iou(a: BoxXyxy, b: BoxXyxy) -> float:
-    width, height = min(a[2], b[2]) - max(a[0], b[0]), min(a[3], b[3]) - max(a[1], b[1])
-    if width <= 0 or height <= 0:
-        return 0.0
-    both = width * height
-    return both / ((a[2] - a[0]) * (a[3] - a[1]) + (b[2] - b[0]) * (b[3] - b[1]) - both)

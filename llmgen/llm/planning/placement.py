@@ -185,7 +185,7 @@ def place_on_grid(demands: Sequence[Demand], rules: Rules, canvas: Canvas, rng: 
             rng.shuffle(boxes)
             placed = [_in_cell(d, corner, width, height, rng) for d, corner in zip(demands, boxes, strict=False)]
             spare = boxes[count:]
-            if _settle(demands, placed, spare, (width, height), rules, canvas, rng):
+            if _settle(demands, placed, spare, (width, height), rules, canvas):
                 return placed
     return None
 
@@ -332,7 +332,7 @@ def _in_cell(demand: Demand, corner: tuple[float, float], width: float, height: 
 
 def _settle(
     demands: Sequence[Demand], placed: list[BoxXyxy], spare: list[tuple[float, float]], cell: tuple[float, float],
-    rules: Rules, canvas: Canvas, rng: random.Random,
+    rules: Rules, canvas: Canvas,
 ) -> bool:  # fmt: skip
     # Swap the contents of cells while that heals more relations than it breaks.
     slack = CLEAR * canvas.unit / 2

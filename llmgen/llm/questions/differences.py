@@ -4,10 +4,9 @@ import json
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from llmgen.artifacts import Detection, EditPlan, Instance, Layout
+from llmgen.artifacts import Detection, EditPlan, Layout
 from llmgen.errors import InputError
 from llmgen.llm.english.grammar import PromptMeaning
-from llmgen.llm.english.words import with_article
 from llmgen.llm.planning.corrections import correct
 from llmgen.llm.planning.layouts import plan_layout, refuse_contradiction, seeded_random
 from llmgen.llm.planning.placement import Canvas, Rules
@@ -15,7 +14,7 @@ from llmgen.llm.planning.wanted import wanted_objects
 from llmgen.llm.questions.found import found_line, read_plan, update_schema, whole_box
 from llmgen.llm.questions.question import Question, one_line, understood
 from llmgen.llm.replies.bounds import Remark, log_remark
-from llmgen.llm.replies.wire import update_of_plan
+from llmgen.llm.replies.wire import as_instance, update_of_plan
 
 
 @dataclass(frozen=True)
@@ -73,7 +72,9 @@ class DifferencesQuestion(Question[EditPlan]):
         plan = correct(wanted, looked_at, rules, canvas, seeded_random(self.subject, self.seed, self.name))
         if not wanted:
             gone = {d.id for d in looked_at}
-            plan = plan.model_copy(update={"target": tuple(_as_it_is(d) for d in self.detections if d.id not in gone)})
+            plan = plan.model_copy(
+                update={"target": tuple(as_instance(d) for d in self.detections if d.id not in gone)}
+            )
         return plan, update_of_plan(plan, self.detections).model_dump_json()
 
     def _planned(self, meaning: PromptMeaning, canvas: Canvas) -> Layout | None:
@@ -82,13 +83,3 @@ class DifferencesQuestion(Question[EditPlan]):
             return plan_layout(meaning, self.subject, canvas, self.seed)
         except InputError:
             return None
-
-
-def _as_it_is(detection: Detection) -> Instance:
-    return Instance(
-        id=detection.id,
-        phrase=with_article(detection.phrase),
-        noun=detection.noun,
-        attributes=detection.attributes,
-        box_xyxy=detection.box_xyxy,
-    )

@@ -127,14 +127,13 @@ def read_context_reply(text: str, names: Sequence[str], remark: Remark | None = 
     return Contexts(_story(story, say), tuple(contexts.get(number, Context()) for number in range(len(names))))
 
 
-def clean_tags(value: Any, say: Remark, whose: str, most: int = MOST_TAGS) -> tuple[str, ...]:
+def clean_tags(value: Any, say: Remark, whose: str) -> tuple[str, ...]:
     """Tags without quotation marks, brackets and weights, each once, no sentences, at most ten.
 
     Args:
         value: A list of tags, or one text with commas.
         say: Told what was left out.
         whose: Words for that, such as `o0 (red ball)`.
-        most: Largest number.
     """
     raw = value if isinstance(value, list) else [value]
     parts = [part for one in raw if isinstance(one, str) for part in re.split(r"[,\n\r;、，]", _plain(one))]
@@ -149,9 +148,9 @@ def clean_tags(value: Any, say: Remark, whose: str, most: int = MOST_TAGS) -> tu
             say(f"left out a tag of {whose} of {len(tag)} characters; tags have at most {MOST_TAG_CHARS}")
             continue
         tags.setdefault(tag.lower(), tag)
-    if len(tags) > most:
-        say(f"{len(tags)} tags for {whose}, the first {most} are used")
-    return tuple(tags.values())[:most]
+    if len(tags) > MOST_TAGS:
+        say(f"{len(tags)} tags for {whose}, the first {MOST_TAGS} are used")
+    return tuple(tags.values())[:MOST_TAGS]
 
 
 def _plain(text: str) -> str:

@@ -39,23 +39,22 @@ def body_of(text: str) -> str:
     return left if left.strip() else body
 
 
-def values_in(body: str, start: int = 0, stop: int | None = None) -> Iterator[Found]:
+def values_in(body: str, start: int = 0) -> Iterator[Found]:
     """All lists and objects of a text that are in no other, in its order.
 
     Args:
         body: A text.
         start: Where to begin.
-        stop: Where to end, the end of the text by default. A value that begins before it is read whole.
     """
-    reader, limit = LooseReader(body), len(body) if stop is None else stop
-    while (bracket := _BRACKET.search(body, start, limit)) is not None:
+    reader = LooseReader(body)
+    while (bracket := _BRACKET.search(body, start)) is not None:
         found, start, _ = reader.read(bracket.start())
         yield from found
 
 
-def why_no_value(body: str, start: int = 0) -> str | None:
+def why_no_value(body: str) -> str | None:
     """Why the first bracket of a text begins no value; None if it does, or there is none."""
-    bracket = _BRACKET.search(body, start)
+    bracket = _BRACKET.search(body)
     return LooseReader(body).read(bracket.start())[2] if bracket else None
 
 

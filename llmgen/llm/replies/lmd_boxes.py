@@ -45,7 +45,7 @@ def place_lmd_boxes(
     pixels = pixel_boxes([box for _, box in named], LMD_CANVAS_PX, LMD_CANVAS_PX, remark, canvas)
     if canvas is not None and canvas[0] != canvas[1] and pixels.were_pixels and named:
         raise InputError(f"its canvas is {canvas[0]:g}x{canvas[1]:g} and LMD's is square; give the boxes in fractions")
-    fills = tuple(_fills(box, LMD_CANVAS_PX) for box in pixels.xywh)
+    fills = tuple(_fills(box) for box in pixels.xywh)
     if pixels.were_pixels:
         boxes = _by_its_rules(pixels.xywh, remark)
     else:
@@ -78,7 +78,6 @@ def filter_boxes(
     boxes: Sequence[NamedBox],
     *,
     scale: bool = False,
-    size: int = LMD_CANVAS_PX,
     reference: bool = False,
 ) -> list[NamedBox]:
     """Drop degenerate boxes and bring the rest into the canvas.
@@ -86,7 +85,6 @@ def filter_boxes(
     Args:
         boxes: Names and `x, y, w, h` in pixels.
         scale: Spread the boxes over the canvas even when all are inside.
-        size: Side of the square canvas in pixels.
         reference: Keep the original's double shift of layouts that are both too high and scaled to the full height.
 
     Returns:
@@ -95,23 +93,23 @@ def filter_boxes(
     kept = [
         (name, [float(v) for v in box])
         for name, box in boxes
-        if box[2] > 0 and box[3] > 0 and not _fills(box, size) and box[0] <= size and box[1] <= size
+        if box[2] > 0 and box[3] > 0 and not _fills(box) and box[0] <= LMD_CANVAS_PX and box[1] <= LMD_CANVAS_PX
     ]
     if not kept:
         return []
     left, right = min(b[0] for _, b in kept), max(b[0] + b[2] for _, b in kept)
     top, bottom = min(b[1] for _, b in kept), max(b[1] + b[3] for _, b in kept)
-    if scale or left < 0 or top < 0 or right > size or bottom > size:
+    if scale or left < 0 or top < 0 or right > LMD_CANVAS_PX or bottom > LMD_CANVAS_PX:
         # An extent below the precision of its place is none, and limits nothing.
-        factor = min([_MAX_SCALE, *(size / extent for extent in (right - left, bottom - top) if extent > 0)])
+        factor = min([_MAX_SCALE, *(LMD_CANVAS_PX / extent for extent in (right - left, bottom - top) if extent > 0)])
         shift = -top * factor if top < 0 else 0.0
-        if bottom * factor + shift >= size:
-            shift -= bottom * factor - size if reference else bottom * factor + shift - size
+        if bottom * factor + shift >= LMD_CANVAS_PX:
+            shift -= bottom * factor - LMD_CANVAS_PX if reference else bottom * factor + shift - LMD_CANVAS_PX
         kept = [
             (name, [(x - left) * factor, y * factor + shift, w * factor, h * factor]) for name, (x, y, w, h) in kept
         ]
     return [(name.rstrip("."), [float(round(v)) for v in box]) for name, box in kept]
 
 
-def _fills(box: Sequence[float], size: int) -> bool:
-    return box[2] >= size and box[3] >= size
+def _fills(box: Sequence[float]) -> bool:
+    return box[2] >= LMD_CANVAS_PX and box[3] >= LMD_CANVAS_PX

@@ -45,8 +45,6 @@ class TextAnswer:
     background: str | None
     """None where it is not said at all."""
     negative: str
-    labelled: bool
-    """Whether any label of a field is there."""
 
 
 def is_named_boxes(value: Any) -> bool:
@@ -226,7 +224,7 @@ def _with_fields(body: str, entries: list[Any] | None, start: int, stop: int) ->
     negative = said.get("negative", "")
     if negative.rstrip(".").lower() in NO_WORDS:
         negative = ""
-    return TextAnswer(entries, said.get("background"), negative, bool(said))
+    return TextAnswer(entries, said.get("background"), negative)
 
 
 def _last_example(body: str, stop: int) -> int:

@@ -123,7 +123,7 @@ def plan_of_update(update: LayoutUpdate, detections: Sequence[Detection]) -> Edi
     """
     known = {d.id: d for d in detections}
     edits: list[Edit] = [DeleteEdit(target=name, box_xyxy=known[name].box_xyxy) for name in update.delete]
-    after = {d.id: _instance(d) for d in detections if d.id not in update.delete}
+    after = {d.id: as_instance(d) for d in detections if d.id not in update.delete}
     for move in update.move:
         old, new = known[move.id].box_xyxy, xyxy(move.box)
         # A box that was cut at the border by a hair, or rounded, has only moved.
@@ -178,7 +178,8 @@ def xyxy(box: WireBox) -> BoxXyxy:
     return (box.x, box.y, box.x + box.width, box.y + box.height)
 
 
-def _instance(detection: Detection) -> Instance:
+def as_instance(detection: Detection) -> Instance:
+    """What was found, as an object that a plan leaves where it is."""
     return Instance(
         id=detection.id,
         phrase=with_article(detection.phrase),

@@ -25,6 +25,7 @@ from torchvision.ops import roi_align
 from llmgen.toybox.models.judged import JudgedObject, JudgedPicture, understand_query
 from llmgen.toybox.world.vocabulary import COLORS, NOUNS
 from llmgen.training.saving import save_atomically, to_half
+from llmgen.vision.boxes import iou
 from llmgen.vision.protocols import PhraseHit
 
 _CONFIG = "config.json"
@@ -298,7 +299,7 @@ class ToyboxJudge(nn.Module):
                 min(float(self.config.image_size), x + right),
                 min(float(self.config.image_size), y + bottom),
             )
-            if all(_overlap(box, other.box_xyxy) < 0.5 for other in kept):
+            if all(iou(box, other.box_xyxy) < 0.5 for other in kept):
                 kept.append(
                     JudgedObject(
                         self.config.nouns[int(noun[row, column])],
@@ -346,12 +347,3 @@ def _tuples(value: Any) -> Any:
     if isinstance(value, dict):
         return {name: _tuples(inner) for name, inner in value.items()}
     return tuple(value) if isinstance(value, list) else value
-
-
-def _overlap(a: tuple[float, float, float, float], b: tuple[float, float, float, float]) -> float:
-    """Intersection over union of two xyxy boxes."""
-    width = max(0.0, min(a[2], b[2]) - max(a[0], b[0]))
-    height = max(0.0, min(a[3], b[3]) - max(a[1], b[1]))
-    both = width * height
-    union = (a[2] - a[0]) * (a[3] - a[1]) + (b[2] - b[0]) * (b[3] - b[1]) - both
-    return both / union if union > 0 else 0.0

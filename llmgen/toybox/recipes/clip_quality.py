@@ -12,7 +12,7 @@ from transformers import CLIPModel, CLIPProcessor
 
 from llmgen.toybox.recipes.clip import crop_objects, differing
 from llmgen.toybox.recipes.contact_sheet import to_pil
-from llmgen.toybox.recipes.quality import HELD_OUT_SEED, Damage
+from llmgen.toybox.recipes.quality import HELD_OUT_SEED
 from llmgen.toybox.recipes.scene_batches import COLOR_NAMES, batch_scenes
 from llmgen.toybox.world.captions import sample_caption
 from llmgen.toybox.world.scenes import sample_scene
@@ -43,31 +43,20 @@ def cosines(model: CLIPModel, processor: CLIPProcessor, images: list[Image.Image
     return seen @ said.T
 
 
-def clip_quality(
-    model: CLIPModel,
-    processor: CLIPProcessor,
-    *,
-    count: int = 100,
-    seed: int = HELD_OUT_SEED,
-    damage: Damage | None = None,
-) -> ClipQuality:
+def clip_quality(model: CLIPModel, processor: CLIPProcessor, *, count: int) -> ClipQuality:
     """Measure on held-out scenes.
 
     Args:
         model: the model, in evaluation mode.
         processor: its processor.
         count: number of scenes.
-        seed: which scenes.
-        damage: applied to the renders first.
     """
-    chance = random.Random(f"clip:{HELD_OUT_SEED}:{seed}")
+    chance = random.Random(f"clip:{HELD_OUT_SEED}:{HELD_OUT_SEED}")
     scenes = [sample_scene(chance) for _ in range(count)]
     captions = [sample_caption(chance, scene).text for scene in scenes]
     others = [sample_caption(chance, differing(scene, chance)).text for scene in scenes]
     batch = batch_scenes(scenes)
     images = batch.images
-    if damage is not None:
-        images = damage(images, np.random.default_rng([HELD_OUT_SEED, seed, 1]))
     found = cosines(model, processor, to_pil(images), [*captions, *others])
     own = found.diagonal()
     groups = [list(range(start, min(start + 50, count))) for start in range(0, count, 50)]

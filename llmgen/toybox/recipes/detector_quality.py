@@ -1,22 +1,22 @@
 """How well the detector finds what a phrase names, on held-out scenes."""
 
-import contextlib
-import io
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import torch
-from pycocotools.coco import COCO
-from pycocotools.cocoeval import COCOeval
 from torch import Tensor
 from torchvision.ops import batched_nms, box_iou
 from transformers import Owlv2ForObjectDetection, Owlv2Processor
 
+from llmgen.formats.coco_figures import coco_figures
 from llmgen.toybox.recipes.contact_sheet import to_pil
-from llmgen.toybox.recipes.quality import HELD_OUT_SEED, Damage, held_out_scenes
+from llmgen.toybox.recipes.quality import held_out_scenes
 from llmgen.toybox.recipes.scene_batches import COLOR_NAMES, OPEN, SceneBatch
 from llmgen.toybox.world.vocabulary import MOODS, NOUNS, PATTERNS, object_phrase
+
+LEAST_SCORE: Final = 0.05
+"""Of a hit that counts at all: average precision wants the doubtful ones, too."""
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,7 @@ class DetectorQuality:
     """Detection of the phrases "a red ball", "a boy in red" ... all asked at once of every picture."""
 
     ap50: float
-    """Average precision at IoU 0.5 (pycocotools), phrases as categories."""
+    """Average precision at IoU 0.5, phrases as categories."""
     ap: float
     """Average precision over IoU 0.5 to 0.95."""
     true_scores: tuple[float, ...]
@@ -73,31 +73,24 @@ def detector_quality(
     detector: Owlv2ForObjectDetection,
     processor: Owlv2Processor,
     *,
-    count: int = 100,
-    seed: int = HELD_OUT_SEED,
-    damage: Damage | None = None,
-    threshold: float = 0.05,
+    count: int,
     plain: bool = False,
 ) -> DetectorQuality:
-    """Average precision on held-out scenes, with the 48 phrases noun x colour as categories.
+    """Average precision on held-out scenes, with a phrase for each noun in each colour as categories.
 
     Args:
         detector: the model, in evaluation mode.
         processor: its processor.
         count: number of scenes.
-        seed: which scenes.
-        damage: applied to the renders first.
-        threshold: least score of a hit that counts at all.
         plain: whether to look at scenes of plain things only.
 
     Returns:
-        AP by pycocotools and the scores of right and wrong hits.
+        AP as COCO computes it, and the scores of right and wrong hits.
     """
-    batch = held_out_scenes(count, seed=seed, plain=plain)
-    images = batch.images if damage is None else damage(batch.images, np.random.default_rng([HELD_OUT_SEED, seed, 1]))
+    batch = held_out_scenes(count, plain=plain)
     kinds = [(noun, color) for noun in NOUNS for color in COLOR_NAMES]
     phrases = [object_phrase(noun, color) for noun, color in kinds]
-    found = find_phrases(detector, processor, images, phrases, threshold=threshold)
+    found = find_phrases(detector, processor, batch.images, phrases, threshold=LEAST_SCORE)
     truth = _coco_truth(batch, kinds)
     true_scores: list[float] = []
     false_scores: list[float] = []
@@ -128,13 +121,12 @@ def detector_quality(
             else:
                 true_scores.append(score)
                 del open_objects[match]
-    ap, ap50 = _coco_average_precision(truth, results)
+    figures = coco_figures(truth, results, "bbox")
+    ap50, ap = figures["ap50"] or 0.0, figures["ap"] or 0.0
     return DetectorQuality(ap50=ap50, ap=ap, true_scores=tuple(true_scores), false_scores=tuple(false_scores))
 
 
-def detail_answers(
-    detector: Owlv2ForObjectDetection, processor: Owlv2Processor, *, count: int = 100, seed: int = HELD_OUT_SEED
-) -> dict[str, float]:
+def detail_answers(detector: Owlv2ForObjectDetection, processor: Owlv2Processor, *, count: int) -> dict[str, float]:
     """Whether the phrase with the right pattern, or the right mood, gets the best score on an object.
 
     Only objects whose pattern or mood is said in words are asked about.
@@ -143,12 +135,11 @@ def detail_answers(
         detector: the model, in evaluation mode.
         processor: its processor.
         count: number of scenes.
-        seed: which scenes.
 
     Returns:
         Of `pattern` and `mood`, the mean of the shares of right answers of each answer, 0 to 1.
     """
-    batch = held_out_scenes(count, seed=seed, detailed=1.0)
+    batch = held_out_scenes(count, detailed=1.0)
     kinds = [(name, word) for name, words in (("pattern", PATTERNS), ("mood", MOODS)) for word in words[1:]]
     right: dict[tuple[str, str], list[bool]] = {}
     for index, slot in torch.nonzero(batch.present).tolist():
@@ -190,24 +181,7 @@ def _coco_truth(batch: SceneBatch, kinds: list[tuple[str, str]]) -> dict[str, An
             }
         )
     return {
-        "info": {},
         "images": [{"id": i, "width": side, "height": side} for i in range(len(batch.images))],
         "categories": [{"id": i, "name": " ".join(reversed(kind))} for i, kind in enumerate(kinds)],
         "annotations": annotations,
     }
-
-
-def _coco_average_precision(truth: dict[str, Any], results: list[dict[str, Any]]) -> tuple[float, float]:
-    """AP over IoU 0.5 to 0.95, and at 0.5."""
-    if not results:
-        return 0.0, 0.0
-    # pycocotools reports on stdout, which belongs to the command line's data.
-    with contextlib.redirect_stdout(io.StringIO()):
-        coco = COCO()
-        coco.dataset = truth
-        coco.createIndex()
-        evaluation = COCOeval(coco, coco.loadRes(results), "bbox")
-        evaluation.evaluate()
-        evaluation.accumulate()
-        evaluation.summarize()
-    return float(evaluation.stats[0]), float(evaluation.stats[1])

@@ -9,7 +9,7 @@ from transformers import VitPoseForPoseEstimation, VitPoseImageProcessor
 
 from llmgen.diffusion.pose_estimation import VitPoseEstimator
 from llmgen.toybox.recipes.contact_sheet import to_pil
-from llmgen.toybox.recipes.quality import HELD_OUT_SEED, Damage, held_out_scenes
+from llmgen.toybox.recipes.quality import Damage, damaged, held_out_scenes
 from llmgen.toybox.recipes.scene_batches import OPEN, SceneBatch
 from llmgen.toybox.world.vocabulary import KEYPOINTS
 
@@ -46,8 +46,7 @@ def pose_pck(
     model: VitPoseForPoseEstimation,
     processor: VitPoseImageProcessor,
     *,
-    count: int = 100,
-    seed: int = HELD_OUT_SEED,
+    count: int,
     damage: Damage | None = None,
 ) -> dict[str, float]:
     """Share of joints that are found within a tenth of the figure's height (PCK@0.1), by joint and of "all".
@@ -56,12 +55,10 @@ def pose_pck(
         model: the model, in evaluation mode.
         processor: its processor.
         count: number of scenes; about half of them show a character.
-        seed: which scenes.
         damage: applied to the renders first.
     """
-    batch = held_out_scenes(count, seed=seed)
-    if damage is not None:
-        batch = batch.with_images(damage(batch.images, np.random.default_rng([HELD_OUT_SEED, seed, 1])))
+    batch = held_out_scenes(count)
+    batch = batch.with_images(damaged(batch.images, damage))
     alive = characters_of(batch)
     found = np.concatenate(find_joints(model, processor, batch))
     truth, boxes = batch.keypoints[alive].numpy(), batch.boxes[alive].numpy()

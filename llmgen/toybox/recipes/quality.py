@@ -15,7 +15,7 @@ from segment_anything.modeling import Sam
 from torch import Tensor
 from torchvision.ops import box_iou
 
-from llmgen.toybox.models.judge import DEFAULT_THRESHOLD, ToyboxJudge
+from llmgen.toybox.models.judge import ToyboxJudge
 from llmgen.toybox.recipes.contact_sheet import to_pil
 from llmgen.toybox.recipes.scene_batches import COLOR_NAMES, OPEN, POSES, STATE_PARTS, SceneBatch, draw_scenes
 from llmgen.toybox.world.vocabulary import BACKGROUNDS, MOODS, NOUNS, PART_STATES, PATTERNS
@@ -55,6 +55,11 @@ def held_out_scenes(
     return draw_scenes(rng, count, with_masks=with_masks, detailed=detailed, held_out=held_out, plain=plain)
 
 
+def damaged(images: Tensor, damage: Damage | None) -> Tensor:
+    """Pictures ``[B, 3, H, W]`` in 0..1 after some damage, the same every time; without one as they are."""
+    return images if damage is None else damage(images, np.random.default_rng([HELD_OUT_SEED, HELD_OUT_SEED, 1]))
+
+
 def kinds_of(batch: SceneBatch, index: int) -> Counter[tuple[str, str]]:
     """The multiset of (noun, colour) in one scene."""
     slots = torch.nonzero(batch.present[index]).flatten().tolist()
@@ -64,26 +69,22 @@ def kinds_of(batch: SceneBatch, index: int) -> Counter[tuple[str, str]]:
 def judge_accuracy(
     judge: ToyboxJudge,
     *,
-    count: int = 200,
-    seed: int = HELD_OUT_SEED,
+    count: int,
     damage: Damage | None = None,
-    threshold: float = DEFAULT_THRESHOLD,
 ) -> float:
     """Share of scenes in which the judge sees exactly the objects that are there, in class and colour.
 
     Args:
         judge: the judge.
         count: number of held-out scenes.
-        seed: which scenes.
         damage: applied to the renders first; None judges the clean ones.
-        threshold: score from which an object counts.
 
     Returns:
         0 to 1.
     """
-    batch = held_out_scenes(count, seed=seed)
-    images = batch.images if damage is None else damage(batch.images, np.random.default_rng([HELD_OUT_SEED, seed, 1]))
-    found = judge.detect(to_pil(images), threshold=threshold)
+    batch = held_out_scenes(count)
+    images = damaged(batch.images, damage)
+    found = judge.detect(to_pil(images))
     return float(
         np.mean([Counter((o.noun, o.color) for o in seen) == kinds_of(batch, i) for i, seen in enumerate(found)])
     )
@@ -92,8 +93,7 @@ def judge_accuracy(
 def judge_details(
     judge: ToyboxJudge,
     *,
-    count: int = 200,
-    seed: int = HELD_OUT_SEED,
+    count: int,
     damage: Damage | None = None,
     held_out: bool = False,
 ) -> dict[str, float]:
@@ -105,15 +105,14 @@ def judge_details(
     Args:
         judge: the judge.
         count: number of held-out scenes.
-        seed: which scenes.
         damage: applied to the renders first; None judges the clean ones.
         held_out: whether to look at combinations that no training may see.
 
     Returns:
         0 to 1 by detail; `found`, the share of objects that were found; and `background`, where the judge names it.
     """
-    batch = held_out_scenes(count, seed=seed, detailed=0.5, held_out=held_out)
-    images = batch.images if damage is None else damage(batch.images, np.random.default_rng([HELD_OUT_SEED, seed, 1]))
+    batch = held_out_scenes(count, detailed=0.5, held_out=held_out)
+    images = damaged(batch.images, damage)
     seen = judge.look(to_pil(images))
     right: dict[str, dict[str, list[bool]]] = {}
     found = []
@@ -155,31 +154,26 @@ def judge_details(
 def segmenter_quality(
     sam: Sam,
     *,
-    count: int = 60,
-    seed: int = HELD_OUT_SEED,
+    count: int,
     jitter: float = 0.0,
-    damage: Damage | None = None,
 ) -> SegmenterQuality:
     """Mask quality on held-out scenes, through ``SamPredictor`` with box prompts.
 
     Args:
         sam: the model, in evaluation mode.
         count: number of scenes.
-        seed: which scenes.
         jitter: each side of a box is moved by up to this share of the box's size; 0 gives exact boxes.
-        damage: applied to the renders first.
 
     Returns:
         Figures over all objects.
     """
-    rng = np.random.default_rng([HELD_OUT_SEED, seed, 2])
-    batch = held_out_scenes(count, seed=seed, with_masks=True)
-    images = batch.images if damage is None else damage(batch.images, np.random.default_rng([HELD_OUT_SEED, seed, 1]))
+    rng = np.random.default_rng([HELD_OUT_SEED, HELD_OUT_SEED, 2])
+    batch = held_out_scenes(count, with_masks=True)
     if batch.masks is None:
         raise AssertionError("scenes were drawn with masks")
     predictor = SamPredictor(sam)
     chosen_iou, single_iou, errors = [], [], []
-    for index, picture in enumerate(to_pil(images)):
+    for index, picture in enumerate(to_pil(batch.images)):
         slots = torch.nonzero(batch.present[index]).flatten().tolist()
         if not slots:
             continue

@@ -10,6 +10,7 @@ from typing import Any, Final, Literal, get_args
 from llmgen.toybox.world.scenes import Scene
 from llmgen.toybox.world.truth import Sighting
 from llmgen.toybox.world.truths_of_scenes import sightings_of_scene
+from llmgen.vision.boxes import iou
 
 Fate = Literal["stays", "changes", "moves", "comes"]
 
@@ -61,7 +62,7 @@ def answer_of(before: Scene, after: Scene) -> RightAnswer:
             fate: Fate = "stays"
         elif any(new._replace(box_xyxy=item.box_xyxy) == item for item in old):
             fate = "moves"
-        elif any(new.noun == item.noun and _overlap(new.box_xyxy, item.box_xyxy) > STAYED_OVERLAP for item in old):
+        elif any(new.noun == item.noun and iou(new.box_xyxy, item.box_xyxy) > STAYED_OVERLAP for item in old):
             fate = "changes"
         else:
             fate = "comes"
@@ -104,7 +105,7 @@ def _all_found(wanted: Sequence[tuple[Expected, float]], seen: Sequence[Sighting
     (first, least), rest = wanted[0], wanted[1:]
     return any(
         _alike(first.sighting, item)
-        and _overlap(first.sighting.box_xyxy, item.box_xyxy) >= least
+        and iou(first.sighting.box_xyxy, item.box_xyxy) >= least
         and _all_found(rest, [*seen[:i], *seen[i + 1 :]])
         for i, item in enumerate(seen)
     )
@@ -120,14 +121,6 @@ def _alike(wanted: Sighting, seen: Sighting) -> bool:
             (set(wanted.states), set(seen.states) if seen.states else None),
         )
     )
-
-
-def _overlap(a: Sequence[float], b: Sequence[float]) -> float:
-    """Intersection over union of two xyxy boxes."""
-    width, height = (max(0.0, min(a[i + 2], b[i + 2]) - max(a[i], b[i])) for i in (0, 1))
-    both = width * height
-    union = (a[2] - a[0]) * (a[3] - a[1]) + (b[2] - b[0]) * (b[3] - b[1]) - both
-    return both / union if union > 0 else 0.0
 
 
 def sighting_to_json(sighting: Sighting) -> list[Any]:

@@ -170,7 +170,6 @@ class Brush:
         self._size_px = (width_px, height_px)
         self._scale = (scale[0] * SUPERSAMPLING, scale[1] * SUPERSAMPLING)
         self._origin = (origin[0] * SUPERSAMPLING, origin[1] * SUPERSAMPLING)
-        self._pen = OUTLINE_PX * SUPERSAMPLING
         self._canvas = Image.new("L", (width_px * SUPERSAMPLING, height_px * SUPERSAMPLING), 0)
         self._draw = ImageDraw.Draw(self._canvas)
         self._parts: list[tuple[str, str | None]] = []

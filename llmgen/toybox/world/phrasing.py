@@ -110,7 +110,7 @@ def varied_phrase(demand: Demand, rng: random.Random) -> str:
         body = f"{demand.mood} {body}"
     if states:
         ordered = states if form < 0.5 else states[::-1]
-        body += f" with {states_phrase(demand.noun, ordered, demand.count)}"
+        body += f" with {states_phrase(ordered, demand.count)}"
     if demand.count > 1:
         return f"{COUNT_WORDS[demand.count]} {body}"
     return f"{'an' if body[0] in 'aeiou' else 'a'} {body}"

@@ -173,11 +173,10 @@ def with_article(body: str) -> str:
     return f"{'an' if body[0] in 'aeiou' else 'a'} {body}"
 
 
-def states_phrase(noun: str, states: Sequence[tuple[str, str]], count: int = 1) -> str:
+def states_phrase(states: Sequence[tuple[str, str]], count: int) -> str:
     """Name the states of the parts of a thing.
 
     Args:
-        noun: Class of the thing; it says whether it has one of the part or several.
         states: Part and state of each that is to be said.
         count: How many things.
 
@@ -226,7 +225,7 @@ def object_phrase(
     if mood and mood != MOODS[0]:
         body = f"{mood} {body}"
     if states:
-        body += f" with {states_phrase(noun, states, count)}"
+        body += f" with {states_phrase(states, count)}"
     if verb:
         body += f" {verb}"
     if count > 1:

@@ -58,6 +58,13 @@ def test_other_attributes_are_aimed_at_too() -> None:
     ]
 
 
+def test_what_is_moved_and_was_no_object_of_the_plan_is_told_with_its_article() -> None:
+    plan, _ = carried(
+        MoveEdit(op="move", target=CAR.id, from_box_xyxy=CAR.box_xyxy, box_xyxy=(0, 40, 40, 70)), target=()
+    )
+    assert [one.phrase for one in plan.target] == ["a blue car"]  # painters are told it so, as every other object
+
+
 def test_a_wrong_name_in_the_box_of_something_means_that() -> None:
     plan, said = carried(DeleteEdit(target="blue car #7", box_xyxy=(50, 40, 88, 70)))
     assert [edit.target for edit in plan.edits] == [CAR.id]

@@ -88,5 +88,5 @@ def test_hub_class_answers_alike(tmp_path: Path) -> None:
     files = ("config.json", "model.safetensors", "processor_config.json")
     role = RoleSpec(source=str(tmp_path / "sam"), family="sam", files=files)
     preset = Preset(name="own", width=64, height=64, roles={"segmenter": role})
-    read = ModelPool(preset, device="cpu", dtype="float32").segmenter("segmenter")
+    read = ModelPool(preset, device="cpu", dtype="float32").segmenter()
     assert np.array_equal(read.segment(IMAGE, BOXES)[0], masks)

@@ -277,5 +277,7 @@ def test_models_in_main_memory_are_not_compiled(tmp_path: Path, compiles: list[s
 @pytest.mark.slow
 def test_a_compiler_is_tried() -> None:
     trouble.cache_clear()
-    assert trouble("cpu") is None or trouble("cpu")
+    found = trouble("cpu")
+    assert found is None or (0 < len(found) <= 180 and "other numbers" not in found), found  # what compiles is right
+    assert trouble("cpu") == found
     assert compiling.trouble.cache_info().misses == 1

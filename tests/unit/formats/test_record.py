@@ -48,7 +48,7 @@ def test_with_the_candidate_the_box_is_a_plan_that_waits(tmp_path: Path) -> None
     assert (
         record.kind == "images" and record.image is not None and (record.image.width, record.image.height) == (256, 128)
     )
-    plan = waiting_plan(record, record.history)
+    plan = waiting_plan(record)
     assert plan is not None and isinstance(plan.edits[0], MoveEdit)
     assert placed_box(record, plan) == (50, 75, 100, 100) and plan.edits[0].from_box_xyxy == (150, 75, 200, 100)
     added, _ = only({**ROW, "object_bbox": ""}, tmp_path)

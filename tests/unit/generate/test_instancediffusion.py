@@ -158,7 +158,8 @@ def test_a_record_that_cannot_be_drawn_does_not_stop_the_others(tmp_path: Path) 
     assert [r.error is None for r in done.records] == [False, True]
     assert done.records[0].error is not None and "at most 5" in done.records[0].error.message
     provenance = done.records[1].provenance[-1]
-    assert [use.role for use in provenance.models] == ["instances_to_image", "instances_to_image base"]
+    used = [(use.role, use.scheduler) for use in provenance.models]
+    assert used == [("instances_to_image", "pndm"), ("instances_to_image base", None)]  # plms, as schedulers are called
 
 
 def test_settings_that_cannot_work_are_refused_before_drawing(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

@@ -16,6 +16,7 @@ from llmgen.layout.edit import EditLayout, EditLayoutConfig
 from llmgen.layout.instances import InstancesLayout, InstancesLayoutConfig
 from llmgen.pipeline.options import RunOptions
 from llmgen.pipeline.single import SingleStage, run_single
+from llmgen.pipeline.sources import Source
 from llmgen.presets import Preset, load_preset
 from llmgen.vision.images import ImageStore
 from llmgen.vision.masks import decode_mask, encode_mask, mask_bounds
@@ -108,7 +109,7 @@ def test_editing_keeps_the_noise(tmp_path: Path) -> None:
         run_single(
             SingleStage(
                 "layout",
-                str(tmp_path / source),
+                Source(str(tmp_path / source)),
                 tmp_path / output,
                 method=method,
                 given=given,
@@ -125,7 +126,11 @@ def test_editing_keeps_the_noise(tmp_path: Path) -> None:
     (tmp_path / "1b.json").write_text(text)
     run_single(
         SingleStage(
-            "layout", str(tmp_path / "1b.json"), tmp_path / "2.json", method="given", options=RunOptions(seed=77)
+            "layout",
+            Source(str(tmp_path / "1b.json")),
+            tmp_path / "2.json",
+            method="given",
+            options=RunOptions(seed=77),
         )
     )
     rounds.append(list(read_records(tmp_path / "2.json").records))

@@ -63,7 +63,7 @@ def test_the_recipe_trains_a_lora_resumes_and_ships_it(tmp_path: Path) -> None:
     preset = load_preset("toybox")
     lora = (LoraSpec(source=str(tmp_path / "inpaint" / "pytorch_lora_weights.safetensors")),)
     roles = {**preset.roles, "inpaint": preset.roles["inpaint"].model_copy(update={"lora": lora})}
-    pipe = ModelPool(preset.model_copy(update={"roles": roles}), device="cpu", dtype="float32").inpainting()
+    pipe = ModelPool(preset.model_copy(update={"roles": roles}), device="cpu", dtype="float32").inpainting("inpaint")
     for name, value in merged.state_dict().items():
         assert torch.allclose(value, pipe.unet.state_dict()[name], atol=1e-5), name
     run = TrainingRun(tmp_path / "further", steps=1, start=tmp_path / "inpaint")

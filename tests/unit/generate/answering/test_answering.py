@@ -107,8 +107,12 @@ def test_what_answered_stands_in_the_record(context: StageContext) -> None:
     (record,) = _ask(context, "answer-guided", [_question()], samples=2)
     assert [reply.call for reply in record.replies] == ["answer"]
     assert "it is a night scene now" in record.replies[0].text
+    assert record.provenance[-1].models[0].scheduler == "euler-a"
     (spoken,) = _ask(context, "answer-guided", [_question()], samples=1, answer_by="answerer")
-    assert spoken.error is not None or spoken.replies[0].provider == "blip2"
+    if spoken.error is None:
+        assert spoken.replies[0].provider == "blip2"
+    else:  # untrained as it is, it may have nothing to say
+        assert "is empty, so there is nothing to draw" in spoken.error.message
     (said,) = _ask(context, "lgd", [_question()], samples=1, say_answer=True)
     assert [reply.provider for reply in said.replies] == ["blip2"]
 

@@ -18,10 +18,10 @@ from llmgen.artifacts.io import (
     same_json,
     validate,
 )
+from llmgen.artifacts.lock import locked
 from llmgen.artifacts.manifest import branches
 from llmgen.artifacts.record import check_prompt
 from llmgen.engine.context import StageContext
-from llmgen.engine.lock import locked
 from llmgen.engine.progress import Progress
 from llmgen.errors import InputError, OutputError
 from llmgen.formats.foreign import read_any

@@ -10,9 +10,9 @@ from typing import Any
 from llmgen.artifacts import Kind, Record
 from llmgen.artifacts.files import near_names
 from llmgen.artifacts.io import parse_json, read_manifest, validate, write_artifact
+from llmgen.artifacts.lock import locked
 from llmgen.artifacts.manifest import branches
 from llmgen.engine.journal import lock_path
-from llmgen.engine.lock import locked
 from llmgen.engine.pictures import bring
 from llmgen.errors import InputError, OutputError
 from llmgen.pipeline.manifest import RESOLVED

@@ -9,11 +9,11 @@ from llmgen.artifacts import Kind, Record
 from llmgen.artifacts.files import check_writable, leads_to
 from llmgen.artifacts.hashing import plain_record
 from llmgen.artifacts.io import read_records, write_artifact
+from llmgen.artifacts.lock import locked
 from llmgen.artifacts.writing import ArtifactWriter
 from llmgen.engine.fingerprint import run_settings
 from llmgen.engine.journal import Journal, journal_path, lock_path, old_journal_path
 from llmgen.engine.journal_lines import made_by
-from llmgen.engine.lock import locked
 from llmgen.errors import InputError, OutputError
 from llmgen.pipeline.options import Choice
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any, Final
 
-from llmgen.engine.lock import HeldElsewhereError, locked
+from llmgen.artifacts.lock import HeldElsewhereError, locked
 from llmgen.errors import INTERRUPTED, TERMINATED, OutputError
 from llmgen.serving import place, wire
 from llmgen.serving.workplace import at_place_of

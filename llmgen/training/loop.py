@@ -4,6 +4,7 @@ A training is bounded by minutes or by steps, and the learning rate follows the 
 that is stopped and resumed, or moved to a faster machine, still ends on a cooled-down learning rate.
 """
 
+import contextlib
 import json
 import logging
 import math
@@ -16,11 +17,13 @@ from typing import Any, Final, Literal
 import torch
 from torch import Tensor, nn
 
+from llmgen.artifacts.lock import locked
 from llmgen.training.checkpoint import Counters, load_checkpoint, save_checkpoint
 
 logger = logging.getLogger(__name__)
 
 _LOG: Final = "log.jsonl"
+_LOCK: Final = ".lock"
 
 
 class Budget:
@@ -243,7 +246,17 @@ class Trainer:
 
         Returns:
             The averaged weights, keyed like the state of what ships.
+
+        Raises:
+            HeldElsewhereError: If another training writes to the same folder.
         """
+        alone = locked(self._out_dir / _LOCK, str(self._out_dir)) if self._leads else contextlib.nullcontext()
+        with alone:
+            return self._fit(loss_of_step, on_checkpoint)
+
+    def _fit(
+        self, loss_of_step: Callable[[int], dict[str, Tensor]], on_checkpoint: Callable[[bool], None] | None
+    ) -> dict[str, Tensor]:
         settings, budget = self._settings, self.budget
         saved_at = logged_at = budget.elapsed_s
         logged_step = budget.step

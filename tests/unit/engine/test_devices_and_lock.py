@@ -3,9 +3,10 @@ import os
 
 import pytest
 
-from llmgen.engine import devices, lock
+from llmgen.artifacts import lock
+from llmgen.artifacts.lock import locked
+from llmgen.engine import devices
 from llmgen.engine.devices import resolve_device, resolve_dtype, resolve_offload, worker_environments
-from llmgen.engine.lock import locked
 from llmgen.errors import InputError, MissingRequirementError, OutputError
 
 

@@ -9,6 +9,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from llmgen.artifacts.lock import locked
+from llmgen.errors import OutputError
 from llmgen.toybox import WEIGHTS
 from llmgen.toybox.models.unet import PositionedUNet2DConditionModel
 from llmgen.toybox.recipes.blip2 import Blip2Recipe
@@ -93,6 +95,13 @@ def test_helpers_draw_the_same_batches(tmp_path: Path) -> None:
 def test_a_run_needs_an_end(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="budget"):
         TrainingRun(tmp_path).train(LineRecipe())
+
+
+def test_a_folder_takes_one_training_at_a_time(tmp_path: Path) -> None:
+    run = TrainingRun(tmp_path, steps=2)
+    with locked(tmp_path / ".lock", "it"), pytest.raises(OutputError, match="another llmgen is writing"):
+        run.train(LineRecipe())
+    run.train(LineRecipe())
 
 
 def test_every_recipe_can_be_asked_for_by_name() -> None:

@@ -45,7 +45,7 @@ def locked(path: Path, what: str) -> Iterator[None]:
                     "use a folder on a file system that knows locks"
                 ) from error
             raise HeldElsewhereError(
-                f"another llmgen is writing {what}; wait for it or choose another output with -o"
+                f"another llmgen is writing {what}; wait for it or choose another output"
             ) from error
         yield
     finally:

@@ -85,6 +85,7 @@ def _flat() -> LineRecipe:
     return LineRecipe(FitSettings(learning_rate=0.01, final_fraction=1.0))
 
 
+@pytest.mark.filterwarnings("ignore:This DataLoader will create")  # on one core
 def test_helpers_draw_the_same_batches(tmp_path: Path) -> None:
     lesson = LineLesson(TrainingRun(tmp_path, steps=1, seed=1))
     here, ahead = draw_ahead(lesson, 5, 0), draw_ahead(lesson, 5, 2)

@@ -4,6 +4,7 @@ A *level* is an amount of noise. With T steps there are T + 1 levels; level 0 is
 to level i + 1 and calls the U-Net at `timesteps[i]`. Latent stacks of whole trajectories are ordered the same way, noisiest first.
 """
 
+import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Literal
@@ -13,6 +14,9 @@ from torch import Tensor
 
 from llmgen.diffusion.grounding import Grounding
 from llmgen.diffusion.text import TextCondition, as_condition
+from llmgen.errors import PresetError
+
+logger = logging.getLogger(__name__)
 
 PredictionType = Literal["epsilon", "v_prediction", "sample"]
 OWN_LOOP: Final = "ddim"
@@ -94,6 +98,9 @@ def make_levels(scheduler: Any, steps: int) -> Levels:
     Args:
         scheduler: Any diffusers scheduler with `alphas_cumprod`; its own spacing, offset and prediction type are kept.
         steps: T.
+
+    Raises:
+        PresetError: The first time is behind the last one that the scheduler was made for.
     """
     from diffusers import DDIMScheduler
 
@@ -101,8 +108,21 @@ def make_levels(scheduler: Any, steps: int) -> Levels:
     ddim.set_timesteps(steps)
     times = tuple(int(t) for t in ddim.timesteps)
     table = ddim.alphas_cumprod.double()
+    stride = len(table) // steps
+    if times[0] >= len(table):
+        raise PresetError(
+            f"{steps} steps begin at time {times[0]}, and the scheduler's last is {len(table) - 1}: take fewer steps"
+        )
+    if times[0] + stride < 0.9 * len(table):  # leading spacing drops the remainder of the division at the noisy end
+        logger.warning(
+            "%d steps begin at time %d of %d, in the middle of the noise: take %d steps",
+            steps,
+            times[0],
+            len(table),
+            len(table) // (stride + 1),
+        )
     alphas = (*(float(table[t]) for t in times), float(ddim.final_alpha_cumprod))
-    return Levels(times, alphas, ddim.config.num_train_timesteps // steps, ddim.config.prediction_type)
+    return Levels(times, alphas, stride, ddim.config.prediction_type)
 
 
 @torch.no_grad()

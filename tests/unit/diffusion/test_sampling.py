@@ -1,11 +1,13 @@
 import pytest
 import torch
+from diffusers import DDIMScheduler
 from tiny_models import tiny_scheduler, tiny_unet
 from torch import Tensor
 
 from llmgen.diffusion.grounding import GroundedPhrase, make_grounding
 from llmgen.diffusion.inversion import invert
 from llmgen.diffusion.sampling import GuidedUNet, convert_prediction, ddim_step, make_levels, sample
+from llmgen.errors import PresetError
 
 
 def noise(seed: int, *shape: int) -> Tensor:
@@ -76,3 +78,29 @@ def test_grounding_steers_until_it_is_switched_off() -> None:
         assert (predict(z, 500, 0)[0] - plain(z, 500, 0)[0]).abs().max() > 1e-3
         assert torch.equal(predict(z, 500, 1), plain(z, 500, 1))
         torch.testing.assert_close(predict(z, 500, 0)[1], plain(z, 500, 0)[1])  # nothing to ground
+
+
+def _stable_diffusion() -> DDIMScheduler:
+    return DDIMScheduler(
+        num_train_timesteps=1000,
+        beta_schedule="scaled_linear",
+        steps_offset=1,
+        clip_sample=False,
+        set_alpha_to_one=False,
+    )
+
+
+@pytest.mark.parametrize(
+    ("steps", "first", "said"),
+    [(50, 981, ""), (8, 876, ""), (501, 501, "take 500 steps"), (334, 667, "take 333 steps")],
+)
+def test_a_number_of_steps_that_begins_in_the_middle_of_the_noise_is_told(
+    steps: int, first: int, said: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    assert make_levels(_stable_diffusion(), steps).timesteps[0] == first
+    assert caplog.text.strip().endswith(said) and bool(caplog.text) == bool(said)
+
+
+def test_steps_that_reach_behind_the_schedule_are_refused() -> None:
+    with pytest.raises(PresetError, match="1000 steps begin at time 1000, and the scheduler's last is 999"):
+        make_levels(_stable_diffusion(), 1000)

@@ -6,7 +6,7 @@ from typing import Any
 
 from llmgen.artifacts import Record
 from llmgen.artifacts.score import SHARE
-from llmgen.artifacts.statistics import bootstrap, mcnemar
+from llmgen.artifacts.statistics import mcnemar, mean_of
 from llmgen.errors import InputError
 from llmgen.evaluate.summary import VERDICTS, summarize
 
@@ -80,11 +80,5 @@ def _verdicts(metric: str, summary: dict[str, Any]) -> bool:
 
 def _against(first: dict[str, float], own: dict[str, float], *, verdicts: bool) -> dict[str, Any]:
     both = [name for name in first if name in own]
-    differences = [own[name] - first[name] for name in both]
-    interval = bootstrap(differences)
-    against: dict[str, Any] = {
-        "n": len(both),
-        "difference": sum(differences) / len(both) if both else None,
-        "ci95": list(interval) if interval else None,
-    }
+    against = mean_of([own[name] - first[name] for name in both]).to_json("difference")
     return against | (mcnemar([(first[name], own[name]) for name in both]) if verdicts else {})

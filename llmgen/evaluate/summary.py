@@ -5,7 +5,7 @@ from typing import Any, Literal
 
 from llmgen.artifacts import Record, Score
 from llmgen.artifacts.score import SCORERS, SHARE, Better, best_of
-from llmgen.artifacts.statistics import bootstrap, mcnemar, wilson
+from llmgen.artifacts.statistics import mcnemar, mean_of
 from llmgen.errors import InputError
 from llmgen.evaluate.average_precision import average_precision, equal_scores, masked_pictures, scored_pictures
 from llmgen.evaluate.grounding import label_overlaps
@@ -127,26 +127,17 @@ def _measure(scores: Sequence[Score], metric: str) -> tuple[str, Better]:
 def _samples_table(samples: dict[str, list[float]], better: Better, shares: bool) -> dict[str, Any]:
     means = [sum(values) / len(values) for values in samples.values()]
     best = [best_of(values, better) for values in samples.values()]
-    verdicts = shares and all(value in (0.0, 1.0) for value in best)
-    of_best = wilson(round(sum(best)), len(best)) if verdicts else bootstrap(best)
-    of_means = bootstrap(means)
     return {
         "n": len(samples),
         "pictures": sum(map(len, samples.values())),
-        "mean": {"value": sum(means) / len(means), "ci95": list(of_means) if of_means else None},
-        "best": {"value": sum(best) / len(best), "ci95": list(of_best) if of_best else None},
+        "mean": mean_of(means).to_json("value"),
+        "best": mean_of(best, verdicts=shares).to_json("value"),
     }
 
 
 def _difference(pairs: Sequence[tuple[float, float]]) -> dict[str, Any]:
     """Mean of after minus before over the records that have both, with its bootstrap interval."""
-    differences = [after - before for before, after in pairs]
-    interval = bootstrap(differences)
-    return {
-        "n": len(differences),
-        "value": sum(differences) / len(differences) if differences else None,
-        "ci95": list(interval) if interval else None,
-    }
+    return mean_of([after - before for before, after in pairs]).to_json("value")
 
 
 def _precision(records: Sequence[Record], *, initial: bool) -> dict[str, float | None]:
@@ -184,13 +175,5 @@ def _table(scored: Sequence[tuple[Record, Score]], shares: bool) -> dict[str, An
 
 
 def _mean(scored: Sequence[tuple[Record, Score]], shares: bool) -> dict[str, Any]:
-    # Wilson's interval fits verdicts only; an F1 that happens to be 0 or 1 everywhere is still no verdict.
-    values = [score.value for _, score in scored]
-    binary = shares and all(value in (0.0, 1.0) for value in values)
-    interval = (wilson(round(sum(values)), len(values)) if binary else bootstrap(values)) if values else None
-    return {
-        "accuracy": sum(values) / len(values) if values else None,
-        "n": len(values),
-        "ci95": list(interval) if interval else None,
-        "n_prompts": len({record.prompt for record, _ in scored}),
-    }
+    mean = mean_of([score.value for _, score in scored], verdicts=shares)
+    return {**mean.to_json("accuracy"), "n_prompts": len({record.prompt for record, _ in scored})}

@@ -7,7 +7,7 @@ from typing import Final, Literal
 
 from llmgen.artifacts import Record, Score
 from llmgen.artifacts.score import SCORED, SCORERS, SHARE, Better, best_of
-from llmgen.artifacts.statistics import bootstrap, wilson
+from llmgen.artifacts.statistics import mean_of
 
 Outcome = Literal["right", "fixed", "wrong", "worse", "error", "unscored"]
 
@@ -103,11 +103,9 @@ def share(values: Sequence[float], verdicts: bool = True) -> Share:
         values: At least one score.
         verdicts: Whether they are successes and failures.
     """
-    if verdicts and all(value in (0.0, 1.0) for value in values):
-        successes = round(sum(values))
-        return Share(successes / len(values), len(values), successes, *wilson(successes, len(values)))
-    low, high = bootstrap(values) or (None, None)
-    return Share(sum(values) / len(values), len(values), None, low, high)
+    mean = mean_of(values, verdicts=verdicts)
+    assert mean.value is not None
+    return Share(mean.value, mean.n, mean.successes, *(mean.ci95 or (None, None)))
 
 
 def scores_of(record: Record, scorer: Scorer) -> dict[str, Score]:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 from llmgen.artifacts import Record, Score
-from llmgen.artifacts.statistics import bootstrap, wilson
+from llmgen.artifacts.statistics import mean_of
 from llmgen.evaluate.vqai.figures import TOP, figures_of
 from llmgen.formats.vqai import CATEGORIES
 
@@ -102,8 +102,5 @@ def _average(pictures: Sequence[dict[str, float]], metric: str) -> float:
 
 
 def _mean(values: Sequence[float], *, verdicts: bool = False) -> dict[str, Any]:
-    """A mean with its 95 % interval: Wilson's of verdicts, else a bootstrap over samples; null where nothing is known of the spread."""
-    if not values:
-        return {"value": None, "ci95": None, "n": 0}
-    interval = wilson(round(sum(values)), len(values)) if verdicts else bootstrap(values)
-    return {"value": sum(values) / len(values), "ci95": list(interval) if interval else None, "n": len(values)}
+    """A mean over samples, with its 95 % interval."""
+    return mean_of(values, verdicts=verdicts).to_json("value")

@@ -23,7 +23,7 @@ from llmgen.report.summary import (
     scorers,
     success_at_round,
 )
-from llmgen.report.tables import Table, headline, make_tables
+from llmgen.report.tables import Table, headline, leading_metric, make_tables
 from llmgen.vision.images import ImageStore
 
 _FROM_TEXT: Final = ("sd",)
@@ -130,7 +130,7 @@ def make_page(source: Source, beside: PicturesBeside | None = None) -> Page:
         sides=sides,
         # What stands beside the others is not told once more of one alone; what is right by type of prompt still is.
         tables=make_tables(
-            [table for table in tables if table.scorer.verdicts or table.scorer not in told], same=bool(told)
+            [t for t in tables if t.scorer.metric == leading_metric(tables) or t.scorer not in told], same=bool(told)
         ),
         outcomes=tuple((key, *words[key], counts[key]) for key in OUTCOMES if counts[key]),
         filters=_filters(counts, between),

@@ -133,8 +133,13 @@ class StageContext:
             turn: When it may compute with models.
             payer: A name of its own.
         """
-        images = ImageStore(self.images.root, str(self.images.folder), self.images.form)
-        own: dict[str, Any] = {"images": images, "when_saved": [], "crew": None, "turn": turn, "payer": payer}
+        own: dict[str, Any] = {
+            "images": self.images.beside(),
+            "when_saved": [],
+            "crew": None,
+            "turn": turn,
+            "payer": payer,
+        }
         return replace(self, **own, _lender=self, _making=threading.RLock(), _planner=None, _critic=None, _methods={})
 
     def at_work(self) -> AbstractContextManager[object]:

@@ -59,6 +59,12 @@ def default_method(stage: str) -> str:
     return DEFAULT_METHODS[stage] if DEFAULT_METHODS[stage] in table else next(iter(table))
 
 
+def follows_layout(method: str) -> bool:
+    """Whether a method of `generate` draws from the layout, told without importing it; of one that nobody knows it is assumed."""
+    without: tuple[str, ...] = importlib.import_module("llmgen.generate").WITHOUT_LAYOUT
+    return method not in without
+
+
 def unknown(what: str, name: str, known: Iterable[str]) -> UnknownNameError:
     """An error for a name in no table, with the nearest neighbours and the whole list."""
     import difflib  # Here, because hardly any command has one, and those that a server answers are over in milliseconds.

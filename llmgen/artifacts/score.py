@@ -18,6 +18,10 @@ SCORERS: Final = ("judge", "detector", "layout")
 """Who looks, the most trusted first."""
 
 
+VERDICTS: Final = ("lmd", "vqai", "hoi.relation", "hoi.subject", "hoi.object", "vqai.rest")
+"""Metrics that say right or wrong of a record's picture, the most telling first."""
+
+
 class Score(ArtifactModel):
     """One number about one picture."""
 
@@ -45,6 +49,15 @@ class Score(ArtifactModel):
         super().model_post_init(context)
         if self.unit == SHARE and not 0 <= self.value <= 1:
             raise ValueError(f"a share lies between 0 and 1, got {self.value:g}; other values need their own `unit`")
+
+
+def is_verdict(metric: str) -> bool:
+    """Whether a score of 1 means right and anything less wrong, so that Wilson's interval and McNemar's test are due.
+
+    Others may come out at 0 or 1 too, such as an F1 or a share of the instances of a picture, and are still no trials. What `vqai` says of
+    other pictures than the record's, such as `vqai.target.right`, is right or wrong like its own.
+    """
+    return metric in VERDICTS or (metric.startswith("vqai.") and metric.endswith((".right", ".rest")))
 
 
 def best_of(values: list[float], better: Better) -> float:

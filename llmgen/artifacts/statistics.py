@@ -1,7 +1,8 @@
-"""Small statistics that the summary of `evaluate` and the report share."""
+"""Small statistics that `evaluate`, the end of a run and the report share."""
 
 import math
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 #: Draws of a bootstrap.
@@ -66,6 +67,44 @@ def bootstrap(values: Sequence[float]) -> tuple[float, float] | None:
     means = [sample[random.integers(len(sample), size=len(sample))].mean() for _ in range(DRAWS)]
     low, high = np.quantile(means, [0.025, 0.975])
     return float(low), float(high)
+
+
+@dataclass(frozen=True, slots=True)
+class Mean:
+    """Mean of some values.
+
+    Attributes:
+        value: In the unit of the values; None of none.
+        n: How many values.
+        successes: How many of them are 1; None where they are not successes and failures.
+        ci95: Its 95 % interval: Wilson's of successes and failures, else a bootstrap's; None where that says nothing of the spread.
+    """
+
+    value: float | None
+    n: int
+    successes: int | None
+    ci95: tuple[float, float] | None
+
+    def to_json(self, name: str) -> dict[str, Any]:
+        """The mean under a name, `n` and `ci95`, ready for JSON."""
+        return {name: self.value, "n": self.n, "ci95": list(self.ci95) if self.ci95 else None}
+
+
+def mean_of(values: Sequence[float], *, verdicts: bool = False) -> Mean:
+    """A mean with its 95 % interval.
+
+    Args:
+        values: One value a picture or record.
+        verdicts: Whether they are right or wrong. An F1 that happens to be 0 or 1 everywhere is still no verdict, and a value between
+            these makes none of all of them.
+    """
+    if not values:
+        return Mean(None, 0, None, None)
+    mean = sum(values) / len(values)
+    if verdicts and all(value in (0.0, 1.0) for value in values):
+        successes = round(sum(values))
+        return Mean(mean, len(values), successes, wilson(successes, len(values)))
+    return Mean(mean, len(values), None, bootstrap(values))
 
 
 def mcnemar(pairs: Iterable[tuple[float, float]]) -> dict[str, Any]:

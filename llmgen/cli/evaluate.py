@@ -287,6 +287,9 @@ def show_summary(summary: dict[str, Any]) -> None:
         means = {name: {"accuracy": samples[name]["value"], "ci95": samples[name]["ci95"]} for name in ("mean", "best")}
         values = ", ".join(f"{name} {share(value)}" for name, value in means.items())
         out.note(f"of all {samples['pictures']} pictures of {samples['n']} records: {values}")
+    if "difference" in summary:
+        change = summary["difference"]
+        out.note(f"last minus first picture: {share({'accuracy': change['value'], 'ci95': change['ci95']})}")
     change = summary.get("change")
     if change:
         out.note(f"fixed {change['fixed']}, broken {change['broken']} (McNemar p = {change['p_value']:.3g})")

@@ -25,10 +25,12 @@ from llmgen.detect.merging import (
 from llmgen.engine.stage import StageConfig
 from llmgen.errors import InputError
 from llmgen.llm.questions.parse import ParseQuestion
+from llmgen.llm.schemas import ParsedPrompt
 from llmgen.vision.masks import best_masks, encode_mask
 
 if TYPE_CHECKING:
     from llmgen.engine.context import StageContext
+    from llmgen.llm.providers.provider import Answer
 
 
 class Thresholds(ArtifactModel):
@@ -80,7 +82,7 @@ class TwoPassDetect(ABC):
         self.config = config
         self.detector = context.models.phrase_detector("detector")
         self.segmenter = context.models.segmenter() if config.masks else None
-        self._parsed: dict[str, tuple[tuple[Demand, ...], Reply]] = {}
+        self._parsed: dict[str, Answer[ParsedPrompt]] = {}
 
     @property
     def models(self) -> tuple[ModelUse, ...]:
@@ -123,10 +125,10 @@ class TwoPassDetect(ABC):
         if not record.prompt.strip():
             raise InputError(f"record {record.id!r} has neither layout nor prompt that says what to look for")
         if record.prompt not in self._parsed:
-            answer = self.context.heard(record.id, self.context.planner.ask(ParseQuestion(record.prompt)))
-            self._parsed[record.prompt] = demands_of_parsed_prompt(answer.value), answer.reply
-        demands, reply = self._parsed[record.prompt]
-        return demands, (reply,)
+            self._parsed[record.prompt] = self.context.planner.ask(ParseQuestion(record.prompt))
+        # What was mended holds for all records of the prompt, though the planner is asked once.
+        answer = self.context.heard(record.id, self._parsed[record.prompt])
+        return demands_of_parsed_prompt(answer.value), (answer.reply,)
 
     def _thresholds(self, record: Record) -> Thresholds:
         return self.config.by_type.get(record.type or "") or Thresholds(

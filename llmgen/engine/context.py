@@ -43,6 +43,8 @@ class StageMethod(Protocol):
     A method that leaves a setting to the length of the run has a static `long_from(config)`, how many records make a run long (None where
     nothing is left open), and a static `settled(context, config, is_long, say)`, the settings as they hold for the whole run.
 
+    A method whose model is asked equally often whatever is in the picture has a static `model_calls(config)`, how often for one picture.
+
     A method whose settings can be wrong in what they name has a static `check_settings(context, config)`, which raises before any work.
     """
 
@@ -133,8 +135,13 @@ class StageContext:
             turn: When it may compute with models.
             payer: A name of its own.
         """
-        images = ImageStore(self.images.root, str(self.images.folder), self.images.form)
-        own: dict[str, Any] = {"images": images, "when_saved": [], "crew": None, "turn": turn, "payer": payer}
+        own: dict[str, Any] = {
+            "images": self.images.beside(),
+            "when_saved": [],
+            "crew": None,
+            "turn": turn,
+            "payer": payer,
+        }
         return replace(self, **own, _lender=self, _making=threading.RLock(), _planner=None, _critic=None, _methods={})
 
     def at_work(self) -> AbstractContextManager[object]:

@@ -5,10 +5,10 @@ from pathlib import Path
 from typing import Any
 
 from llmgen.artifacts import Record
-from llmgen.artifacts.score import SHARE
-from llmgen.artifacts.statistics import bootstrap, mcnemar
+from llmgen.artifacts.score import SHARE, is_verdict
+from llmgen.artifacts.statistics import mcnemar, mean_of
 from llmgen.errors import InputError
-from llmgen.evaluate.summary import VERDICTS, summarize
+from llmgen.evaluate.summary import summarize
 
 
 def names_of(sources: Sequence[str]) -> list[str]:
@@ -53,6 +53,7 @@ def compare(parts: Sequence[tuple[str, Sequence[Record]]], metric: str, *, by: s
     if any((s["unit"], s["better"]) != (first["unit"], first["better"]) for s in summaries):
         units = " and ".join(sorted({s["unit"] for s in summaries}))
         raise InputError(f"scores of {metric!r} are in {units}; score all artifacts in one way")
+    verdicts = is_verdict(metric) and first["unit"] == SHARE
     rows: list[dict[str, Any]] = []
     values = [_values(records, metric, str(by), s["of"]) for (_, records), s in zip(parts, summaries, strict=True)]
     for (name, _), summary, own in zip(parts, summaries, values, strict=True):
@@ -60,7 +61,7 @@ def compare(parts: Sequence[tuple[str, Sequence[Record]]], metric: str, *, by: s
         if "samples" in summary:
             row["samples"] = summary["samples"]
         if rows:
-            row["against"] = _against(values[0], own, verdicts="change" in summary or _verdicts(metric, summary))
+            row["against"] = _against(values[0], own, verdicts=verdicts)
         rows.append(row)
     return {"metric": metric, "by": by, "unit": first["unit"], "better": first["better"], "rows": rows}
 
@@ -74,17 +75,7 @@ def _values(records: Sequence[Record], metric: str, by: str, of: str) -> dict[st
     }
 
 
-def _verdicts(metric: str, summary: dict[str, Any]) -> bool:
-    return summary["unit"] == SHARE and metric != "coco" and ("." not in metric or metric in VERDICTS)
-
-
 def _against(first: dict[str, float], own: dict[str, float], *, verdicts: bool) -> dict[str, Any]:
     both = [name for name in first if name in own]
-    differences = [own[name] - first[name] for name in both]
-    interval = bootstrap(differences)
-    against: dict[str, Any] = {
-        "n": len(both),
-        "difference": sum(differences) / len(both) if both else None,
-        "ci95": list(interval) if interval else None,
-    }
+    against = mean_of([own[name] - first[name] for name in both]).to_json("difference")
     return against | (mcnemar([(first[name], own[name]) for name in both]) if verdicts else {})

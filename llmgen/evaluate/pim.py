@@ -9,7 +9,7 @@ import numpy as np
 from pydantic import Field
 
 from llmgen.artifacts import Instance, Kind, Layout, ModelUse, Record, Score, Stage
-from llmgen.artifacts.statistics import bootstrap
+from llmgen.artifacts.statistics import mean_of
 from llmgen.engine.stage import StageConfig
 from llmgen.errors import InputError
 from llmgen.evaluate.average_precision import category_of, resize_mask
@@ -233,10 +233,7 @@ def pim_of_files(files: CocoPair, *, seed: int = 0, min_score: float = 0.25, min
                 _note(values, f"pim.{form}.strict", mean_share(strict))
             _note(values, "pim.coverage", coverage(reference))
             _note(values, "pim.coverage.strict", coverage(strict))
-    return {
-        name: {"mean": sum(found) / len(found), "n": len(found), "ci95": bootstrap(found)}
-        for name, found in values.items()
-    }
+    return {name: mean_of(found).to_json("mean") for name, found in values.items()}
 
 
 def _note(values: dict[str, list[float]], name: str, value: float | None) -> None:

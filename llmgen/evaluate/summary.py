@@ -4,14 +4,12 @@ from collections.abc import Iterable, Sequence
 from typing import Any, Literal
 
 from llmgen.artifacts import Record, Score
-from llmgen.artifacts.score import SCORERS, SHARE, Better, best_of
-from llmgen.artifacts.statistics import bootstrap, mcnemar, wilson
+from llmgen.artifacts.score import SCORERS, SHARE, Better, best_of, is_verdict
+from llmgen.artifacts.statistics import mcnemar, mean_of
 from llmgen.errors import InputError
 from llmgen.evaluate.average_precision import average_precision, equal_scores, masked_pictures, scored_pictures
 from llmgen.evaluate.grounding import label_overlaps
 
-VERDICTS = ("hoi.subject", "hoi.object", "hoi.relation")
-"""Metrics of several parts that are verdicts all the same, and no means over the instances of a picture."""
 _LAST_OF = ("final", "detections", "layout")
 
 
@@ -43,9 +41,8 @@ def summarize(records: Sequence[Record], metric: str, *, by: str | None = None) 
         - `initial`: `overall` and `by_type` of the first pictures, where they were scored.
         - `samples`, where records have several pictures that were scored: `n` records with `pictures` in all, and two means over
           these records with their `ci95`: `mean` of all pictures, and `best`, that of the best picture of each.
-        - `change`, for shares but not for means over instances: exact McNemar test of first against last picture: `fixed`,
-          `broken`, `p_value`.
-        - `difference`, for `hoi`: mean of last minus first picture over the `n` records that have both, with its `ci95`.
+        - `change`, for verdicts: exact McNemar test of first against last picture: `fixed`, `broken`, `p_value`.
+        - `difference`, for `coco` and `hoi`: mean of last minus first picture over the `n` records that have both, with its `ci95`.
         - `n_failed`, `failed` (ids) and, for shares, when there are any, `accuracy_failed_as_wrong`; `n_unscored`: records without
           this score.
         - for `coco`, `overall` and `initial.overall` also have `ap`, `ap50`, `ap75`, `ar` over all pictures, and `accuracy` is the mean
@@ -61,27 +58,25 @@ def summarize(records: Sequence[Record], metric: str, *, by: str | None = None) 
     of = _first(_LAST_OF, {of for scores in scored.values() for of in scores})
     last = [(record, scored[record.id][of]) for record in done if of in scored[record.id]]
     first = [(record, scored[record.id]["initial"]) for record in done if "initial" in scored[record.id]]
-    # Metrics of several parts, such as `pim.point`, are means over the instances of a picture.
-    means = "." in metric and metric not in VERDICTS
     unit, better = _measure([score for _, score in last], metric)
-    shares = metric != "coco" and not means and unit == SHARE
+    verdicts = is_verdict(metric) and unit == SHARE
     summary: dict[str, Any] = {
-        "metric": metric, "by": by, "of": of, "unit": unit, "better": better, **_table(last, shares)
+        "metric": metric, "by": by, "of": of, "unit": unit, "better": better, **_table(last, verdicts)
     }  # fmt: skip
     if first:
-        summary["initial"] = _table(first, shares)
+        summary["initial"] = _table(first, verdicts)
         pairs = [
             (scored[record.id]["initial"].value, scored[record.id][of].value)
             for record in done
             if {"initial", of} <= scored[record.id].keys()
         ]
-        if not means and unit == SHARE:
+        if verdicts:
             summary["change"] = mcnemar(pairs)
-        if metric.startswith("hoi."):
+        if metric == "coco" or metric.startswith("hoi."):
             summary["difference"] = _difference(pairs)
     samples = samples_of(done, metric, by)
     if samples:
-        summary["samples"] = _samples_table(samples, better, shares)
+        summary["samples"] = _samples_table(samples, better, verdicts)
     if metric == "coco":
         summary["overall"].update(_precision([record for record, _ in last], initial=False))
         if first:
@@ -124,29 +119,20 @@ def _measure(scores: Sequence[Score], metric: str) -> tuple[str, Better]:
     return next(iter(found))
 
 
-def _samples_table(samples: dict[str, list[float]], better: Better, shares: bool) -> dict[str, Any]:
+def _samples_table(samples: dict[str, list[float]], better: Better, verdicts: bool) -> dict[str, Any]:
     means = [sum(values) / len(values) for values in samples.values()]
     best = [best_of(values, better) for values in samples.values()]
-    verdicts = shares and all(value in (0.0, 1.0) for value in best)
-    of_best = wilson(round(sum(best)), len(best)) if verdicts else bootstrap(best)
-    of_means = bootstrap(means)
     return {
         "n": len(samples),
         "pictures": sum(map(len, samples.values())),
-        "mean": {"value": sum(means) / len(means), "ci95": list(of_means) if of_means else None},
-        "best": {"value": sum(best) / len(best), "ci95": list(of_best) if of_best else None},
+        "mean": mean_of(means).to_json("value"),
+        "best": mean_of(best, verdicts=verdicts).to_json("value"),
     }
 
 
 def _difference(pairs: Sequence[tuple[float, float]]) -> dict[str, Any]:
     """Mean of after minus before over the records that have both, with its bootstrap interval."""
-    differences = [after - before for before, after in pairs]
-    interval = bootstrap(differences)
-    return {
-        "n": len(differences),
-        "value": sum(differences) / len(differences) if differences else None,
-        "ci95": list(interval) if interval else None,
-    }
+    return mean_of([after - before for before, after in pairs]).to_json("value")
 
 
 def _precision(records: Sequence[Record], *, initial: bool) -> dict[str, float | None]:
@@ -170,27 +156,20 @@ def _scores(record: Record, metric: str, by: str) -> dict[str, Score]:
     return {score.of: score for score in record.scores or () if (score.metric, score.by) == (metric, by)}
 
 
-def _table(scored: Sequence[tuple[Record, Score]], shares: bool) -> dict[str, Any]:
+def _table(scored: Sequence[tuple[Record, Score]], verdicts: bool) -> dict[str, Any]:
     types = sorted({score.type or record.type or "other" for record, score in scored})
     return {
-        "overall": _mean(scored, shares),
+        "overall": _mean(scored, verdicts),
         "by_type": {
             name: _mean(
-                [(record, score) for record, score in scored if (score.type or record.type or "other") == name], shares
+                [(record, score) for record, score in scored if (score.type or record.type or "other") == name],
+                verdicts,
             )
             for name in types
         },
     }
 
 
-def _mean(scored: Sequence[tuple[Record, Score]], shares: bool) -> dict[str, Any]:
-    # Wilson's interval fits verdicts only; an F1 that happens to be 0 or 1 everywhere is still no verdict.
-    values = [score.value for _, score in scored]
-    binary = shares and all(value in (0.0, 1.0) for value in values)
-    interval = (wilson(round(sum(values)), len(values)) if binary else bootstrap(values)) if values else None
-    return {
-        "accuracy": sum(values) / len(values) if values else None,
-        "n": len(values),
-        "ci95": list(interval) if interval else None,
-        "n_prompts": len({record.prompt for record, _ in scored}),
-    }
+def _mean(scored: Sequence[tuple[Record, Score]], verdicts: bool) -> dict[str, Any]:
+    mean = mean_of([score.value for _, score in scored], verdicts=verdicts)
+    return {**mean.to_json("accuracy"), "n_prompts": len({record.prompt for record, _ in scored})}

@@ -12,3 +12,6 @@ METHODS = {
     "record": "llmgen.generate.record:RecordGenerate",
     "sd": "llmgen.generate.sd:TextGenerate",
 }
+
+WITHOUT_LAYOUT = ("answer-guided", "lgd", "question-guided", "sd")
+"""Methods that do not look at a record's layout: those that do not need one, said here for who must not import them."""

@@ -55,6 +55,11 @@ class GligenGenerate:
         self._text = context.models.text("layout_to_image")
         self._levels = make_levels(self._pipe.scheduler, config.num_inference_steps)
 
+    @staticmethod
+    def model_calls(config: GligenGenerateConfig) -> int:
+        """Calls of the U-Net for one picture: one a step."""
+        return config.num_inference_steps
+
     @property
     def models(self) -> tuple[ModelUse, ...]:
         """The model in use."""

@@ -71,6 +71,11 @@ class TextGenerate(CompiledMethod):
         self._encoder = context.models.text("text_to_image") if has_unet(self._pipe) else None
         self._pipe = self._compiled(self._pipe)
 
+    @staticmethod
+    def model_calls(config: TextGenerateConfig) -> int:
+        """Calls of the U-Net for one picture: one a step."""
+        return config.num_inference_steps
+
     @property
     def models(self) -> tuple[ModelUse, ...]:
         """The model in use."""

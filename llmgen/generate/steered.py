@@ -64,6 +64,11 @@ class SteeredGenerate:
         """When and how far."""
         raise NotImplementedError
 
+    @staticmethod
+    def model_calls(config: SteeredConfig) -> int:
+        """Calls of the U-Net for one picture: one a step."""
+        return config.num_inference_steps
+
     @property
     def models(self) -> tuple[ModelUse, ...]:
         """The model in use."""

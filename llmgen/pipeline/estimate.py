@@ -12,8 +12,6 @@ from llmgen.pipeline.settling import settled
 
 Unknown = Literal["unknown"]
 UNKNOWN: Final[Unknown] = "unknown"
-_TEXT_ALONE: Final = ("sd", "gligen", "boxdiff", "backward-guidance")
-"""Methods of `generate` that ask their U-Net once a step, whatever is in the picture."""
 _MOST_JOURNALS: Final = 200
 _SAME: Final = ("stage", "method", "preset", "planner", "device", "dtype", "config")
 """What an earlier run must share so that its times tell of this one."""
@@ -92,8 +90,8 @@ def _calls(choice: Choice, before: Sequence[str]) -> int | None:
     stage = choice.method_class.stage
     if stage == "layout":
         return 0
-    if stage == "generate" and choice.method in _TEXT_ALONE:
-        return int(config.num_inference_steps) * int(getattr(config, "samples", 1))
+    if told := getattr(choice.method_class, "model_calls", None):
+        return int(told(config)) * int(getattr(config, "samples", 1))
     if stage == "detect":
         return 1
     if stage == "evaluate" and "judge" in type(config).model_fields:

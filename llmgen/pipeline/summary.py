@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from statistics import fmean
 
 from llmgen.artifacts import Record, Score
-from llmgen.artifacts.score import SCORED, SHARE, Scored, best_of
-from llmgen.artifacts.statistics import wilson
+from llmgen.artifacts.score import SCORED, SHARE, Scored, best_of, is_verdict
+from llmgen.artifacts.statistics import mean_of
 
 
 @dataclass(frozen=True)
@@ -21,7 +21,7 @@ class ScoreLine:
     """In the metric's unit."""
     n: int
     ci95: tuple[float, float] | None
-    """Wilson interval; None where the scores are not all shares of 0 or 1."""
+    """Wilson's of verdicts, else a bootstrap's; None where such scores are all equal."""
     unit: str = SHARE
     best: float | None = None
     """Mean over records of their best picture, where they have several."""
@@ -46,9 +46,9 @@ def score_lines(records: Sequence[Record]) -> list[ScoreLine]:
     lines = []
     for metric, by, of in sorted(groups, key=lambda g: (g[0], g[1], SCORED.index(g[2]))):
         group = metric, by, of
-        values, unit = [score.value for score in groups[group]], groups[group][0].unit
-        binary = unit == SHARE and all(value in (0.0, 1.0) for value in values)
-        interval = wilson(round(sum(values)), len(values)) if binary else None
+        unit = groups[group][0].unit
+        mean = mean_of([score.value for score in groups[group]], verdicts=is_verdict(metric) and unit == SHARE)
+        assert mean.value is not None
         of_best = fmean(best[group]) if group in best else None
-        lines.append(ScoreLine(metric, of, by, fmean(values), len(values), interval, unit, of_best))
+        lines.append(ScoreLine(metric, of, by, mean.value, mean.n, mean.ci95, unit, of_best))
     return lines

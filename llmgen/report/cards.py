@@ -7,7 +7,7 @@ from typing import Final
 from llmgen.artifacts import Provenance, Record, RecordError, Remark, Reply, Score
 from llmgen.artifacts.hashing import canonical_json
 from llmgen.artifacts.io import pretty_json
-from llmgen.artifacts.score import SHARE
+from llmgen.artifacts.score import SHARE, VERDICTS
 from llmgen.report.answers import AnswerView
 from llmgen.report.pictures import Picture, Pictures
 from llmgen.report.steps import Step, compared, front, make_samples, make_steps
@@ -25,7 +25,7 @@ OUTCOME_WORDS: Final[dict[Outcome, tuple[str, str]]] = {
 #: What nothing was done about is not "still" wrong.
 UNCORRECTED_WORDS: Final = OUTCOME_WORDS | {"right": ("Right", "✓"), "wrong": ("Wrong", "✗")}
 _FEW_MEASURES: Final = 2
-"""Metrics without verdicts that a record shows at once; more are folded away."""
+"""Metrics that are no verdicts of the record's picture which it shows at once; more are folded away."""
 _VALUES: Final = {0.0: ("wrong", "no"), 1.0: ("right", "yes")}
 
 
@@ -89,7 +89,7 @@ class Card:
     compared: tuple[Picture, Picture] | None
     verdicts: tuple[Verdict, ...]
     measures: tuple[Verdict, ...]
-    """Scores that are no verdicts, where they are many."""
+    """Scores that are no verdicts of the record's picture, where they are many."""
     replies: tuple[Reply, ...]
     remarks: tuple[Remark, ...]
     made: tuple[Made, ...]
@@ -155,7 +155,7 @@ def make_card(
     verdicts = tuple(
         Verdict(column_words(s.of, paired), *_verdict_words(s), s.metric, s.by, s.detail) for s in record.scores or ()
     )
-    few = len({v.metric for v in verdicts if not v.tone}) <= _FEW_MEASURES
+    few = len({v.metric for v in verdicts if v.metric not in VERDICTS}) <= _FEW_MEASURES
     texts = [record.id, record.prompt, record.instruction, record.type, words]
     texts += [record.error.message] if record.error else []
     texts += [verdict.detail for verdict in verdicts]
@@ -177,8 +177,8 @@ def make_card(
         steps=steps,
         front=_front_of_answers(answers) if answers else front(steps),
         compared=compared(steps),
-        verdicts=verdicts if few else tuple(v for v in verdicts if v.tone),
-        measures=() if few else tuple(v for v in verdicts if not v.tone),
+        verdicts=verdicts if few else tuple(v for v in verdicts if v.metric in VERDICTS),
+        measures=() if few else tuple(v for v in verdicts if v.metric not in VERDICTS),
         replies=record.replies,
         remarks=record.remarks,
         made=tuple(recipes.add(made) for made in record.provenance),

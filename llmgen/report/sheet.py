@@ -11,6 +11,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from llmgen.artifacts import ImageRef, Record, Score
 from llmgen.artifacts.files import write_named
+from llmgen.artifacts.score import is_verdict
 from llmgen.errors import InputError, OutputError
 from llmgen.printable import printable
 from llmgen.report.source import read_source
@@ -107,7 +108,7 @@ def _card(record: Record) -> _Card:
 def _verdict(score: Score) -> tuple[str, str]:
     value = f"{score.value:.2f}" if score.unit == "share" else f"{score.value:.4g} {score.unit}"
     detail = f": {score.detail}" if score.detail else ""
-    colour = {0.0: _WRONG, 1.0: _RIGHT}.get(score.value, _INK) if score.unit == "share" else _INK
+    colour = {0.0: _WRONG, 1.0: _RIGHT}.get(score.value, _INK) if is_verdict(score.metric) else _INK
     return f"{score.metric} of {score.of}: {value}{detail}", colour
 
 

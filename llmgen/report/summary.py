@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 from llmgen.artifacts import Record, Score
-from llmgen.artifacts.score import SCORED, SCORERS, SHARE, Better, best_of
-from llmgen.artifacts.statistics import bootstrap, wilson
+from llmgen.artifacts.score import SCORED, SCORERS, SHARE, VERDICTS, Better, best_of, is_verdict
+from llmgen.artifacts.statistics import mean_of
 
 Outcome = Literal["right", "fixed", "wrong", "worse", "error", "unscored"]
 
@@ -15,8 +15,6 @@ OUTCOMES: Final[tuple[Outcome, ...]] = ("right", "fixed", "wrong", "worse", "err
 _TYPES: Final = ("negation", "numeracy", "attribution", "spatial")
 SCORER_WORDS: Final = {"judge": "an independent judge", "detector": "the loop's own detector", "layout": "the plan"}
 """Who scored, in words."""
-_VERDICTS: Final = ("lmd",)
-"""Metrics that say right or wrong. Others may come out at 0 or 1 too, and are still no trials to give an interval for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +27,7 @@ class Scorer:
     @property
     def verdicts(self) -> bool:
         """Whether a score of 1 means right and anything less wrong."""
-        return self.metric in _VERDICTS
+        return is_verdict(self.metric)
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,11 +101,9 @@ def share(values: Sequence[float], verdicts: bool = True) -> Share:
         values: At least one score.
         verdicts: Whether they are successes and failures.
     """
-    if verdicts and all(value in (0.0, 1.0) for value in values):
-        successes = round(sum(values))
-        return Share(successes / len(values), len(values), successes, *wilson(successes, len(values)))
-    low, high = bootstrap(values) or (None, None)
-    return Share(sum(values) / len(values), len(values), None, low, high)
+    mean = mean_of(values, verdicts=verdicts)
+    assert mean.value is not None
+    return Share(mean.value, mean.n, mean.successes, *(mean.ci95 or (None, None)))
 
 
 def scores_of(record: Record, scorer: Scorer) -> dict[str, Score]:
@@ -116,10 +112,11 @@ def scores_of(record: Record, scorer: Scorer) -> dict[str, Score]:
 
 
 def scorers(records: Sequence[Record]) -> tuple[Scorer, ...]:
-    """All ways of scoring that occur: those that saw most pictures before and after first, the judge before others."""
+    """All ways of scoring that occur: those that saw pictures first, of these verdicts, of these the judge's."""
     seen = Counter(Scorer(s.metric, s.by) for r in records for s in r.scores or ())
     looked = {Scorer(s.metric, s.by) for r in records for s in r.scores or () if s.of in ("initial", "final")}
-    return tuple(sorted(seen, key=lambda s: (s not in looked, _rank(s.by, SCORERS), s.metric != "lmd", s.metric)))
+    order = {s: (s not in looked, not s.verdicts, _rank(s.by, SCORERS), _rank(s.metric, VERDICTS)) for s in seen}
+    return tuple(sorted(seen, key=order.__getitem__))
 
 
 def score_tables(records: Sequence[Record]) -> tuple[ScoreTable, ...]:

@@ -1,4 +1,4 @@
-"""The score tables in words: a table for each metric of verdicts, one for all that are only means."""
+"""The score tables in words: one for the verdict that leads, one for all other verdicts, one for all that are only means."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -60,20 +60,34 @@ class Table:
 def make_tables(tables: Sequence[ScoreTable], *, same: bool = False) -> tuple[Table, ...]:
     """Put scores into words.
 
-    A metric that says right or wrong has a table of its own, by type of prompt. So has a single other one; more of them would push the
-    pictures off the page, so they share a table, with a row for each.
+    The verdict that leads has a table of its own, by type of prompt. So has a single other one, and a single mean; more of them would push
+    the pictures off the page, so they share a table, with a row for each.
 
     Args:
         tables: The scores.
-        same: Those that are no verdicts are the same for all artifacts that the report shows, so that they are no comparison.
+        same: Those but for the verdict that leads are the same for all artifacts that the report shows, so that they are no comparison.
     """
+    lead = leading_metric(tables)
+    verdicts = [table for table in tables if table.scorer.verdicts and table.scorer.metric != lead]
     means = [table for table in tables if not table.scorer.verdicts]
-    if len(means) < 2:
+    if len(means) < 2 and len(verdicts) < 2:
         return tuple(map(_table, tables))
-    shared = _means_table(means)
-    if same:
-        shared = replace(shared, title="The same for all", samples="", folded=True)
-    return (*(_table(table) for table in tables if table.scorer.verdicts), shared)
+    made = [_table(table) for table in tables if table.scorer.metric == lead]
+    for title, of_all, group in (
+        ("Verdicts", "Verdicts, the same for all", verdicts),
+        ("Measures", "The same for all", means),
+    ):
+        if len(group) < 2:
+            made += map(_table, group)
+            continue
+        shared = _shared_table(title, group)
+        made.append(replace(shared, title=of_all, samples="", folded=True) if same else shared)
+    return tuple(made)
+
+
+def leading_metric(tables: Sequence[ScoreTable]) -> str | None:
+    """The most telling metric that says right or wrong; None where there is none."""
+    return next((table.scorer.metric for table in tables if table.scorer.verdicts), None)
 
 
 def column_words(of: str, paired: bool) -> str:
@@ -117,7 +131,7 @@ def _table(table: ScoreTable) -> Table:
     )
 
 
-def _means_table(tables: Sequence[ScoreTable]) -> Table:
+def _shared_table(title: str, tables: Sequence[ScoreTable]) -> Table:
     there = {column for table in tables for column in table.columns}
     columns = tuple(of for of in SCORED if of in there)
     changes = {"initial", "final"} <= there
@@ -129,14 +143,14 @@ def _means_table(tables: Sequence[ScoreTable]) -> Table:
         name += "" if table.unit == SHARE else f" ({table.unit})"
         rows.append(_row(name, columns, [cells.get(column) for column in columns], table))
     return Table(
-        title="Measures",
+        title=title,
         heading="Measure",
         by=f"scored by {' and '.join(eyes)}",
         columns=tuple((column, column_words(column, changes)) for column in columns),
         rows=tuple(rows),
         overall=None,
         changes=changes,
-        verdicts=False,
+        verdicts=tables[0].scorer.verdicts,
         shares=all(table.unit == SHARE for table in tables),
         samples=" ".join(f"{table.scorer.metric}: {_samples(table)}" for table in tables if table.samples),
     )

@@ -7,6 +7,7 @@ from typing import Final
 
 from llmgen.artifacts import Manifest, Record
 from llmgen.artifacts.io import ReadArtifact
+from llmgen.registry import follows_layout
 from llmgen.report.answers import AnswerView, answers_of
 from llmgen.report.beside import PicturesBeside
 from llmgen.report.cards import OUTCOME_WORDS, UNCORRECTED_WORDS, Card, Recipe, Recipes, make_card
@@ -23,11 +24,9 @@ from llmgen.report.summary import (
     scorers,
     success_at_round,
 )
-from llmgen.report.tables import Table, headline, make_tables
+from llmgen.report.tables import Table, headline, leading_metric, make_tables
 from llmgen.vision.images import ImageStore
 
-_FROM_TEXT: Final = ("sd",)
-"""Methods that draw without looking at the layout."""
 _MOST_OPEN: Final = 60
 """Records that a page holds in full; of more, the steps are packed until they are looked at."""
 
@@ -130,7 +129,7 @@ def make_page(source: Source, beside: PicturesBeside | None = None) -> Page:
         sides=sides,
         # What stands beside the others is not told once more of one alone; what is right by type of prompt still is.
         tables=make_tables(
-            [table for table in tables if table.scorer.verdicts or table.scorer not in told], same=bool(told)
+            [t for t in tables if t.scorer.metric == leading_metric(tables) or t.scorer not in told], same=bool(told)
         ),
         outcomes=tuple((key, *words[key], counts[key]) for key in OUTCOMES if counts[key]),
         filters=_filters(counts, between),
@@ -160,14 +159,14 @@ class _Compared:
 
 
 def _from_layouts(records: Sequence[Record]) -> bool:
-    return any(made.stage == "generate" and made.method not in _FROM_TEXT for r in records for made in r.provenance)
+    return any(made.stage == "generate" and follows_layout(made.method) for r in records for made in r.provenance)
 
 
 def _note(records: Sequence[Record]) -> str | None:
     """Said where the plan is shown and the first pictures were drawn without it."""
     planned = [record for record in records if record.layout is not None and record.layout.instances]
     drew = {made.method for record in planned for made in record.provenance if made.stage == "generate"}
-    if not drew or not drew <= set(_FROM_TEXT):
+    if not drew or any(map(follows_layout, drew)):
         return None
     return "The plan did not steer the drawing: the first pictures were drawn from the text alone."
 

@@ -79,7 +79,7 @@ def encode_png(image: Image.Image, text: Mapping[str, str] | None = None) -> byt
     return buffer.getvalue()
 
 
-def decode(data: bytes, name: str) -> Image.Image:
+def decode(data: bytes, name: str, *, again: bool = False) -> Image.Image:
     """A picture as RGB and upright, its size checked before its pixels are decoded.
 
     Sixteen bits become eight, palettes and CMYK their colours, what is transparent its own colour, the colours of another profile
@@ -89,6 +89,7 @@ def decode(data: bytes, name: str) -> Image.Image:
     Args:
         data: PNG, JPEG or WebP.
         name: Words for messages.
+        again: Whether this has been said of the picture before.
 
     Raises:
         InputError: If it is none of these, broken, or larger than `MAX_PIXELS`.
@@ -103,7 +104,7 @@ def decode(data: bytes, name: str) -> Image.Image:
                     f"image {name!r} has {image.width}x{image.height} pixels, more than {MAX_PIXELS // 10**6} million; "
                     "make it smaller"
                 )
-            frames = int(getattr(image, "n_frames", 1))
+            frames = 1 if again else int(getattr(image, "n_frames", 1))
             if frames > 1:
                 logger.warning("image %r holds %d pictures; only the first is used", name, frames)
             pixels = _rgb(image)

@@ -38,6 +38,8 @@ class ImageStore:
     def __init__(self, root: Path, folder: str = "images", form: PictureFormat = "png") -> None:
         self.root = Path(root)
         self.form = form
+        self._decoded: set[str] = set()
+        """Paths of pictures of which there is nothing to say any more: they are decoded by each stage, and more than once."""
         self._resolved = ("", "")
         """A working directory, and the root that is meant from there: it is asked about for every picture."""
         #: What a new picture of a record, by its id, says of itself, given its size.
@@ -45,6 +47,12 @@ class ImageStore:
         self.folder = PurePosixPath(folder)
         if self.folder.is_absolute() or ".." in self.folder.parts:
             raise OutputError(f"pictures must lie below the output's folder {self.root}, not in {folder}")
+
+    def beside(self) -> "ImageStore":
+        """Another store of the same pictures, for who tells it of other records; what one says of a picture the other does not."""
+        store = ImageStore(self.root, str(self.folder), self.form)
+        store._decoded = self._decoded
+        return store
 
     def check(self) -> None:
         """Refuse, before any work, a folder whose pictures could not be written, or not be read again.
@@ -133,11 +141,9 @@ class ImageStore:
         Raises:
             InputError: If it leaves the root, is missing, is no picture, or is too large.
         """
-        from llmgen.vision.decoding import decode
-
         try:
             data = self.read(ImageRef(path=relative, width=1, height=1))
-            image = decode(data, relative)
+            image = self._decode(data, relative)
             return ImageRef(
                 path=relative, sha256=hashlib.sha256(data).hexdigest(), width=image.width, height=image.height
             )
@@ -155,9 +161,7 @@ class ImageStore:
         Raises:
             InputError: If it leaves the root, is missing, is no picture, is too large to decode safely, or is another one than recorded.
         """
-        from llmgen.vision.decoding import decode
-
-        image = decode(self.read(ref), ref.path)
+        image = self._decode(self.read(ref), ref.path)
         if image.size != (ref.width, ref.height):
             # Other programs give the size of a picture that lies on its side as it is stored.
             upright = " when upright" if image.size == (ref.height, ref.width) else ""
@@ -165,6 +169,13 @@ class ImageStore:
                 f"image {ref.path!r} is {image.width}x{image.height}{upright}, but its record says {ref.width}x{ref.height}; "
                 "correct the record"
             )
+        return image
+
+    def _decode(self, data: bytes, path: str) -> "Image.Image":
+        from llmgen.vision.decoding import decode
+
+        image = decode(data, path, again=path in self._decoded)
+        self._decoded.add(path)
         return image
 
     def save(self, record_id: str, label: str, image: "Image.Image", text: Mapping[str, str] | None = None) -> ImageRef:

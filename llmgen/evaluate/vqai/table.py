@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 from llmgen.artifacts import Record, Score
-from llmgen.artifacts.statistics import bootstrap, wilson
+from llmgen.artifacts.score import is_verdict
+from llmgen.artifacts.statistics import mean_of
 from llmgen.evaluate.vqai.figures import TOP, figures_of
 from llmgen.formats.vqai import CATEGORIES
 
@@ -47,7 +48,7 @@ def vqai_table(records: Sequence[Record]) -> dict[str, Any]:
         # A reference is the same for all samples of a record: the first picture tells.
         first = [pictures[0] for _, pictures in scored]
         found = {
-            measure: _mean([own[key] for own in first if key in own], verdicts=measure != "similarity")
+            measure: _mean([own[key] for own in first if key in own], verdicts=is_verdict(key))
             for measure in ("similarity", "right", "rest")
             if any((key := f"vqai.{name}.{measure}") in own for own in first)
         }
@@ -91,9 +92,11 @@ def _row(samples: list[list[dict[str, float]]], missing: int) -> dict[str, Any]:
         having = [pictures for pictures in having if pictures]
         if having:
             single = all(len(pictures) == 1 for pictures in having)
-            row[name] = _mean([_average(own, metric) for own in having], verdicts=single and name != "kept")
+            row[name] = _mean([_average(own, metric) for own in having], verdicts=single and is_verdict(metric))
             if name == "right":
-                row["right_best"] = _mean([max(one[metric] for one in own) for own in having], verdicts=True)
+                row["right_best"] = _mean(
+                    [max(one[metric] for one in own) for own in having], verdicts=is_verdict(metric)
+                )
     return row
 
 
@@ -102,8 +105,5 @@ def _average(pictures: Sequence[dict[str, float]], metric: str) -> float:
 
 
 def _mean(values: Sequence[float], *, verdicts: bool = False) -> dict[str, Any]:
-    """A mean with its 95 % interval: Wilson's of verdicts, else a bootstrap over samples; null where nothing is known of the spread."""
-    if not values:
-        return {"value": None, "ci95": None, "n": 0}
-    interval = wilson(round(sum(values)), len(values)) if verdicts else bootstrap(values)
-    return {"value": sum(values) / len(values), "ci95": list(interval) if interval else None, "n": len(values)}
+    """A mean over samples, with its 95 % interval."""
+    return mean_of(values, verdicts=verdicts).to_json("value")

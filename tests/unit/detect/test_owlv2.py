@@ -1,4 +1,5 @@
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -53,7 +54,7 @@ class Models:
     def phrase_detector(self, role: str) -> Any:
         return self.detector
 
-    def segmenter(self, role: str) -> Any:
+    def segmenter(self) -> Any:
         return self.sam
 
 
@@ -133,6 +134,25 @@ def test_what_the_detector_does_not_read_is_said(tmp_path: Path) -> None:
     record = Record(id="r", prompt="a ball", layout=layout, image=picture(made, "r"))
     Owlv2Detect(made, Owlv2DetectConfig(masks=False))([record])
     assert said == [("r", f"its phrase 'image of a {long} ball' is long")]
+
+
+def test_all_records_of_a_prompt_carry_what_was_remarked_when_it_was_taken_apart(tmp_path: Path) -> None:
+    class Mending(Planner):
+        asked = 0
+
+        def ask(self, question: Question[Any]) -> Answer[Any]:
+            self.asked += 1
+            return replace(super().ask(question), remarks=("an object without a noun was left out",))
+
+    made, said = context(tmp_path, Scripted({})), []
+    made._planner = planner = Mending()  # type: ignore[assignment]
+    made.remark_on = lambda record_id, text: said.append((record_id, text))
+    prompt = "two cups in a meadow without stars"
+    records = [Record(id=name, prompt=prompt, image=picture(made, name)) for name in "abc"]
+    method = Owlv2Detect(made, Owlv2DetectConfig(masks=False))
+    seen = [*method(records[:2]), *method(records[2:])]
+    assert said == [(name, "an object without a noun was left out") for name in "abc"]
+    assert planner.asked == 1 and [len(record.replies) for record in seen] == [1, 1, 1]
 
 
 def test_owlv2_says_which_phrases_it_cuts() -> None:

@@ -69,7 +69,8 @@ def test_exact_boxes_score_one_and_swapped_colours_nothing(
     summary = summarize(scored, "coco")
     assert [summary["overall"][key] for key in ("ap", "ap50", "ap75", "ar")] == pytest.approx([1, 1, 1, 1])
     assert summary["initial"]["overall"]["ap"] == 0 and summary["overall"]["ci95"] is None
-    assert summary["change"] == {"fixed": 1, "broken": 0, "p_value": 1.0}
+    # An F1 is no verdict: there is a difference, and nothing was fixed or broken.
+    assert summary["difference"] == {"value": 1.0, "n": 1, "ci95": None} and "change" not in summary
     assert capsys.readouterr().out == ""
 
 

@@ -55,7 +55,7 @@ class Models:
     def phrase_scorer(self, role: str) -> "Models":
         return self
 
-    def pose_estimator(self, role: str) -> "Models":
+    def pose_estimator(self) -> "Models":
         return self
 
     def use(self, role: str) -> ModelUse:

@@ -21,6 +21,9 @@ def choice(stage: str, method: str, planner: str = "rules", **given: object) -> 
     [
         ("layout", "lmd", {}, (), 0, 6),
         ("generate", "sd", {"num_inference_steps": 10, "samples": 4}, (), 240, 0),
+        ("generate", "gligen", {"num_inference_steps": 10}, ("layout",), 60, 0),
+        ("generate", "boxdiff", {"num_inference_steps": 20}, ("layout",), 120, 0),
+        ("generate", "backward-guidance", {"num_inference_steps": 20}, ("layout",), 120, 0),
         ("generate", "lmd", {}, ("layout",), UNKNOWN, 0),
         ("detect", "owlv2", {}, (), 6, 6),
         ("detect", "owlv2", {}, ("layout",), 6, 0),

@@ -121,6 +121,30 @@ def test_many_measures_share_a_table_and_one_has_its_own() -> None:
     assert [words for _, words in both.columns] == ["Picture"]
 
 
+def test_the_verdict_on_the_whole_leads_and_others_share_a_table() -> None:
+    def seen(right: float, by: str = "detector") -> Record:
+        values = {"subject": 1.0, "object": 1.0, "iou": 0.5, "verb_clip": 0.25, "relation": right}
+        return _scored(
+            *(Score(metric=f"hoi.{m}", of=of, value=v, by=by) for of in ("initial", "final") for m, v in values.items()),
+            Score(metric="hoi.pose", of="final", value=0.1, by="a pose model", unit="heights", better="lower"),
+            type="riding",
+        )  # fmt: skip
+
+    scored = [seen(1.0), seen(0.0)]
+    leading = scorers(scored)[0]
+    assert leading == Scorer("hoi.relation", "detector")
+    assert [outcome(record, leading) for record in scored] == ["right", "wrong"]
+    tables = make_tables(score_tables(scored))
+    assert [(t.title, t.verdicts) for t in tables] == [("hoi.relation", True), ("Verdicts", True), ("Measures", False)]
+    assert [r.type for r in tables[1].rows] == ["hoi.subject", "hoi.object"]
+    assert tables[1].rows[0].cells[0] and tables[1].rows[0].cells[0].count == "2 of 2"
+    assert {t.title: t.folded for t in make_tables(score_tables(scored), same=True)} == {
+        "hoi.relation": False,
+        "Verdicts, the same for all": True,
+        "The same for all": True,
+    }
+
+
 def test_of_repeated_scores_the_latest_counts() -> None:
     record = _scored(score("final", 0.0, "numeracy", ""), score("final", 1.0, "numeracy", ""))
     (table,) = score_tables([record])

@@ -174,6 +174,19 @@ def test_of_an_animation_the_first_picture_counts_and_it_is_said(kind: str, capl
     assert not caplog.text
 
 
+def test_a_picture_with_several_frames_is_spoken_of_once(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    frames = [Image.new("RGB", (8, 8), color) for color in (RED, BLUE)]
+    for name in ("a.png", "b.png"):
+        (tmp_path / name).write_bytes(encoded(frames[0], save_all=True, append_images=frames[1:]))
+    store = ImageStore(tmp_path)
+    ref = store.refer("a.png")
+    store.load(ref)
+    store.beside().load(ref)
+    store.refer("b.png")
+    said = [record.getMessage() for record in caplog.records]
+    assert said == [f"image '{name}.png' holds 2 pictures; only the first is used" for name in "ab"]
+
+
 def test_torn_pictures_are_refused_at_every_length() -> None:
     for kind in ("PNG", "JPEG", "WEBP"):
         data = encoded(corner(), kind)

@@ -52,12 +52,20 @@ class Score(ArtifactModel):
 
 
 def is_verdict(metric: str) -> bool:
-    """Whether a score of 1 means right and anything less wrong, so that Wilson's interval and McNemar's test are due.
+    """Whether a score of 1 means right and anything less wrong.
 
-    Others may come out at 0 or 1 too, such as an F1 or a share of the instances of a picture, and are still no trials. What `vqai` says of
-    other pictures than the record's, such as `vqai.target.right`, is right or wrong like its own.
+    What `vqai` says of other pictures than the record's, such as `vqai.target.right`, is right or wrong like its own.
     """
     return metric in VERDICTS or (metric.startswith("vqai.") and metric.endswith((".right", ".rest")))
+
+
+def counts_successes(metric: str) -> bool:
+    """Whether a mean of a metric's scores, where these are all 0 or 1, is a share of successes.
+
+    That is so of verdicts, and of what another program calls its scores; not of COCO's F1 and of means over the instances of a picture
+    (`pim.point`), which may come out at 0 or 1 by chance.
+    """
+    return is_verdict(metric) or not ("." in metric or metric == "coco")
 
 
 def best_of(values: list[float], better: Better) -> float:

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from llmgen.artifacts import Record
-from llmgen.artifacts.score import SHARE, is_verdict
+from llmgen.artifacts.score import SHARE, counts_successes
 from llmgen.artifacts.statistics import mcnemar, mean_of
 from llmgen.errors import InputError
 from llmgen.evaluate.summary import summarize
@@ -53,7 +53,7 @@ def compare(parts: Sequence[tuple[str, Sequence[Record]]], metric: str, *, by: s
     if any((s["unit"], s["better"]) != (first["unit"], first["better"]) for s in summaries):
         units = " and ".join(sorted({s["unit"] for s in summaries}))
         raise InputError(f"scores of {metric!r} are in {units}; score all artifacts in one way")
-    verdicts = is_verdict(metric) and first["unit"] == SHARE
+    verdicts = counts_successes(metric) and first["unit"] == SHARE
     rows: list[dict[str, Any]] = []
     values = [_values(records, metric, str(by), s["of"]) for (_, records), s in zip(parts, summaries, strict=True)]
     for (name, _), summary, own in zip(parts, summaries, values, strict=True):

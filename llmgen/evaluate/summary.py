@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any, Literal
 
 from llmgen.artifacts import Record, Score
-from llmgen.artifacts.score import SCORERS, SHARE, Better, best_of, is_verdict
+from llmgen.artifacts.score import SCORERS, SHARE, Better, best_of, counts_successes
 from llmgen.artifacts.statistics import mcnemar, mean_of
 from llmgen.errors import InputError
 from llmgen.evaluate.average_precision import average_precision, equal_scores, masked_pictures, scored_pictures
@@ -59,7 +59,7 @@ def summarize(records: Sequence[Record], metric: str, *, by: str | None = None) 
     last = [(record, scored[record.id][of]) for record in done if of in scored[record.id]]
     first = [(record, scored[record.id]["initial"]) for record in done if "initial" in scored[record.id]]
     unit, better = _measure([score for _, score in last], metric)
-    verdicts = is_verdict(metric) and unit == SHARE
+    verdicts = counts_successes(metric) and unit == SHARE
     summary: dict[str, Any] = {
         "metric": metric, "by": by, "of": of, "unit": unit, "better": better, **_table(last, verdicts)
     }  # fmt: skip

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from statistics import fmean
 
 from llmgen.artifacts import Record, Score
-from llmgen.artifacts.score import SCORED, SHARE, Scored, best_of, is_verdict
+from llmgen.artifacts.score import SCORED, SHARE, Scored, best_of, counts_successes
 from llmgen.artifacts.statistics import mean_of
 
 
@@ -47,7 +47,7 @@ def score_lines(records: Sequence[Record]) -> list[ScoreLine]:
     for metric, by, of in sorted(groups, key=lambda g: (g[0], g[1], SCORED.index(g[2]))):
         group = metric, by, of
         unit = groups[group][0].unit
-        mean = mean_of([score.value for score in groups[group]], verdicts=is_verdict(metric) and unit == SHARE)
+        mean = mean_of([score.value for score in groups[group]], verdicts=counts_successes(metric) and unit == SHARE)
         assert mean.value is not None
         of_best = fmean(best[group]) if group in best else None
         lines.append(ScoreLine(metric, of, by, mean.value, mean.n, mean.ci95, unit, of_best))

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 from llmgen.artifacts import Record, Score
-from llmgen.artifacts.score import SCORED, SCORERS, SHARE, VERDICTS, Better, best_of, is_verdict
+from llmgen.artifacts.score import SCORED, SCORERS, SHARE, VERDICTS, Better, best_of, counts_successes, is_verdict
 from llmgen.artifacts.statistics import mean_of
 
 Outcome = Literal["right", "fixed", "wrong", "worse", "error", "unscored"]
@@ -136,7 +136,7 @@ def score_tables(records: Sequence[Record]) -> tuple[ScoreTable, ...]:
                 measures.add((score.unit, score.better))
 
         def row(name: str, values: dict[str, list[float]], scorer: Scorer, columns: Sequence[str]) -> ScoreRow:
-            cells = (share(values[of], scorer.verdicts) if of in values else None for of in columns)
+            cells = (share(values[of], counts_successes(scorer.metric)) if of in values else None for of in columns)
             return ScoreRow(name, tuple(cells))
 
         names = sorted(groups, key=lambda name: _rank(name, _TYPES))
@@ -163,7 +163,7 @@ def _samples_share(records: Sequence[Record], scorer: Scorer, better: Better) ->
     if not several:
         return None
     means = share([sum(values) / len(values) for values in several], verdicts=False)
-    best = share([best_of(values, better) for values in several], scorer.verdicts)
+    best = share([best_of(values, better) for values in several], counts_successes(scorer.metric))
     return SamplesShare(sum(map(len, several)), means, best)
 
 

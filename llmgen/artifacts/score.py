@@ -16,8 +16,6 @@ SCORED: Final[tuple[Scored, ...]] = get_args(Scored)
 """What can be scored, in the order of a record's life."""
 SCORERS: Final = ("judge", "detector", "layout")
 """Who looks, the most trusted first."""
-
-
 VERDICTS: Final = ("lmd", "vqai", "hoi.relation", "hoi.subject", "hoi.object", "vqai.rest")
 """Metrics that say right or wrong of a record's picture, the most telling first."""
 

@@ -79,7 +79,7 @@ def encode_png(image: Image.Image, text: Mapping[str, str] | None = None) -> byt
     return buffer.getvalue()
 
 
-def decode(data: bytes, name: str, *, again: bool = False) -> Image.Image:
+def decode(data: bytes, name: str, told: set[str] | None = None) -> Image.Image:
     """A picture as RGB and upright, its size checked before its pixels are decoded.
 
     Sixteen bits become eight, palettes and CMYK their colours, what is transparent its own colour, the colours of another profile
@@ -89,7 +89,7 @@ def decode(data: bytes, name: str, *, again: bool = False) -> Image.Image:
     Args:
         data: PNG, JPEG or WebP.
         name: Words for messages.
-        again: Whether this has been said of the picture before.
+        told: Names of pictures with several frames of which this has been said; such a name is added.
 
     Raises:
         InputError: If it is none of these, broken, or larger than `MAX_PIXELS`.
@@ -104,8 +104,10 @@ def decode(data: bytes, name: str, *, again: bool = False) -> Image.Image:
                     f"image {name!r} has {image.width}x{image.height} pixels, more than {MAX_PIXELS // 10**6} million; "
                     "make it smaller"
                 )
-            frames = 1 if again else int(getattr(image, "n_frames", 1))
-            if frames > 1:
+            frames = int(getattr(image, "n_frames", 1))
+            if frames > 1 and (told is None or name not in told):
+                if told is not None:
+                    told.add(name)
                 logger.warning("image %r holds %d pictures; only the first is used", name, frames)
             pixels = _rgb(image)
             # What says nothing of itself (all of it is known once the pixels are read) does not say how the camera was held either.

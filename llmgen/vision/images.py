@@ -38,8 +38,8 @@ class ImageStore:
     def __init__(self, root: Path, folder: str = "images", form: PictureFormat = "png") -> None:
         self.root = Path(root)
         self.form = form
-        self._decoded: set[str] = set()
-        """Paths of pictures of which there is nothing to say any more: they are decoded by each stage, and more than once."""
+        self._told: set[str] = set()
+        """Paths of pictures of which it was said that they hold several: each stage decodes them, and more than once."""
         self._resolved = ("", "")
         """A working directory, and the root that is meant from there: it is asked about for every picture."""
         #: What a new picture of a record, by its id, says of itself, given its size.
@@ -51,7 +51,7 @@ class ImageStore:
     def beside(self) -> "ImageStore":
         """Another store of the same pictures, for who tells it of other records; what one says of a picture the other does not."""
         store = ImageStore(self.root, str(self.folder), self.form)
-        store._decoded = self._decoded
+        store._told = self._told
         return store
 
     def check(self) -> None:
@@ -174,9 +174,7 @@ class ImageStore:
     def _decode(self, data: bytes, path: str) -> "Image.Image":
         from llmgen.vision.decoding import decode
 
-        image = decode(data, path, again=path in self._decoded)
-        self._decoded.add(path)
-        return image
+        return decode(data, path, self._told)
 
     def save(self, record_id: str, label: str, image: "Image.Image", text: Mapping[str, str] | None = None) -> ImageRef:
         """Write a picture named by record, label and digest, so that no other picture is ever overwritten.

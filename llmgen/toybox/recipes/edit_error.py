@@ -5,7 +5,7 @@ from typing import Final
 import torch
 from torch import Tensor
 
-DIFFERENT: Final = 0.15
+_DIFFERENT: Final = 0.15
 """Difference of two scaled latents from which a cell is one that changes."""
 _USUAL_SHARE: Final = 0.25
 _RAREST: Final = 6.0
@@ -31,7 +31,7 @@ def edit_error(
         Scalars: `velocity`, the loss, and `changed` and `kept`, without gradient.
     """
     error = (said.float() - velocity).square().mean(1)
-    changes = ((source - target).abs().amax(dim=1) > DIFFERENT).float()
+    changes = ((source - target).abs().amax(dim=1) > _DIFFERENT).float()
     rarity = (_USUAL_SHARE / changes.mean(dim=(1, 2), keepdim=True).clamp(min=1e-3)).clamp(max=_RAREST)
     weight = 1 + changed_weight * rarity * changes
     with torch.no_grad():

@@ -17,6 +17,7 @@ from PIL import Image
 from torch import nn
 from torch.nn import functional
 
+from llmgen.errors import InputError
 from llmgen.toybox import WEIGHTS
 from llmgen.toybox.models.unet import LATENT_CHANNELS
 from llmgen.toybox.recipes.growth import grow_from, read_weights
@@ -31,6 +32,7 @@ from llmgen.training.loop import FitSettings
 logger = logging.getLogger(__name__)
 
 _FACES: Final = 0.75
+"""How often a crop of a scene with characters is sure to be of one of them."""
 _FLAT: Final = 0.02
 """Variance, in pictures of -1..1, that a plain area counts as."""
 
@@ -88,11 +90,7 @@ class VaeRecipe(Recipe):
 
     def load(self, out_dir: Path, weights: Path = WEIGHTS) -> AutoencoderTiny:
         """See `Recipe.load`; `scaling_factor` is set so that scaled latents have unit standard deviation."""
-        return self.finish(load_averaged_weights(out_dir), weights)
-
-    def finish(self, average: Mapping[str, torch.Tensor], weights: Path) -> AutoencoderTiny:
-        """The autoencoder of averaged weights."""
-        return averaged_vae(average, self.measured)
+        return averaged_vae(load_averaged_weights(out_dir), self.measured)
 
 
 @dataclass(frozen=True)
@@ -103,12 +101,17 @@ class DecoderRecipe(VaeRecipe):
     fit: FitSettings = field(default_factory=lambda: replace(VaeRecipe().fit, learning_rate=1.5e-3))
     encoder_share: float = 0.0
 
-    def finish(self, average: Mapping[str, torch.Tensor], weights: Path) -> AutoencoderTiny:
-        """See `VaeRecipe.finish`; latents keep their scale too."""
-        vae = super().finish(average, weights)
-        before = AutoencoderTiny.load_config(weights / self.folder)
-        vae.register_to_config(scaling_factor=before["scaling_factor"])
-        return vae
+    def lesson(self, run: TrainingRun) -> "VaeLesson":
+        """See `Recipe.lesson`.
+
+        Raises:
+            InputError: If there is no encoder to start from.
+        """
+        if run.start is None:
+            raise InputError(
+                "a decoder alone learns from an encoder that is there: leave --fresh, or name one by --from"
+            )
+        return super().lesson(run)
 
 
 def build_vae() -> AutoencoderTiny:
@@ -318,7 +321,7 @@ class VaeLesson(Lesson[torch.Tensor]):
 
     def look(self, average: Mapping[str, torch.Tensor], ended: bool) -> None:
         """Save the autoencoder, pictures above their reconstructions, and log the quality."""
-        averaged = self._recipe.finish(average, self._run.weights)
+        averaged = averaged_vae(average, self._recipe.measured)
         contact_sheet(averaged, self._run.out_dir / "sheet.png", range(900_000, 900_008))
 
         def save(folder: Path) -> None:

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from llmgen.errors import InputError
 from llmgen.toybox import WEIGHTS
 from llmgen.toybox.recipes.diffusion import DiffusionRecipe
 from llmgen.toybox.recipes.run import TrainingRun
@@ -56,13 +57,15 @@ def test_the_autoencoder_recipe_learns_resumes_and_repeats(tmp_path: Path) -> No
 
 
 def test_the_decoder_learns_alone_and_latents_keep_their_scale(tmp_path: Path) -> None:
-    recipe, shipped = DecoderRecipe(batch=4, measured=2), TextToImage.from_pretrained().vae
+    recipe, shipped = DecoderRecipe(batch=4), TextToImage.from_pretrained().vae
     taught = TrainingRun(tmp_path, steps=2, start=WEIGHTS / recipe.folder).train(recipe)
     assert all(
         torch.equal(a, b) for a, b in zip(taught.encoder.parameters(), shipped.encoder.parameters(), strict=True)
     )
     assert not torch.equal(next(taught.decoder.parameters()), next(shipped.decoder.parameters()))
-    assert taught.config.scaling_factor == shipped.config.scaling_factor
+    assert taught.config.scaling_factor == pytest.approx(shipped.config.scaling_factor, abs=2e-4)
+    with pytest.raises(InputError, match="encoder"):
+        TrainingRun(tmp_path / "fresh", steps=1).train(recipe)
 
 
 def test_an_error_counts_by_the_contrast_around_it() -> None:

@@ -7,6 +7,7 @@ What was answered is kept on disk, by all that can change it. See `server` for o
 import ipaddress
 import logging
 import threading
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any, Final, TypeVar
 from urllib.parse import urlsplit
 
@@ -89,6 +90,10 @@ class OpenAI:
         self._conversation: Conversation | LlmgenError | None = None
         self._beginning = threading.Lock()
         self._at_once = at_once or (None if url and _is_local(url) else AT_ONCE)
+        self._slots: AbstractContextManager[Any] = (
+            threading.Semaphore(self._at_once) if self._at_once else nullcontext()
+        )
+        """Of questions on their way: a thread that asks ahead and the one whose turn it is may be more than may ask."""
 
     def close(self) -> None:
         """Close the connections; the provider cannot be used afterwards."""
@@ -104,6 +109,7 @@ class OpenAI:
         """See `Provider.at_once`."""
         if self._at_once is None:
             self._at_once = self._server.slots() or 1
+            self._slots = threading.Semaphore(self._at_once)
         return self._at_once
 
     def ask(self, question: Question[T]) -> Answer[T]:
@@ -121,7 +127,8 @@ class OpenAI:
                 return Answer.read_from(question, self._reply(question, cached))
             except ModelError:
                 logger.info("a cached reply no longer reads; asking again")
-        reply = self._begun().hold(question)
+        with self._slots:
+            reply = self._begun().hold(question)
         self._cache.put(key, reply)
         return Answer.read_from(question, self._reply(question, reply))
 
